@@ -1,0 +1,103 @@
+"""Configuration: presets, overrides, and what is refused."""
+
+import pytest
+
+from selffit import config as c
+from selffit.errors import UserError
+
+
+def refusal(**overrides):
+    with pytest.raises(UserError) as caught:
+        c.resolve(overrides.pop("preset", None), overrides)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", c.preset_names())
+def test_every_preset_resolves_and_survives_a_round_trip(name):
+    config = c.resolve(name)
+    assert c.from_dict(config.as_dict()) == config
+
+
+def test_the_default_preset_is_patterns():
+    assert c.resolve() == c.resolve("patterns")
+    assert c.resolve().data == "patterns"
+
+
+def test_fractions_are_pixel_units():
+    config = c.resolve("cifar10-fgsm-8", {"eps": "16/255", "alpha": "20/255"})
+    assert config.eps == pytest.approx(16 / 255)
+    assert config.alpha == pytest.approx(20 / 255)
+
+
+@pytest.mark.parametrize(
+    ("method", "steps", "ratio"),
+    [("fgsm", None, 1), ("rs-fgsm", None, 1.25), ("n-fgsm", None, 1), ("pgd", 2, 0.5), ("pgd", 10, 0.25)],
+)
+def test_alpha_defaults_to_the_methods_own(method, steps, ratio):
+    overrides = {"method": method, "eps": 0.1} | ({"attack_steps": steps} if steps else {})
+    assert c.resolve(None, overrides).alpha == pytest.approx(ratio * 0.1)
+
+
+def test_alpha_may_be_a_multiple_of_eps():
+    assert c.resolve(None, {"eps": "0.2", "alpha": "1.5eps"}).alpha == pytest.approx(0.3)
+
+
+def test_overrides_beat_the_preset():
+    assert c.resolve("patterns", {"method": "n-fgsm", "epochs": "3"}).method == "n-fgsm"
+    assert c.resolve("patterns", {"epochs": "2.5"}).epochs == 2.5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"preset": "patern"}, "did you mean 'patterns'"),
+        ({"epz": "1"}, "did you mean 'eps'"),
+        ({"method": "nfgsm"}, "did you mean 'n-fgsm'"),
+        ({"model": "resnet"}, "did you mean 'resnet18'"),
+        ({"data": "cifar"}, "did you mean 'cifar10"),
+        ({"eps": "8"}, "write 8/255, not 8"),
+        ({"eps": "-0.1"}, "in [0, 1]"),
+        ({"eps": "nan"}, "must be a number"),
+        ({"eps": "1/0"}, "must be a number"),
+        ({"eps": "eight"}, "must be a number"),
+        ({"seed": "1.5"}, "whole number"),
+        ({"alpha": "fast"}, "must be a number"),
+        ({"alpha": "xeps"}, "1.25eps"),
+        ({"epochs": "0"}, "--epochs"),
+        ({"attack_steps": "3"}, "--method pgd"),
+        ({"batch_size": "9000"}, "--train-images"),
+        ({"probe_images": "2000"}, "--holdout"),
+        ({"device": "gpu"}, "cuda:N"),
+        ({"lr_schedule": "step"}, "--lr-milestones"),
+        ({"lr_milestones": "90,80"}, "rising"),
+        ({"preset": "no/such.toml"}, "cannot read"),
+    ],
+)
+def test_bad_values_are_refused_with_what_to_do(overrides, says):
+    assert says in refusal(**overrides)
+
+
+def test_a_preset_file_with_an_unknown_key_names_the_nearest(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[attack]\nepss = 0.1\n")
+    assert "did you mean 'eps'" in refusal(preset=str(path))
+    path.write_text("[data]\neps = 0.1\n")
+    assert "[attack]" in refusal(preset=str(path))
+    path.write_text("[atack]\n")
+    assert "did you mean 'attack'" in refusal(preset=str(path))
+    path.write_text("eps = = 1")
+    assert "not valid TOML" in refusal(preset=str(path))
+    path.write_bytes(b"\xff\xfe")
+    assert "cannot read" in refusal(preset=str(path))
+
+
+def test_a_preset_file_of_ones_own_works(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[attack]\nmethod = "pgd"\nattack_steps = 2\neps = "8/255"\n')
+    config = c.resolve(str(path))
+    assert (config.method, config.attack_steps) == ("pgd", 2)
+
+
+def test_a_configuration_of_another_version_is_refused():
+    with pytest.raises(UserError, match="another version"):
+        c.from_dict({**c.resolve().as_dict(), "warp": 9})
