@@ -1,0 +1,135 @@
+"""Append-only segment files and the ballast, on a thin layer of system calls that tests replace to inject faults."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+
+class Disk:
+    """The system calls a log needs. Every method raises OSError as the call does."""
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new file; never of one that exists, never through a link."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, 0o600)
+
+    def write(self, fd: int, data: bytes) -> int:
+        return os.write(fd, data)
+
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def sync(self, fd: int) -> None:
+        getattr(os, "fdatasync", os.fsync)(fd)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def sync_folder(self, path: Path) -> None:
+        """Makes names created in the folder survive a power loss."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+class Segment:
+    """One new file that holds whole lines only: a line that did not fit is cut off again."""
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        """Raises OSError: FileExistsError when the name is taken."""
+        self.path = path
+        self.size = 0  # bytes of whole lines in the file
+        self.synced = 0  # of those, bytes known to be on the disk
+        self.usable = True  # False: half a line could not be cut off, or a sync failed: write nothing more
+        self._disk = disk
+        self._fd = disk.create(path)
+        try:
+            disk.sync_folder(path.parent)
+        except OSError:
+            self.close()
+            raise
+
+    def append(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+        """Append lines; how many of them are now whole in the file, and the error that stopped the others."""
+        data = b"".join(lines)
+        written, error = 0, None
+        try:
+            while written < len(data):
+                written += self._disk.write(self._fd, data[written:] if written else data)
+        except OSError as fault:
+            error = fault
+        if error is None:
+            self.size += len(data)
+            return len(lines), None
+        whole, end = 0, 0
+        while end + len(lines[whole]) <= written:
+            end += len(lines[whole])
+            whole += 1
+        self.size += end
+        if written > end:
+            self.cut_back(self.size)
+        return whole, error
+
+    def cut_back(self, size: int) -> bool:
+        """Shorten the file to `size` bytes; False (and not usable any more) when that fails too."""
+        try:
+            self._disk.truncate(self._fd, size)
+        except OSError:
+            self.usable = False
+            return False
+        self.size = size
+        return True
+
+    def sync(self) -> None:
+        """Raises OSError; then nothing may be written or synced here again, for the kernel forgets the failure."""
+        try:
+            self._disk.sync(self._fd)
+        except OSError:
+            self.usable = False
+            raise
+        self.synced = self.size
+
+    def close(self) -> None:
+        with suppress(OSError):  # whatever was promised has been synced before
+            self._disk.close(self._fd)
+
+
+class Ballast:
+    """A file of a fixed size that is deleted when the disk is full, so that the last critical events still fit."""
+
+    def __init__(self, disk: Disk, path: Path, size: int) -> None:
+        self._disk, self._path, self._size = disk, path, size
+        self.held = False
+
+    def lay(self) -> bool:
+        """Write it anew; False, and nothing left behind, when there is no room."""
+        self.release()
+        try:
+            fd = self._disk.create(self._path)
+            try:
+                block = os.urandom(min(self._size, 1 << 16))  # random: a compressing disk reserves nothing for zeros
+                left = self._size
+                while left > 0:
+                    left -= self._disk.write(fd, block[:left])
+                self._disk.sync(fd)
+            finally:
+                self._disk.close(fd)
+        except OSError:
+            self.release()
+            return False
+        self.held = True
+        return True
+
+    def release(self) -> bool:
+        """Delete it; whether room was gained."""
+        held, self.held = self.held, False
+        with suppress(OSError):  # not there, or the disk refuses: no room gained either way
+            self._disk.unlink(self._path)
+            return held
+        return False

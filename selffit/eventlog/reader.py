@@ -1,0 +1,72 @@
+"""Follows all streams of a run directory: the one way in which any viewer, live or replay, gets at a log."""
+
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from selffit.eventlog.rundir import is_name
+from selffit.eventlog.tail import Item, StreamTail
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_STREAMS = 64  # followed at most
+
+
+class RunReader:
+    """Reads a run directory as often as it is asked to, and nothing twice. Keeps no file open between two polls.
+
+    Everything is opened relative to the run directory and never through a link. Strings are cleaned, damage becomes a
+    `Notice`; no content of a log makes `poll` raise.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        """The directory need not exist yet, or hold a log yet: polls are empty until it does."""
+        self._run_dir = run_dir
+        self._tails: dict[str, StreamTail] = {}
+        self._left_over: list[Item] = []
+
+    def poll(self, limit: int | None = None) -> list[Item]:
+        """What is new since the last poll: the trainer's stream first, each stream in (attempt, number) order.
+
+        At most `limit` items, so that a long log can be loaded in slices. Fewer than `limit`: nothing more to be
+        had at present (but for a file full of damage, whose lines count without giving items).
+        """
+        most = math.inf if limit is None else limit
+        items, self._left_over = self._left_over, []
+        try:
+            run = os.open(self._run_dir, _FOLDER)
+        except OSError:
+            return items
+        try:
+            self._read_streams(run, most, items)
+        finally:
+            os.close(run)
+        if limit is not None and len(items) > limit:
+            self._left_over = items[limit:]  # a gap and the record behind it come from one line
+            del items[limit:]
+        return items
+
+    def _read_streams(self, run: int, most: float, items: list[Item]) -> None:
+        try:
+            log = os.open("log", _FOLDER | os.O_NOFOLLOW, dir_fd=run)
+        except OSError:
+            return
+        try:
+            for name in os.listdir(log):
+                if name not in self._tails and is_name(name) and len(self._tails) < _STREAMS:
+                    self._tails[name] = StreamTail(name)
+            for tail in sorted(self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)):
+                if len(items) < most:
+                    self._read_stream(log, tail, most, items)
+        finally:
+            os.close(log)
+
+    def _read_stream(self, log: int, tail: StreamTail, most: float, items: list[Item]) -> None:
+        with suppress(
+            OSError
+        ):  # not a folder, a link, gone, closed to us, or the disk fails: the next poll tries again
+            folder = os.open(tail.stream, _FOLDER | os.O_NOFOLLOW, dir_fd=log)
+            try:
+                tail.read(folder, most, items)
+            finally:
+                os.close(folder)

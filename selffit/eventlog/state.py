@@ -1,0 +1,256 @@
+"""The state of a run as a pure function of its events: `reduce(state, item) -> state`.
+
+Live watching, `status` and replay all use this one function; it knows nothing of files, clocks or screens.
+The streams of a run may reach a reader in any interleaving, so what the supervisor says and what the trainer
+says is kept apart by attempt and only combined when asked for: the order between streams does not matter.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from selffit.eventlog.entries import (
+    Alert,
+    ChannelProbe,
+    Ending,
+    Host,
+    LayerChannels,
+    Notable,
+    Probe,
+    StepBlock,
+)
+from selffit.eventlog.history import History
+from selffit.eventlog.records import Notice, Record, num
+
+NAN = float("nan")
+EMPTY: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Everything a screen needs to know about a run, immutable."""
+
+    run: str = ""
+    attempt: int = 0
+    branch: str = "main"
+    phase: str = ""  # what the trainer said it is doing: starting, data, model, training, finishing
+    step: int = 0
+    epoch: float = 0.0
+    t: float = 0.0  # wall clock of the newest record
+    started: float = NAN  # wall clock of the first record
+    identity: Mapping[str, Any] = field(default_factory=dict)  # the newest trainer's host, boot, pid, pstart
+    info: Mapping[str, Any] = field(default_factory=dict)  # run.start's data
+    steps: History[StepBlock] = field(default_factory=History)
+    probes: History[Probe] = field(default_factory=History)
+    channels: History[ChannelProbe] = field(default_factory=History)
+    alerts: History[Alert] = field(default_factory=History)
+    events: History[Notable] = field(default_factory=History)
+    host: Host | None = None
+    ends: Mapping[int, Ending] = field(default_factory=dict)  # by attempt, from the trainer
+    exits: Mapping[int, Ending] = field(default_factory=dict)  # by attempt, from the supervisor
+    dropped: int = 0  # metrics that the writer had to drop, as the log itself says
+    notices: History[Notice] = field(default_factory=History)  # what the reader found wrong with the log
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The resolved configuration, empty before `run.start`."""
+        config = self.info.get("config")
+        return config if isinstance(config, dict) else EMPTY
+
+    @property
+    def steps_total(self) -> int:
+        """Training steps of the whole run, 0 before `run.start`."""
+        return whole(self.info.get("steps_total"))
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the newest attempt ended: the supervisor's word first, since a killed trainer has none."""
+        return self.exits.get(self.attempt) or self.ends.get(self.attempt)
+
+    def setting(self, name: str) -> Any:
+        """A setting as it is now: the newest logged value of eps, alpha and lr, else the configuration's."""
+        block = self.steps.last
+        if block is not None and (values := block.cols.get(name)):
+            return num(values[-1])
+        return self.config.get(name)
+
+
+def reduce(state: RunState, item: Record | Notice) -> RunState:
+    """The state after one more item."""
+    return reduce_all(state, (item,))
+
+
+def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
+    """The state after all items; the same as `reduce` one by one, but one new state for the whole batch."""
+    draft = {name: getattr(state, name) for name in RunState.__dataclass_fields__}
+    for item in items:
+        if isinstance(item, Notice):
+            draft["notices"] = draft["notices"].append(item)
+        else:
+            _reduce_record(draft, item)
+    return replace(state, **draft)
+
+
+def _reduce_record(draft: dict[str, Any], record: Record) -> None:
+    draft["attempt"] = max(draft["attempt"], record.a)
+    draft["t"] = max(draft["t"], record.t)
+    if not draft["started"] <= record.t:  # also true while it is NaN
+        draft["started"] = record.t
+    if record.stream == "trainer" and record.s > draft["step"]:
+        draft["step"] = record.s
+    handler = _HANDLERS.get(record.k)
+    if handler is not None:
+        handler(draft, record)
+    if record.k not in _UNLISTED:
+        draft["events"] = draft["events"].append(Notable(record.t, record.s, record.k, record.d))
+
+
+def whole(value: Any) -> int:
+    """A logged value as an int, 0 when it is none."""
+    number = num(value)
+    return int(number) if abs(number) < 2**53 else 0
+
+
+def _maybe_step(value: Any) -> int | None:
+    return None if value is None or num(value) != num(value) else whole(value)
+
+
+def text(value: Any) -> str:
+    """A logged value as text, '' when it is none."""
+    return value if isinstance(value, str) else ""
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A logged value as a mapping, empty when it is none."""
+    return value if isinstance(value, dict) else EMPTY
+
+
+def items(value: Any) -> list[Any]:
+    """A logged value as a list, empty when it is none."""
+    return value if isinstance(value, list) else []
+
+
+def _open(draft: dict[str, Any], record: Record) -> None:
+    if record.stream == "trainer":
+        draft["run"] = text(record.d.get("run")) or draft["run"]
+        draft["identity"] = record.d
+
+
+def _phase(draft: dict[str, Any], record: Record) -> None:
+    draft["phase"] = text(record.d.get("name"))
+
+
+def _run_start(draft: dict[str, Any], record: Record) -> None:
+    draft["info"], draft["phase"], draft["branch"] = record.d, "training", record.b
+    draft["step"] = record.s  # where this attempt starts, which for a resumed run is behind its last event
+
+
+def _steps(draft: dict[str, Any], record: Record) -> None:
+    d = record.d
+    n = whole(d.get("n"))
+    cols = {name: values for name, values in mapping(d.get("cols")).items() if isinstance(values, list)}
+    block = StepBlock(record.s, n, record.t, num(d.get("epoch")), num(d.get("img_s")), cols)
+    draft["steps"] = draft["steps"].append(block)
+    draft["step"] = max(draft["step"], record.s + n)
+    draft["epoch"] = block.epoch
+
+
+def _probe(draft: dict[str, Any], record: Record) -> None:
+    d = record.d
+    final = mapping(d.get("final"))
+    probe = Probe(
+        step=record.s,
+        t=record.t,
+        epoch=num(d.get("epoch")),
+        n=whole(d.get("n")),
+        why=text(d.get("why")),
+        eps=num(d.get("eps")),
+        clean=num(d.get("clean")),
+        fgsm=num(d.get("fgsm")),
+        pgd=num(d.get("pgd")),
+        pgd_steps=whole(d.get("pgd_steps")),
+        final_eps=num(final.get("eps")),
+        final_fgsm=num(final.get("fgsm")),
+        final_pgd=num(final.get("pgd")),
+    )
+    draft["probes"] = draft["probes"].append(probe)
+
+
+def _floats(value: Any) -> "array[float]":
+    return array("f", [max(min(number, 3e38), -3e38) for number in map(num, items(value))])
+
+
+def _channels(draft: dict[str, Any], record: Record) -> None:
+    layers = tuple(
+        LayerChannels(
+            name=text(layer.get("name")),
+            dominance=_floats(layer.get("dominance")),
+            si=_floats(layer.get("si")),
+            di=_floats(layer.get("di")),
+            rand=_floats(layer.get("rand")),
+            gini=num(layer.get("gini")),
+            top10=num(layer.get("top10")),
+            pr=num(layer.get("pr")),
+        )
+        for layer in items(record.d.get("layers"))
+        if isinstance(layer, dict)
+    )
+    draft["channels"] = draft["channels"].append(ChannelProbe(record.s, whole(record.d.get("n")), layers))
+
+
+def _alert(draft: dict[str, Any], record: Record) -> None:
+    d = record.d
+    healthy = mapping(d.get("healthy"))
+    alert = Alert(
+        step=record.s,
+        t=record.t,
+        level=text(d.get("level")),
+        text=text(d.get("text")),
+        onset_step=_maybe_step(d.get("onset_step")),
+        onset_low=_maybe_step(d.get("onset_low")),
+        confidence=num(d.get("confidence")),
+        n=whole(d.get("n")),
+        evidence={name: num(value) for name, value in mapping(d.get("evidence")).items()},
+        healthy_step=_maybe_step(healthy.get("step")),
+        healthy_pgd=num(healthy.get("pgd")),
+        advice=text(d.get("advice")),
+    )
+    draft["alerts"] = draft["alerts"].append(alert)
+
+
+def _host(draft: dict[str, Any], record: Record) -> None:
+    d = record.d
+    names = ("cpu", "rss", "gpu", "gpu_mem", "gpu_total", "gpu_temp", "disk_free")
+    draft["host"] = Host(record.t, *(num(d.get(name)) for name in names))
+
+
+def _gap(draft: dict[str, Any], record: Record) -> None:
+    draft["dropped"] += max(0, whole(record.d.get("dropped")))
+
+
+def _end(draft: dict[str, Any], record: Record) -> None:
+    ending = Ending(text(record.d.get("how")), record.t, text(record.d.get("reason")))
+    draft["ends"] = {**draft["ends"], record.a: ending}
+
+
+def _exit(draft: dict[str, Any], record: Record) -> None:
+    lines = tuple(line for line in items(record.d.get("stderr")) if isinstance(line, str))
+    ending = Ending(text(record.d.get("how")), record.t, text(record.d.get("text")), lines)
+    draft["exits"] = {**draft["exits"], record.a: ending}
+
+
+_HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
+    "open": _open,
+    "phase": _phase,
+    "run.start": _run_start,
+    "steps": _steps,
+    "probe.robust": _probe,
+    "probe.channels": _channels,
+    "alert": _alert,
+    "host": _host,
+    "log.gap": _gap,
+    "end": _end,
+    "sup.exit": _exit,
+}
+_UNLISTED = frozenset({"open", "seal", "steps", "probe.channels", "host"})

@@ -1,0 +1,189 @@
+"""Follows the segment files of one stream, whatever state they are in, and never holds them open between two reads."""
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+
+from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain
+from selffit.eventlog.framing import MAX_LINE
+from selffit.eventlog.records import FORMAT_VERSION, Notice, Record
+
+SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link, and no FIFO that would block
+
+_BLOCK = 1 << 16  # bytes of one read; a longer line gets a second one
+_HEAD = 256  # bytes by which a file is known again
+_LISTED = 100  # damaged lines reported of one file
+_SKIPS = 64  # blocks of an endless line skipped in one read
+
+Item = Record | Notice
+
+
+@dataclass
+class _Place:
+    """Where we are in a stream, and what the file looked like so far."""
+
+    attempt: int
+    number: int
+    start_q: int | None  # the sequence number that the file should begin with
+    offset: int = 0  # behind the last whole line taken
+    head: bytes = b""
+    long_from: int | None = None  # start of the endless line that is being skipped
+    damaged: int = 0
+    complaint: bool = False  # said already that the file cannot be read
+    newer: bool = False  # written by a newer version: the rest is left out
+
+    @property
+    def file(self) -> str:
+        return f"{self.attempt:06d}-{self.number:06d}.jsonl"
+
+    def restart(self) -> None:
+        self.offset, self.head, self.long_from = 0, b"", None
+        self.damaged, self.newer = 0, False
+
+
+class StreamTail:
+    """Reads one stream in (attempt, sequence number) order. Which file it is in, and how far, is its whole state."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self._place: _Place | None = None
+        self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
+
+    def read(self, folder: int, limit: float, out: list[Item]) -> None:
+        """Append what is new to `out`, from the open stream folder; stops at `limit` items in `out` or lines read."""
+        # Listed before anything is read: when a later file is in the list, an earlier one is not written any more.
+        names = sorted((int(m[1]), int(m[2])) for m in map(SEGMENT_NAME.fullmatch, os.listdir(folder)) if m)
+        while len(out) < limit:
+            place = self._place
+            later = names if place is None else [name for name in names if name > (place.attempt, place.number)]
+            if place is not None and not self._read_file(folder, place, bool(later), limit, out):
+                return
+            if not later:
+                return
+            if place is None or later[0][0] != place.attempt:
+                self._next_q = 1
+            self._place = _Place(*later[0], start_q=self._next_q)
+
+    def _read_file(self, folder: int, place: _Place, final: bool, limit: float, out: list[Item]) -> bool:
+        """Read on in the present file; whether everything in it has been taken."""
+        fd = self._open(folder, place, out)
+        if fd is None:
+            return True
+        try:
+            self._check_same(fd, place, out)
+            done = self._read_blocks(fd, place, final, limit, out)
+            if len(place.head) < _HEAD:
+                place.head = os.pread(fd, min(_HEAD, place.offset), 0)
+            return done
+        except OSError as error:
+            self._complain(place, f"cannot be read: {error.strerror}", out)
+            return True
+        finally:
+            os.close(fd)
+
+    def _open(self, folder: int, place: _Place, out: list[Item]) -> int | None:
+        try:
+            fd = os.open(place.file, OPEN_FLAGS, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._complain(place, f"cannot be read: {error.strerror}", out)
+            return None
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        self._complain(place, "not a regular file", out)
+        return None
+
+    def _check_same(self, fd: int, place: _Place, out: list[Item]) -> None:
+        if os.fstat(fd).st_size >= place.offset and os.pread(fd, len(place.head), 0) == place.head:
+            return
+        self._say(out, "restarted", place, 0, "the file shrank or was replaced; it is read again from its start")
+        self._next_q = place.start_q
+        place.restart()
+
+    def _read_blocks(self, fd: int, place: _Place, final: bool, limit: float, out: list[Item]) -> bool:
+        lines_read = skips = 0
+        while len(out) < limit and lines_read < limit:
+            if place.newer:
+                return True
+            block = os.pread(fd, _BLOCK, place.offset)
+            end = block.rfind(b"\n")
+            if end < 0 and len(block) == _BLOCK:
+                block = os.pread(fd, MAX_LINE, place.offset)
+                end = block.rfind(b"\n")
+            if end < 0 and block and (len(block) == MAX_LINE or place.long_from is not None):
+                place.long_from = place.offset if place.long_from is None else place.long_from
+                place.offset += len(block)
+                skips += 1
+                if skips == _SKIPS:
+                    return False
+                continue
+            if end < 0:
+                self._tail(place, len(block), final, out)
+                return True
+            if place.long_from is not None:
+                self._end_of_long_line(place, block, out)
+                continue
+            lines = block[:end]
+            plain = is_plain(lines)
+            for line in lines.split(b"\n"):
+                self._line(line, plain, place, out)
+                place.offset += len(line) + 1
+                lines_read += 1
+                if len(out) >= limit or lines_read >= limit or place.newer:
+                    break
+        return False
+
+    def _line(self, line: bytes, plain: bool, place: _Place, out: list[Item]) -> None:
+        try:
+            record = decode(line, self.stream, place.attempt, plain)
+        except Damaged as error:
+            self._damaged(place, place.offset, f"a damaged line of {len(line)} bytes: {error}", out)
+            return
+        except NewerFormat as error:
+            text = f"written in format {error}, newer than {FORMAT_VERSION}: upgrade selffit to read this file"
+            self._say(out, "version", place, place.offset, text)
+            place.newer, self._next_q = True, None
+            return
+        expected = self._next_q
+        if record.q != expected and expected is not None:
+            if record.q < expected:
+                text = f"the line repeats number {record.q}; the next one should be {expected}"
+                self._damaged(place, place.offset, text, out)
+                return
+            missing = record.q - expected
+            text = f"{missing} event{'s' * (missing > 1)} missing: {expected} was due, {record.q} came"
+            self._say(out, "gap", place, place.offset, text)
+        self._next_q = record.q + 1
+        out.append(record)
+
+    def _end_of_long_line(self, place: _Place, block: bytes, out: list[Item]) -> None:
+        start, size = place.long_from or 0, block.index(b"\n") + 1
+        place.offset += size
+        place.long_from = None
+        self._damaged(place, start, f"a line of {place.offset - start} bytes is too long and was skipped", out)
+
+    def _tail(self, place: _Place, size: int, final: bool, out: list[Item]) -> None:
+        """The file ends without a newline: wait for the rest, unless nobody writes to it any more."""
+        if place.long_from is not None:
+            size += place.offset - place.long_from
+        if final and size:
+            text = f"the file ends in {size} byte{'s' * (size > 1)} of an unfinished line"
+            self._say(out, "torn", place, place.offset + size, text)
+
+    def _damaged(self, place: _Place, offset: int, text: str, out: list[Item]) -> None:
+        place.damaged += 1
+        if place.damaged <= _LISTED:
+            more = "; more damage in this file is not listed" if place.damaged == _LISTED else ""
+            self._say(out, "damaged", place, offset, text + more)
+
+    def _complain(self, place: _Place, text: str, out: list[Item]) -> None:
+        if not place.complaint:
+            place.complaint = True
+            self._say(out, "damaged", place, 0, f"{text}; the file is left out")
+
+    def _say(self, out: list[Item], kind: str, place: _Place, offset: int, text: str) -> None:
+        out.append(Notice(kind, self.stream, place.file, offset, text))

@@ -1,0 +1,219 @@
+"""Writes one stream of an event log from a thread of its own, so that training never waits for the disk.
+
+`emit` encodes the event and queues it. The writer thread writes batches within BATCH_SECONDS and forces them to the
+disk at most once a second; a critical event is forced at once and `emit` waits for it. When the queue is full
+because the disk stalls or refuses, metrics are dropped and counted in a `log.gap`; critical events never are.
+"""
+
+import atexit
+import errno
+import os
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, Thread
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+import selffit
+from selffit.errors import UserError
+from selffit.eventlog.disk import Disk
+from selffit.eventlog.liveness import here
+from selffit.eventlog.segments import Event, SegmentedLog, make_event
+
+ROTATE_BYTES = 32 << 20
+QUEUE_BYTES = 16 << 20
+BALLAST_BYTES = 1 << 20
+BATCH_SECONDS = 0.05  # an event is in the file within twice this
+SYNC_SECONDS = 1.0
+RECLAIM_SECONDS = 2.0  # between two looks whether a full disk has room again
+RETRY_SECONDS = (0.25, 5.0)  # first and longest pause between two tries on a disk that refuses
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the log fares; the trainer compares `faults` with what it saw last and raises an alert when it grew."""
+
+    ok: bool  # nothing is held back or dropped at present
+    faults: int  # episodes of trouble with the disk so far
+    dropped: int  # metrics dropped so far
+    error: str  # the last refusal of the disk, "" if there was none
+
+
+class EventWriter:
+    """One stream of one attempt, log/<stream>/<attempt>-<segment>.jsonl. Also a context manager."""
+
+    def __init__(
+        self,
+        run_dir: Path,
+        stream: str,
+        attempt: int,
+        *,
+        opening: Mapping[str, Any] | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+        queue_bytes: int = QUEUE_BYTES,
+        ballast_bytes: int = BALLAST_BYTES,
+        critical_timeout: float = 5.0,
+        disk: Disk | None = None,
+    ) -> None:
+        """Creates the first segment with its `open` line, on the disk when this returns.
+
+        `opening` adds to, or replaces, the data of every `open` line: run, version, and this process's identity.
+        `critical_timeout`: seconds that `emit` waits at most for a critical event.
+        Raises UserError when the log cannot be written at all, or the attempt already has one.
+        """
+        folder = run_dir / "log" / stream
+        data = {"run": run_dir.name, **here().as_data(), "version": selffit.__version__, **(opening or {})}
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (disk or Disk()).sync_folder(folder.parent)
+            self._log = SegmentedLog(folder, attempt, data, rotate_bytes, ballast_bytes, disk or Disk())
+        except FileExistsError as error:
+            raise UserError(f"attempt {attempt} of {run_dir} already has a log; start a new attempt") from error
+        except OSError as error:
+            raise _cannot_write(folder, error.strerror or str(error)) from error
+        if not (self._log.flush() and self._log.sync()):
+            self._log.close("refused")
+            raise _cannot_write(folder, self._log.error)
+
+        self._wake = Condition()  # guards what follows up to the blank line
+        self._queue: deque[Event] = deque()
+        self._queued_bytes = 0
+        self._dropped: Counter[str] = Counter()
+        self._urgent = False  # something in the queue must not linger
+        self._closing: str | None = None  # the reason, once close was called
+        self._ended = False
+
+        self._queue_bytes, self._critical_timeout = queue_bytes, critical_timeout
+        self._refusing = False  # the disk took nothing at the last try
+        self._stalled = False  # a critical event waited in vain and no sync has succeeded since
+        self._complete = False
+        self._thread = Thread(target=self._run, name=f"eventlog-{stream}", daemon=True)
+        self._thread.start()
+        atexit.register(self._at_exit)
+
+    def emit(
+        self, kind: str, data: Mapping[str, Any], *, step: int = 0, branch: str = "main", critical: bool = False
+    ) -> bool:
+        """Log an event; the data may be changed afterwards. Never raises and never waits for the disk, but:
+
+        a critical event is waited for, `critical_timeout` seconds at most and not at all while the disk is known to
+        refuse. True: queued, or, for a critical event, on the disk. False: dropped (a metric, or the log is closed),
+        or, for a critical event, kept in memory and tried again.
+        """
+        event = make_event(kind, data, step, branch, critical)
+        with self._wake:
+            if self._ended or self._closing is not None:
+                return False
+            if not critical and self._queued_bytes + len(event.body) > self._queue_bytes:
+                self._dropped[kind] += 1
+                return False
+            first = not self._queue
+            self._queue.append(event)
+            self._queued_bytes += len(event.body)
+            if critical or 2 * self._queued_bytes > self._queue_bytes:
+                self._urgent = True
+            if first or self._urgent:
+                self._wake.notify()
+        return True if event.synced is None else self._wait_for(event)
+
+    def close(self, reason: str) -> bool:
+        """Write everything, then the `seal`. Whether all of it reached the disk. The second call does nothing."""
+        with self._wake:
+            if self._closing is None:
+                self._closing = reason
+                self._wake.notify()
+        self._thread.join(2 * self._critical_timeout)
+        atexit.unregister(self._at_exit)
+        return self._complete
+
+    @property
+    def health(self) -> Health:
+        """A snapshot, to be asked for at any time and from any thread."""
+        log = self._log
+        with self._wake:
+            waiting, dropped = self._dropped.total(), self._dropped.total() + log.lost
+        return Health(not (self._refusing or self._stalled or log.full or waiting), log.faults, dropped, log.error)
+
+    def __enter__(self) -> "EventWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close("closed" if kind is None else f"left by {kind.__name__}")
+
+    def _at_exit(self) -> None:
+        self.close("interpreter exit")
+
+    def _wait_for(self, event: Event) -> bool:
+        assert event.synced is not None
+        until = monotonic() + self._critical_timeout
+        while not event.synced.wait(0.05):
+            if self._refusing or self._stalled or self._ended:
+                return event.synced.is_set()
+            if monotonic() >= until:
+                self._stalled = True
+                return False
+        return True
+
+    # -- the writer thread -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        log = self._log
+        sync_due = reclaim_due = retry = 0.0
+        try:
+            while True:
+                if self._refusing:
+                    retry = min(max(2 * retry, RETRY_SECONDS[0]), RETRY_SECONDS[1])
+                    closing = self._pause(retry)
+                    events: list[Event] = []
+                else:
+                    retry = 0.0
+                    due = [sync_due] * log.dirty + [reclaim_due] * log.full
+                    events, closing = self._take(min(due) - monotonic() if due else None)
+                if closing is not None:
+                    break
+                log.add(events)
+                now = monotonic()
+                if log.full and now >= reclaim_due:
+                    log.reclaim()
+                    reclaim_due = now + RECLAIM_SECONDS
+                written = log.flush()
+                if log.dirty and (self._refusing or now >= sync_due or any(event.critical for event in events)):
+                    # A failed sync leaves its lines waiting for a new segment: try that at once.
+                    written = (log.sync() or (log.flush() and log.sync())) and written
+                    sync_due = now + SYNC_SECONDS
+                    self._stalled = self._stalled and not written
+                self._refusing = not written
+            log.add(events + self._take(0.0)[0])
+            self._complete = log.close(closing)
+        finally:
+            self._ended = True
+
+    def _take(self, timeout: float | None) -> tuple[list[Event], str | None]:
+        """What is queued, after a moment for more to come; waits until there is something, or the timeout."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._queue or self._closing is not None, timeout)
+            if self._queue:
+                self._wake.wait_for(lambda: self._urgent or self._closing is not None, BATCH_SECONDS)
+            events, self._queue = list(self._queue), deque()
+            dropped, self._dropped = self._dropped, Counter()
+            self._queued_bytes, self._urgent = 0, False
+            closing = self._closing
+            if dropped:
+                self._log.count_dropped(dropped, "queue full")
+        return events, closing
+
+    def _pause(self, seconds: float) -> str | None:
+        """Leave the queue alone for a while: it holds on to events until the disk takes them again."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._closing is not None, seconds)
+            return self._closing
+
+
+def _cannot_write(folder: Path, error: str) -> UserError:
+    hint = "free some space" if error == os.strerror(errno.ENOSPC) else "choose a folder on a disk you can write to"
+    return UserError(f"cannot write the event log in {folder}: {error}; {hint}")
