@@ -1,0 +1,8 @@
+"""Streaming detector of catastrophic overfitting (CO) over logged numbers: no torch, no numpy."""
+
+from selffit.detect.detector import Detector
+from selffit.detect.offline import TraceResult, detect_trace
+from selffit.detect.robust_rule import RuleThresholds
+from selffit.detect.types import Alert, ProbePoint, SignalBlock
+
+__all__ = ["Alert", "Detector", "ProbePoint", "RuleThresholds", "SignalBlock", "TraceResult", "detect_trace"]

@@ -1,0 +1,232 @@
+"""The streaming CO detector: free signals raise `watch`, multi-step probes raise `onset` and `recovered`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from selffit.detect import wording
+from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
+from selffit.detect.signal_bands import SignalBands
+from selffit.detect.statistics import proportion_sd, rule_confidence, upper_tail
+from selffit.detect.types import Alert, ProbePoint, SignalBlock
+
+STATE_VERSION = 1
+
+
+class Detector:
+    """Feed it blocks of signals and probe points in the order of their steps; it returns new alerts.
+
+    chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it only.
+    judge_from: first step at which a probe may raise an alert; earlier probes only teach the level.
+    cooldown: least number of steps between two probes on suspicion, and between two `watch` alerts.
+    unit: what a step is called in texts ("step", "epoch").
+
+    At most one onset is open at a time; while it is open only `recovered` can follow. Probes with missing
+    PGD accuracy or no images, and non-finite signals, change nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        chance: float = 0.0,
+        judge_from: int = 0,
+        cooldown: int = 100,
+        unit: str = "step",
+        thresholds: RuleThresholds | None = None,
+    ) -> None:
+        self.thresholds = thresholds or RuleThresholds()
+        self.judge_from = judge_from
+        self.cooldown = cooldown
+        self.unit = unit
+        self.wants_probe = False  # a signal left its band and no multi-step probe has looked since
+        self.onset_open = False
+        self._rule = RobustRule(self.thresholds, chance)
+        self._bands = SignalBands()
+        self._out_since: int | None = None  # first step of the present (or latest) stay outside a band
+        self._is_out = False
+        self._announced = False  # a watch alert has told of this stay
+        self._last_asked: int | None = None
+        self._last_probe: int | None = None
+        self._healthy: dict[str, float] | None = None
+        self._suspects = 0  # fallen (or blind) probes in a row, not yet an onset
+        self._suspect_z = 0.0  # sum of their z scores
+        self._suspect_state = ""
+        self._first_suspect = 0
+        self._good = 0  # restored probes in a row while an onset is open
+
+    # ---- free signals -------------------------------------------------------------------------------
+    def signals(self, block: SignalBlock) -> list[Alert]:
+        """Take the signals of one block of steps; returns at most a few `watch` alerts."""
+        alerts: list[Alert] = []
+        length = max(len(block.abnormal), len(block.pertalign), len(block.acc_adv), len(block.loss_adv))
+        for i in range(length):
+            self._bands.update(block, i)
+            alert = self._look(block.step + i)
+            if alert is not None:
+                alerts.append(alert)
+        return alerts
+
+    def _look(self, step: int) -> Alert | None:
+        names = self._bands.out()
+        if not names:
+            if self._is_out and self._bands.calm():
+                self._is_out = False
+            return None
+        if not self._is_out:
+            self._is_out, self._announced, self._out_since = True, False, step
+        if self.onset_open or (self._last_asked is not None and step < self._last_asked + self.cooldown):
+            return None
+        self.wants_probe = True
+        self._last_asked = step
+        if self._announced:
+            return None
+        self._announced = True
+        return Alert(
+            level="watch",
+            step=step,
+            text=wording.watch(names, self._bands.now(), self._bands.usual()),
+            evidence=_finite({**self._bands.now(), **self._bands.usual()}),
+            healthy=self._healthy,
+            advice="a multi-step probe decides; nothing to do yet",
+        )
+
+    # ---- multi-step probes --------------------------------------------------------------------------
+    def probe(self, point: ProbePoint) -> list[Alert]:
+        """Take one probe point; returns [], one `onset` or one `recovered` alert."""
+        self.wants_probe = False
+        if not (_is_accuracy(point.pgd) and point.n > 0) or point.step == self._last_probe:
+            return []
+        self._last_probe = point.step
+        if not self.onset_open:
+            self._rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
+        if not _is_accuracy(point.fgsm):
+            return []
+        if self.onset_open:
+            return self._follow(point)
+        return self._decide(point, self._rule.judge(point))
+
+    def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
+        if verdict.state in ("healthy", "undecided") or point.step < self.judge_from:
+            self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, ""
+            if verdict.state == "healthy":
+                self._healthy = {"step": point.step, "pgd": point.pgd}
+            return []
+        if verdict.state != self._suspect_state:
+            self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, verdict.state
+            self._first_suspect = point.step
+        self._suspects += 1
+        self._suspect_z += verdict.z
+        z = self._suspect_z / math.sqrt(self._suspects)  # Stouffer: few images take longer, not for ever
+        if verdict.state == "fallen" and z >= self.thresholds.z_fall:
+            return [self._onset(point, verdict, z)]
+        if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
+            return [self._onset(point, verdict, 0.0)]
+        return []
+
+    def _onset(self, point: ProbePoint, verdict: Verdict, z: float) -> Alert:
+        t = self.thresholds
+        evidence = {
+            "clean": point.clean,
+            "fgsm": point.fgsm,
+            "pgd": point.pgd,
+            "eps": point.eps,
+            "gap": point.fgsm - point.pgd,
+            "pgd_over_fgsm": point.pgd / point.fgsm,
+        }
+        if verdict.level is not None:
+            best, best_n = verdict.level.pgd, verdict.level.n
+            bound, bound_sd = self._rule.fall_bound(verdict.level), t.fallen * proportion_sd(best, best_n)
+            evidence |= {"best": best, "ratio": point.pgd / best, "z": z, "p_value": upper_tail(z)}
+        else:
+            bound, bound_sd = t.blind_pgd * point.fgsm, 0.0
+        evidence |= self._bands.now()
+        low = None if self._healthy is None else int(self._healthy["step"])
+        if self._out_since is not None and (low is None or self._out_since >= low):
+            evidence["signal_step"] = self._out_since
+        onset_step = self._first_suspect if self._healthy is not None else None
+        self.onset_open, self._good = True, 0
+        self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, ""
+        return Alert(
+            level="onset",
+            step=point.step,
+            text=wording.onset(self.unit, point, evidence.get("best"), low, onset_step),
+            onset_step=onset_step,
+            onset_low=low,
+            confidence=rule_confidence(bound, bound_sd, point.pgd, point.fgsm, point.n, t.gap),
+            n=point.n,
+            evidence=_finite(evidence),
+            healthy=self._healthy,
+            advice=wording.advice(self.unit, low),
+        )
+
+    def _follow(self, point: ProbePoint) -> list[Alert]:
+        """An onset is open: count probes in which PGD is back at its level *and* near FGSM again."""
+        t = self.thresholds
+        level = self._rule.level_at(point.eps, point.fgsm)
+        bound = t.level if level is None else t.restored * level.pgd
+        near_fgsm = point.pgd >= t.restored * point.fgsm * (1.0 if level is None else level.ratio)
+        self._good = self._good + 1 if point.pgd >= bound and near_fgsm else 0
+        if self._good < t.recovered_probes:
+            return []
+        self.onset_open, self._good = False, 0
+        fallen_since_healthy = self._healthy
+        self._healthy = {"step": point.step, "pgd": point.pgd}
+        evidence = {"fgsm": point.fgsm, "pgd": point.pgd, "gap": point.fgsm - point.pgd}
+        if level is not None:
+            evidence["best"] = level.pgd
+        return [
+            Alert(
+                level="recovered",
+                step=point.step,
+                text=wording.recovered(point, t.recovered_probes, evidence.get("best")),
+                n=point.n,
+                evidence=_finite(evidence),
+                healthy=fallen_since_healthy,
+                advice="confirm with a stronger attack (APGD, restarts) before trusting it",
+            )
+        ]
+
+    # ---- checkpoint ---------------------------------------------------------------------------------
+    def state(self) -> dict[str, Any]:
+        """Everything that later alerts depend on, as plain JSON values (no NaN)."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        parts = {"bands": self._bands.state(), "references": self._rule.state()}
+        return {"version": STATE_VERSION, **parts, **plain}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state()` was taken; the detector must have been built with the same arguments.
+
+        Raises ValueError when the state is of another version.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise ValueError(f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}")
+        self._bands.restore(state["bands"])
+        self._rule.restore(state["references"])
+        for name in _PLAIN:
+            setattr(self, name, state[name])
+
+
+_PLAIN = (
+    "wants_probe",
+    "onset_open",
+    "_out_since",
+    "_is_out",
+    "_announced",
+    "_last_asked",
+    "_last_probe",
+    "_healthy",
+    "_suspects",
+    "_suspect_z",
+    "_suspect_state",
+    "_first_suspect",
+    "_good",
+)
+
+
+def _is_accuracy(value: float) -> bool:
+    return 0.0 <= value <= 1.0  # False for NaN
+
+
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if math.isfinite(value)}

@@ -1,0 +1,41 @@
+"""The sentences of an alert, in one place so that they stay plain and say no more than was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from selffit.detect.types import ProbePoint
+
+_SIGNALS = {
+    "abnormal": "abnormal-example fraction",
+    "pertalign": "PertAlign",
+    "acc_adv": "accuracy on the training attack",
+}
+
+
+def watch(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, float]) -> str:
+    moved = "; ".join(f"{_SIGNALS[name]} {usual[f'{name}_usual']:.2f} → {now[name]:.2f}" for name in names)
+    return f"training signals moved: {moved}"
+
+
+def onset(unit: str, point: ProbePoint, level: float | None, low: int | None, first: int | None) -> str:
+    split = f"PGD accuracy {point.pgd:.2f} while FGSM accuracy is {point.fgsm:.2f} (n={point.n})"
+    if first is None:
+        return f"overfitted to the single-step attack: {split}; PGD never was healthy in this run"
+    where = f"between {unit} {low} and {first}" if low is not None else f"by {unit} {first}"
+    fall = f", from {level:.2f}" if level is not None else ", healthy before at a smaller budget"
+    return f"catastrophic overfitting began {where}: {split}{fall}"
+
+
+def advice(unit: str, low: int | None) -> str:
+    if low is None:
+        return "no healthy state is known: start again with n-fgsm or a smaller eps"
+    return f"roll back to a checkpoint no later than {unit} {low} and switch to n-fgsm"
+
+
+def recovered(point: ProbePoint, probes: int, level: float | None) -> str:
+    of = f" of {level:.2f} before" if level is not None else ""
+    return (
+        f"PGD accuracy is back at {point.pgd:.2f}{of} for {probes} probes, FGSM {point.fgsm:.2f}: "
+        "it may be a recovery or gradient masking; a stronger attack has to confirm it"
+    )
