@@ -1,0 +1,45 @@
+"""The in-memory image set that training and probes work on, and the class-balanced order it is cut in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Training and held-out images of one data set, all resident on one device.
+
+    train_x, held_x: uint8 [N,C,H,W], 255 is white; train_y, held_y: int64 [N]
+    with values 0 … classes - 1; shape: [C,H,W] of one image. Held-out images
+    are never trained on and never come from a test split.
+    """
+
+    name: str
+    classes: int
+    shape: tuple[int, int, int]
+    train_x: Tensor
+    train_y: Tensor
+    held_x: Tensor
+    held_y: Tensor
+
+
+def as_float(images: Tensor) -> Tensor:
+    """uint8 [B,C,H,W] to float32 pixels in [0,1], channels_last; 0 and 255 become exactly 0 and 1."""
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+
+def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
+    """A fixed order of all images in which every prefix is as class-balanced as the set allows.
+
+    labels: int [N]; returns int64 [N]. Each class is shuffled by itself; the
+    order then takes the first image of every class, the second of every class …
+    A class that runs out leaves its turns to the others.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    first_of_class = np.cumsum(counts) - counts
+    turn = np.arange(len(labels)) - first_of_class[labels[by_class]]
+    return by_class[np.argsort(turn, kind="stable")]

@@ -1,0 +1,24 @@
+"""PGD-k (Madry et al. 2018): k steps of size alpha along the sign of the gradient, each projected into the ball."""
+
+import torch
+from torch import Tensor
+
+from selffit.errors import UserError
+from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, uniform_start
+
+
+def pgd(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator) -> Attack:
+    """x₀ = clip(x + U(±eps)); xₜ₊₁ = project(xₜ + alpha·sign g(xₜ)); x_adv = x_k with k = budget.steps.
+
+    sign(0) = 0. With start "zero", x₀ = x. Raises UserError for less than one step.
+    """
+    check_start(budget)
+    if budget.steps < 1:
+        raise UserError(f"PGD with {budget.steps} steps; use at least 1")
+    x_adv = x if budget.start == "zero" else uniform_start(x, budget.eps, generator)
+    at_start = at_point = gradient(x_adv, y)
+    for remaining in reversed(range(budget.steps)):
+        x_adv = project(x_adv + budget.alpha * at_point.grad.sign(), x, budget.eps)
+        if remaining:
+            at_point = gradient(x_adv, y)
+    return Attack(x_adv, at_start)

@@ -1,0 +1,43 @@
+"""What every network of the project offers: normalised input, and named sites where its channels can be watched."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from selffit.errors import UserError
+
+
+class Normalise(nn.Module):
+    """(x - mean)·scale, per channel or with one number for all channels.
+
+    A part of the network, so that attacks and budgets live in pixel units of
+    [0,1]. Raises UserError where the count of numbers does not fit the image.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, channels: int, mean: float | Sequence[float], scale: float | Sequence[float]) -> None:
+        super().__init__()
+        for name, value in (("mean", mean), ("scale", scale)):
+            numbers = torch.tensor(value, dtype=torch.float32).reshape(-1)
+            if len(numbers) not in (1, channels):
+                raise UserError(f"input {name} has {len(numbers)} numbers; the images have {channels} channel(s)")
+            self.register_buffer(name, numbers.reshape(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) * self.scale
+
+
+class Network(nn.Module):
+    """A classifier: x float32 [B,C,H,W] in [0,1] → logits [B,K]."""
+
+    def sites(self) -> dict[str, nn.Module]:
+        """Modules in forward order whose output [B,C,H,W] is the map of one convolution layer.
+
+        That is its map after normalisation and activation, under the layer's
+        name. A residual block's last convolution has no activation of its own:
+        its site is the activation that follows the sum.
+        """
+        raise NotImplementedError

@@ -1,0 +1,60 @@
+"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"): the usual network of fast AT."""
+
+from torch import Tensor, nn
+
+from selffit.models.base import Network, Normalise
+from selffit.models.resnet import conv3x3
+
+
+class PreActBlock(nn.Module):
+    """Normalise and activate before each 3×3 convolution; nothing after the sum."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.relu1 = nn.ReLU()
+        self.conv1 = conv3x3(inputs, outputs, stride)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu2 = nn.ReLU()
+        self.conv2 = conv3x3(outputs, outputs, 1)
+        self.shortcut: nn.Conv2d | None = None
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = self.relu1(self.bn1(x))
+        kept = x if self.shortcut is None else self.shortcut(active)
+        h = self.conv1(active)
+        return self.conv2(self.relu2(self.bn2(h))) + kept
+
+
+class PreActResNet18(Network):
+    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the literature)."""
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.conv1 = conv3x3(shape[0], width, 1)
+        self.layer1 = nn.Sequential(PreActBlock(width, width, 1), PreActBlock(width, width, 1))
+        self.layer2 = nn.Sequential(PreActBlock(width, 2 * width, 2), PreActBlock(2 * width, 2 * width, 1))
+        self.layer3 = nn.Sequential(PreActBlock(2 * width, 4 * width, 2), PreActBlock(4 * width, 4 * width, 1))
+        self.layer4 = nn.Sequential(PreActBlock(4 * width, 8 * width, 2), PreActBlock(8 * width, 8 * width, 1))
+        self.bn = nn.BatchNorm2d(8 * width)
+        self.relu = nn.ReLU()
+        self.output = nn.Linear(8 * width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv1(self.normalise(x))
+        h = self.layer4(self.layer3(self.layer2(self.layer1(h))))
+        return self.output(self.relu(self.bn(h)).mean(dim=(2, 3)))
+
+    def sites(self) -> dict[str, nn.Module]:
+        found: dict[str, nn.Module] = {}
+        previous = "conv1"  # the convolution whose map the next block's first activation shows
+        for name, block in self.named_modules():
+            if isinstance(block, PreActBlock):
+                found[previous] = block.relu1
+                found[f"{name}.conv1"] = block.relu2
+                previous = f"{name}.conv2"
+        found[previous] = self.relu
+        return found

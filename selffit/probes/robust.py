@@ -1,0 +1,111 @@
+"""Clean, FGSM and PGD accuracy of a network on held-out images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from selffit.methods.base import Budget, Gradient, GradientAt, input_gradient, project, uniform_start
+from selffit.methods.fgsm import fgsm
+from selffit.probes.base import batches, probing
+
+
+@dataclass(frozen=True)
+class RobustAccuracy:
+    """Accuracies in [0,1] on n images, under perturbations of at most eps (pixels, L∞)."""
+
+    n: int
+    eps: float
+    clean: float
+    fgsm: float
+    pgd: float
+
+
+def robust_accuracy(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    eps: float,
+    pgd_steps: int,
+    pgd_alpha: float,
+    batch_size: int = 256,
+    generator: torch.Generator,
+) -> RobustAccuracy:
+    """Accuracy at one budget; see `robust_accuracies`."""
+    budgets = [(eps, pgd_alpha)]
+    return robust_accuracies(
+        model, images, labels, budgets=budgets, pgd_steps=pgd_steps, batch_size=batch_size, generator=generator
+    )[0]
+
+
+def robust_accuracies(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    budgets: Sequence[tuple[float, float]],
+    pgd_steps: int,
+    batch_size: int = 256,
+    generator: torch.Generator,
+) -> list[RobustAccuracy]:
+    """Accuracies at several budgets (eps, pgd_alpha), which share the clean pass and its gradient.
+
+    images: uint8 [N,C,H,W]; the generator lives on their device and is the only
+    source of randomness. FGSM starts at the image, PGD at a uniform point of
+    the ball. Our operational definition of PGD accuracy: an image counts only
+    if it is classified correctly clean *and* at the start point and every
+    iterate. So a lost image needs no further steps, and the figure is never
+    above that of the last iterate alone. eps = 0 gives the clean accuracy.
+
+    The network is in evaluation mode and float32, and is left as it was:
+    running statistics, weights, their gradients and torch's own generators.
+    """
+    clean = torch.zeros((), dtype=torch.int64, device=images.device)
+    single, multi = clean.repeat(len(budgets)), clean.repeat(len(budgets))
+
+    def gradient(x: Tensor, y: Tensor) -> Gradient:
+        return input_gradient(model, x, y)
+
+    with probing(model), torch.no_grad():
+        for x, y in batches(images, labels, batch_size):
+            at_x = gradient(x, y)
+            right = at_x.logits.argmax(1) == y
+            clean += right.sum()
+            for i, (eps, alpha) in enumerate(budgets):
+                if eps == 0:
+                    single[i] += right.sum()
+                    multi[i] += right.sum()
+                    continue
+                budget = Budget(torch.tensor(eps, device=x.device), torch.tensor(alpha, device=x.device), pgd_steps)
+                x_adv = fgsm(lambda _x, _y, known=at_x: known, x, y, budget, generator).x_adv  # type: ignore[misc]
+                single[i] += (model(x_adv).argmax(1) == y).sum()
+                multi[i] += _survivors(model, gradient, x, y, right, budget, generator)
+    n = len(images)
+    return [
+        RobustAccuracy(n, eps, clean.item() / n, fgsm_right.item() / n, pgd_right.item() / n)
+        for (eps, _), fgsm_right, pgd_right in zip(budgets, single, multi, strict=True)
+    ]
+
+
+def _survivors(
+    model: nn.Module,
+    gradient: GradientAt,
+    x: Tensor,
+    y: Tensor,
+    right: Tensor,
+    budget: Budget,
+    generator: torch.Generator,
+) -> int:
+    """How many of the `right` images stay right at a random start and after each of budget.steps PGD steps."""
+    start = uniform_start(x, budget.eps, generator)  # for all images: the noise does not depend on the network
+    x, y, x_adv = x[right], y[right], start[right]
+    for _ in range(budget.steps):
+        if len(y) == 0:
+            return 0
+        at_point = gradient(x_adv, y)
+        kept = at_point.logits.argmax(1) == y
+        x, y = x[kept], y[kept]
+        x_adv = project(x_adv[kept] + budget.alpha * at_point.grad[kept].sign(), x, budget.eps)
+    return int((model(x_adv).argmax(1) == y).sum()) if len(y) else 0

@@ -1,0 +1,122 @@
+"""Channel dominance on tiny networks whose channels are planted."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from selffit.models import Network, build
+from selffit.probes import channel_dominance
+from selffit.probes.channels import watching
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+class Planted(Network):
+    """Channels: 0 = high frequencies (a checkerboard), 1 = brightness, 2 = both, 3 = dead, 4 = noise-sized.
+
+    The logits read the checkerboard, so FGSM perturbations are a checkerboard,
+    while the images are smooth: channel 0 sees only the perturbation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 5, 2, stride=2, bias=True)
+        board, mean = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) / 4, torch.full((2, 2), 0.25)
+        kernels = torch.stack([board, mean, board + mean, 0 * mean, 1e-6 * board])
+        self.conv.weight.data = kernels[:, None]
+        self.conv.bias.data = torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0])
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.relu(self.conv(x))
+        score = h[:, 0].mean(dim=(1, 2))
+        return torch.stack([score, -score], dim=1)
+
+    def sites(self) -> dict[str, nn.Module]:
+        return {"conv": self.relu}
+
+
+def smooth_images(n: int = 8) -> Tensor:
+    levels = torch.tensor([60, 200]).repeat(n // 2)
+    return levels.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+
+
+def test_planted_channels_by_hand():
+    images, eps = smooth_images(), 0.1
+    (layer,) = channel_dominance(
+        Planted(), images, torch.zeros(8, dtype=torch.int64), eps=eps, generator=generator(), batch_size=3
+    )
+    assert layer.name == "conv"
+    # R_SI: the checkerboard answers with eps, brightness with 0. R_DI: the mean distance of 60 and 200 from grey.
+    away = ((0.5 - 60 / 255) + (200 / 255 - 0.5)) / 2
+    r_si, r_di = torch.tensor([eps, 0, eps, 0, 0]), torch.tensor([0, away, away, 0, 0])
+    si, di = r_si / r_si.mean(), r_di / r_di.mean()
+    assert layer.si == pytest.approx(si.tolist(), abs=1e-4)
+    assert layer.di == pytest.approx(di.tolist(), abs=1e-4)
+    assert layer.dominance == pytest.approx([1, -1, 0, 0, 0], abs=1e-4)
+    assert (layer.top10, layer.pr) == (pytest.approx(0.5, abs=1e-4), pytest.approx(2, abs=1e-3))
+    assert layer.gini == pytest.approx(0.6, abs=1e-4)
+
+
+def test_random_signs_are_the_control():
+    (layer,) = channel_dominance(
+        Planted(), smooth_images(64), torch.zeros(64, dtype=torch.int64), eps=0.1, generator=generator()
+    )
+    # Random signs excite checkerboard and brightness alike: mean |±1±1±1±1|/4 of a window is 3/8.
+    assert layer.rand[0] == pytest.approx(layer.rand[1], rel=0.1)
+    assert sum(layer.rand) / 5 == pytest.approx(1) and layer.rand[3] == 0
+
+
+def test_without_a_budget_nothing_is_called_dominant():
+    (layer,) = channel_dominance(
+        Planted(), smooth_images(), torch.zeros(8, dtype=torch.int64), eps=0.0, generator=generator()
+    )
+    assert set(layer.dominance) == {0.0} and set(layer.si) == {0.0}
+    assert layer.gini == 0 and layer.pr == 5
+
+
+@pytest.mark.parametrize("name", ["small", "resnet18", "preact-resnet18"])
+def test_every_layer_of_the_networks(name):
+    torch.manual_seed(0)
+    net = build(name, shape=(3, 28, 28), classes=10, width=4).train()
+    images = torch.randint(0, 256, (6, 3, 28, 28), dtype=torch.uint8)
+    state = {key: value.clone() for key, value in net.state_dict().items()}
+    rng = torch.get_rng_state()
+
+    def probe(batch_size: int):
+        return channel_dominance(
+            net, images, torch.arange(6), eps=8 / 255, generator=generator(), batch_size=batch_size
+        )
+
+    layers = probe(6)
+    assert [layer.name for layer in layers] == list(net.sites())
+    for layer in layers:
+        assert len(layer.dominance) == len(layer.si) == len(layer.di) == len(layer.rand) >= 4
+        assert all(-1 <= d <= 1 for d in layer.dominance)
+        assert 0 <= layer.gini < 1 and 0 < layer.top10 <= 1 and 1 <= layer.pr <= len(layer.si)
+    for whole, parts in zip(layers, probe(4), strict=True):  # FGSM is the same in other batches
+        assert whole.di == pytest.approx(parts.di, rel=1e-3, abs=1e-4)
+    assert net.training and torch.equal(torch.get_rng_state(), rng)
+    assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_hooks_are_removed_after_an_error():
+    net = build("small", shape=(1, 28, 28), classes=10)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        channel_dominance(
+            net, torch.zeros(2, 1, 40, 28, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), eps=0.1,
+            generator=generator(),
+        )  # fmt: skip
+    assert not any(module._forward_hooks for module in net.modules()) and net.training
+
+
+def test_watching_sees_detached_maps_in_order():
+    net, seen = build("small", shape=(1, 28, 28), classes=10), []
+    with watching(net, lambda name, output: seen.append((name, output.requires_grad, tuple(output.shape)))):
+        net(torch.rand(2, 1, 28, 28))
+    net(torch.rand(2, 1, 28, 28))
+    assert seen == [("conv1", False, (2, 16, 14, 14)), ("conv2", False, (2, 32, 7, 7))]
