@@ -72,8 +72,8 @@ class RunConfig:
     lr_schedule: str = setting(
         "constant",
         "training",
-        "constant; triangular: 0→lr→0 with the peak at --lr-turn; linear: falls to 0 from --lr-turn on; "
-        "step: ×lr-gamma at each of --lr-milestones",
+        "triangular is 0→lr→0 with the peak at --lr-turn, linear falls to 0 from --lr-turn on, "
+        "step is ×lr-gamma at each of --lr-milestones",
         choices=("constant", "triangular", "linear", "step"),
     )
     lr_turn: float = setting(0.5, "training", "share of training at which lr peaks or starts to fall", low=0, high=1)
@@ -266,6 +266,8 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     raw = {**load_preset(preset or DEFAULT_PRESET), **overrides}
     sizes = {name: raw.pop(name, "auto") for name in ("alpha", "probe_alpha")}
     config = RunConfig(**{name: parse_setting(name, value) for name, value in raw.items()})
+    if "alpha" in overrides and config.method == "fgsm":
+        raise UserError("--alpha has no effect with fgsm, whose one step is eps; leave it out or choose rs-fgsm or pgd")
     if "attack_steps" in overrides and config.method != "pgd":
         raise UserError(f"--attack-steps applies to pgd only, but the method is {config.method}; add --method pgd")
     auto = default_alpha(config.method, config.eps, config.attack_steps)

@@ -24,7 +24,7 @@ def test_the_default_preset_is_patterns():
 
 
 def test_fractions_are_pixel_units():
-    config = c.resolve("cifar10-fgsm-8", {"eps": "16/255", "alpha": "20/255"})
+    config = c.resolve("cifar10-rs-fgsm-8", {"eps": "16/255", "alpha": "20/255"})
     assert config.eps == pytest.approx(16 / 255)
     assert config.alpha == pytest.approx(20 / 255)
 
@@ -39,7 +39,7 @@ def test_alpha_defaults_to_the_methods_own(method, steps, ratio):
 
 
 def test_alpha_may_be_a_multiple_of_eps():
-    assert c.resolve(None, {"eps": "0.2", "alpha": "1.5eps"}).alpha == pytest.approx(0.3)
+    assert c.resolve(None, {"method": "rs-fgsm", "eps": "0.2", "alpha": "1.5eps"}).alpha == pytest.approx(0.3)
 
 
 def test_overrides_beat_the_preset():
@@ -61,8 +61,9 @@ def test_overrides_beat_the_preset():
         ({"eps": "1/0"}, "must be a number"),
         ({"eps": "eight"}, "must be a number"),
         ({"seed": "1.5"}, "whole number"),
-        ({"alpha": "fast"}, "must be a number"),
-        ({"alpha": "xeps"}, "1.25eps"),
+        ({"method": "pgd", "alpha": "fast"}, "must be a number"),
+        ({"method": "pgd", "alpha": "xeps"}, "1.25eps"),
+        ({"alpha": "0.1"}, "no effect with fgsm"),
         ({"epochs": "0"}, "--epochs"),
         ({"attack_steps": "3"}, "--method pgd"),
         ({"batch_size": "9000"}, "--train-images"),

@@ -1,0 +1,236 @@
+"""What a person or a policy may ask of a running trainer: a closed table of operations with typed, ranged arguments.
+
+There is no operation that runs code or names a path. `check` is the one gate: the viewer uses it before it
+writes a command, the trainer when it reads one.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from selffit.config import FIELDS, nearest
+from selffit.control.refusal import Refusal
+from selffit.control.settings import LIVE, parse_live
+from selffit.eventlog.clean import clean
+
+MAX_NOTE = 500  # characters of a note
+MAX_BY = 64  # characters of a name
+MAX_TTL = 30 * 86400.0  # seconds
+MAX_CHANNELS = 65_536  # a layer's channels are numbered below this
+POLICY = "policy"  # the name under which the trainer's own policies act
+
+_ID = re.compile(r"c[0-9a-f]{20}\Z")
+_CHECKPOINT = re.compile(r"((?:main|b[1-9][0-9]{0,8})-[0-9]{1,15})\Z")
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One request. `expect` is the configuration version its author saw, `ttl` seconds from `t`, the wall clock."""
+
+    id: str
+    op: str
+    args: dict[str, Any]
+    by: str
+    expect: int | None = None
+    ttl: float | None = None
+    t: float = 0.0
+
+
+def new_id(t: float) -> str:
+    """An id whose alphabetical order is the order of submission: `c`, 12 hex of milliseconds, 8 random hex."""
+    return f"c{int(t * 1000) & 0xFFFFFFFFFFFF:012x}{secrets.token_hex(4)}"
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an id, and so is safe as a file name."""
+    return _ID.match(text) is not None
+
+
+def new_command(
+    op: str,
+    args: Mapping[str, Any] | None = None,
+    *,
+    by: str,
+    expect: int | None = None,
+    ttl: float | None = None,
+    t: float | None = None,
+) -> Command:
+    """A checked command with a new id; `t` is the wall clock in seconds, now by default. Raises Refusal."""
+    when = time.time() if t is None else t
+    return checked(Command(new_id(when), op, dict(args or {}), by, expect, ttl, when))
+
+
+def checked(command: Command) -> Command:
+    """The command with normalised arguments and a harmless name of its author. Raises Refusal."""
+    if not is_id(command.id):
+        raise Refusal("bad-id", f"'{clean(command.id)[:80]}' is no command id; submit the command with selffit ctl")
+    by = clean(command.by.strip())[:MAX_BY]
+    if not by:
+        raise Refusal("bad-command", "'by' is empty; say who sends the command")
+    if command.expect is not None and command.expect < 0:
+        raise Refusal("bad-command", f"expect must be a configuration version from 0 on, not {command.expect}")
+    if command.ttl is not None and not 0 < command.ttl <= MAX_TTL:
+        raise Refusal("bad-command", f"ttl must be above 0 and at most {MAX_TTL:.0f} seconds, not {command.ttl:g}")
+    if not 0 <= command.t <= 1e11:
+        raise Refusal("bad-command", f"t must be a wall clock in seconds, not {command.t:g}")
+    return msgspec.structs.replace(command, args=check(command.op, command.args), by=by)
+
+
+def expired(command: Command, now: float) -> Refusal | None:
+    """The refusal of a command that is older than its ttl at the wall clock `now`, else None."""
+    if command.ttl is None or now - command.t <= command.ttl:
+        return None
+    age = f"it is {now - command.t:.0f} s old and was meant for {command.ttl:g} s"
+    return Refusal("expired", f"{age}; send it again if you still want it")
+
+
+def check(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an operation, typed, in range, with defaults filled in. Raises Refusal."""
+    operation = OPERATIONS.get(op)
+    if operation is None:
+        raise Refusal("unknown-op", f"there is no operation '{clean(op[:80])}'; {nearest(op[:80], tuple(OPERATIONS))}")
+    values = dict(operation.defaults)
+    for name, raw in args.items():
+        if name not in operation.args:
+            raise _unknown(op, name)
+        if raw is not None or name not in values:  # null stands for the default
+            values[name] = operation.args[name](name, raw)
+    missing = [name for name in operation.required if name not in values]
+    if missing:
+        raise Refusal("bad-argument", f"{op} needs {missing[0]}; {operation.help}")
+    operation.together(values)
+    return values
+
+
+def _unknown(op: str, name: str) -> Refusal:
+    valid, shown = tuple(OPERATIONS[op].args), clean(name[:80])
+    if "eps" in valid and name in FIELDS:
+        return Refusal("bad-argument", f"{shown} cannot change while a run trains; start a new run to change it")
+    hint = nearest(name[:80], valid) if valid else "it takes no arguments"
+    return Refusal("bad-argument", f"{op} has no argument '{shown}'; {hint}")
+
+
+Parse = Callable[[str, Any], Any]
+
+
+def _truth(name: str, raw: Any) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    value = words.get(raw.lower()) if isinstance(raw, str) else raw
+    if not isinstance(value, bool):
+        raise Refusal("bad-argument", f"{name} must be true or false, not {_shown(raw)}")
+    return value
+
+
+def _target(name: str, raw: Any) -> str:
+    if raw != "healthy" and not (isinstance(raw, str) and _CHECKPOINT.match(raw)):
+        raise Refusal("bad-argument", f"{name} must be 'healthy' or a checkpoint such as main-1200, not {_shown(raw)}")
+    return str(raw)
+
+
+def _layer(name: str, raw: Any) -> str:
+    if not isinstance(raw, str) or not 0 < len(raw) <= 200 or clean(raw) != raw:
+        raise Refusal("bad-argument", f"{name} must be the name of a layer, not {_shown(raw)}")
+    return raw
+
+
+def _whole(name: str, raw: Any, low: int, high: int) -> int:
+    number = raw
+    if isinstance(raw, str) and len(raw) <= 18 and raw.strip().removeprefix("-").isdecimal():
+        number = int(raw)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise Refusal("bad-argument", f"{name} must be a whole number, not {_shown(raw)}")
+    if not low <= number <= high:
+        raise Refusal("out-of-range", f"{name} must be in [{low}, {high}], not {_shown(raw)}")
+    return number
+
+
+def _top(name: str, raw: Any) -> int:
+    return _whole(name, raw, 1, MAX_CHANNELS)
+
+
+def _channels(name: str, raw: Any) -> list[int]:
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, list | tuple) or not parts:
+        raise Refusal("bad-argument", f"{name} must be channel numbers such as 3,5,7, not {_shown(raw)}")
+    return sorted({_whole(name, part, 0, MAX_CHANNELS - 1) for part in parts})
+
+
+def _mode(name: str, raw: Any) -> str:
+    if raw != "mask":
+        raise Refusal("out-of-range", f"{name} must be 'mask', not {_shown(raw)}")
+    return "mask"
+
+
+def _text(name: str, raw: Any) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise Refusal("bad-argument", f"{name} must be a line of text, not {_shown(raw)}")
+    if len(raw) > MAX_NOTE:
+        raise Refusal("out-of-range", f"{name} has {len(raw)} characters; shorten it to {MAX_NOTE}")
+    text = clean(raw.strip())
+    return text if len(text) <= MAX_NOTE else text[: MAX_NOTE - 1] + "…"
+
+
+def _shown(raw: Any) -> str:
+    huge = isinstance(raw, int) and abs(raw) >= 10**18  # Python refuses to write integers of thousands of digits
+    return "a huge number" if huge else clean(repr(raw)[:60])
+
+
+def _free(values: Mapping[str, Any]) -> None:
+    """Any combination will do."""
+
+
+def _something(values: Mapping[str, Any]) -> None:
+    if not values:
+        raise Refusal("bad-argument", f"set needs at least one setting: {', '.join(LIVE)}")
+
+
+def _one_choice(values: Mapping[str, Any]) -> None:
+    if ("channels" in values) == ("top" in values):
+        raise Refusal("bad-argument", "suppress needs either channels (3,5,7) or top (how many of the most dominant)")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row of the table. `changes`: applying it raises the configuration version."""
+
+    help: str
+    args: Mapping[str, Parse] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    together: Callable[[Mapping[str, Any]], None] = _free
+    changes: bool = False
+
+
+_SETTINGS: dict[str, Parse] = dict.fromkeys(LIVE, parse_live)
+OPERATIONS: dict[str, Operation] = {
+    "pause": Operation("hold training before the next step"),
+    "resume": Operation("go on after a pause"),
+    "stop": Operation(
+        "end the run: with a checkpoint and a last probe, or at once with now", {"now": _truth}, {"now": False}
+    ),
+    "checkpoint": Operation("save a checkpoint before the next step"),
+    "rollback": Operation(
+        "continue from an earlier checkpoint on a new branch, with other settings if any are given",
+        {"to": _target, "exact": _truth, **_SETTINGS},
+        {"to": "healthy", "exact": False},
+        changes=True,
+    ),
+    "set": Operation("change settings from the next step on", _SETTINGS, together=_something, changes=True),
+    "suppress": Operation(
+        "mask channels of a layer from the next step on",
+        {"layer": _layer, "channels": _channels, "top": _top, "mode": _mode},
+        {"mode": "mask"},
+        ("layer",),
+        _one_choice,
+        changes=True,
+    ),
+    "unsuppress": Operation(
+        "undo suppress, in one layer or, without layer, everywhere", {"layer": _layer}, {"layer": None}, changes=True
+    ),
+    "probe": Operation("measure robust accuracy before the next step"),
+    "note": Operation("write a line into the log", {"text": _text}, {}, ("text",)),
+}

@@ -1,0 +1,158 @@
+"""The trainer's end of the command channel: what lies in the inbox, checked as if somebody hostile had put it there."""
+
+import os
+import stat
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from selffit.control.commands import POLICY, Command, checked, expired, is_id
+from selffit.control.refusal import Refusal
+from selffit.control.submit import submit
+from selffit.eventlog.clean import Refused, clean, clean_data
+
+__all__ = ["Inbox", "Rejected", "submit"]
+
+MAX_BYTES = 64 * 1024  # of a command file
+MAX_FILES = 64  # looked at in one poll; the others wait for the next
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Something in the inbox that is no command: `id` is the command's id, or the (cleaned) file name."""
+
+    id: str
+    rule: str
+    reason: str
+
+
+class Inbox:
+    """Follows `control/inbox` of a run. It remembers nothing that matters: what was decided, the log knows."""
+
+    def __init__(self, run_path: Path) -> None:
+        self._inbox = run_path / "control" / "inbox"
+        self._done = run_path / "control" / "done"
+        self._names: dict[str, str] = {}  # id → file name, of what was polled and is not retired
+        self._left: set[str] = set()  # names that were retired but could not be moved away
+        self.fault = ""  # why the last poll could not read the folder, "" when it could
+
+    def poll(self, now: float | None = None) -> list[Command | Rejected]:
+        """What lies in the inbox, in the order of ids, until it is retired; `now` is the wall clock in seconds.
+
+        Names with a leading dot are being written and are left alone. At most MAX_FILES at a time. Never raises:
+        when the folder cannot be read, `fault` says why.
+        """
+        try:
+            fd = os.open(self._inbox, _FOLDER)
+        except OSError as error:
+            self.fault = f"cannot read the inbox: {error.strerror}"
+            return []
+        try:
+            names = [name for name in os.listdir(fd) if not name.startswith(".")]
+            self.fault = ""
+            if not names:
+                self._names.clear()
+                self._left.clear()
+                return []
+            self._left.intersection_update(names)
+            fresh = sorted(set(names) - self._left)[:MAX_FILES]
+            self._names = {}
+            clock = time.time() if now is None else now
+            found = [self._look(fd, name, clock) for name in fresh]
+            return [item for item in found if item is not None]
+        except OSError as error:
+            self.fault = f"cannot read the inbox: {error.strerror}"
+            return []
+        finally:
+            os.close(fd)
+
+    def retire(self, id: str) -> None:
+        """Move what was polled under this id to `control/done`; repeating it is harmless, and so is a failure.
+
+        A link, pipe or the like is removed, never followed. A folder stays where it is and is not polled again.
+        """
+        name = self._names.pop(id, f"{id}.json" if is_id(id) else "")
+        if not name:
+            return
+        path = self._inbox / name
+        try:
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode):
+                os.rename(path, self._done / name)
+            elif stat.S_ISDIR(mode):
+                self._left.add(name)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            if os.path.lexists(path):  # it is `done` that is missing
+                self._left.add(name)
+        except OSError:
+            self._left.add(name)  # tidying failed; the log keeps it from being applied again
+
+    def _look(self, folder: int, name: str, now: float) -> Command | Rejected | None:
+        """The file of that name; None when it has just gone."""
+        stem = name.removesuffix(".json")
+        id = stem if is_id(stem) else clean(os.fsencode(name).decode("utf-8", "backslashreplace"))
+        self._names.setdefault(id, name)
+        try:
+            if stem == name or id != stem:
+                raise Refusal("bad-id", "the file is not called <command id>.json; submit commands with selffit ctl")
+            command = _command(_read(folder, name))
+            if command.id != id:
+                raise Refusal("bad-id", f"the file of {id} holds '{command.id[:80]}'; submit the command again")
+            if command.by == POLICY:
+                raise Refusal("bad-command", f"the name '{POLICY}' is kept for the trainer's own policies; use another")
+            command = checked(command)
+            late = expired(command, now)
+            return command if late is None else Rejected(id, late.rule, late.reason)
+        except FileNotFoundError:
+            return None
+        except Refusal as refusal:
+            return Rejected(id, refusal.rule, refusal.reason)
+
+
+def _read(folder: int, name: str) -> bytes:
+    """The bytes of an own regular file. Raises Refusal, FileNotFoundError."""
+    try:
+        fd = os.open(name, _FILE, dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a link (ELOOP), a socket, no permission
+        reason = f"it is not a regular file that the trainer can read ({error.strerror}); submit it with selffit ctl"
+        raise Refusal("not-a-file", reason) from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refusal("not-a-file", "it is not a regular file; submit commands with selffit ctl")
+        if status.st_uid != os.geteuid():
+            raise Refusal("not-owner", f"it belongs to user {status.st_uid}; only the owner of the run may command it")
+        data = b"" if status.st_size > MAX_BYTES else os.read(fd, MAX_BYTES + 1)
+        if status.st_size > MAX_BYTES or len(data) > MAX_BYTES:
+            raise Refusal("too-large", f"it is larger than {MAX_BYTES // 1024} KiB; a command is a few lines")
+        return data
+    except OSError as error:
+        raise Refusal("not-a-file", f"it cannot be read ({error.strerror}); submit it again") from None
+    finally:
+        with suppress(OSError):
+            os.close(fd)
+
+
+def _command(data: bytes) -> Command:
+    """The command that the bytes of a file say, its strings cleaned. Raises Refusal."""
+    try:
+        raw = msgspec.json.decode(data)
+        if not isinstance(raw, dict):
+            raise ValueError("not a JSON object")
+        raw = clean_data(raw)
+    except (ValueError, RecursionError, Refused) as error:  # a MsgspecError is a ValueError
+        raise Refusal("bad-json", f"it is no usable JSON object ({error}); submit commands with selffit ctl") from None
+    try:
+        return msgspec.convert(raw, Command)
+    except ValueError as error:
+        raise Refusal("bad-command", f"it is no command ({error}); submit commands with selffit ctl") from None
