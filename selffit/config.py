@@ -63,9 +63,13 @@ class RunConfig:
     attack_bn: str = setting("train", "attack", "batch-norm mode while the attack is made", choices=("train", "eval"))
 
     epochs: float = setting(30.0, "training", "passes over the training images", low=1e-3, high=10_000)
+    stop_epoch: float = setting(
+        0.0, "training", "end training after this epoch without changing the schedules, 0 = at --epochs", low=0, high=10_000
+    )
     batch_size: int = setting(128, "training", "images a step", low=1, high=65_536)
     optimizer: str = setting("sgd", "training", "optimiser", choices=("sgd", "adam"))
     lr: float = setting(0.1, "training", "peak learning rate", low=0, high=100)
+    lr_scale: float = setting(1.0, "training", "factor on the scheduled learning rate", low=1e-6, high=100)
     momentum: float = setting(0.9, "training", "momentum (sgd)", low=0, high=0.9999)
     weight_decay: float = setting(0.0, "training", "weight decay", low=0, high=1)
     clip_grad: float = setting(0.0, "training", "largest gradient norm, 0 = no clipping", low=0)

@@ -53,6 +53,15 @@ def applied(
 
 
 def failed(ledger: Ledger, command: Command, reason: str) -> dict[str, Any]:
-    """`ctl.failed`: what was applied could not be carried out and is undone, which is a new version again."""
-    changes = any(change.id == command.id for change in ledger.history)
-    return {"id": command.id, "op": command.op, "reason": reason, "version": ledger.version + changes}
+    """`ctl.failed`: what was applied could not be carried out and is undone, which is a new version again.
+
+    `new` are the values that hold once more.
+    """
+    undone = [change for change in ledger.history if change.id == command.id]
+    return {
+        "id": command.id,
+        "op": command.op,
+        "reason": reason,
+        "new": dict(undone[0].old) if undone else {},
+        "version": ledger.version + len(undone),
+    }

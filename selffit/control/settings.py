@@ -7,11 +7,10 @@ Live settings are a flat mapping: the names of `LIVE`, and `suppress`, the chann
 from collections.abc import Mapping
 from typing import Any
 
-from selffit.config import FIELDS, OutOfRange, default_alpha, parse_number, parse_setting, parse_size
+from selffit.config import FIELDS, OutOfRange, default_alpha, parse_setting, parse_size
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
 
-LR_SCALE_MAX = 100.0  # factor on the scheduled learning rate; its range is (0, 100]
 ALPHA_FACTOR_MAX = 1000.0  # of '1.25eps': only a bound on nonsense, the pixel value has a range of its own
 MAX_VALUE = 100  # characters of a value
 LIVE = (
@@ -25,15 +24,14 @@ LIVE = (
     "probe_every",
     "probe_images",
     "channel_images",
-    "epochs",
+    "stop_epoch",
 )
 SUPPRESS = "suppress"
 
 
 def live_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The live settings at the start of a run with this (flat) configuration; defaults for what it does not name."""
-    settings = {name: config.get(name, FIELDS[name].default) for name in LIVE if name in FIELDS}
-    return {**settings, "lr_scale": 1.0, SUPPRESS: {}}
+    return {**{name: config.get(name, FIELDS[name].default) for name in LIVE}, SUPPRESS: {}}
 
 
 def parse_live(name: str, raw: Any) -> Any:
@@ -44,8 +42,6 @@ def parse_live(name: str, raw: Any) -> Any:
     if isinstance(raw, str) and len(raw) > MAX_VALUE:
         raise Refusal("bad-argument", f"{name} is {len(raw)} characters long; give a number or a name")
     try:
-        if name == "lr_scale":
-            return _lr_scale(raw)
         if name == "alpha" and isinstance(raw, str):
             return _alpha_text(raw)
         return parse_setting(name, raw, shown=name)
@@ -53,18 +49,6 @@ def parse_live(name: str, raw: Any) -> Any:
         raise Refusal("out-of-range", str(error)) from None
     except UserError as error:
         raise Refusal("bad-argument", str(error)) from None
-
-
-def _lr_scale(raw: Any) -> float:
-    try:
-        value = parse_number(raw) if isinstance(raw, str) else float(raw)
-    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
-        value = float("nan")
-    if isinstance(raw, bool) or value != value:
-        raise UserError(f"lr_scale must be a number such as 0.5, not {raw!r}")
-    if not 0 < value <= LR_SCALE_MAX:
-        raise OutOfRange(f"lr_scale must be above 0 and at most {LR_SCALE_MAX:g}, not {value:g}")
-    return value
 
 
 def _alpha_text(raw: str) -> Any:

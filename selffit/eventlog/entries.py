@@ -16,6 +16,7 @@ SIGNALS = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta"
 class StepBlock:
     """A block of consecutive training steps; `cols` maps a signal of `SIGNALS` to its n values."""
 
+    branch: str
     step: int
     n: int
     t: float
@@ -28,6 +29,7 @@ class StepBlock:
 class Probe:
     """Robust accuracy on n held-out images; `final_*` at the final budget while eps is still rising, else NaN."""
 
+    branch: str
     step: int
     t: float
     epoch: float
@@ -61,6 +63,7 @@ class LayerChannels:
 class ChannelProbe:
     """All layers at one step."""
 
+    branch: str
     step: int
     n: int
     layers: tuple[LayerChannels, ...]
@@ -74,6 +77,7 @@ class ChannelProbe:
 class Alert:
     """What the detector said."""
 
+    branch: str
     step: int
     t: float
     level: str

@@ -33,7 +33,7 @@ class RunState:
 
     run: str = ""
     attempt: int = 0
-    branch: str = "main"
+    branch: str = "main"  # the active one: that of the trainer's newest record
     phase: str = ""  # what the trainer said it is doing: starting, data, model, training, finishing
     step: int = 0
     epoch: float = 0.0
@@ -41,6 +41,8 @@ class RunState:
     started: float = NAN  # wall clock of the first record
     identity: Mapping[str, Any] = field(default_factory=dict)  # the newest trainer's host, boot, pid, pstart
     info: Mapping[str, Any] = field(default_factory=dict)  # run.start's data
+    changed: Mapping[str, Any] = field(default_factory=dict)  # settings that interventions changed, as they are now
+    control: History[Record] = field(default_factory=History)  # what `selffit.control.Ledger` is folded from
     steps: History[StepBlock] = field(default_factory=History)
     probes: History[Probe] = field(default_factory=History)
     channels: History[ChannelProbe] = field(default_factory=History)
@@ -69,11 +71,11 @@ class RunState:
         return self.exits.get(self.attempt) or self.ends.get(self.attempt)
 
     def setting(self, name: str) -> Any:
-        """A setting as it is now: the newest logged value of eps, alpha and lr, else the configuration's."""
+        """A setting as it is now: the newest logged value of eps, alpha and lr, else as changed or configured."""
         block = self.steps.last
         if block is not None and (values := block.cols.get(name)):
             return num(values[-1])
-        return self.config.get(name)
+        return self.changed.get(name, self.config.get(name))
 
 
 def reduce(state: RunState, item: Record | Notice) -> RunState:
@@ -97,12 +99,14 @@ def _reduce_record(draft: dict[str, Any], record: Record) -> None:
     draft["t"] = max(draft["t"], record.t)
     if not draft["started"] <= record.t:  # also true while it is NaN
         draft["started"] = record.t
-    if record.stream == "trainer" and record.s > draft["step"]:
-        draft["step"] = record.s
+    if record.stream == "trainer" and (record.s > draft["step"] or record.b != draft["branch"]):
+        draft["step"], draft["branch"] = record.s, record.b
+    if record.k in _CONTROL or record.k.startswith(("ctl.", "ckpt.")):
+        draft["control"] = draft["control"].append(record)
     handler = _HANDLERS.get(record.k)
     if handler is not None:
         handler(draft, record)
-    if record.k not in _UNLISTED:
+    if record.k not in UNLISTED:
         draft["events"] = draft["events"].append(Notable(record.t, record.s, record.k, record.d))
 
 
@@ -142,15 +146,27 @@ def _phase(draft: dict[str, Any], record: Record) -> None:
 
 
 def _run_start(draft: dict[str, Any], record: Record) -> None:
-    draft["info"], draft["phase"], draft["branch"] = record.d, "training", record.b
-    draft["step"] = record.s  # where this attempt starts, which for a resumed run is behind its last event
+    draft["info"], draft["phase"] = record.d, "training"
+
+
+def _resumed(draft: dict[str, Any], record: Record) -> None:
+    """An attempt goes on from a checkpoint: what an earlier one did after it is done again, so it is dropped."""
+    for name in ("steps", "probes", "channels"):
+        first = record.s if name == "steps" else record.s + 1
+        kept = [entry for entry in draft[name] if entry.branch != record.b or entry.step < first]
+        draft[name] = History(kept)
+    draft["step"], draft["branch"] = record.s, record.b
+
+
+def _settings(draft: dict[str, Any], record: Record) -> None:
+    draft["changed"] = {**draft["changed"], **mapping(record.d.get("new"))}
 
 
 def _steps(draft: dict[str, Any], record: Record) -> None:
     d = record.d
     n = whole(d.get("n"))
     cols = {name: values for name, values in mapping(d.get("cols")).items() if isinstance(values, list)}
-    block = StepBlock(record.s, n, record.t, num(d.get("epoch")), num(d.get("img_s")), cols)
+    block = StepBlock(record.b, record.s, n, record.t, num(d.get("epoch")), num(d.get("img_s")), cols)
     draft["steps"] = draft["steps"].append(block)
     draft["step"] = max(draft["step"], record.s + n)
     draft["epoch"] = block.epoch
@@ -160,6 +176,7 @@ def _probe(draft: dict[str, Any], record: Record) -> None:
     d = record.d
     final = mapping(d.get("final"))
     probe = Probe(
+        branch=record.b,
         step=record.s,
         t=record.t,
         epoch=num(d.get("epoch")),
@@ -196,13 +213,14 @@ def _channels(draft: dict[str, Any], record: Record) -> None:
         for layer in items(record.d.get("layers"))
         if isinstance(layer, dict)
     )
-    draft["channels"] = draft["channels"].append(ChannelProbe(record.s, whole(record.d.get("n")), layers))
+    draft["channels"] = draft["channels"].append(ChannelProbe(record.b, record.s, whole(record.d.get("n")), layers))
 
 
 def _alert(draft: dict[str, Any], record: Record) -> None:
     d = record.d
     healthy = mapping(d.get("healthy"))
     alert = Alert(
+        branch=record.b,
         step=record.s,
         t=record.t,
         level=text(d.get("level")),
@@ -244,6 +262,9 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
     "open": _open,
     "phase": _phase,
     "run.start": _run_start,
+    "resumed": _resumed,
+    "ctl.applied": _settings,
+    "ctl.failed": _settings,  # its `new` are the old values again
     "steps": _steps,
     "probe.robust": _probe,
     "probe.channels": _channels,
@@ -253,4 +274,6 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
     "end": _end,
     "sup.exit": _exit,
 }
-_UNLISTED = frozenset({"open", "seal", "steps", "probe.channels", "host"})
+_CONTROL = frozenset({"run.start", "end", "alert", "branch", "resumed"})
+# Kinds that are no line of an event list: metrics, heartbeats, and the frame of a file.
+UNLISTED = frozenset({"open", "seal", "steps", "probe.channels", "host"})

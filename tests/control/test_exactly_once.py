@@ -32,9 +32,9 @@ from selffit.control.replay import replay_plan
 from selffit.control.submit import submit
 from selffit.eventlog.records import Record
 
-CONFIG = {"eps": 0.1, "alpha": 0.1, "method": "fgsm", "weight_decay": 0.0, "probe_every": 50, "epochs": 30.0}
+CONFIG = {"eps": 0.1, "alpha": 0.1, "method": "fgsm", "weight_decay": 0.0, "probe_every": 50, "stop_epoch": 30.0}
 LAYERS = [{"name": "conv1", "channels": 8}, {"name": "conv2", "channels": 4}]
-SIMPLE = ("weight_decay", "lr_scale", "probe_every", "epochs", "eps")  # settings that nothing else moves
+SIMPLE = ("weight_decay", "lr_scale", "probe_every", "stop_epoch", "eps")  # settings that nothing else moves
 RAM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -227,7 +227,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         ttl=st.sampled_from([None, None, 5.0]),
     )
     def change(self, life, key: str, value: int, by: str, expects: bool, ttl: float | None) -> None:
-        amount = value if key in ("probe_every", "epochs") else value / 8
+        amount = value if key in ("probe_every", "stop_epoch") else value / 8
         self.send(life, "set", {key: amount}, by, expects=expects, ttl=ttl)
 
     @rule(
@@ -312,7 +312,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     def oracle(self) -> dict:
         """The settings by the meaning of the submitted commands, in the order in which the log applied them."""
-        now = {"weight_decay": 0.0, "lr_scale": 1.0, "probe_every": 50, "epochs": 30.0, "eps": 0.1}
+        now = {"weight_decay": 0.0, "lr_scale": 1.0, "probe_every": 50, "stop_epoch": 30.0, "eps": 0.1}
         now |= {"suppress": {}, "paused": False}
         version, before = 0, dict(now)
         for record in self.disk.log:

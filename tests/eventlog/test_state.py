@@ -187,3 +187,34 @@ def test_a_history_continued_twice_is_two_histories(moves):
         versions.append(versions[base].append(item))
         models.append((*models[base], item))
     assert [tuple(version) for version in versions] == models
+
+
+def on(branch, item):
+    return Record(v=1, a=item.a, q=next(COUNTER), t=item.t, k=item.k, b=branch, s=item.s, d=item.d)
+
+
+def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_part():
+    before = reduce_all(RunState(), [start(), steps(0), probe(10, 0.4), steps(10), probe(20, 0.01)])
+    applied = record("ctl.applied", {"op": "rollback", "new": {"method": "n-fgsm", "eps": 0.1}, "branch": "b1"}, 20)
+    after = reduce_all(before, [applied, on("b1", record("branch", {"name": "b1", "parent": "main"}, 10))])
+    assert (after.branch, after.step) == ("b1", 10)
+    assert after.setting("method") == "n-fgsm"
+    assert [entry.step for entry in after.probes] == [10, 20]
+    again = reduce(after, on("b1", probe(20, 0.5)))
+    assert [(entry.branch, entry.step) for entry in again.probes] == [("main", 10), ("main", 20), ("b1", 20)]
+
+
+def test_what_a_resumed_attempt_does_again_is_not_shown_twice():
+    before = reduce_all(RunState(), [start(), steps(0), probe(10, 0.4), steps(10), probe(20, 0.3), steps(20)])
+    resumed = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10, attempt=2)
+    state = reduce(before, resumed)
+    assert state.step == 10
+    assert [entry.step for entry in state.probes] == [10]
+    assert [entry.step for entry in state.steps] == [0]
+    assert len(before.steps) == 3
+
+
+def test_a_failed_change_brings_the_old_values_back():
+    state = reduce_all(RunState(), [start(), record("ctl.applied", {"new": {"method": "pgd"}})])
+    assert state.setting("method") == "pgd"
+    assert reduce(state, record("ctl.failed", {"new": {"method": "fgsm"}})).setting("method") == "fgsm"
