@@ -1,0 +1,297 @@
+"""The checkpoints of a run directory: written whole or not at all, believed only when the manifest verifies."""
+
+import errno
+import os
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from selffit.checkpoint import manifest as manifests
+from selffit.checkpoint.errors import Damaged, NoSpace, SaveFailed
+from selffit.checkpoint.folder import Folder
+from selffit.checkpoint.manifest import MANIFEST, Entry, Manifest, is_id, parse_id
+from selffit.errors import UserError
+
+FOLDER = "ckpt"
+RESERVE = 256 << 20  # bytes that a checkpoint leaves free, for the event log of the hours to come
+
+_TEMPORARY = re.compile(r"\.tmp-([0-9]{6,})-.+")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}  # what opening a link, or something else than a folder, ends in
+
+
+class FileWriter(Protocol):
+    """Writes a file of about `size` bytes at the path it is given; OSError when it cannot."""
+
+    @property
+    def size(self) -> int: ...
+
+    def __call__(self, path: Path) -> None: ...
+
+
+Content = bytes | FileWriter
+
+
+class CheckpointStore:
+    """RUN/ckpt. One trainer writes; anybody may read. Holds no open files between calls.
+
+    Beside the checkpoints the folder may hold, under names that no id has:
+    `.tmp-<attempt>-<id>`, a save or a removal under way or cut short, and
+    `.damaged-<id>`, what stood where a checkpoint was saved again.
+    `write` may run in a thread of its own: what it is given must not change.
+    """
+
+    def __init__(self, run: Path, attempt: int = 0, *, reserve: int = RESERVE) -> None:
+        """run: the run directory. attempt: the writer's own; a reader needs none. reserve: bytes to leave free."""
+        self.path = run / FOLDER
+        self._attempt, self._reserve = attempt, reserve
+
+    # --- saving ---------------------------------------------------------------------------------------------
+
+    def free_space_ok(self, expected_bytes: int) -> bool:
+        """Whether the disk has room for a checkpoint of that size and the reserve. Raises OSError."""
+        disk = os.statvfs(self.path if self.path.exists() else self.path.parent)
+        return disk.f_bavail * disk.f_frsize >= expected_bytes + self._reserve
+
+    def write(
+        self,
+        id: str,
+        files: Mapping[str, Content],
+        *,
+        base: str | None = None,
+        t: float | None = None,
+    ) -> Manifest:
+        """Save a checkpoint; returns when it would survive a power loss.
+
+        files: by name, the content or what writes it. base: the checkpoint
+        that this branch started from. t: wall clock, now by default. One that
+        is already there and verifies is left as it is, and that is a
+        success; a damaged one is set aside. Raises NoSpace or SaveFailed, with
+        nothing left behind, and UserError for an id that is none.
+        """
+        parse_id(id)
+        if base is not None:
+            parse_id(base)
+        if bad := [name for name in files if not manifests.is_file_name(name)]:
+            raise ValueError(f"no names for files of a checkpoint: {bad}")
+        size = sum(len(content) if isinstance(content, bytes) else content.size for content in files.values())
+        try:
+            self._make_folder()
+            with Folder(self.path) as root:
+                if (present := self._present(id)) is not None:
+                    root.sync()  # whoever renamed it in may have been killed before this
+                    return present
+                if not self.free_space_ok(size):
+                    raise NoSpace(f"{size:,} bytes for checkpoint {id} would leave less than {self._reserve:,} free")
+                return self._write(root, id, files, base, time.time() if t is None else t)
+        except OSError as fault:
+            kind = NoSpace if fault.errno in _FULL else SaveFailed
+            raise kind(f"checkpoint {id} was not saved: {fault.strerror or fault}") from fault
+
+    def _present(self, id: str) -> Manifest | None:
+        try:
+            return self.verify(id)
+        except Damaged:  # or not there, which is the usual case
+            return None
+        except UserError as fault:  # a newer selffit's: not to be touched
+            raise SaveFailed(str(fault)) from fault
+
+    def _make_folder(self) -> None:
+        with suppress(FileExistsError):
+            self.path.mkdir(0o700)
+            with Folder(self.path.parent.resolve()) as run:
+                run.sync()
+
+    def _write(self, root: Folder, id: str, files: Mapping[str, Content], base: str | None, t: float) -> Manifest:
+        temporary = self._temporary(id)
+        if root.holds(temporary):
+            root.remove(temporary)
+        root.make(temporary)
+        try:
+            with Folder(temporary, root) as folder:
+                entries = {name: self._fill(folder, temporary, name, content) for name, content in files.items()}
+                branch, step = parse_id(id)
+                manifest = Manifest(manifests.FORMAT_VERSION, id, branch, step, self._attempt, t, base, entries)
+                folder.create(MANIFEST, manifest.encode())
+                folder.sync()
+            if root.holds(id):
+                self._set_aside(root, id)
+            root.rename(temporary, id)
+        except BaseException:
+            with suppress(OSError):  # what cannot be removed now, the next attempt sweeps
+                root.remove(temporary)
+            raise
+        root.sync()
+        return manifest
+
+    def _fill(self, folder: Folder, temporary: str, name: str, content: Content) -> Entry:
+        if isinstance(content, bytes):
+            return Entry(len(content), folder.create(name, content))
+        content(self.path / temporary / name)
+        return Entry(*folder.settle(name))
+
+    def _set_aside(self, root: Folder, id: str) -> None:
+        aside = f".damaged-{id}"
+        if root.holds(aside):
+            root.remove(aside)
+        root.rename(id, aside)
+
+    def _temporary(self, id: str) -> str:
+        return f".tmp-{self._attempt:06d}-{id}"
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def ids(self, branch: str | None = None) -> list[str]:
+        """Ids by rising step, damaged ones included. Raises UserError when the folder is a link."""
+        try:
+            with Folder(self.path) as root:
+                found = [name for name in root.names() if is_id(name)]
+        except FileNotFoundError:
+            return []
+        except OSError as fault:
+            if fault.errno in _NO_FOLDER:
+                raise UserError(f"{self.path} is no folder, or a link; replace it by a folder") from fault
+            raise
+        keys = sorted((step, of, id) for id in found for of, step in [parse_id(id)] if branch in (None, of))
+        return [id for _, _, id in keys]
+
+    def verify(self, id: str) -> Manifest:
+        """Read everything and compare: every listed file and no other, sizes, hashes; no link is followed.
+
+        Raises Damaged, and UserError for an id that is none or a checkpoint of a newer selffit.
+        """
+        return self._check(id, lambda folder, name: folder.digest(name))
+
+    def read(self, id: str) -> tuple[Manifest, dict[str, bytes]]:
+        """All files of a checkpoint, each hashed as it was read: what is returned is what was verified."""
+        files: dict[str, bytes] = {}
+
+        def take(folder: Folder, name: str) -> str:
+            files[name] = folder.read(name)
+            return sha256(files[name]).hexdigest()
+
+        return self._check(id, take), files
+
+    def newest_valid(self, branch: str) -> tuple[str | None, list[tuple[str, str]]]:
+        """The newest id of the branch that verifies (None: there is none), and the newer ones, each with a reason.
+
+        Raises UserError at one that a newer selffit wrote: going back before it would throw good work away.
+        """
+        skipped = []
+        for id in reversed(self.ids(branch)):
+            try:
+                self.verify(id)
+            except Damaged as damage:
+                skipped.append((id, damage.reason))
+            else:
+                return id, skipped
+        return None, skipped
+
+    def _check(self, id: str, digest: Callable[[Folder, str], str] | None) -> Manifest:
+        """Without `digest` all but the content: quick, and blind to changed bytes."""
+        parse_id(id)
+        try:
+            with Folder(self.path) as root, Folder(id, root) as folder:
+                manifest = _manifest(folder, id)
+                present = set(folder.names()) - {MANIFEST}
+                if lost := sorted(manifest.files.keys() - present):
+                    raise Damaged(id, f"{lost[0]} is missing")
+                if strange := sorted(present - manifest.files.keys()):
+                    raise Damaged(id, f"it holds {strange[0][:80]!r}, which the manifest does not list")
+                for name, entry in manifest.files.items():
+                    if (size := folder.size(name)) != entry.size:
+                        raise Damaged(id, f"{name} has {size:,} bytes, not {entry.size:,}")
+                    if digest is not None and digest(folder, name) != entry.sha256:
+                        raise Damaged(id, f"the content of {name} was changed")
+        except FileNotFoundError as fault:
+            raise Damaged(id, "there is no such checkpoint") from fault
+        except OSError as fault:
+            link = "a link, or not a file or folder at all"
+            reason = link if fault.errno in _NO_FOLDER else fault.strerror
+            raise Damaged(id, f"{fault.filename or id}: {reason}") from fault
+        return manifest
+
+    # --- tidying --------------------------------------------------------------------------------------------
+
+    def prune(self, keep_last: int, pinned: Collection[str] = ()) -> list[str]:
+        """Remove what lies before the `keep_last` newest whole checkpoints of each branch; the ids removed.
+
+        Never one in `pinned`, never one that a checkpoint names as the base of
+        its branch (a branch without a checkpoint yet is known to the log only:
+        pin its base). Damaged ones do not count towards `keep_last`; seeing
+        damage here goes by names and sizes, not by content. What cannot be
+        removed stays, and the next call tries again. Raises OSError when the
+        folder cannot be listed.
+        """
+        if keep_last < 1:
+            raise ValueError("keep_last must be at least 1")
+        ids = self.ids()
+        protected = {*pinned, *filter(None, map(self._base, ids))}
+        whole = defaultdict[str, list[int]](list)
+        for id in ids:
+            branch, step = parse_id(id)
+            try:
+                self._check(id, None)
+                whole[branch].append(step)
+            except Damaged:
+                pass
+            except UserError:  # a newer selffit's: not ours to judge
+                protected.add(id)
+        first_kept = {branch: sorted(steps)[-keep_last:][0] for branch, steps in whole.items()}
+        keys = ((id, *parse_id(id)) for id in ids if id not in protected)
+        return self._remove([id for id, branch, step in keys if step < first_kept.get(branch, 0)])
+
+    def sweep(self, living: Collection[int] = ()) -> list[str]:
+        """Remove what saves and removals of earlier attempts left half done; the names removed.
+
+        Left alone: this attempt's own, later ones', and those of attempts in
+        `living` (a trainer on its way out may still be writing).
+        """
+        removed = []
+        with suppress(OSError), Folder(self.path) as root:
+            for name in root.names():
+                found = _TEMPORARY.fullmatch(name)
+                if found and int(found[1]) < self._attempt and int(found[1]) not in living:
+                    with suppress(OSError):
+                        root.remove(name)
+                        removed.append(name)
+        return removed
+
+    def _base(self, id: str) -> str | None:
+        try:
+            with Folder(self.path) as root, Folder(id, root) as folder:
+                return _manifest(folder, id).base
+        except (OSError, Damaged, UserError):  # whatever is wrong with it is said elsewhere
+            return None
+
+    def _remove(self, ids: list[str]) -> list[str]:
+        """Out of sight first, for good, then the manifest, then the rest: no crash leaves half of one under an id."""
+        removed: list[str] = []
+        if not ids:
+            return removed
+        with suppress(OSError), Folder(self.path) as root:
+            for id in ids:
+                with suppress(OSError):
+                    if root.holds(temporary := self._temporary(id)):
+                        root.remove(temporary)
+                    root.rename(id, temporary)
+                    removed.append(id)
+            with suppress(OSError):  # then one may come back after a power loss, but not verify
+                root.sync()
+            for id in removed:
+                with suppress(OSError):  # what is left is swept by the next attempt
+                    with Folder(self._temporary(id), root) as folder:
+                        folder.unlink(MANIFEST)
+                    root.remove(self._temporary(id))
+        return removed
+
+
+def _manifest(folder: Folder, id: str) -> Manifest:
+    if not folder.holds(MANIFEST):
+        raise Damaged(id, "it has no manifest: the save or the removal was cut short")
+    return manifests.decode(id, folder.read(MANIFEST, limit=manifests.MANIFEST_LIMIT))

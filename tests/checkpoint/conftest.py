@@ -1,0 +1,19 @@
+"""A run directory with a store in it."""
+
+from pathlib import Path
+
+import pytest
+
+from selffit.checkpoint.store import CheckpointStore
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(run: Path) -> CheckpointStore:
+    return CheckpointStore(run, attempt=3, reserve=0)
