@@ -1,0 +1,143 @@
+"""What monitoring costs beside training: `uv run python benchmarks/monitoring.py [--width 16]`.
+
+PreActResNet18 with the settings of preset cifar10-fgsm-8, on random images of CIFAR-10's shape. Shares of the
+training time:
+
+signals and log   the per-step signals, the input gradient that PertAlign needs, and the `steps` records of a real
+                  event log, each timed by itself: differences of whole steps would drown in noise.
+probes            a robust-accuracy probe and a channel probe against the steps between two of them (one epoch of
+                  49 000 images), extrapolated from the time of one step. PGD leaves out images that it has beaten:
+                  the typical case here keeps 60 % of them throughout, the worst case all.
+
+On a CPU these are processor times with one thread, which other processes hardly change; on CUDA wall times. The
+network is narrow on a CPU, which overstates the signals: their cost does not depend on the width, a step's does.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from selffit.config import resolve
+from selffit.eventlog.writer import EventWriter
+from selffit.models import build
+from selffit.probes import channel_dominance, robust_accuracies
+from selffit.train.loop import ALIGN_EVERY
+from selffit.train.monitor import six_digits
+from selffit.train.optimizers import make_optimizer
+from selffit.train.setup import choose_precision, cpu_name
+from selffit.train.signals import MEASURED, SignalBuffer
+from selffit.train.step import Step
+
+SHAPE, CLASSES, IMAGES = (3, 32, 32), 10, 49_000
+HARMLESS = 1e-6  # a budget that changes no prediction, so that the labels alone decide which images survive
+CUDA = torch.cuda.is_available()
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """Median time of one call, after a first one that does not count."""
+    clock = time.perf_counter if CUDA else time.process_time
+
+    def once() -> float:
+        began = clock()
+        work()
+        if CUDA:
+            torch.cuda.synchronize()
+        return clock() - began
+
+    once()
+    return statistics.median(once() for _ in range(repeats))
+
+
+def to_input(first: nn.Module, x: Tensor, autocast: torch.dtype | None) -> Callable[[], object]:
+    """The last piece of the backward pass: from the first convolution's output to the input."""
+    leaf = x.clone().requires_grad_()
+    with torch.autocast(x.device.type, dtype=autocast, enabled=autocast is not None):
+        h = first(leaf)
+    return lambda: torch.autograd.grad(h, leaf, torch.ones_like(h), retain_graph=True)
+
+
+def report(name: str, share: float, target: float) -> None:
+    print(f"{name}: {100 * share:.2f} %  target {100 * target:g} %  {'ok' if share <= target else 'missed'}")
+
+
+def main() -> int:
+    """Prints one line a figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, default=64 if CUDA else 16)
+    width = parser.parse_args().width
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    device = torch.device("cuda" if CUDA else "cpu")
+    config, autocast = resolve("cifar10-fgsm-8"), choose_precision("auto", device)
+    batch, block = config.batch_size, config.block_steps
+    model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()
+    step = Step(config, model, make_optimizer(config, model), device, autocast)
+    step.set(0.01, config.eps, config.alpha)
+    generator = torch.Generator(device)
+    x = torch.rand(batch, *SHAPE, device=device).contiguous(memory_format=torch.channels_last)
+    y = torch.randint(0, CLASSES, (batch,), device=device)
+
+    whole = seconds(lambda: step(x, y, generator, with_input_gradient=False), 10)
+    attack, trained = step(x, y, generator, with_input_gradient=True)
+    signals = SignalBuffer(block, batch, SHAPE, device)
+
+    def a_block() -> None:
+        for _ in range(block):
+            signals.add(x, y, attack, trained)
+        signals.close_block(None)
+        signals.ready_blocks(everything=False)
+
+    with tempfile.TemporaryDirectory() as folder, EventWriter(Path(folder), "trainer", 1) as log:
+        values = [i / 7 for i in range(block)]
+
+        def a_record() -> None:
+            columns = {name: six_digits(values) for name in (*MEASURED, "lr", "eps", "alpha")}
+            log.emit("steps", {"n": block, "cols": columns, "img_s": 1.0, "sec": 1.0, "epoch": 1.0})
+
+        parts = {
+            "signals": seconds(a_block, 5) / block,
+            "input gradient": seconds(to_input(nn.Sequential(model.normalise, model.conv1), x, autocast), 20)
+            / ALIGN_EVERY,
+            "log": seconds(a_record, 50) / block,
+        }
+
+    images = torch.randint(0, 256, (config.holdout, *SHAPE), dtype=torch.uint8, device=device)
+    with torch.no_grad():
+        right = model.eval()(images.float().div(255)).argmax(1)
+
+    def probe(survivors: float) -> float:
+        n = config.probe_images
+        labels = torch.where(torch.arange(n, device=device) < survivors * n, right[:n], (right[:n] + 1) % CLASSES)
+        budgets = [(HARMLESS, HARMLESS)]
+        return seconds(
+            lambda: robust_accuracies(
+                model, images[:n], labels, budgets=budgets, pgd_steps=config.probe_steps, generator=generator
+            ),
+            3,
+        )
+
+    n = config.channel_images
+    channels = seconds(lambda: channel_dominance(model, images[:n], right[:n], eps=config.eps, generator=generator), 3)
+    interval = config.probe_every or IMAGES // batch
+
+    print(f"hardware: {torch.cuda.get_device_name(device) if CUDA else cpu_name()}; torch {torch.__version__}")
+    print(f"recipe: preact-resnet18, width {width}, batch {batch}, 3x32x32; a step takes {1e3 * whole:.1f} ms")
+    for name, cost in parts.items():
+        print(f"  {name}: {1e6 * cost:.0f} us a step, {100 * cost / whole:.2f} %")
+    print(f"  a probe every {interval} steps: {config.probe_images} images, PGD-{config.probe_steps}; {n} for channels")
+    report("signals and log", sum(parts.values()) / whole, 0.01)
+    report("probes, 60 % of the images survive", (probe(0.6) + channels) / (interval * whole), 0.04)
+    report("probes, all images survive", (probe(1.0) + channels) / (interval * whole), 0.05)
+    print(f"  of which channels: {100 * channels / (interval * whole):.2f} %")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

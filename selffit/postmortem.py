@@ -1,0 +1,137 @@
+"""How a trainer process ended and why, as far as its exit status, its last words and the kernel can tell."""
+
+import signal as signals
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selffit.eventlog.decode import Damaged, NewerFormat, decode
+
+TAIL_BYTES = 1 << 16  # of a file whose last lines are wanted: never read a huge one whole
+STDERR_LINES = 20
+LINE_LENGTH = 500
+QUIET = ("finished", "stopped", "superseded")  # ends that need no last words
+
+
+@dataclass(frozen=True)
+class Exit:
+    """how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its number or 0."""
+
+    how: str
+    code: int
+    signal: int
+    text: str
+    stderr: tuple[str, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """The data of a `sup.exit` record; `signal` as a name there, null without one."""
+        name = signal_name(self.signal) if self.signal else None
+        return {"how": self.how, "code": self.code, "signal": name, "stderr": list(self.stderr), "text": self.text}
+
+
+def classify(code: int, end: Mapping[str, Any] | None, stderr: tuple[str, ...], memory: str) -> Exit:
+    """What an exit status means.
+
+    code: as `Popen.wait` gives it. end: data of the trainer's own `end` record, None when it wrote none. stderr: its
+    last lines. memory: evidence that the kernel killed a process for memory meanwhile, "" for none.
+    """
+    signal = -code if code < 0 else 0
+    how, text = _judge(code, end, stderr, memory)
+    return Exit(how, code, signal, text, () if how in QUIET else stderr)
+
+
+def _judge(code: int, end: Mapping[str, Any] | None, stderr: tuple[str, ...], memory: str) -> tuple[str, str]:
+    last = stderr[-1] if stderr else ""
+    if end is not None and isinstance(end.get("how"), str):
+        reason = str(end.get("reason") or "")
+        if code >= 0:
+            return end["how"], reason
+        return end["how"], f"{reason} (then ended by {signal_name(-code)})".strip()  # its work was done by then
+    if code == 0:
+        return "finished", "the process ended well, but its log has no end: was the disk full?"
+    if code == 2:
+        return "refused", last or "refused to start, without a reason"
+    if code == 3:
+        return "superseded", "another attempt took over this run"
+    if code > 0:
+        return "crashed", last or f"ended with exit code {code}"
+    name = signal_name(-code)
+    if -code in (signals.SIGTERM, signals.SIGINT):
+        return "stopped", f"stopped by {name} before it was ready to say so itself"
+    if -code == signals.SIGKILL and memory:
+        return "oom", f"killed by {name}, probably because memory ran out: {memory}"
+    return "killed", f"killed by {name}"
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9; 'signal 77' for one without a name."""
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def last_lines(path: Path) -> tuple[str, ...]:
+    """The last lines of a text file that anybody may have written anything to; () when it cannot be read."""
+    text = _tail(path).decode("utf-8", "replace").rstrip()
+    return tuple(line.rstrip()[:LINE_LENGTH] for line in text.split("\n")[-STDERR_LINES:]) if text else ()
+
+
+def trainer_end(run_dir: Path, attempt: int) -> Mapping[str, Any] | None:
+    """The data of the attempt's `end` record, None where its log has none."""
+    for path in sorted((run_dir / "log" / "trainer").glob(f"{attempt:06d}-*.jsonl"), reverse=True)[:2]:
+        for line in reversed(_tail(path).split(b"\n")):
+            with suppress(Damaged, NewerFormat):
+                record = decode(line, "trainer", attempt, plain=False)
+                if record.k == "end":
+                    return record.d
+    return None
+
+
+def _tail(path: Path) -> bytes:
+    with suppress(OSError), open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+        return file.read()
+    return b""
+
+
+class MemoryKills:
+    """Whether the kernel killed processes for want of memory since this object was made; Linux only."""
+
+    def __init__(self) -> None:
+        self._before = _kill_counters()
+
+    def evidence(self) -> str:
+        """In words, "" for none. Another process may have been the victim: evidence, no proof."""
+        for where, count in _kill_counters().items():
+            if count > self._before.get(where, count):
+                return f"the kernel's count of out-of-memory kills in {where} rose meanwhile"
+        return ""
+
+
+def _kill_counters() -> dict[str, int]:
+    """Out-of-memory kills so far: of this process's control group (version 2, or 1), and of the machine."""
+    counters: dict[str, int] = {}
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers:
+                files = [f"/sys/fs/cgroup{group}/memory.events", f"/sys/fs/cgroup/unified{group}/memory.events"]
+            elif "memory" in controllers.split(","):
+                files = [f"/sys/fs/cgroup/memory{group}/memory.oom_control"]
+            else:
+                continue
+            for file in files:
+                _add_counter(counters, "its control group", Path(file))
+    _add_counter(counters, "the machine", Path("/proc/vmstat"))
+    return counters
+
+
+def _add_counter(counters: dict[str, int], where: str, file: Path) -> None:
+    with suppress(OSError, ValueError):
+        for line in file.read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                counters[where] = max(counters.get(where, 0), int(count))

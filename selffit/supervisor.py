@@ -1,0 +1,120 @@
+"""The supervisor: starts the trainer in a session of its own, waits for it, and records how it ended.
+
+    python -m selffit.supervisor RUN_DIR
+
+A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither of the two; if
+the supervisor itself dies, the trainer trains on. SIGTERM and SIGINT are passed on, so the run stops at its next step.
+Exit codes: 0 finished or stopped, 1 crashed, 2 refused, 3 superseded, 128 + signal when the trainer was killed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from selffit.errors import UserError
+from selffit.eventlog.liveness import for_pid, here
+from selffit.eventlog.rundir import RunDir
+from selffit.eventlog.writer import EventWriter
+from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
+
+EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
+PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+TRAINER_ENVIRONMENT = {  # unless the person has set them
+    # Threads that spin at every barrier cost a factor of ten as soon as anything else wants a core.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONFAULTHANDLER": "1",  # a segmentation fault then leaves a Python traceback in raw/
+    "TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGTERM,SIGINT,SIGQUIT",  # its default takes SIGHUP too, and dies of it
+}
+
+
+def spawn(run_dir: Path) -> "subprocess.Popen[bytes]":
+    """Start the supervisor of a run, detached from this terminal; what it prints goes to raw/supervisor.err."""
+    with open(run_dir / "raw" / "supervisor.err", "ab") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "selffit.supervisor", str(run_dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+
+def trainer_command(run_dir: Path, attempt: int) -> list[str]:
+    """How the trainer process is started."""
+    return [sys.executable, "-m", "selffit.train", str(run_dir), "--attempt", str(attempt)]
+
+
+class Supervisor:
+    """Watches over one attempt at a time."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self._trainer: subprocess.Popen[bytes] | None = None
+        self._passed: int | None = None  # the signal that was asked to be passed on
+
+    def install(self) -> None:
+        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer then inherits."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for number in PASSED_ON:
+            signal.signal(number, self._pass_on)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self._passed = number
+        if self._trainer is not None:
+            self._trainer.send_signal(number)
+
+    def attempt(self, command: Sequence[str] | None = None) -> Exit:
+        """Claim an attempt, run the trainer to its end, record it. `command`: instead of the trainer's own, for tests.
+
+        Raises UserError where the run directory cannot be written.
+        """
+        number = self.run.claim_attempt(here())
+        log = EventWriter(self.run.path, "supervisor", number)
+        argv = list(command) if command is not None else trainer_command(self.run.path, number)
+        kills, began = MemoryKills(), time.monotonic()
+        out, err = (self.run.raw / f"trainer-{number:06d}.{end}" for end in ("out", "err"))
+        with open(out, "wb") as stdout, open(err, "wb") as stderr:
+            self._trainer = trainer = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                env={**TRAINER_ENVIRONMENT, **os.environ},
+            )
+        if self._passed is not None:  # came before there was a trainer
+            trainer.send_signal(self._passed)
+        identity = for_pid(trainer.pid)
+        log.emit("sup.spawn", {"pid": trainer.pid, "pstart": identity and identity.pstart, "argv": argv}, critical=True)
+        code = trainer.wait()
+        seconds = time.monotonic() - began
+        exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())
+        log.emit("sup.exit", {**exit.as_data(), "seconds": round(seconds, 3)}, critical=True)
+        log.close(exit.how)
+        return exit
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Supervise a run; returns the exit code."""
+    if len(arguments) != 1:
+        print("usage: python -m selffit.supervisor RUN_DIR", file=sys.stderr)
+        return EXIT_CODES["refused"]
+    try:
+        supervisor = Supervisor(RunDir.open(Path(arguments[0])))
+        supervisor.install()
+        # One attempt for now. A run that restarts from its newest checkpoint would go round here.
+        exit = supervisor.attempt()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CODES["refused"]
+    return EXIT_CODES.get(exit.how, 128 + exit.signal)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

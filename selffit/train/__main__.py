@@ -1,0 +1,115 @@
+"""The trainer process: `python -m selffit.train RUN_DIR [--attempt N]`.
+
+Exit codes: 0 finished or stopped, 1 crashed, 2 refused (the person asked for something impossible), 3 superseded.
+The event log is opened before torch is imported, so that whoever watches sees life at once.
+"""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from selffit.config import RunConfig, from_dict
+from selffit.errors import UserError
+from selffit.eventlog.liveness import here
+from selffit.eventlog.rundir import RunDir
+from selffit.eventlog.writer import EventWriter
+from selffit.train.host import Heartbeat
+from selffit.train.stopping import Stop, StopSwitch
+
+EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
+
+
+class Trainer:
+    """One attempt of a run, from the first record of its log to the last."""
+
+    def __init__(self, run: RunDir, attempt: int, stop: StopSwitch) -> None:
+        """Raises UserError where the log cannot be written."""
+        self.run, self.attempt, self.stop = run, attempt, stop
+        self.log = EventWriter(run.path, "trainer", attempt)
+        self.step = 0  # steps done, for the records that are not written by the loop
+        self.summary: dict[str, Any] = {}
+        self.heartbeat = Heartbeat(run.path, self.beat)
+
+    def main(self) -> int:
+        """Train to the end and say in the log how it ended; returns the exit code."""
+        self.announce("starting")
+        self.heartbeat.start()
+        how, reason, config = "finished", "", None
+        try:
+            config = from_dict(self.run.info().get("config", {}))
+            self.train(config)
+        except Stop as request:
+            how, reason = request.how, str(request)
+        except UserError as error:
+            how, reason = "refused", str(error)
+            print(error, file=sys.stderr)
+        except Exception as error:
+            how, reason = "crashed", explain(error, config)
+            traceback.print_exc()
+        self.heartbeat.stop()
+        self.log.emit("end", {"how": how, "reason": reason, "summary": self.summary}, step=self.step, critical=True)
+        self.log.close(how)
+        return EXIT_CODES[how]
+
+    def train(self, config: RunConfig) -> None:
+        """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
+        with self.stop.interruptible():
+            # torch and all that needs it: seconds of imports, so only now.
+            from selffit.train.loop import Loop
+            from selffit.train.monitor import Monitor, empty_summary
+            from selffit.train.setup import prepare
+
+            self.summary = empty_summary()
+            setup = prepare(config, self.announce)
+            if setup.device.type == "cuda":
+                self.heartbeat.watch_gpu(setup.device)
+        self.log.emit("run.start", setup.describe(), critical=True)
+        self.announce("training")
+        loop = Loop(setup, Monitor(setup, self.log, self.summary), self.log, self.stop)
+        try:
+            loop.run()
+        finally:
+            self.step = loop.done
+
+    def announce(self, phase: str) -> None:
+        self.log.emit("phase", {"name": phase})
+
+    def beat(self, sample: dict[str, Any]) -> None:
+        """The heartbeat thread: log a sample of the machine, and give way to a later attempt."""
+        self.log.emit("host", sample)
+        newest = self.run.newest_attempt()
+        if newest > self.attempt:
+            self.stop.request("superseded", f"attempt {newest} took over this run")
+
+
+def explain(error: Exception, config: RunConfig | None) -> str:
+    """One line for the `end` record: the error's own, or what to do when memory ran out."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    out_of_memory = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in line
+    if config is not None and (out_of_memory or isinstance(error, MemoryError)):
+        width = f", --width {config.width}" if config.width else ""
+        return f"out of memory with --batch-size {config.batch_size}{width}; lower the batch size or the width ({line})"
+    return f"{type(error).__name__}: {line}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and train; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m selffit.train", description="Train one attempt of a run.")
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--attempt", type=int, help="an attempt that the caller has claimed (default: claim one)")
+    options = parser.parse_args(arguments)
+    stop = StopSwitch()
+    stop.install()
+    try:
+        run = RunDir.open(options.run_dir)
+        trainer = Trainer(run, options.attempt or run.claim_attempt(here()), stop)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CODES["refused"]
+    return trainer.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The heartbeat: a sample of the machine every two seconds, from a thread of its own, whatever the trainer does."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PERIOD = 2.0  # seconds
+
+
+class Gpu:
+    """Utilisation, memory and temperature of one NVIDIA GPU through NVML; every failure reads as null."""
+
+    def __init__(self, uuid: str) -> None:
+        """`uuid` as torch gives it: CUDA's device numbers are not NVML's where devices are hidden or reordered."""
+        import pynvml
+
+        self._nvml = pynvml
+        self._handle: Any = None
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+
+    def sample(self) -> dict[str, Any]:
+        if self._handle is None:
+            return {}
+        nvml, found = self._nvml, {}
+        with suppress(nvml.NVMLError):
+            found["gpu"] = nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu / 100
+        with suppress(nvml.NVMLError):
+            memory = nvml.nvmlDeviceGetMemoryInfo(self._handle)
+            found["gpu_mem"], found["gpu_total"] = int(memory.used), int(memory.total)
+        with suppress(nvml.NVMLError):
+            found["gpu_temp"] = nvml.nvmlDeviceGetTemperature(self._handle, nvml.NVML_TEMPERATURE_GPU)
+        return found
+
+
+class Heartbeat(threading.Thread):
+    """Calls `beat` with a sample at once and then every PERIOD seconds until `stop`.
+
+    A sample: cpu (share of the machine), rss of this process, gpu (share or null), gpu_mem, gpu_total, gpu_temp
+    (°C), disk_free on the run directory's disk; memory in bytes.
+    """
+
+    def __init__(self, run_dir: Path, beat: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._run_dir, self._beat = run_dir, beat
+        self._process = psutil.Process()
+        self._over = threading.Event()
+        self._gpu: Gpu | None = None
+        psutil.cpu_percent(None)  # the first call only starts the measurement
+
+    def watch_gpu(self, device: Any) -> None:
+        """Include a CUDA device (a torch.device) in the samples from now on."""
+        import torch
+
+        with suppress(ImportError):
+            self._gpu = Gpu(str(torch.cuda.get_device_properties(device).uuid))
+
+    def run(self) -> None:
+        while not self._over.wait(PERIOD):
+            self._beat(self.sample())
+
+    def sample(self) -> dict[str, Any]:
+        """One sample now."""
+        disk_free = None
+        with suppress(OSError):
+            disk_free = psutil.disk_usage(str(self._run_dir)).free
+        host: dict[str, Any] = {
+            "cpu": psutil.cpu_percent(None) / 100,
+            "rss": self._process.memory_info().rss,
+            "gpu": None,
+            "gpu_mem": None,
+            "gpu_total": None,
+            "gpu_temp": None,
+            "disk_free": disk_free,
+        }
+        if self._gpu is not None:
+            host.update(self._gpu.sample())
+        return host
+
+    def stop(self) -> None:
+        """End the thread; returns once it has ended."""
+        self._over.set()
+        self.join()

@@ -1,0 +1,57 @@
+"""Learning rate and attack budget as pure functions of the step, so that resume and roll-back are exact."""
+
+from dataclasses import dataclass
+
+from selffit.config import RunConfig, milestones
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """lr, eps and alpha of every optimiser step, counted from 0; eps and alpha in pixel units of [0,1]."""
+
+    config: RunConfig
+    steps_per_epoch: int
+
+    @property
+    def steps_total(self) -> int:
+        """Steps of the whole run; a fraction of an epoch is rounded to whole steps, at least one."""
+        return max(1, round(self.config.epochs * self.steps_per_epoch))
+
+    def epoch(self, step: int) -> float:
+        """Epochs done after `step` steps."""
+        return step / self.steps_per_epoch
+
+    def lr(self, step: int) -> float:
+        """The learning rate of step `step`, read off the schedule in the middle of the step.
+
+        The middle, so that a schedule that starts or ends at 0 wastes neither
+        its first nor its last step. Warm-up multiplies whatever the schedule says.
+        """
+        config, now = self.config, step + 0.5
+        part, turn = now / self.steps_total, config.lr_turn
+        factor = 1.0
+        if config.lr_schedule == "triangular":
+            factor = part / turn if part < turn else (1 - part) / (1 - turn)
+        elif config.lr_schedule == "linear" and part > turn:
+            factor = (1 - part) / (1 - turn)
+        elif config.lr_schedule == "step":
+            factor = config.lr_gamma ** sum(now >= mark * self.steps_per_epoch for mark in milestones(config))
+        warmup = min(1.0, now / config.lr_warmup) if config.lr_warmup else 1.0
+        return config.lr * max(0.0, factor) * warmup
+
+    def ramp(self, step: int) -> float:
+        """The share of the final budget that step `step` uses: rises linearly from 0 to 1, then stays."""
+        length = self.config.eps_ramp * self.steps_total
+        return 1.0 if step >= length else step / length
+
+    def eps(self, step: int) -> float:
+        """The budget of step `step`."""
+        return self.config.eps * self.ramp(step)
+
+    def alpha(self, step: int) -> float:
+        """The attack's step size; its ratio to eps stays what the configuration says."""
+        return self.config.alpha * self.ramp(step)
+
+    def probe_alpha(self, eps: float) -> float:
+        """The PGD step size of a probe at budget eps: the configured one belongs to the final budget."""
+        return self.config.probe_alpha * (eps / self.config.eps) if self.config.eps else self.config.probe_alpha

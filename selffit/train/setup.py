@@ -1,0 +1,135 @@
+"""From a configuration to everything that training needs: device, images, network, optimiser, schedule."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selffit import data, models
+from selffit.config import RunConfig
+from selffit.data import Batches, ImageSet, step_seed
+from selffit.errors import UserError
+from selffit.models import Network
+from selffit.probes.channels import watching
+from selffit.train.optimizers import make_optimizer
+from selffit.train.schedule import Schedule
+from selffit.train.step import Step
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run that is ready for its first step: a function of the configuration alone."""
+
+    config: RunConfig
+    device: torch.device
+    images: ImageSet
+    batches: Batches
+    model: Network
+    step: Step
+    schedule: Schedule
+
+    def describe(self) -> dict[str, Any]:
+        """The data of the `run.start` record."""
+        images, device = self.images, self.device
+        return {
+            "config": self.config.as_dict(),
+            "steps_total": self.schedule.steps_total,
+            "steps_per_epoch": self.schedule.steps_per_epoch,
+            "device": str(device),
+            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
+            "torch": torch.__version__,
+            "params": sum(p.numel() for p in self.model.parameters()),
+            "layers": layers(self.model, images),
+            "data": {
+                "name": images.name,
+                "classes": images.classes,
+                "shape": list(images.shape),
+                "train": len(images.train_x),
+                "heldout": len(images.held_x),
+            },
+        }
+
+
+def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
+    """Load and build everything; `announce` hears "data" and "model" when these begin.
+
+    Weights depend on the seed only, not on the device. Raises UserError for a device, precision or data set that
+    is not to be had here.
+    """
+    device = choose_device(config.device)
+    autocast = choose_precision(config.precision, device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True
+    torch.set_num_threads(config.threads or sensible_threads())
+    announce("data")
+    images = data.load(config, device)
+    batches = Batches(images.train_x, images.train_y, config.batch_size, config.augment, config.seed)
+    announce("model")
+    torch.manual_seed(step_seed(config.seed, "weights", 0))
+    model = models.build(
+        config.model,
+        shape=images.shape,
+        classes=images.classes,
+        width=config.width,
+        mean=config.input_mean,
+        scale=config.input_scale,
+    ).to(device)
+    step = Step(config, model, make_optimizer(config, model), device, autocast)
+    return Setup(config, device, images, batches, model, step, Schedule(config, batches.steps_per_epoch))
+
+
+def choose_device(name: str) -> torch.device:
+    """auto, cpu, cuda or cuda:N as a device that exists. Raises UserError."""
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UserError(f"--device {name}: torch sees no CUDA device here; use --device cpu, or check the driver")
+    index = int(name.split(":")[1]) if ":" in name else 0
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise UserError(f"--device {name}: there are {count} CUDA devices here, cuda:0 to cuda:{count - 1}")
+    return torch.device("cuda", index)
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype | None:
+    """The autocast dtype, None for float32. Raises UserError where bf16 was asked for and does not exist."""
+    cuda_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "bf16" and device.type == "cuda" and not cuda_bf16:
+        raise UserError(f"--precision bf16: {torch.cuda.get_device_name(device)} has no bf16; use --precision fp32")
+    return torch.bfloat16 if precision == "bf16" or (precision == "auto" and cuda_bf16) else None
+
+
+def sensible_threads() -> int:
+    """torch's own choice, but no more than the CPUs that this process may run on."""
+    allowed = float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float("inf")
+    with suppress(OSError, ValueError):  # a container's quota, which torch does not look at
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        allowed = min(allowed, max(1.0, int(quota) / int(period)))
+    return int(min(torch.get_num_threads(), allowed))
+
+
+def cpu_name() -> str:
+    """The processor's name where the system tells it, and the number of threads that torch uses."""
+    name = "CPU"
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def layers(model: Network, images: ImageSet) -> list[dict[str, Any]]:
+    """Name and number of channels of every convolution layer that the channel probe watches."""
+    found: list[dict[str, Any]] = []
+    training = model.training
+    model.eval()
+    with torch.no_grad(), watching(model, lambda name, map: found.append({"name": name, "channels": map.shape[1]})):
+        model(torch.zeros(1, *images.shape, device=images.held_x.device))
+    model.train(training)
+    return found

@@ -1,0 +1,116 @@
+"""Signals that come free with a training step: kept on the device, read by the host once a block.
+
+A step only enqueues: per-image values go into preallocated rows, the means over the batch are taken for a whole
+block at once, and the host reads a block while the next one is computed. So no step ever waits for the device.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selffit.methods import Attack
+
+MEASURED = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
+# Rows of a step's per-image values.
+LOSS_START, LOSS_ADV, HIT, NORM_START, NORM_ADV, DOT, DELTA = range(7)
+TINY = 1e-30  # norms of a confident image can both be 1e-12
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What the training step saw at x_adv: loss [B], logits [B,K], and the gradient [B,C,H,W] of the batch's mean
+    loss with respect to x_adv (None where it was not asked for)."""
+
+    loss: Tensor
+    logits: Tensor
+    grad: Tensor | None
+
+
+def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: Tensor) -> None:
+    """Write the seven per-image values of one step into `out` [7,B]."""
+    start, x_adv = attack.start, attack.x_adv
+    out[LOSS_START].copy_(start.loss)
+    out[LOSS_ADV].copy_(trained.loss)
+    out[HIT].copy_(trained.logits.argmax(1) == y)
+    torch.linalg.vector_norm(x_adv - x, 1, dim=(1, 2, 3), out=out[DELTA])
+    if trained.grad is None:
+        out[DOT].fill_(torch.nan)
+    else:
+        torch.linalg.vector_norm(start.grad, dim=(1, 2, 3), out=out[NORM_START])
+        torch.linalg.vector_norm(trained.grad, dim=(1, 2, 3), out=out[NORM_ADV])
+        torch.sum(start.grad * trained.grad, dim=(1, 2, 3), out=out[DOT])
+
+
+def reduce_images(values: Tensor, pixels: int) -> Tensor:
+    """Per-image values [n,7,B] to the n·6 signals `MEASURED`, as [6,n].
+
+    loss_clean: mean loss where the attack starts; loss_adv, acc_adv: at x_adv; abnormal: share of images whose
+    loss at x_adv is lower than at the attack's start; pertalign: mean cosine between the attack's first input
+    gradient and the training step's (a vanished gradient counts as 0); delta: mean |x_adv - x| in pixels of [0,1].
+    """
+    rows = values.unbind(1)
+    cosine = rows[DOT] / (rows[NORM_START] * rows[NORM_ADV]).clamp_min(TINY)
+    per_image = (
+        rows[LOSS_START],
+        rows[LOSS_ADV],
+        rows[HIT],
+        (rows[LOSS_ADV] < rows[LOSS_START]).to(values.dtype),
+        cosine,
+        rows[DELTA] / pixels,
+    )
+    return torch.stack(per_image).mean(-1)
+
+
+@dataclass
+class _Reading:
+    """A block on its way to the host."""
+
+    about: Any
+    host: Tensor
+    ready: torch.cuda.Event | None
+
+    def get(self) -> tuple[Any, Mapping[str, list[float]]]:
+        if self.ready is not None:
+            self.ready.synchronize()
+        return self.about, dict(zip(MEASURED, self.host.tolist(), strict=True))
+
+
+class SignalBuffer:
+    """Rows for up to `block_steps` steps, and the blocks that are on their way to the host."""
+
+    def __init__(self, block_steps: int, batch_size: int, shape: tuple[int, int, int], device: torch.device) -> None:
+        self._values = torch.zeros(block_steps, 7, batch_size, device=device)
+        self._pixels = shape[0] * shape[1] * shape[2]
+        self._cuda = device.type == "cuda"
+        self._on_the_way: deque[_Reading] = deque()
+        self.count = 0
+
+    def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
+        """Keep one step's values; at most `block_steps` of them before `close_block`."""
+        image_values(x, y, attack, trained, self._values[self.count])
+        self.count += 1
+
+    def close_block(self, about: Any) -> None:
+        """Reduce the steps since the last block and start their copy to the host; `about` comes back with them."""
+        signals = reduce_images(self._values[: self.count], self._pixels)
+        self.count = 0
+        if not self._cuda:
+            self._on_the_way.append(_Reading(about, signals, None))
+            return
+        host = torch.empty(signals.shape, dtype=signals.dtype, pin_memory=True)
+        host.copy_(signals, non_blocking=True)
+        ready = torch.cuda.Event()
+        ready.record()
+        self._on_the_way.append(_Reading(about, host, ready))
+
+    def ready_blocks(self, *, everything: bool) -> list[tuple[Any, Mapping[str, list[float]]]]:
+        """Blocks with their signals, oldest first: on CUDA all but the newest, which may still be computed.
+
+        With `everything` the newest too: that waits for the device.
+        """
+        keep = 1 if self._cuda and not everything else 0
+        return [self._on_the_way.popleft().get() for _ in range(len(self._on_the_way) - keep)]
