@@ -48,7 +48,7 @@ def main() -> None:
             with timed("copy"):
                 files, structure = state_to_files(net.state_dict(), optimizer)
             state = CheckpointState(
-                step=step, branch="main", attempt=1, settings={}, version=0, cursor=0, optimizer=structure
+                step=step, branch="main", attempt=1, settings={}, version=0, optimizer=structure
             )
             with timed("write"):
                 manifest = store.write(id, {**files, STATE: state.encode()})

@@ -30,10 +30,9 @@ from selffit.models import build
 from selffit.probes import channel_dominance, robust_accuracies
 from selffit.train.loop import ALIGN_EVERY
 from selffit.train.monitor import six_digits
-from selffit.train.optimizers import make_optimizer
 from selffit.train.setup import choose_precision, cpu_name
 from selffit.train.signals import MEASURED, SignalBuffer
-from selffit.train.step import Step
+from selffit.train.step import Step, make_optimizer
 
 SHAPE, CLASSES, IMAGES = (3, 32, 32), 10, 49_000
 HARMLESS = 1e-6  # a budget that changes no prediction, so that the labels alone decide which images survive
@@ -78,7 +77,7 @@ def main() -> int:
     config, autocast = resolve("cifar10-fgsm-8"), choose_precision("auto", device)
     batch, block = config.batch_size, config.block_steps
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()
-    step = Step(config, model, make_optimizer(config, model), device, autocast)
+    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
     step.set(0.01, config.eps, config.alpha)
     generator = torch.Generator(device)
     x = torch.rand(batch, *SHAPE, device=device).contiguous(memory_format=torch.channels_last)

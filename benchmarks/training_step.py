@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from selffit.config import resolve
 from selffit.models import build
-from selffit.train.optimizers import make_optimizer
 from selffit.train.setup import choose_precision, cpu_name
 from selffit.train.signals import SignalBuffer
-from selffit.train.step import Step
+from selffit.train.step import Step, make_optimizer
 
 TARGET = 1.5
 EPS, LR = 8 / 255, 0.05
@@ -58,7 +57,7 @@ def ours(model: nn.Module, device: torch.device, batch: int) -> Callable[[Tensor
     """The same with this project's step and all of its signals."""
     config = resolve("cifar10-fgsm-8", {"eps": EPS, "lr": LR})
     model = model.to(memory_format=torch.channels_last).train()
-    step = Step(config, model, make_optimizer(config, model), device, choose_precision("auto", device))
+    step = Step(config, model, make_optimizer(config, model, device), device, choose_precision("auto", device))
     signals = SignalBuffer(1000, batch, SHAPE, device)
     generator = torch.Generator(device)
     step.set(LR, EPS, EPS)

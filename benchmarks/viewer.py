@@ -1,0 +1,196 @@
+"""The Run screen in a real pseudo-terminal: how soon it paints, and what it costs idle and live. No training.
+
+`uv run python benchmarks/viewer.py [--events 500000] [--seconds 15]`. Byte code is cached in a temporary folder and
+warmed up first, as an installed package has it.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import synthetic_run
+from pseudo_terminal import Terminal, show_run
+
+from selffit.eventlog.encode import to_json
+from selffit.eventlog.framing import seal
+from selffit.eventlog.liveness import here
+from selffit.eventlog.writer import EventWriter
+
+SEGMENT_BYTES = 32 << 20
+LAST_WORDS = "the-last-event"
+
+
+def report(name: str, figure: float, unit: str, target: float) -> None:
+    """One line a figure."""
+    print(f"{name:<58} {figure:9.2f} {unit:<5} target < {target:g} {unit:<5} {'ok' if figure < target else 'MISSED'}")
+
+
+def lines(events: int) -> Iterator[bytes]:
+    """So many events: a short made-up run first, then one heartbeat and one block of two steps by turns."""
+    q = 0
+
+    def line(kind: str, data: dict[str, object], step: int, t: float) -> bytes:
+        nonlocal q
+        q += 1
+        text = b'{"v":1,"a":1,"q":%d,"t":%.3f,"k":"%b","b":"main","s":%d,"d":%b'
+        return seal(text % (q, t, kind.encode(), step, to_json(data)))
+
+    t = synthetic_run.START
+    identity = {"run": "long", "stream": "trainer", "seg": 0, **here().as_data()}
+    for event in synthetic_run.events(702):
+        t = event.t
+        if event.stream == "trainer":
+            data = {**identity} if event.kind == "open" else {**event.data}
+            data |= {"steps_total": events + 1000} if event.kind == "run.start" else {}
+            yield line(event.kind, data, event.step, t)
+    host = synthetic_run.host(t)
+    cols = {name: [0.0625, 0.1234] for name in ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")}
+    cols |= {"lr": [0.05, 0.05], "eps": [0.35, 0.35], "alpha": [0.35, 0.35]}
+    block = {"n": 2, "cols": cols, "img_s": 6000.0, "sec": 0.04, "epoch": 11.0}
+    step = 700
+    while q < events - 1:
+        t += 0.02
+        yield line("host", host, step, t)
+        yield line("steps", block, step, t)
+        step += 2
+    yield line("phase", {"name": "training", "note": LAST_WORDS}, step, t)
+
+
+def write_long_log(run_dir: Path, events: int) -> int:
+    """The log of a run of so many events; its size in bytes."""
+    folder = run_dir / "log" / "trainer"
+    folder.mkdir(parents=True)
+    total, size, number = 0, SEGMENT_BYTES, -1
+    file = None
+    for line in lines(events):
+        if size >= SEGMENT_BYTES:
+            if file is not None:
+                file.close()
+            number, size = number + 1, 0
+            file = open(folder / f"000001-{number:06d}.jsonl", "wb", buffering=1 << 20)  # noqa: SIM115
+        assert file is not None
+        file.write(line)
+        size += len(line)
+        total += len(line)
+    if file is not None:
+        file.close()
+    return total
+
+
+def first_paint(run_dir: Path, env: dict[str, str]) -> None:
+    """Seconds to the first recognisable text, to a complete picture, and for a key while loading."""
+    begin = time.monotonic()
+    with show_run(str(run_dir), **env) as terminal:
+        terminal.wait_for("TRAINING", 60)
+        report("first paint with a long log", time.monotonic() - begin, "s", 1.0)
+        pressed, size = time.monotonic(), len(terminal.output)
+        terminal.send(b"?")
+        terminal.wait_for("keys and legend", 60, since=size)
+        report("key answered while it loads", time.monotonic() - pressed, "s", 0.25)
+        terminal.send(b"q")
+        terminal.wait_for(LAST_WORDS, 120)
+        report("complete picture of a long log", time.monotonic() - begin, "s", 3.0)
+        leave(terminal)
+
+
+def steady(
+    name: str, run_dir: Path, env: dict[str, str], seconds: float, ticks: float, feed: Callable[[threading.Event], None]
+) -> tuple[float, float]:
+    """CPU seconds a tick and bytes a second while `feed` writes to the log (or does not)."""
+    stop = threading.Event()
+    writing = threading.Thread(target=feed, args=(stop,))
+    with show_run(str(run_dir), **env) as terminal:
+        terminal.wait_for("TRAINING", 60)
+        terminal.read(3.0)
+        process = psutil.Process(terminal.process.pid)
+        writing.start()
+        terminal.read(1.0)
+        cpu, size, begin = sum(process.cpu_times()[:2]), len(terminal.output), time.monotonic()
+        while time.monotonic() - begin < seconds:
+            terminal.read(0.5)
+        passed = time.monotonic() - begin
+        used, written = sum(process.cpu_times()[:2]) - cpu, len(terminal.output) - size
+        stop.set()
+        writing.join()
+        leave(terminal)
+    return used / passed / ticks, written / passed
+
+
+def leave(terminal: Terminal) -> None:
+    """Leaves the view in order."""
+    terminal.send(b"q")
+    terminal.wait()
+
+
+def charts() -> None:
+    """Milliseconds to draw the two charts at 120×40 with few and with many points."""
+    from selffit.eventlog.records import Record
+    from selffit.eventlog.state import RunState, reduce_all
+    from selffit_tui.columns import SIGNALS, Columns
+    from selffit_tui.view import Scene, Snapshot, View
+    from selffit_tui.widgets.signals import signal_lines
+
+    for points, target in ((1_000, 10.0), (100_000, 50.0)):
+        cols = {name: [(i * 7919 % 1000) / 1000 for i in range(points)] for name in SIGNALS}
+        block = Record(1, 1, 1, 1.0, "steps", "main", 0, {"n": points, "cols": cols})
+        state = reduce_all(RunState(), [block])
+        columns, snapshot = Columns(), Snapshot(state)
+        columns.take(state)
+        scene = Scene(snapshot, View(smooth=True), columns, 0.0, snapshot)
+        taken = []
+        for _ in range(9):
+            begin = time.perf_counter()
+            signal_lines(scene, 72, 14)
+            taken.append(time.perf_counter() - begin)
+        report(f"signal charts (5 rows, smoothed), {points} points", 1000 * sorted(taken)[4], "ms", target)
+
+
+def main() -> None:
+    """All figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    options = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    charts()
+    with tempfile.TemporaryDirectory() as folder:
+        env = {"PYTHONPYCACHEPREFIX": f"{folder}/cache", "PYTHONDONTWRITEBYTECODE": ""}
+        short, long = Path(folder) / "short", Path(folder) / "long"
+        short.mkdir()
+        writer = EventWriter(short, "trainer", 1, opening={"run": "short"})
+        for event in synthetic_run.events(400):
+            if event.stream == "trainer" and event.kind != "open":
+                writer.emit(event.kind, event.data, step=event.step)
+        with show_run(str(short), **env) as terminal:  # warms the byte code
+            terminal.wait_for("TRAINING", 60)
+            leave(terminal)
+
+        cpu, written = steady("idle", short, env, options.seconds, 1.0, lambda stop: None)
+        report("idle, the age of the data ticking: CPU", 100 * cpu, "%", 1.0)
+        report("idle: output", written / 1000, "kB/s", 0.2)
+
+        def live(stop: threading.Event) -> None:
+            for event in synthetic_run.events():
+                if event.step >= 400 and event.kind in ("steps", "probe.robust", "probe.channels", "host", "alert"):
+                    writer.emit(event.kind, event.data, step=event.step)
+                    if event.kind == "steps" and stop.wait(0.5):
+                        return
+
+        cpu, written = steady("live", short, env, options.seconds, 2.0, live)
+        writer.close("done")
+        report("live at 2 Hz, all panels at 120x40: CPU a tick", 1000 * cpu, "ms", 100.0)
+        report("live: output", written / 1000, "kB/s", 20.0)
+
+        size = write_long_log(long, options.events)
+        print(f"a log of {options.events} events, {size / 2**20:.0f} MiB")
+        first_paint(long, env)
+
+
+if __name__ == "__main__":
+    main()

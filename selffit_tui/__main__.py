@@ -1,0 +1,5 @@
+"""`python -m selffit_tui` is the `selffit` command."""
+
+from selffit_tui.cli import main
+
+main()

@@ -1,0 +1,30 @@
+"""`selffit runs`: every run of a folder, one line each."""
+
+from selffit_tui.options import RUNS, JsonOption, RunsOption
+
+
+def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
+    """List all runs, newest first."""
+    import sys
+    import time
+
+    from selffit.eventlog.rundir import list_runs
+    from selffit.eventlog.summary import status_dict
+    from selffit_tui.follow import read_once
+
+    rows = []
+    for run in list_runs(runs):
+        state, word = read_once(run)
+        rows.append({**status_dict(state, word, time.time()), "run": run.name})
+    if json:
+        import json as json_module
+
+        for row in rows:
+            print(json_module.dumps(row, allow_nan=False))
+        return
+    if not rows:
+        print(f"no runs in {runs}; start one with: selffit train", file=sys.stderr)
+        return
+    from selffit_tui.plain import runs_table
+
+    print("\n".join(runs_table(rows)))

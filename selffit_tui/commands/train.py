@@ -1,0 +1,100 @@
+"""`selffit train`: make the run directory, spawn the training, and open a view of it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from selffit import __version__
+from selffit.config import DEFAULT_PRESET, preset_names, resolve
+from selffit.errors import UserError
+from selffit_tui.options import RUNS, RunsOption, with_settings
+
+_PRESETS = f"{', '.join(preset_names())}, or a TOML file"
+
+
+@with_settings
+def train(
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--preset", help=f"where the settings start from: {_PRESETS}", show_default=DEFAULT_PRESET),
+    ] = None,
+    name: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--name", help="name of the run (default: made from data set and method)", show_default=False),
+    ] = None,
+    runs: RunsOption = RUNS,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="start the training, print the run's name and return")
+    ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="plain lines instead of the screen")] = False,
+    **settings: Any,
+) -> None:
+    """Train, and watch it live.
+
+    The training survives this terminal: leaving the view never stops it. Every setting of a preset can be overridden by the option of its name, e.g.
+    [bold]selffit train --method n-fgsm --eps 8/255 --seed 3[/bold].
+    """
+    from selffit import supervisor
+    from selffit.eventlog.rundir import RunDir
+    from selffit_tui.follow import follow_plain, is_plain_terminal, wait_for_start
+
+    config = resolve(preset, settings)
+    info = {"preset": preset or DEFAULT_PRESET, "config": config.as_dict(), "version": __version__}
+    run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        process = supervisor.spawn(run.path)
+        if detach:
+            wait_for_start(run, process)
+            print(run.name)
+            say(f"training goes on; watch it with: {watch_command(run.path)}")
+            return
+        code = follow_plain(run, process) if plain or is_plain_terminal() else open_screen(run.path)
+    except UserError:
+        remove_refused(run.path, process)
+        raise
+    if code:
+        raise typer.Exit(code)
+
+
+def open_screen(path: Path) -> int:
+    """Show the Run screen; returns the exit code. Raises UserError where the trainer refused to start."""
+    from selffit_tui.app import RunApp
+
+    app = RunApp(path)
+    app.run_in_terminal()
+    outcome = app.outcome
+    if outcome.refused:
+        raise UserError(outcome.refused)
+    if outcome.going_on:
+        say(f"left the view; training goes on. Come back with: {watch_command(path)}")
+    elif outcome.text:
+        say(outcome.text)
+    return outcome.code
+
+
+def remove_refused(path: Path, process: "subprocess.Popen[bytes] | None") -> None:
+    """Leave nothing behind of a run that was refused before its first step."""
+    import shutil
+
+    if process is not None:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return  # still writing: a directory that is in use is better kept than half removed
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def watch_command(path: Path) -> str:
+    """The command that opens the view of this run again from the current folder."""
+    home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
+    return f"selffit watch {path.name if home else os.path.relpath(path)}"
+
+
+def say(text: str) -> None:
+    """A line for the person, not for a pipe."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,44 @@
+"""`selffit watch`: open the view of a run, running or ended, from any terminal."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from selffit_tui.options import RUNS, RunArgument, RunsOption
+
+
+def watch(
+    run: RunArgument = None,
+    runs: RunsOption = RUNS,
+    plain: Annotated[bool, typer.Option("--plain", help="plain lines instead of the screen")] = False,
+    screenshot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--screenshot", help="write the screen as it is now to an SVG file and return", show_default=False
+        ),
+    ] = None,
+    size: Annotated[str, typer.Option("--size", help="columns x rows of the screenshot")] = "120x40",
+) -> None:
+    """Watch a run, live or ended.
+
+    The view only reads: any number of people can watch, and leaving changes nothing.
+    """
+    from selffit.eventlog.rundir import find_run
+
+    found = find_run(run, runs)
+    if screenshot is not None:
+        from selffit_tui.screenshot import save_screenshot
+
+        save_screenshot(found.path, screenshot, size)
+        return
+    from selffit_tui.follow import follow_plain, is_plain_terminal
+
+    if plain or is_plain_terminal():
+        code = follow_plain(found)
+    else:
+        from selffit_tui.commands.train import open_screen
+
+        code = open_screen(found.path)
+    if code:
+        raise typer.Exit(code)

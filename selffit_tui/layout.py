@@ -1,0 +1,51 @@
+"""Which panels fit into a terminal, and how high each is: a pure function of its size and the chosen panel."""
+
+from dataclasses import dataclass
+
+WIDE = 100  # columns from which two columns of panels fit
+RIGHT_SHARE = 0.40  # of a wide screen
+SIGNAL_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Heights in lines; a panel that is not in `heights` is hidden. `right` is the width of the right column."""
+
+    narrow: bool
+    header: int
+    tabs: bool
+    footer: bool
+    right: int
+    heights: dict[str, int]
+
+
+def layout(width: int, height: int, panel: str, banners: int) -> Layout:
+    """The arrangement for a terminal of that size; `banners` is the number of header lines for alerts.
+
+    Wide: accuracy and signals on the left, alerts and channels on the right, events below.
+    Narrow or chosen panel: one panel (the overview: accuracy above signals) under a line of tabs.
+    """
+    narrow = width < WIDE or height < 26
+    header = min(max(0, height - 4), 3 + banners) if height >= 12 else min(height, 1 + banners)
+    footer = height >= 8
+    tabs = height >= 10 and (narrow or panel != "overview")
+    body = max(0, height - header - footer - tabs)
+    if panel != "overview":
+        return Layout(narrow, header, tabs, footer, 0, {panel: body})
+    if narrow:
+        signals = min(SIGNAL_ROWS + 3, body - 9)
+        if signals < SIGNAL_ROWS + 2:
+            return Layout(narrow, header, tabs, footer, 0, {"accuracy": body})
+        return Layout(narrow, header, tabs, footer, 0, {"accuracy": body - signals, "signals": signals})
+    events = 6 if body < 44 else 9
+    upper = body - events
+    signals = (3 if upper >= 46 else 2 if upper >= 25 else 1) * SIGNAL_ROWS + 3
+    alerts = max(8, upper * 9 // 20)
+    heights = {
+        "accuracy": upper - signals,
+        "signals": signals,
+        "alerts": alerts,
+        "channels": upper - alerts,
+        "events": events,
+    }
+    return Layout(narrow, header, tabs, footer, max(44, int(width * RIGHT_SHARE)), heights)

@@ -1,0 +1,105 @@
+"""Help: every key of the Run screen, made from the table that dispatches them, and a legend."""
+
+from typing import ClassVar
+
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.screen import Screen
+
+from selffit_tui.columns import Columns
+from selffit_tui.format import fit, wrap
+from selffit_tui.glyphs import Glyphs
+from selffit_tui.keys import RUN_KEYS, shown_keys
+from selffit_tui.lines import Line, framed
+from selffit_tui.view import Scene, Snapshot, View
+from selffit_tui.widgets.panel import Panel
+
+LEGEND = (
+    ("clean, FGSM, PGD-k", "accuracy on held-out images: as they are, after one step of attack, after k steps"),
+    ("@.350", "PGD accuracy at the final budget (here 0.350) while eps is still rising"),
+    ("abnormal", "share of a batch whose loss falls after the attack: near 0 in healthy training"),
+    ("PertAlign", "cosine of the attack's input gradient and the training step's"),
+    ("FGSM-PGD", "accuracy under FGSM less accuracy under PGD, from the probes: wide when the network is fooled"),
+    ("train acc", "accuracy on the training attack"),
+    ("dominance", "our operational definition: +1 a channel answers to the perturbation only, -1 to the image only"),
+    ("concentration", "how few channels carry the answer to the perturbation"),
+    ("! WATCH", "signals left their band; a multi-step probe decides"),
+    ("!! ONSET", "catastrophic overfitting, confirmed by a multi-step probe"),
+    ("ok / ✔ RECOVERED", "PGD accuracy is back; a stronger attack has to confirm it"),
+    ("charts", "each column of dots runs from the least to the greatest value in its steps; a gap is no number"),
+)
+
+
+class HelpPanel(Panel):
+    """The lines of the help, from the first one shown."""
+
+    first = 0
+    ascii_because = ""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        lines = help_lines(width - 4, scene.glyphs, self.ascii_because)
+        self.first = min(max(0, self.first), max(0, len(lines) - (height - 2)))
+        below = len(lines) - self.first - (height - 2)
+        more = f"{below} more lines below: j or down" if below > 0 else "esc q ?: back"
+        indented: list[Line] = [[(" ", "text"), *line] for line in lines[self.first :]]
+        title: Line = [("keys and legend", "title")]
+        return framed(indented, width, height, scene.glyphs, title, [("selffit", "dim")], [(more, "dim")])
+
+
+def help_lines(width: int, glyphs: Glyphs, ascii_because: str) -> list[Line]:
+    """Keys, legend and, in ASCII, why."""
+    lines: list[Line] = []
+    if ascii_because:
+        text = f"drawn in ASCII because {ascii_because}; SELFFIT_ASCII=0 draws in Unicode all the same"
+        lines += [[(part, "watch")] for part in wrap(text, width)] + [[]]
+    for key in RUN_KEYS:
+        lines.append([(fit(shown_keys(key, glyphs.plain), 17), "key"), (key.help, "text")])
+    lines.append([])
+    for name, meaning in LEGEND:
+        name = name.split(" / ")[0] if glyphs.plain else name.split(" / ")[-1]
+        for index, part in enumerate(wrap(meaning, max(10, width - 20))):
+            lines.append([(fit(name if index == 0 else "", 20), "strong"), (part, "dim")])
+    return lines
+
+
+class HelpScreen(Screen[None]):
+    """A screen of its own, so that it has room in any terminal."""
+
+    CSS = "HelpScreen HelpPanel { width: 100%; height: 100%; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1,space,ctrl+c", "app.pop_screen", "back", show=False),
+        Binding("down,j", "scroll_by(1)", "down", show=False),
+        Binding("up,k", "scroll_by(-1)", "up", show=False),
+        Binding("pagedown", "scroll_by(10)", "down", show=False),
+        Binding("pageup", "scroll_by(-10)", "up", show=False),
+    ]
+
+    def __init__(self, styles: dict[str, Style], glyphs: Glyphs, ascii_because: str) -> None:
+        super().__init__()
+        self._inks, self._glyphs, self._ascii_because = styles, glyphs, ascii_because
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield HelpPanel(self._inks)
+
+    def on_mount(self) -> None:
+        """Fills the panel."""
+        panel = self.query_one(HelpPanel)
+        panel.ascii_because = self._ascii_because
+        self._show()
+
+    def on_resize(self, event: Resize) -> None:
+        """Fills the panel again."""
+        self._show()
+
+    def action_scroll_by(self, by: int) -> None:
+        """Moves the text."""
+        panel = self.query_one(HelpPanel)
+        panel.first += by
+        self._show()
+
+    def _show(self) -> None:
+        blank = Snapshot()
+        self.query_one(HelpPanel).show(Scene(blank, View(), Columns(), 0.0, blank, self._glyphs))

@@ -1,0 +1,215 @@
+"""The Run screen: draws the state of a run, live; every key only changes what is looked at, never the run."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.screen import Screen
+
+from selffit_tui.columns import Columns
+from selffit_tui.glyphs import BRAILLE, Glyphs
+from selffit_tui.keys import RUN_KEYS, bindings
+from selffit_tui.layout import Layout, layout
+from selffit_tui.screens.help import HelpScreen
+from selffit_tui.view import BASELINES, Scene, Snapshot, View, neighbour_mark
+from selffit_tui.widgets.accuracy import AccuracyPanel
+from selffit_tui.widgets.alerts import AlertPanel
+from selffit_tui.widgets.bars import Footer, Tabs
+from selffit_tui.widgets.channels import ChannelPanel
+from selffit_tui.widgets.events import EventPanel
+from selffit_tui.widgets.header import Age, Header, age_width, banners
+from selffit_tui.widgets.panel import Panel
+from selffit_tui.widgets.signals import SignalPanel
+
+LEFT, RIGHT = ("accuracy", "signals"), ("alerts", "channels")
+
+
+class RunScreen(Screen[None]):
+    """Holds what was read, what is drawn and what was chosen; its panels draw the scene made of these."""
+
+    CSS_PATH = "run.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS)
+
+    def __init__(
+        self,
+        styles: dict[str, Style],
+        glyphs: Glyphs = BRAILLE,
+        ascii_because: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self._inks, self._glyphs, self._ascii_because, self._clock = styles, glyphs, ascii_because, clock
+        self.view = View()
+        self.newest = Snapshot()
+        self.drawn = Snapshot()
+        self._columns = Columns()
+        self._layout_now: Layout | None = None
+        self._age_place = (0, 0, 0)
+
+    def compose(self) -> ComposeResult:
+        """All panels; `_arrange` decides which are shown."""
+        inks = self._inks
+        yield Header(inks, id="header")
+        yield Tabs(inks, id="tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield AccuracyPanel(inks, id="accuracy")
+                yield SignalPanel(inks, id="signals")
+            with Vertical(id="right"):
+                yield AlertPanel(inks, id="alerts")
+                yield ChannelPanel(inks, id="channels")
+        yield EventPanel(inks, id="events")
+        yield Footer(inks, id="footer")
+        yield Age(inks, id="age")
+
+    def on_mount(self) -> None:
+        """Starts the clock that ages the data."""
+        self.set_interval(1.0, self.tick)
+        self.redraw()
+
+    def on_resize(self, event: Resize) -> None:
+        """Rearranges the panels."""
+        self.redraw()
+
+    # ---- what is shown ------------------------------------------------------------------------------
+    def take(self, snapshot: Snapshot) -> None:
+        """The newest snapshot; a frozen view keeps what it draws, but for its header."""
+        self.newest = snapshot
+        if not self.view.paused:
+            self.drawn = snapshot
+        self.redraw()
+
+    def scene(self) -> Scene:
+        """What there is to draw now."""
+        self._columns.take(self.drawn.state)
+        narrow = self._layout_now.narrow if self._layout_now else False
+        return Scene(self.drawn, self.view, self._columns, self._clock(), self.newest, self._glyphs, narrow)
+
+    def tick(self) -> None:
+        """A second has passed: only the header and the age of the data can have changed."""
+        self._arrange()
+        scene = self.scene()
+        self.query_one("#header", Header).show(scene)
+        self.query_one("#age", Age).show(scene)
+
+    def redraw(self) -> None:
+        """Brings every visible panel up to date."""
+        if not self.is_mounted or not self.size:
+            return
+        self._arrange()
+        scene = self.scene()
+        for panel in self.query(Panel):
+            panel.show(scene)
+
+    def _arrange(self) -> None:
+        """Shows, hides and sizes the panels, where that has changed."""
+        width, height = self.size
+        scene = self.scene()
+        above = banners(scene)
+        self._place_age(width, age_width(scene, width), above)
+        wanted = layout(width, height, self.view.panel, above)
+        if wanted == self._layout_now:
+            return
+        self._layout_now = wanted
+        fixed = {"header": wanted.header, "tabs": int(wanted.tabs), "footer": int(wanted.footer)}
+        for name, lines in {**dict.fromkeys((*LEFT, *RIGHT, "events"), 0), **wanted.heights, **fixed}.items():
+            panel = self.query_one(f"#{name}", Panel)
+            panel.display = lines > 0
+            panel.styles.height = lines
+        left, right = (any(name in wanted.heights for name in side) for side in (LEFT, RIGHT))
+        self.query_one("#left", Vertical).display = left
+        self.query_one("#right", Vertical).display = right
+        self.query_one("#right", Vertical).styles.width = wanted.right if left else "1fr"
+        self.query_one("#body", Horizontal).display = left or right
+
+    def _place_age(self, width: int, cells: int, row: int) -> None:
+        """Lays the age of the data over the right end of the header's first line below the banners."""
+        if (place := (width, cells, row)) != self._age_place:
+            self._age_place = place
+            panel = self.query_one("#age", Age)
+            panel.display = cells > 0
+            panel.styles.width = cells
+            panel.styles.offset = (width - cells, row)
+
+    def _look(self, view: View) -> None:
+        if view != self.view:
+            self.view = view
+            self.redraw()
+
+    # ---- what keys do -------------------------------------------------------------------------------
+    def action_leave(self) -> None:
+        """Leaves the view; the run goes on."""
+        self.app.exit()
+
+    def action_help(self) -> None:
+        """Shows the keys and the legend."""
+        self.app.push_screen(HelpScreen(self._inks, self._glyphs, self._ascii_because))
+
+    def action_pause_view(self) -> None:
+        """Freezes what is drawn, or catches up."""
+        if self.view.paused:
+            self.drawn = self.newest
+        self._look(replace(self.view, paused=not self.view.paused))
+
+    def action_mark(self, by: int) -> None:
+        """Puts the cursor on the mark before or after."""
+        step = neighbour_mark(self.drawn.state, self.view.cursor, by)
+        if step is None:
+            self.app.bell()
+        else:
+            self._look(replace(self.view, cursor=step))
+
+    def action_cursor(self, by: int) -> None:
+        """Moves the cursor by one cell of the charts."""
+        last = self.drawn.state.step
+        width = self.query_one("#left").size.width or self.size.width
+        window = self.scene().window(max(1, width - 25) * self._glyphs.across)
+        stride = max(1, round(window.width * self._glyphs.across))
+        here = last if self.view.cursor is None else self.view.cursor
+        step = here if self.view.cursor is None and by < 0 else here + by * stride
+        self._look(replace(self.view, cursor=min(max(0, step), last)))
+
+    def action_cursor_off(self) -> None:
+        """Takes the cursor away."""
+        self._look(replace(self.view, cursor=None))
+
+    def action_zoom(self, by: int) -> None:
+        """Halves or doubles the span of steps; 0 shows them all."""
+        self._look(self.view.zoomed(by))
+
+    def action_smooth(self) -> None:
+        """Draws a smooth line over the raw one, or not."""
+        self._look(replace(self.view, smooth=not self.view.smooth))
+
+    def action_log_axis(self) -> None:
+        """Logarithmic or linear axis where both make sense."""
+        self._look(replace(self.view, log_axis=not self.view.log_axis))
+
+    def action_layer(self, by: int) -> None:
+        """Another layer of the channel ranking."""
+        probe = self.drawn.state.channels.last
+        number = len(probe.layers) if probe is not None else 0
+        self._look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
+
+    def action_baseline(self) -> None:
+        """Another probe to compare ranks with."""
+        self._look(replace(self.view, baseline=(self.view.baseline + 1) % len(BASELINES)))
+
+    def action_panel(self, by: int) -> None:
+        """The next panel alone."""
+        self._look(self.view.next_panel(by))
+
+    def action_panel_named(self, name: str) -> None:
+        """One panel alone, or the overview."""
+        self._look(replace(self.view, panel=name, scroll=0))
+
+    def action_scroll_list(self, by: int) -> None:
+        """Scrolls the events, or the alerts when they are shown alone."""
+        longest = max(len(self.drawn.state.events), 20 * len(self.drawn.state.alerts))
+        self._look(replace(self.view, scroll=min(max(0, self.view.scroll + by), longest)))

@@ -1,0 +1,41 @@
+"""A picture of the Run screen without a terminal: for reports, and for looking at a run from a script."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from selffit.errors import UserError
+from selffit_tui.app import RunApp
+from selffit_tui.glyphs import BRAILLE
+
+LOAD_SECONDS = 60.0
+_SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
+
+
+def save_screenshot(run_dir: Path, target: Path, size: str = "120x40") -> None:
+    """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
+
+    Raises UserError for an impossible size or a file that cannot be written.
+    """
+    match = _SIZE.fullmatch(size.strip().lower())
+    if match is None or not (20 <= int(match[1]) <= 400 and 6 <= int(match[2]) <= 200):
+        raise UserError(f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{size}'")
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
+    pictures: list[str] = []
+
+    async def shoot(pilot: Any) -> None:
+        begin = time.monotonic()
+        while time.monotonic() - begin < LOAD_SECONDS and (app.run_screen.newest.loading is not None):
+            await pilot.pause(0.05)
+        await pilot.pause(0.1)
+        pictures.append(app.export_screenshot(title=f"selffit: {run_dir.name}"))
+        app.exit()
+
+    app.run(headless=True, size=(int(match[1]), int(match[2])), auto_pilot=shoot)
+    if not pictures:
+        raise UserError(f"the screen of {run_dir.name} could not be drawn")
+    try:
+        target.write_text(pictures[0], encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror}; name a file in a folder that exists") from error

@@ -1,0 +1,118 @@
+"""What a person has chosen to look at (the view), and everything that a widget needs to draw itself (the scene)."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+from selffit.eventlog.entries import Alert, ChannelProbe
+from selffit.eventlog.state import RunState
+from selffit.eventlog.summary import run_state_word
+from selffit_tui.columns import Columns
+from selffit_tui.glyphs import BRAILLE, Glyphs
+from selffit_tui.raster import Window, window
+
+PANELS = ("overview", "signals", "channels", "alerts", "events")
+BASELINES = (1, 3, 10, 0)  # change of rank since so many channel probes earlier; 0 = since the first
+MAX_ZOOM = 24
+FEWEST_STEPS = 50  # on the steps axis of a run that has just begun
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the feed knows: the newest state, and what only the machine can tell.
+
+    `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all of it has.
+    """
+
+    state: RunState = field(default_factory=RunState)
+    alive: bool | None = None
+    log_bytes: int = 0
+    loading: float | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """The choices of the person watching; changing one makes a new view."""
+
+    panel: str = "overview"
+    cursor: int | None = None  # a training step
+    zoom: int = 0  # how often the steps axis was halved
+    layer: int = 0
+    baseline: int = 0  # index into BASELINES
+    smooth: bool = False
+    log_axis: bool = False
+    paused: bool = False
+    scroll: int = 0
+
+    def zoomed(self, by: int) -> "View":
+        """One level closer or farther; 0 shows everything."""
+        return replace(self, zoom=min(MAX_ZOOM, max(0, self.zoom + by)) if by else 0)
+
+    def next_panel(self, by: int) -> "View":
+        """The panel `by` further on, round in a circle."""
+        return replace(self, panel=PANELS[(PANELS.index(self.panel) + by) % len(PANELS)], scroll=0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One consistent picture: a state, a view of it, and the present time (wall clock, seconds)."""
+
+    snapshot: Snapshot
+    view: View
+    columns: Columns
+    now: float
+    newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
+    glyphs: Glyphs = BRAILLE
+    narrow: bool = False
+
+    @property
+    def state(self) -> RunState:
+        """The state that is drawn."""
+        return self.snapshot.state
+
+    @property
+    def word(self) -> str:
+        """The state of the run in a word."""
+        newest = self.newest
+        return run_state_word(newest.state, newest.alive, self.now) if newest.state.t else "starting"
+
+    def window(self, columns: int) -> Window:
+        """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
+        last = float(max(self.state.step, FEWEST_STEPS))
+        if not self.view.zoom:
+            return window(0.0, last, columns)
+        span = max(last / 2.0**self.view.zoom, 4.0)
+        centre = last - span / 2 if self.view.cursor is None else float(self.view.cursor)
+        first = min(max(0.0, centre - span / 2), max(0.0, last - span))
+        return window(first, first + span, columns)
+
+    def channel_probe(self) -> int | None:
+        """The index of the channel probe to show: the newest one at or before the cursor, None when there is none."""
+        probes = self.state.channels
+        if self.view.cursor is None:
+            return len(probes) - 1 if len(probes) else None
+        return next((i for i in range(len(probes) - 1, -1, -1) if probes[i].step <= self.view.cursor), None)
+
+    def baseline_probe(self, index: int) -> ChannelProbe | None:
+        """The channel probe that ranks are compared with, None when there is no earlier one."""
+        back = BASELINES[self.view.baseline]
+        earlier = 0 if back == 0 else index - back
+        return self.state.channels[max(0, earlier)] if index > 0 else None
+
+
+def mark_step(alert: Alert) -> int:
+    """The step at which charts mark an alert: the onset rather than when it was noticed."""
+    return alert.step if alert.onset_step is None else alert.onset_step
+
+
+def marks(state: RunState) -> list[tuple[int, str]]:
+    """The marks on the steps axis, as (step, level), in the order of steps."""
+    return sorted((mark_step(alert), alert.level) for alert in state.alerts)
+
+
+def neighbour_mark(state: RunState, cursor: int | None, by: int) -> int | None:
+    """The step of the mark before or after the cursor, None where there is none."""
+    here = (math.inf if by < 0 else -1) if cursor is None else cursor
+    steps = [step for step, _ in marks(state)]
+    if by < 0:
+        return max((step for step in steps if step < here), default=None)
+    return min((step for step in steps if step > here), default=None)

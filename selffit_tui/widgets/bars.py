@@ -1,0 +1,54 @@
+"""The line of tabs and the footer: which panels there are, and which keys."""
+
+from selffit_tui.keys import MARKS_IN_FOOTER, RUN_KEYS
+from selffit_tui.lines import Line, Span, crop, width_of
+from selffit_tui.view import PANELS, Scene
+from selffit_tui.widgets.panel import Panel
+
+
+class Tabs(Panel):
+    """One line: the panels with the key of each, the chosen one in reverse video."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return [tab_line(scene, width)]
+
+
+class Footer(Panel):
+    """One line: the most important keys."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return [footer_line(scene, width)]
+
+
+def tab_line(scene: Scene, width: int) -> Line:
+    """The tabs; a mark stands beside the alerts when there are any."""
+    spans: list[Span] = [(" ", "text")]
+    for number, panel in enumerate(PANELS, 1):
+        name = ("overview" if not scene.narrow else "charts") if panel == "overview" else panel
+        alarm = ""
+        if panel == "alerts" and len(scene.state.alerts):
+            alarm = " " + scene.glyphs.symbols.get(scene.state.alerts[-1].level, "!")
+        chosen = panel == scene.view.panel
+        spans += [(f" {number} {name}{alarm} ", "tab" if chosen else "dim"), (" ", "text")]
+    return crop(spans, width)
+
+
+def footer_line(scene: Scene, width: int) -> Line:
+    """Keys and words from the key table; what does not fit is in the help."""
+    shown: list[tuple[str, str]] = [(key.shown.split(" ")[0], key.footer) for key in RUN_KEYS if key.footer]
+    shown.insert(2, MARKS_IN_FOOTER)
+    shown[0] = (
+        shown[0][0],
+        "leave (training goes on)"
+        if width >= 100 and scene.newest.state.ending is None and scene.word != "lost"
+        else shown[0][1],
+    )
+    help_key = shown.pop()
+    tail: list[Span] = [(f" {help_key[0]} ", "key"), (help_key[1], "dim")]
+    spans: list[Span] = []
+    for key, words in shown:
+        item: list[Span] = [(f" {key} ", "key"), (f"{words} ", "dim")]
+        if width_of([*spans, *item, *tail]) > width:
+            break
+        spans += item
+    return crop([*spans, *tail], width)

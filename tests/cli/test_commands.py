@@ -1,0 +1,170 @@
+"""The commands that only read: status, runs, watch --plain, detect; and what each says to bad input."""
+
+import json
+import os
+import socket
+import sys
+
+import pytest
+
+from selffit.config import resolve
+from selffit.eventlog.rundir import RunDir
+from selffit.eventlog.writer import EventWriter
+from selffit_tui import cli
+
+
+def selffit(monkeypatch, capsys, *args):
+    """Run a command in this process; (exit code, stdout, stderr)."""
+    monkeypatch.setattr(sys, "argv", ["selffit", *map(str, args)])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as exit:
+        code = exit.code or 0
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    return lambda *args: selffit(monkeypatch, capsys, *args)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "runs", "demo")
+
+
+def write_run(root, name, how="finished", alert="probe [/b] \x1b[2J says so"):
+    run = RunDir.create(root, name, {"config": resolve().as_dict()})
+    with EventWriter(run.path, "trainer", 1) as log:
+        log.emit("run.start", {"config": resolve().as_dict(), "steps_total": 40, "steps_per_epoch": 20})
+        cols = {"eps": [0.16] * 20, "lr": [0.007] * 20, "alpha": [0.16] * 20, "loss_adv": [1.0] * 20}
+        log.emit("steps", {"n": 20, "cols": cols, "img_s": 1000.0, "epoch": 1.0})
+        log.emit("probe.robust", {"n": 512, "eps": 0.16, "clean": 0.9, "fgsm": 0.8, "pgd": 0.01}, step=20)
+        onset = {"level": "onset", "text": alert, "onset_step": 18, "healthy": {"step": 10, "pgd": 0.4}}
+        log.emit("alert", onset, step=20, critical=True)
+        if how:
+            log.emit("end", {"how": how, "reason": "because"}, step=20, critical=True)
+    return run
+
+
+def test_status_as_json_has_what_scripts_need(command, run):
+    code, out, _ = command("status", "demo", "--json")
+    status = json.loads(out)
+    assert code == 0
+    assert (status["run"], status["state"], status["attempt"], status["branch"]) == ("demo", "finished", 1, "main")
+    assert (status["step"], status["epoch"]) == (20, 1.0)
+    assert status["last"] == {"step": 20, "clean": 0.9, "fgsm": 0.8, "pgd": 0.01, "n": 512, "eps": 0.16}
+    assert status["settings"] == {"method": "fgsm", "eps": 0.16, "alpha": 0.16, "lr": 0.007}
+    assert [alert["level"] for alert in status["alerts"]] == ["onset"]
+    assert 0 <= status["data_age_s"] < 600
+
+
+def test_status_without_a_name_means_the_newest_run(command, run):
+    assert "demo  finished" in command("status")[1]
+    assert "demo  finished" in command("status", "latest")[1]
+    assert "demo  finished" in command("status", "de")[1]
+    assert "demo  finished" in command("status", run.path)[1]
+
+
+def test_a_run_whose_process_is_gone_without_a_word_is_lost(command, tmp_path):
+    run = RunDir.create(tmp_path / "runs", "gone", {"config": resolve().as_dict()})
+    boot = open("/proc/sys/kernel/random/boot_id").read().strip() if os.path.exists("/proc") else "?"
+    dead = {"host": socket.gethostname(), "boot": boot, "pid": 2**22 - 1, "pstart": 1.0}
+    with EventWriter(run.path, "trainer", 1, opening=dead) as log:
+        log.emit("phase", {"name": "training"})
+    assert json.loads(command("status", "gone", "--json")[1])["state"] == "lost"
+    assert command("watch", "gone", "--plain")[0] == 1
+
+
+def test_runs_lists_every_run_newest_first(command, tmp_path, run):
+    write_run(tmp_path / "runs", "later", how="crashed")
+    code, out, _ = command("runs")
+    lines = out.splitlines()
+    assert code == 0
+    assert [line.split()[:2] for line in lines[1:]] == [["later", "crashed"], ["demo", "finished"]]
+    assert "!! onset @18" in lines[1]
+    rows = [json.loads(line) for line in command("runs", "--json")[1].splitlines()]
+    assert [row["run"] for row in rows] == ["later", "demo"]
+
+
+def test_runs_of_an_empty_folder_say_how_to_start_one(command):
+    code, out, err = command("runs")
+    assert (code, out) == (0, "")
+    assert "selffit train" in err
+
+
+def test_watching_an_ended_run_in_plain_lines_tells_its_story(command, run):
+    code, out, _ = command("watch", "demo", "--plain")
+    assert code == 0
+    assert "PGD 0.01" in out.replace("PGD-0", "PGD")
+    assert "ONSET" in out
+    assert out.splitlines()[-1] == "run demo: finished – because"
+
+
+def test_a_run_that_crashed_gives_exit_code_1(command, tmp_path):
+    write_run(tmp_path / "runs", "bad", how="crashed")
+    assert command("watch", "bad", "--plain")[0] == 1
+
+
+def test_hostile_text_in_a_log_is_harmless_in_every_output(command, run):
+    for args in (("status", "demo"), ("status", "demo", "--json"), ("runs",), ("watch", "demo", "--plain")):
+        out = command(*args)[1]
+        assert "\x1b" not in out
+    assert "\\x1b[2J" in command("status", "demo")[1]
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("status",), "there is no run"),
+        (("status", "nosuch"), "there is no run"),
+        (("watch", "nosuch"), "there is no run"),
+        (("watch", "./nosuch"), "is not a run"),
+        (("detect", "nosuch.csv"), "nosuch.csv"),
+        (("train", "--preset", "paterns"), "did you mean 'patterns'"),
+        (("train", "--method", "fgms"), "did you mean 'fgsm'"),
+        (("train", "--eps", "8"), "write 8/255, not 8"),
+        (("train", "--name", "../x"), "cannot be the name of a run"),
+        (("train", "--runs", "/proc/nope"), "cannot create a run"),
+        (("train", "--epz", "1"), "No such option"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(command, tmp_path, args, says):
+    code, out, err = command(*args)
+    assert code == 2
+    assert out == ""
+    assert says in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "runs").exists()  # nothing half-made is left behind
+
+
+def test_a_taken_name_is_refused_and_the_run_that_has_it_is_left_alone(command, run):
+    before = sorted(path for path in run.path.rglob("*"))
+    code, _, err = command("train", "--name", "demo")
+    assert (code, "there is already something called demo" in err) == (2, True)
+    assert sorted(path for path in run.path.rglob("*")) == before
+
+
+def test_detect_prints_one_object_a_trace(command, tmp_path):
+    rows = [f"{epoch},0.8,0.5,{0.45 if epoch < 20 else 0.01}" for epoch in range(30)]
+    (tmp_path / "falls.csv").write_text("\n".join(["epoch,clean_acc,fgsm_acc,pgd_acc", *rows]))
+    (tmp_path / "holds.csv").write_text("\n".join(["epoch,clean_acc,fgsm_acc,pgd_acc", *rows[:20]]))
+    code, out, _ = command("detect", "--json", "falls.csv", "holds.csv")
+    falls, holds = (json.loads(line) for line in out.splitlines())
+    assert code == 0
+    assert (falls["trace"], falls["onset"]) == ("falls", 20)
+    assert [alert["level"] for alert in falls["alerts"]] == ["onset"]
+    assert holds == {"trace": "holds", "onset": None, "alerts": []}
+    assert "onset at epoch 20" in command("detect", "falls.csv")[1]
+
+
+def test_one_bad_trace_among_good_ones_prints_nothing_but_the_error(command, tmp_path):
+    (tmp_path / "good.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,0.5,0.4,0.3\n")
+    (tmp_path / "bad.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,50,40,30\n")
+    code, out, err = command("detect", "--json", "good.csv", "bad.csv")
+    assert (code, out) == (2, "")
+    assert "bad.csv" in err

@@ -1,0 +1,164 @@
+"""Made-up runs and apps without a terminal for the tests of the screens."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import synthetic_run
+
+from selffit.eventlog.records import Record
+from selffit.eventlog.state import RunState, reduce_all
+from selffit_tui.app import RunApp
+from selffit_tui.columns import Columns
+from selffit_tui.glyphs import BRAILLE, SETS, Glyphs
+from selffit_tui.view import Scene, Snapshot, View
+
+NOW = synthetic_run.START + 30.0
+
+
+class ListSource:
+    """A feed's source that holds its items in a list."""
+
+    def __init__(self, items: Sequence[Any], alive: bool | None = True) -> None:
+        self.items, self.alive_now, self.taken = list(items), alive, 0
+
+    def poll(self, limit: int) -> list[Any]:
+        new = self.items[self.taken : self.taken + limit]
+        self.taken += len(new)
+        return new
+
+    def restart(self) -> None:
+        self.taken = 0
+
+    def size(self) -> tuple[int, float]:
+        return 1_258_291, 0.0
+
+    def alive(self, state: RunState) -> bool | None:
+        return self.alive_now
+
+
+@pytest.fixture(scope="session")
+def made_up() -> Any:
+    """The generator of made-up runs."""
+    return synthetic_run
+
+
+def make_scene(
+    items: Sequence[Any], view: View | None = None, glyphs: Glyphs = BRAILLE, narrow: bool = False, now: float = NOW
+) -> Scene:
+    state = reduce_all(RunState(run="strokes-fgsm-7f3a"), items)
+    columns = Columns()
+    columns.take(state)
+    snapshot = Snapshot(state, True, 1_258_291, None)
+    return Scene(snapshot, view or View(), columns, now, snapshot, glyphs, narrow)
+
+
+@pytest.fixture
+def scene() -> Callable[..., Scene]:
+    """A scene made from records and a view."""
+    return make_scene
+
+
+@pytest.fixture
+def drive() -> Callable[..., RunApp]:
+    """Runs the app without a terminal: `await steps(app, pilot)` once the items have been read."""
+
+    def run(
+        items: Sequence[Any],
+        steps: Callable[[RunApp, Any], Awaitable[None]],
+        size: tuple[int, int] = (120, 40),
+        glyphs: str = "braille",
+        colours: str = "256",
+        alive: bool | None = True,
+        now: float = NOW,
+    ) -> RunApp:
+        app = RunApp(
+            Path("strokes-fgsm-7f3a"),
+            source=ListSource(items, alive),
+            clock=lambda: now,
+            glyphs=SETS[glyphs],
+            colours=colours,
+            fps=50.0,
+        )
+
+        async def go() -> None:
+            async with app.run_test(size=size) as pilot:
+                await settle(app, pilot)
+                await steps(app, pilot)
+
+        asyncio.run(go())
+        return app
+
+    return run
+
+
+async def settle(app: RunApp, pilot: Any) -> None:
+    """Waits until everything has been read and drawn."""
+    for _ in range(200):
+        await pilot.pause(0.02)
+        if app.run_screen.newest.loading is None and app.run_screen.newest.log_bytes:
+            break
+    await pilot.pause()
+
+
+def text_of(app: RunApp) -> str:
+    """What the screen shows, without styles."""
+    lines = ["".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def shown() -> Callable[[RunApp], str]:
+    return text_of
+
+
+@pytest.fixture
+def snapshot() -> Callable[[str, str], None]:
+    """Compares a text with the file of that name; SELFFIT_UPDATE_SNAPSHOTS=1 writes it instead."""
+    folder = Path(__file__).parent / "snapshots"
+
+    def compare(name: str, text: str) -> None:
+        file = folder / f"{name}.txt"
+        if os.environ.get("SELFFIT_UPDATE_SNAPSHOTS") == "1":
+            folder.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8"), f"{file.name} differs; SELFFIT_UPDATE_SNAPSHOTS=1 writes it"
+
+    return compare
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    """One record of a kind."""
+
+    def make(kind: str, data: dict[str, Any], step: int = 0, t: float = synthetic_run.START, **more: Any) -> Record:
+        return Record(1, more.get("a", 1), 1, t, kind, "main", step, data, more.get("stream", "trainer"))
+
+    return make
+
+
+@pytest.fixture
+def in_terminal(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """The Run screen of a made-up run in a real pseudo-terminal."""
+    import pseudo_terminal
+
+    run_dir = tmp_path / "strokes-fgsm-7f3a"
+    run_dir.mkdir()
+    synthetic_run.write(run_dir, 702)
+    open_ones: list[Any] = []
+
+    def start(columns: int = 120, rows: int = 40, **env: str) -> Any:
+        terminal = pseudo_terminal.show_run(str(run_dir), columns, rows, **env)
+        open_ones.append(terminal)
+        return terminal
+
+    yield start
+    for terminal in open_ones:
+        terminal.__exit__()

@@ -1,0 +1,37 @@
+"""Which panels fit into which terminal."""
+
+import pytest
+
+from selffit_tui.layout import layout
+from selffit_tui.view import PANELS
+
+
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("banners", [0, 1, 2])
+def test_the_lines_add_up_in_every_terminal(panel, banners):
+    for height in range(1, 70):
+        for width in (1, 40, 80, 99, 100, 120, 250):
+            found = layout(width, height, panel, banners)
+            sides = [("accuracy", "signals"), ("alerts", "channels")]
+            body = max(sum(found.heights.get(name, 0) for name in side) for side in sides)
+            used = found.header + found.tabs + found.footer + body + found.heights.get("events", 0)
+            assert used == height
+            assert min(found.heights.values()) >= 0
+
+
+def test_at_120_by_40_everything_is_there():
+    found = layout(120, 40, "overview", 0)
+    assert not found.narrow and not found.tabs
+    assert set(found.heights) == {"accuracy", "signals", "alerts", "channels", "events"}
+    assert min(found.heights.values()) >= 6
+
+
+def test_at_80_by_24_the_right_column_folds_under_tabs():
+    found = layout(80, 24, "overview", 1)
+    assert found.narrow and found.tabs and found.header == 4
+    assert set(found.heights) == {"accuracy", "signals"}
+    assert set(layout(80, 24, "alerts", 1).heights) == {"alerts"}
+
+
+def test_in_a_single_line_the_alert_is_what_remains():
+    assert layout(80, 1, "overview", 1).header == 1

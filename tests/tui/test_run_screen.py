@@ -1,0 +1,307 @@
+"""The Run screen, driven by keys: its state after each, and what it shows."""
+
+import re
+
+import pytest
+
+from selffit_tui.glyphs import ASCII, BRAILLE
+from selffit_tui.keys import RUN_KEYS, shown_keys
+from selffit_tui.screens.help import HelpScreen, help_lines
+from selffit_tui.view import Snapshot
+from selffit_tui.widgets.panel import Panel
+
+HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
+
+
+def test_leaving_says_that_training_goes_on(drive, made_up):
+    async def leave(app, pilot):
+        await pilot.press("q")
+
+    outcome = drive(made_up.records(300), leave).outcome
+    assert outcome.going_on and outcome.code == 0 and not outcome.refused
+
+
+def test_leaving_an_ended_run_says_how_it_ended(drive, made_up):
+    async def leave(app, pilot):
+        await pilot.press("ctrl+c")
+
+    outcome = drive(made_up.records(), leave).outcome
+    assert not outcome.going_on and outcome.code == 0
+    assert outcome.text.startswith("strokes-fgsm-7f3a: finished; clean 0.9")
+
+
+def test_a_run_that_was_refused_ends_the_view_with_the_reason(drive, record):
+    async def wait(app, pilot):
+        await pilot.pause(0.1)
+
+    items = [
+        record("open", {"run": "x", "host": "h"}),
+        record("phase", {"name": "data"}),
+        record("end", {"how": "refused", "reason": "no such data set; pass --download"}),
+    ]
+    outcome = drive(items, wait).outcome
+    assert outcome.refused == "no such data set; pass --download" and outcome.code == 2
+
+
+def test_a_refusal_after_the_start_is_shown_and_stays(drive, made_up, record, shown):
+    async def look(app, pilot):
+        assert "REFUSED" in shown(app) and app.is_running
+
+    drive([*made_up.records(100), record("end", {"how": "refused", "reason": "why"})], look)
+
+
+def test_a_frozen_view_keeps_its_curves_while_reading_goes_on(drive, made_up, shown):
+    async def freeze(app, pilot):
+        await pilot.press("space")
+        frozen = app.run_screen.drawn
+        app.feed._source.items = made_up.records()
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if app.run_screen.newest.state.step == made_up.TOTAL:
+                break
+        await pilot.pause(0.1)
+        text = shown(app)
+        assert app.run_screen.drawn.state.step < 320 and app.run_screen.newest.state.step == made_up.TOTAL
+        assert re.search(r"VIEW FROZEN 5\d\d steps behind", text)
+        assert "!! ONSET" in text  # an alert is never frozen away
+        assert app.run_screen.drawn is frozen and "10 probes" in text and "step 300/868" in text
+        await pilot.press("p")
+        assert app.run_screen.drawn is app.run_screen.newest and "FROZEN" not in shown(app)
+
+    drive(made_up.records(300), freeze)
+
+
+def test_the_layer_picker_goes_round_both_ways(drive, made_up, shown):
+    async def pick(app, pilot):
+        assert "conv1 (16)  1/2" in shown(app)
+        await pilot.press("l")
+        assert "conv2 (32)  2/2" in shown(app)
+        await pilot.press("f9")
+        assert "conv1 (16)" in shown(app)
+        await pilot.press("L")
+        assert "conv2 (32)" in shown(app)
+
+    drive(made_up.records(400), pick)
+
+
+def test_the_change_of_rank_can_be_taken_since_earlier_probes(drive, made_up, shown):
+    async def baseline(app, pilot):
+        wanted = [
+            "the probe before, step 651",
+            "3 probes earlier, step 589",
+            "10 probes earlier, step 372",
+            "the first probe, step 0",
+        ]
+        for words in [*wanted, wanted[0]]:
+            assert f"Δ since {words}" in shown(app)
+            await pilot.press("d")
+
+    drive(made_up.records(702), baseline)
+
+
+def test_the_cursor_jumps_between_marks_and_reads_values_everywhere(drive, made_up, shown):
+    async def jump(app, pilot):
+        await pilot.press("left_square_bracket")
+        assert app.run_screen.view.cursor == 620
+        text = shown(app)
+        assert "at step 620  clean 0.99  FGSM 0.92  PGD 0.42" in text and text.count("at step 620") == 2
+        assert "─ step 620 ─" in text  # the channel probe at the cursor
+        await pilot.press("comma")
+        assert app.run_screen.view.cursor == 588
+        await pilot.press("comma")
+        assert app.run_screen.view.cursor == 588  # there is none before
+        await pilot.press("right")
+        assert 588 < app.run_screen.view.cursor < 620
+        await pilot.press("escape")
+        assert app.run_screen.view.cursor is None
+
+    drive(made_up.records(702), jump)
+
+
+def test_zooming_narrows_the_window_around_the_cursor(drive, made_up, shown):
+    async def zoom(app, pilot):
+        whole = app.run_screen.scene().window(100)
+        await pilot.press("left_square_bracket", "plus", "plus")
+        near = app.run_screen.scene().window(100)
+        assert near.width < whole.width / 2 and near.start < 620 < near.end
+        assert "zoom 4×" in shown(app)
+        await pilot.press("minus")
+        assert app.run_screen.view.zoom == 1
+        await pilot.press("home")
+        assert app.run_screen.scene().window(100) == whole
+
+    drive(made_up.records(702), zoom)
+
+
+def test_smoothing_keeps_the_raw_line_and_is_said(drive, made_up, shown):
+    async def smooth(app, pilot):
+        raw = set(re.findall("[⠁-⣿]", shown(app)))
+        await pilot.press("s", "g")
+        text = shown(app)
+        assert "smoothed  log axis" in text and set(re.findall("[⠁-⣿]", text)) - raw
+        panel = app.run_screen.query_one("#signals", Panel)
+        styles = {segment.style for strip in panel._strips for segment in strip}
+        assert {app.run_screen._inks["raw"], app.run_screen._inks["strong"]} <= styles
+
+    drive(made_up.records(702), smooth)
+
+
+def test_a_narrow_terminal_shows_one_panel_under_tabs(drive, made_up, shown):
+    async def tabs(app, pilot):
+        text = shown(app)
+        assert "TRAINING" in text and "PGD-10 0.07" in text and "!! ONSET step 620" in text
+        assert "accuracy on held-out images" in text and "signals of" in text and "─ alerts ─" not in text
+        for key, title in (("4", "─ alerts ─"), ("3", "─ dominance"), ("5", "─ events"), ("2", "signals of")):
+            await pilot.press(key)
+            assert title in shown(app) and "accuracy on" not in shown(app)
+        await pilot.press("tab")
+        assert app.run_screen.view.panel == "channels"
+        await pilot.press("N", "f2")
+        assert app.run_screen.view.panel == "overview"
+
+    drive(made_up.records(702), tabs, size=(80, 24))
+
+
+def test_a_resized_terminal_is_rearranged(drive, made_up, shown):
+    async def resize(app, pilot):
+        for width, height in ((80, 24), (1, 1), (3, 50), (300, 2), (30, 8), (200, 70), (120, 40)):
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+        assert "─ dominance" in shown(app)
+
+    drive(made_up.records(702), resize)
+
+
+def test_the_help_lists_every_key_and_comes_back(drive, made_up, shown):
+    async def look(app, pilot):
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        assert all(f"{shown_keys(key, False):<17}{key.help}" in shown(app) for key in RUN_KEYS)
+        await pilot.press("escape")
+        assert app.screen is app.run_screen
+
+    drive(made_up.records(50), look, size=(100, 50))
+
+
+def test_every_command_has_two_keys_and_none_needs_what_terminals_take():
+    for key in RUN_KEYS:
+        free = [name for name in key.keys if name not in ("ctrl+q", "ctrl+s", "ctrl+b", "ctrl+a", "ctrl+c")]
+        assert len(free) >= 2, key.id
+    every = [name for key in RUN_KEYS for name in key.keys]
+    assert len(every) == len(set(every))
+
+
+def test_the_help_says_why_it_is_drawn_in_ascii():
+    text = "".join(text for line in help_lines(76, ASCII, "the locale LC_ALL=C is not UTF-8") for text, _ in line)
+    assert "because the locale LC_ALL=C is not UTF-8" in text and text.isascii()
+    assert "because" not in "".join(text for line in help_lines(76, BRAILLE, "") for text, _ in line)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+@pytest.mark.parametrize("glyphs", ["braille", "ascii"])
+def test_hostile_text_anywhere_in_a_log_is_only_text(drive, made_up, record, shown, size, glyphs):
+    evil = {
+        name: HOSTILE
+        for name in ("text", "advice", "level", "name", "note", "how", "reason", "device_name", "data", "why")
+    }
+    start = made_up.run_start()
+    start["config"] |= {"method": HOSTILE, "data": HOSTILE, "model": HOSTILE, "seed": HOSTILE}
+    layer = {"name": HOSTILE, "dominance": [0.1, "NaN", None], "gini": HOSTILE}
+    items = [
+        record("open", {"run": HOSTILE, "host": "elsewhere"}),
+        record("run.start", start | {"device_name": HOSTILE}),
+        record("steps", {"n": 2, "cols": {"abnormal": [HOSTILE, 0.1]}, "epoch": "NaN", "img_s": "Infinity"}, 1),
+        record("probe.robust", {"clean": HOSTILE, "fgsm": 0.5, "pgd": "Infinity", "n": 5, "final": HOSTILE}, 2),
+        record("probe.channels", {"layers": [layer, HOSTILE]}, 2),
+        record("alert", {"level": "onset", "evidence": {HOSTILE: 1.0}, "text": HOSTILE, "advice": HOSTILE}, 2),
+        record("alert", evil, 3),
+        record(HOSTILE, evil, 3),
+        record("sup.exit", {"how": "crashed", "text": HOSTILE, "stderr": [HOSTILE]}, stream="supervisor"),
+    ]
+
+    async def look(app, pilot):
+        for key in "12345l":
+            await pilot.press(key)
+            text = shown(app)
+            assert all(character.isprintable() or character == "\n" for character in text)
+            assert "evil" in text or key in "12l"
+            assert text.isascii() or glyphs == "braille"
+
+    drive(items, look, size=size, glyphs=glyphs)
+
+
+def test_the_clock_repaints_the_header_only(drive, made_up):
+    async def tick(app, pilot):
+        painted = []
+        for panel in app.run_screen.query(Panel):
+            panel.refresh = lambda *regions, _id=panel.id: painted.append((_id, regions))
+        app.run_screen._clock = lambda: made_up.START + 95.0
+        app.run_screen.tick()
+        assert [name for name, _ in painted] == ["age"]
+        (region,) = painted[0][1]
+        assert region.height == 1 and region.width <= 4
+
+    drive(made_up.records(300), tick)
+
+
+def test_a_run_elsewhere_is_silent_when_its_heartbeat_stops(drive, made_up, shown):
+    async def look(app, pilot):
+        assert "? SILENT" in shown(app) and "data 2 min ago" in shown(app)
+
+    drive(made_up.records(300), look, alive=None, now=made_up.START + 150)
+
+
+def test_a_trainer_that_is_gone_without_a_word_is_lost(drive, made_up, shown):
+    async def look(app, pilot):
+        app.run_screen.take(Snapshot(app.run_screen.newest.state, False, 1, None))
+        await pilot.pause()
+        assert "? LOST" in shown(app) and "nothing recorded why" in shown(app)
+
+    drive(made_up.records(300), look)
+
+
+def test_a_log_that_was_replaced_is_read_again(drive, made_up):
+    from selffit.eventlog.records import Notice
+
+    async def replace(app, pilot):
+        source = app.feed._source
+        source.items = [*source.items, Notice("restarted", "trainer", "f", 0, "replaced")]
+        real_restart = source.restart
+
+        def restart():
+            source.items = made_up.records(60)
+            real_restart()
+
+        source.restart = restart
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if app.run_screen.newest.state.step == 60:
+                break
+        assert app.run_screen.newest.state.step == 60 and len(app.run_screen.newest.state.notices) == 0
+        assert app.run_screen._columns.signals.steps[-1] == 59
+
+    drive(made_up.records(300), replace)
+
+
+def test_a_watch_alert_stands_in_the_header_until_a_probe_has_looked(drive, made_up, shown):
+    async def look(app, pilot):
+        standing.append("! WATCH step 588  training signals moved" in shown(app).splitlines()[0])
+
+    standing = []
+    records = made_up.records(588)
+    last_alert = max(i for i, item in enumerate(records) if item.k == "alert")
+    drive(records[: last_alert + 1], look)
+    drive(records, look)
+    assert standing == [True, False]
+
+
+def test_a_defect_in_the_reading_thread_ends_the_view_instead_of_looking_like_a_quiet_run(drive, made_up):
+    async def fail(app, pilot):
+        def poll(limit):
+            raise RuntimeError("a defect")
+
+        app.feed._source.poll = poll
+        await pilot.pause(1.0)
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        drive(made_up.records(60), fail)

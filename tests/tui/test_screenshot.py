@@ -1,0 +1,26 @@
+"""A picture of the screen without a terminal."""
+
+import pytest
+
+from selffit.errors import UserError
+from selffit_tui.screenshot import save_screenshot
+
+
+def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
+    run_dir = tmp_path / "strokes-fgsm-7f3a"
+    run_dir.mkdir()
+    made_up.write(run_dir, 702)
+    save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
+    picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    assert picture.startswith("<svg") and "ONSET step 620" in picture and "strokes-fgsm-7f3a" in picture
+
+
+@pytest.mark.parametrize("size", ["", "120", "0x0", "1000x1000", "10x5", "axb"])
+def test_an_impossible_size_is_refused(size, tmp_path):
+    with pytest.raises(UserError, match="columns x rows"):
+        save_screenshot(tmp_path, tmp_path / "run.svg", size)
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(UserError, match="name a file in a folder that exists"):
+        save_screenshot(tmp_path, tmp_path / "missing" / "run.svg")
