@@ -1,4 +1,4 @@
-"""Our training step against a textbook FGSM loop: `uv run python benchmarks/training_step.py [--width 16] [--batch 64]`.
+"""Our training step against a textbook FGSM loop: `uv run python benchmarks/training_step.py [--width N] [--batch N]`.
 
 The textbook loop is written from the formula as public codes have it: contiguous NCHW tensors, a backward pass that
 computes weight gradients for the attack too, torch's default SGD, a running loss and accuracy read with .item() at

@@ -20,7 +20,7 @@ METHODS = ("fgsm", "rs-fgsm", "n-fgsm", "pgd")
 MODELS = ("small", "preact-resnet18", "resnet18")
 EMBEDDED_SETS = ("patterns", "strokes")
 DATA_SETS = (*EMBEDDED_SETS, "cifar10", "cifar100", "svhn", "mnist", "fashion-mnist")
-GROUPS = ("data", "model", "attack", "training", "probes", "run")
+GROUPS = ("data", "model", "attack", "training", "probes", "checkpoints", "policy", "run")
 DEFAULT_PRESET = "patterns"
 
 
@@ -64,7 +64,11 @@ class RunConfig:
 
     epochs: float = setting(30.0, "training", "passes over the training images", low=1e-3, high=10_000)
     stop_epoch: float = setting(
-        0.0, "training", "end training after this epoch without changing the schedules, 0 = at --epochs", low=0, high=10_000
+        0.0,
+        "training",
+        "end training after this epoch without changing the schedules, 0 = at --epochs",
+        low=0,
+        high=10_000,
     )
     batch_size: int = setting(128, "training", "images a step", low=1, high=65_536)
     optimizer: str = setting("sgd", "training", "optimiser", choices=("sgd", "adam"))
@@ -96,9 +100,23 @@ class RunConfig:
     )
     channel_images: int = setting(256, "probes", "held-out images of a channel probe, 0 = no channel probes", low=0)
 
+    checkpoint_every: int = setting(0, "checkpoints", "steps between checkpoints, 0 = with every interval probe", low=0)
+    keep: int = setting(
+        3, "checkpoints", "newest checkpoints to keep beside pinned ones, 0 = save on request only", low=0, high=10_000
+    )
+
+    on_co: str = setting(
+        "alert", "policy", "reaction to an onset: alert, pause, stop, or rollback:METHOD[,eps=…,alpha=…,lr_scale=…]"
+    )
+    on_watch: str = setting("none", "policy", "reaction to a watch alert", choices=("none", "probe", "checkpoint"))
+    max_rollbacks: int = setting(3, "policy", "roll-backs that the policy may make", low=0, high=1000)
+
     seed: int = setting(0, "run", "seed of weights, order of images and random starts", low=0, high=2**31 - 1)
     device: str = setting("auto", "run", "auto, cpu, cuda or cuda:N")
     threads: int = setting(0, "run", "CPU threads of the trainer, 0 = torch's choice", low=0, high=1024)
+    restarts: int = setting(
+        0, "run", "times that a crashed or killed trainer is started again from its newest checkpoint", low=0, high=1000
+    )
     block_steps: int = setting(20, "run", "training steps a log event", low=1, high=1000)
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,11 +16,9 @@ _FLOAT, _TUPLE = "$float", "$tuple"
 class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything is as it was after `step` optimiser steps.
 
-    settings     the effective ones, after all commands so far
+    settings     the live ones in effect, suppressed channels included
     version      configuration version: how many commands have changed settings
-    cursor       last sequence number of this attempt's trainer log that this state includes
     detector     Detector.state()
-    suppressions one object for each suppressed layer
     rng          states of random generators by rank ("0", "1", …), for what is no function of the step
     optimizer    the optimiser's structure, from `tensors.state_to_files`
     unknown      fields of other writers of the same format: kept when encoded again, otherwise ignored
@@ -33,9 +31,7 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     settings: dict[str, Any]
     version: int
-    cursor: int
     detector: dict[str, Any] = {}
-    suppressions: list[dict[str, Any]] = []
     rng: dict[str, Any] = {}
     optimizer: dict[str, Any] = {}
     format: int = FORMAT_VERSION

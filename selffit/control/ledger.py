@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selffit.control.commands import OPERATIONS, Command, is_id
-from selffit.control.settings import LIVE, SUPPRESS, live_settings
+from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
 from selffit.eventlog.records import Notice, Record, num
 from selffit.eventlog.state import items, mapping, text, whole
 
-_KEYS = frozenset((*LIVE, SUPPRESS))
+_KEYS = frozenset((*LIVE, SEED, SUPPRESS))
 
 
 @dataclass(frozen=True)

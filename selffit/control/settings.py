@@ -1,7 +1,7 @@
 """The settings that may change while a run trains: their values, their ranges, and what a `set` makes of them.
 
-Live settings are a flat mapping: the names of `LIVE`, and `suppress`, the channels that are masked, as
-{layer: {"channels": [int, …], "mode": "mask"}}. Values are absolute, so applying one twice changes nothing.
+Live settings are a flat mapping: the names of `LIVE`; `suppress`, the channels that are masked, as
+{layer: {"channels": [int, …], "mode": "mask"}}; and `seed`. Values are absolute, so applying one twice changes nothing.
 """
 
 from collections.abc import Mapping
@@ -27,11 +27,13 @@ LIVE = (
     "stop_epoch",
 )
 SUPPRESS = "suppress"
+SEED = "seed"  # of the random streams; a roll-back gives its branch one of its own, nobody can `set` it
 
 
 def live_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The live settings at the start of a run with this (flat) configuration; defaults for what it does not name."""
-    return {**{name: config.get(name, FIELDS[name].default) for name in LIVE}, SUPPRESS: {}}
+    settings = {name: config.get(name, FIELDS[name].default) for name in (*LIVE, SEED)}
+    return {**settings, SUPPRESS: {}}
 
 
 def parse_live(name: str, raw: Any) -> Any:

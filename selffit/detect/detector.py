@@ -55,6 +55,11 @@ class Detector:
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
 
+    @property
+    def healthy_step(self) -> int | None:
+        """The step of the last probe that was healthy, None before the first."""
+        return None if self._healthy is None else int(self._healthy["step"])
+
     # ---- free signals -------------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
         """Take the signals of one block of steps; returns at most a few `watch` alerts."""

@@ -33,7 +33,7 @@ class RunState:
 
     run: str = ""
     attempt: int = 0
-    branch: str = "main"  # the active one: that of the trainer's newest record
+    branch: str = "main"  # the active one
     phase: str = ""  # what the trainer said it is doing: starting, data, model, training, finishing
     step: int = 0
     epoch: float = 0.0
@@ -99,8 +99,8 @@ def _reduce_record(draft: dict[str, Any], record: Record) -> None:
     draft["t"] = max(draft["t"], record.t)
     if not draft["started"] <= record.t:  # also true while it is NaN
         draft["started"] = record.t
-    if record.stream == "trainer" and (record.s > draft["step"] or record.b != draft["branch"]):
-        draft["step"], draft["branch"] = record.s, record.b
+    if record.stream == "trainer" and record.b == draft["branch"] and record.s > draft["step"]:
+        draft["step"] = record.s
     if record.k in _CONTROL or record.k.startswith(("ctl.", "ckpt.")):
         draft["control"] = draft["control"].append(record)
     handler = _HANDLERS.get(record.k)
@@ -146,7 +146,7 @@ def _phase(draft: dict[str, Any], record: Record) -> None:
 
 
 def _run_start(draft: dict[str, Any], record: Record) -> None:
-    draft["info"], draft["phase"] = record.d, "training"
+    draft["info"], draft["phase"], draft["branch"] = record.d, "training", record.b
 
 
 def _resumed(draft: dict[str, Any], record: Record) -> None:
@@ -155,6 +155,10 @@ def _resumed(draft: dict[str, Any], record: Record) -> None:
         first = record.s if name == "steps" else record.s + 1
         kept = [entry for entry in draft[name] if entry.branch != record.b or entry.step < first]
         draft[name] = History(kept)
+    draft["step"], draft["branch"] = record.s, record.b
+
+
+def _branch(draft: dict[str, Any], record: Record) -> None:
     draft["step"], draft["branch"] = record.s, record.b
 
 
@@ -263,6 +267,7 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
     "phase": _phase,
     "run.start": _run_start,
     "resumed": _resumed,
+    "branch": _branch,
     "ctl.applied": _settings,
     "ctl.failed": _settings,  # its `new` are the old values again
     "steps": _steps,

@@ -21,15 +21,20 @@ from selffit.train.stopping import Stop, StopSwitch
 EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
 
 
+def empty_summary() -> dict[str, Any]:
+    """What the `end` record says when nothing was measured. Accuracies are at the final budget."""
+    return dict.fromkeys(("clean", "fgsm", "pgd", "n", "best_pgd", "onset_step"))
+
+
 class Trainer:
     """One attempt of a run, from the first record of its log to the last."""
 
     def __init__(self, run: RunDir, attempt: int, stop: StopSwitch) -> None:
         """Raises UserError where the log cannot be written."""
         self.run, self.attempt, self.stop = run, attempt, stop
-        self.log = EventWriter(run.path, "trainer", attempt)
-        self.step = 0  # steps done, for the records that are not written by the loop
-        self.summary: dict[str, Any] = {}
+        self.writer = EventWriter(run.path, "trainer", attempt)
+        self.step, self.branch = 0, "main"  # for the records that are not written by the loop
+        self.summary = empty_summary()
         self.heartbeat = Heartbeat(run.path, self.beat)
 
     def main(self) -> int:
@@ -49,36 +54,31 @@ class Trainer:
             how, reason = "crashed", explain(error, config)
             traceback.print_exc()
         self.heartbeat.stop()
-        self.log.emit("end", {"how": how, "reason": reason, "summary": self.summary}, step=self.step, critical=True)
-        self.log.close(how)
+        end = {"how": how, "reason": reason, "summary": self.summary}
+        self.writer.emit("end", end, step=self.step, branch=self.branch, critical=True)
+        self.writer.close(how)
         return EXIT_CODES[how]
 
     def train(self, config: RunConfig) -> None:
         """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
         with self.stop.interruptible():
-            # torch and all that needs it: seconds of imports, so only now.
-            from selffit.train.loop import Loop
-            from selffit.train.monitor import Monitor, empty_summary
-            from selffit.train.setup import prepare
+            from selffit.train.begin import begin  # torch and all that needs it: seconds of imports, so only now
 
-            self.summary = empty_summary()
-            setup = prepare(config, self.announce)
-            if setup.device.type == "cuda":
-                self.heartbeat.watch_gpu(setup.device)
-        self.log.emit("run.start", setup.describe(), critical=True)
-        self.announce("training")
-        loop = Loop(setup, Monitor(setup, self.log, self.summary), self.log, self.stop)
+            loop = begin(self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce)
+            if loop.setup.device.type == "cuda":
+                self.heartbeat.watch_gpu(loop.setup.device)
         try:
             loop.run()
         finally:
-            self.step = loop.done
+            loop.checkpoints.close()
+            self.step, self.branch = loop.done, loop.log.branch
 
     def announce(self, phase: str) -> None:
-        self.log.emit("phase", {"name": phase})
+        self.writer.emit("phase", {"name": phase})
 
     def beat(self, sample: dict[str, Any]) -> None:
         """The heartbeat thread: log a sample of the machine, and give way to a later attempt."""
-        self.log.emit("host", sample)
+        self.writer.emit("host", sample)
         newest = self.run.newest_attempt()
         if newest > self.attempt:
             self.stop.request("superseded", f"attempt {newest} took over this run")

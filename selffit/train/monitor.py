@@ -1,9 +1,9 @@
 """What is measured beside training: probes and the detector, and the records that they leave in the log."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -11,19 +11,9 @@ from selffit.data import step_seed
 from selffit.detect import Alert, Detector, ProbePoint, SignalBlock
 from selffit.probes import RobustAccuracy, channel_dominance, robust_accuracies
 from selffit.train.setup import Setup
+from selffit.train.trainlog import TrainLog
 
 BLOCK_SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv", "eps")
-
-
-class Log(Protocol):
-    """The part of EventWriter that training uses."""
-
-    def emit(self, kind: str, data: Mapping[str, Any], *, step: int = 0, critical: bool = False) -> None: ...
-
-
-def empty_summary() -> dict[str, Any]:
-    """What the `end` record says when nothing was measured. Accuracies are at the final budget."""
-    return dict.fromkeys(("clean", "fgsm", "pgd", "n", "best_pgd", "onset_step"))
 
 
 class Monitor:
@@ -33,14 +23,35 @@ class Monitor:
     starts come from a generator of their own, the same for every probe, so that probes compare like with like.
     """
 
-    def __init__(self, setup: Setup, log: Log, summary: dict[str, Any]) -> None:
-        self.setup, self.log, self.summary = setup, log, summary
-        config = setup.config
-        self.every = config.probe_every or setup.schedule.steps_per_epoch
-        self.detector = Detector(chance=1 / setup.images.classes, cooldown=max(config.block_steps, self.every // 2))
+    def __init__(
+        self, setup: Setup, log: TrainLog, summary: dict[str, Any], react: Callable[[str], None] = lambda level: None
+    ) -> None:
+        """`react` hears the level of every alert that was raised."""
+        self.setup, self.log, self.summary, self._react = setup, log, summary, react
+        self._chance = 1 / setup.images.classes
+        cooldown = max(setup.config.block_steps, self.every // 2)
+        self.detector = Detector(chance=self._chance, cooldown=cooldown)
+        self.pgd: float | None = None  # of the newest probe, at the budget of its step
+        self._dominance: dict[str, Sequence[float]] = {}  # by layer, of the newest channel probe
         self.seconds = 0.0  # spent in probes so far
         # The held-out images are in a class-balanced order, so any prefix of them is balanced too.
         self._images, self._labels = setup.images.held_x, setup.images.held_y
+
+    @property
+    def every(self) -> int:
+        """Steps between interval probes."""
+        return self.setup.config.probe_every or self.setup.schedule.steps_per_epoch
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the newest probe found the network clearly above chance and no onset is open: ours."""
+        return self.pgd is not None and self.pgd > 1.5 * self._chance and not self.detector.onset_open
+
+    def dominance(self, layer: str, step: int) -> Sequence[float]:
+        """The dominance of a layer's channels, from the newest channel probe; measured now if there was none."""
+        if layer not in self._dominance:
+            self.log.emit("probe.channels", self._channels(step), step=step)
+        return self._dominance[layer]
 
     def signals(self, step: int, columns: Mapping[str, Sequence[float]]) -> None:
         """Show the detector a block of steps that begins at `step`."""
@@ -65,6 +76,7 @@ class Monitor:
             generator=self._generator(),
         )
         now, final = found[0], found[-1]
+        self.pgd = now.pgd
         self._summarise(final)
         ramping = len(found) > 1
         point = ProbePoint(
@@ -103,6 +115,7 @@ class Monitor:
         )
         seconds = time.perf_counter() - began
         self.seconds += seconds
+        self._dominance = {layer.name: layer.dominance for layer in found}
         return {"n": n, "layers": [_short(asdict(layer)) for layer in found], "sec": round(seconds, 4)}
 
     def _generator(self) -> torch.Generator:
@@ -123,6 +136,7 @@ class Monitor:
             if alert.level == "onset" and self.summary["onset_step"] is None:
                 self.summary["onset_step"] = alert.onset_step
             self.log.emit("alert", alert.as_data(), step=alert.step, critical=True)
+            self._react(alert.level)
 
 
 def six_digits(values: Sequence[float]) -> list[float]:

@@ -17,6 +17,12 @@ class Schedule:
         """Steps of the whole run; a fraction of an epoch is rounded to whole steps, at least one."""
         return max(1, round(self.config.epochs * self.steps_per_epoch))
 
+    @property
+    def last_step(self) -> int:
+        """Where training ends: after stop_epoch if there is one, which leaves the schedules as they are."""
+        stop = self.config.stop_epoch
+        return min(self.steps_total, max(1, round(stop * self.steps_per_epoch))) if stop else self.steps_total
+
     def epoch(self, step: int) -> float:
         """Epochs done after `step` steps."""
         return step / self.steps_per_epoch
@@ -24,7 +30,7 @@ class Schedule:
     def lr(self, step: int) -> float:
         """The learning rate of step `step`, read off the schedule in the middle of the step.
 
-        The middle, so that a schedule that starts or ends at 0 wastes neither
+        `lr_scale` multiplies it. The middle, so that a schedule that starts or ends at 0 wastes neither
         its first nor its last step. Warm-up multiplies whatever the schedule says.
         """
         config, now = self.config, step + 0.5
@@ -37,7 +43,7 @@ class Schedule:
         elif config.lr_schedule == "step":
             factor = config.lr_gamma ** sum(now >= mark * self.steps_per_epoch for mark in milestones(config))
         warmup = min(1.0, now / config.lr_warmup) if config.lr_warmup else 1.0
-        return config.lr * max(0.0, factor) * warmup
+        return config.lr * config.lr_scale * max(0.0, factor) * warmup
 
     def ramp(self, step: int) -> float:
         """The share of the final budget that step `step` uses: rises linearly from 0 to 1, then stays."""

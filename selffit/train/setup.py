@@ -1,7 +1,7 @@
 """From a configuration to everything that training needs: device, images, network, optimiser, schedule."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,14 @@ from selffit.data import Batches, ImageSet, step_seed
 from selffit.errors import UserError
 from selffit.models import Network
 from selffit.probes.channels import watching
-from selffit.train.optimizers import make_optimizer
+from selffit.train.masks import Masks
 from selffit.train.schedule import Schedule
-from selffit.train.step import Step
+from selffit.train.step import Step, make_optimizer
 
 
-@dataclass(frozen=True)
+@dataclass
 class Setup:
-    """A run that is ready for its first step: a function of the configuration alone."""
+    """A run that is ready for a step: a function of its settings alone. `config` holds those in effect."""
 
     config: RunConfig
     device: torch.device
@@ -31,6 +31,16 @@ class Setup:
     model: Network
     step: Step
     schedule: Schedule
+    masks: Masks
+
+    def adopt(self, config: RunConfig, suppressed: Mapping[str, Any]) -> None:
+        """Train with these settings and these suppressed channels from the next step on."""
+        if config.seed != self.config.seed:
+            self.batches = _batches(self.images, config)
+        self.config = config
+        self.schedule = Schedule(config, self.batches.steps_per_epoch)
+        self.step.configure(config)
+        self.masks.set(suppressed)
 
     def describe(self) -> dict[str, Any]:
         """The data of the `run.start` record."""
@@ -68,7 +78,7 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     torch.set_num_threads(config.threads or sensible_threads())
     announce("data")
     images = data.load(config, device)
-    batches = Batches(images.train_x, images.train_y, config.batch_size, config.augment, config.seed)
+    batches = _batches(images, config)
     announce("model")
     torch.manual_seed(step_seed(config.seed, "weights", 0))
     model = models.build(
@@ -79,8 +89,13 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
         mean=config.input_mean,
         scale=config.input_scale,
     ).to(device)
-    step = Step(config, model, make_optimizer(config, model), device, autocast)
-    return Setup(config, device, images, batches, model, step, Schedule(config, batches.steps_per_epoch))
+    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
+    schedule = Schedule(config, batches.steps_per_epoch)
+    return Setup(config, device, images, batches, model, step, schedule, Masks(model, device))
+
+
+def _batches(images: ImageSet, config: RunConfig) -> Batches:
+    return Batches(images.train_x, images.train_y, config.batch_size, config.augment, config.seed)
 
 
 def choose_device(name: str) -> torch.device:

@@ -6,8 +6,17 @@ from torch import Tensor, nn
 
 from selffit.config import RunConfig
 from selffit.methods import METHODS, Attack, Budget, Gradient, input_gradient
-from selffit.train.optimizers import Optimizer
 from selffit.train.signals import TrainedOn
+
+
+def make_optimizer(config: RunConfig, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
+    """SGD or Adam in its fused form; lr is a 0-d tensor on the device, so that a new value needs no new graph."""
+    lr = torch.zeros((), device=device)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr=lr, weight_decay=config.weight_decay, fused=True)
+    return torch.optim.SGD(
+        model.parameters(), lr=lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
+    )
 
 
 class Step:
@@ -20,24 +29,30 @@ class Step:
         self,
         config: RunConfig,
         model: nn.Module,
-        optimizer: Optimizer,
+        optimizer: torch.optim.Optimizer,
         device: torch.device,
         autocast: torch.dtype | None,
     ) -> None:
         self.model, self.optimizer, self.autocast = model, optimizer, autocast
-        self.clip_grad, self.bn_eval = config.clip_grad, config.attack_bn == "eval"
-        self.method = METHODS[config.method]
-        self.budget = Budget(
-            torch.zeros((), device=device), torch.zeros((), device=device), config.attack_steps, config.start
-        )
         self.parameters = list(model.parameters())
         self.device = device
+        self._eps, self._alpha = torch.zeros((), device=device), torch.zeros((), device=device)
+        self.configure(config)
+
+    def configure(self, config: RunConfig) -> None:
+        """Use these settings from the next step on; eps, alpha and lr are `set` for each step."""
+        self.clip_grad, self.bn_eval = config.clip_grad, config.attack_bn == "eval"
+        self.method = METHODS[config.method]
+        self.budget = Budget(self._eps, self._alpha, config.attack_steps, config.start)
+        for group in self.optimizer.param_groups:
+            group["weight_decay"] = config.weight_decay
 
     def set(self, lr: float, eps: float, alpha: float) -> None:
         """The values that the next step uses; only enqueues three fills."""
-        self.budget.eps.fill_(eps)
-        self.budget.alpha.fill_(alpha)
-        self.optimizer.lr.fill_(lr)
+        self._eps.fill_(eps)
+        self._alpha.fill_(alpha)
+        for group in self.optimizer.param_groups:
+            group["lr"].fill_(lr)
 
     def gradient_at(self, x: Tensor, y: Tensor) -> Gradient:
         """The attack's view of the network (2 + 1 units of the step's 5: a forward pass, and back to the input)."""
@@ -56,6 +71,5 @@ class Step:
         if self.clip_grad:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_grad)
         self.optimizer.step()
-        for parameter in self.parameters:
-            parameter.grad = None
+        self.optimizer.zero_grad(set_to_none=True)
         return attack, TrainedOn(loss.detach(), logits.detach(), x_adv.grad)

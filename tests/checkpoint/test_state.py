@@ -28,17 +28,13 @@ VALUES = st.recursive(
 
 
 def state(**fields: object) -> CheckpointState:
-    return CheckpointState(
-        **{"step": 40, "branch": "b1", "attempt": 2, "settings": {}, "version": 3, "cursor": 1841, **fields}
-    )
+    return CheckpointState(**{"step": 40, "branch": "b1", "attempt": 2, "settings": {}, "version": 3, **fields})
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.dictionaries(KEYS, VALUES), st.lists(st.dictionaries(KEYS, VALUES), max_size=2))
-def test_every_field_comes_back_equal_and_of_the_same_types(
-    values: dict[str, object], suppressions: list[dict[str, object]]
-) -> None:
-    before = state(settings=values, detector=values, suppressions=suppressions, rng={"0": values}, optimizer=values)
+@given(st.dictionaries(KEYS, VALUES))
+def test_every_field_comes_back_equal_and_of_the_same_types(values: dict[str, object]) -> None:
+    before = state(settings=values, detector=values, rng={"0": values}, optimizer=values)
     after = CheckpointState.decode(before.encode(), "b1-40")
     assert repr(after) == repr(before)  # tells 1 from 1.0 and True, -0.0 from 0.0, a tuple from a list
 

@@ -65,9 +65,7 @@ def train(net: nn.Module, optimizer: torch.optim.Optimizer, steps: range) -> Non
 def save(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Through the disk and back: files and structure."""
     files, structure = state_to_files(net.state_dict(), optimizer)
-    state = CheckpointState(
-        step=1, branch="main", attempt=1, settings={}, version=0, cursor=0, optimizer=structure
-    ).encode()
+    state = CheckpointState(step=1, branch="main", attempt=1, settings={}, version=0, optimizer=structure).encode()
     store = CheckpointStore(folder, reserve=0)
     store.write("main-1", {**files, STATE: state})
     manifest, loaded = store.read("main-1")

@@ -1,0 +1,127 @@
+"""Short trainings in this process: what they log, their final weights, and how to cut them short."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from selffit.config import resolve
+from selffit.control.commands import Command, new_command
+from selffit.control.submit import submit
+from selffit.eventlog.liveness import here
+from selffit.eventlog.rundir import RunDir
+from selffit.eventlog.writer import EventWriter
+from selffit.train.__main__ import empty_summary
+from selffit.train.begin import begin
+from selffit.train.loop import Loop
+from selffit.train.stopping import Stop, StopSwitch
+
+TINY = {
+    "train_images": 160,
+    "batch_size": 32,
+    "epochs": 2,
+    "block_steps": 2,
+    "holdout": 32,
+    "probe_images": 32,
+    "probe_steps": 2,
+    "channel_images": 16,
+    "threads": 1,
+    "device": "cpu",
+}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing tidies up after it."""
+
+
+class Ear:
+    """Hears everything that an attempt writes, and passes it on to the real log."""
+
+    def __init__(self, writer: EventWriter, heard: list[tuple[str, int, str, dict[str, Any]]]) -> None:
+        self._writer, self._heard = writer, heard
+
+    def emit(self, kind: str, data: Mapping[str, Any], *, step: int = 0, branch: str = "main", critical: bool = False):
+        self._heard.append((kind, step, branch, dict(data)))
+        return self._writer.emit(kind, data, step=step, branch=branch, critical=critical)
+
+
+class Trained:
+    """A short run of five steps an epoch, and any number of attempts at it.
+
+    `at` maps a step to what is done at its boundary, before commands are looked for: once each.
+    """
+
+    def __init__(self, root: Path, preset: str = "patterns", **settings: Any) -> None:
+        self.config = resolve(preset, {**TINY, **settings})
+        self.run = RunDir.create(root, None, {"config": self.config.as_dict()})
+        self.records: list[tuple[str, int, str, dict[str, Any]]] = []
+        self.stopped: Stop | None = None
+        self.summary = empty_summary()
+        self.loop: Loop
+
+    def go(
+        self, at: Mapping[int, Callable[["Trained"], None]] | None = None, stop: StopSwitch | None = None
+    ) -> "Trained":
+        """One attempt, to its end, to a stop, or to where it is killed."""
+        attempt = self.run.claim_attempt(here())
+        stop, waiting = stop or StopSwitch(), dict(at or {})
+        with EventWriter(self.run.path, "trainer", attempt) as writer:
+            self.loop = loop = begin(self.run, attempt, Ear(writer, self.records), self.config, stop, self.summary)  # type: ignore[arg-type]
+            boundary = loop.commander.boundary
+
+            def watched(loop: Loop) -> None:
+                if loop.done in waiting:
+                    waiting.pop(loop.done)(self)
+                    loop.commander._next_poll = 0.0
+                boundary(loop)
+
+            loop.commander.boundary = watched  # type: ignore[method-assign]
+            try:
+                loop.run()
+            except Stop as request:
+                self.stopped = request
+            except Killed:
+                pass
+            else:
+                loop.checkpoints.close()
+        return self
+
+    def ended(self, how: str) -> None:
+        """Write what the trainer process writes after its loop."""
+        attempt = self.run.claim_attempt(here())
+        with EventWriter(self.run.path, "trainer", attempt) as writer:
+            writer.emit("end", {"how": how}, branch=self.loop.log.branch, critical=True)
+
+    def kill(self) -> None:
+        """To be used in `at`: the process dies here, its last save complete or not begun."""
+        self.loop.checkpoints.collect(wait=True)
+        raise Killed
+
+    def send(self, op: str, **args: Any) -> Command:
+        """Put a command into the inbox."""
+        command = new_command(op, args, by="test", expect=args.pop("expect", None))
+        submit(self.run.path, command)
+        return command
+
+    def of(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """(step, data) of every record of a kind."""
+        return [(step, data) for found, step, _, data in self.records if found == kind]
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        model = self.loop.setup.model
+        return [t.detach().clone() for t in (*model.parameters(), *model.buffers())]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., Trained]:
+    """Make a run that has not begun."""
+    return lambda preset="patterns", **settings: Trained(tmp_path, preset, **settings)
+
+
+@pytest.fixture
+def equal() -> Callable[[Trained, Trained], bool]:
+    """Whether two runs ended with the same bits."""
+    return lambda one, other: all(torch.equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))

@@ -1,0 +1,115 @@
+"""Killed and resumed: the same weights as if nothing had happened, or an honest word about what was lost."""
+
+import shutil
+
+import pytest
+
+from selffit.errors import UserError
+
+METHODS = {
+    "fgsm": {},
+    "rs-fgsm": {"method": "rs-fgsm"},
+    "n-fgsm": {"method": "n-fgsm"},
+    "pgd": {"method": "pgd", "attack_steps": 2},
+    "sgd-batchnorm": {
+        "model": "preact-resnet18",
+        "width": 4,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "augment": "crop-flip",
+        "epochs": 1,
+        "checkpoint_every": 2,
+        "probe_every": 1000,
+    },
+}
+
+
+def kill(trained):
+    trained.kill()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_killed_and_resumed_ends_with_the_same_bits(start, equal, method):
+    settings = METHODS[method]
+    whole = start(**settings).go()
+    for step in (1, 4) if settings.get("epochs") == 1 else (3, 5, 8):
+        assert equal(whole, start(**settings).go(at={step: kill}).go()), step
+
+
+def test_every_step_may_be_the_last_before_a_kill(start, equal):
+    whole = start(method="rs-fgsm", checkpoint_every=3).go()
+    killed = start(method="rs-fgsm", checkpoint_every=3)
+    for step in range(1, 10):
+        killed.go(at={step: kill})
+    assert equal(whole, killed.go())
+
+
+def test_resuming_tells_where_from_and_what_was_lost(start):
+    run = start().go(at={8: kill}).go()
+    [(step, told)] = run.of("resumed")
+    assert (step, told["ckpt"], told["lost_steps"]) == (5, "main-5", 2)  # what the log knew of
+    assert [at for at, _ in run.of("steps")][-3:] == [5, 7, 9]
+
+
+def test_without_a_checkpoint_training_begins_again(start, equal):
+    run = start(keep=0).go(at={8: kill}).go()
+    assert run.of("resumed")[0][1]["ckpt"] is None
+    assert equal(start(keep=0).go(), run)
+
+
+def harm_weights(folder):
+    path = folder / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def tear(folder):
+    (folder / "manifest.json").unlink()
+
+
+@pytest.mark.parametrize("harm", [harm_weights, tear, shutil.rmtree])
+def test_a_damaged_newest_checkpoint_is_passed_over_and_named(start, equal, harm):
+    settings = {"checkpoint_every": 2}
+    run = start(**settings).go(at={7: kill})
+    harm(run.run.ckpt / "main-6")
+    run.go()
+    [(_, told)] = run.of("resumed")
+    assert told["ckpt"] == "main-4"
+    assert [skip["id"] for skip in told["skipped"]] == ([] if harm is shutil.rmtree else ["main-6"])
+    assert equal(start(**settings).go(), run)
+
+
+def test_the_detector_remembers_across_a_kill(start):
+    whole = start().go()
+    run = start().go(at={8: kill}).go()
+    assert run.loop.monitor.detector.state() == whole.loop.monitor.detector.state()
+    assert run.summary == whole.summary
+
+
+def test_a_finished_run_cannot_be_resumed(start):
+    run = start().go()
+    run.ended("finished")
+    with pytest.raises(UserError, match="has finished"):
+        run.go()
+
+
+def test_old_checkpoints_go_and_the_newest_stay(start):
+    run = start(epochs=4, checkpoint_every=2, keep=2).go()
+    kept = {path.name for path in run.run.ckpt.iterdir()}
+    assert {"main-20", "main-18"} <= kept
+    assert "main-2" not in kept
+    pruned = [data["id"] for _, data in run.of("ckpt.pruned")]
+    assert not kept & set(pruned)
+
+
+def test_a_checkpoint_that_cannot_be_saved_is_told_of_and_training_goes_on(start):
+    def block(trained):
+        shutil.rmtree(trained.run.ckpt)
+        trained.run.ckpt.write_text("a file is in the way")
+
+    run = start().go(at={1: block})
+    assert run.loop.done == 10
+    assert len(run.of("ckpt.failed")) == 2
+    assert not run.of("ckpt.saved")
