@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from selffit.errors import UserError
 from selffit.models import MODELS, build
+from selffit.models.small import HalvingConv
 
 SMALL_SITES = {"conv1": 4, "conv2": 8}
 RESNET_SITES = {"conv1": 4} | {
@@ -74,3 +76,13 @@ def test_bad_requests():
         build("resnet50", shape=(3, 32, 32), classes=10)
     with pytest.raises(UserError, match="mean has 3 numbers"):
         build("small", shape=(1, 28, 28), classes=10, mean=(0.1, 0.2, 0.3))
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_the_halving_convolution_is_the_usual_one(inputs):
+    conv = HalvingConv(inputs, 5)
+    x = torch.rand(2, inputs, 28, 32, requires_grad=True)
+    usual = F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1)
+    torch.testing.assert_close(conv(x), usual)
+    gradients = [torch.autograd.grad(out.square().sum(), (x, *conv.parameters())) for out in (conv(x), usual)]
+    torch.testing.assert_close(*gradients)
