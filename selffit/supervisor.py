@@ -23,6 +23,7 @@ from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
 
 EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
+ACCIDENTS = ("crashed", "killed", "oom")  # ends after which another attempt may go on from the newest checkpoint
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 TRAINER_ENVIRONMENT = {  # unless the person has set them
     # Threads that spin at every barrier cost a factor of ten as soon as anything else wants a core.
@@ -51,7 +52,7 @@ def trainer_command(run_dir: Path, attempt: int) -> list[str]:
 
 
 class Supervisor:
-    """Watches over one attempt at a time."""
+    """Watches over one attempt at a time, and starts the next where the run says so."""
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
@@ -69,7 +70,21 @@ class Supervisor:
         if self._trainer is not None:
             self._trainer.send_signal(number)
 
-    def attempt(self, command: Sequence[str] | None = None) -> Exit:
+    def run_all(self, restarts: int, command: Sequence[str] | None = None) -> Exit:
+        """Attempt after attempt, until one ends otherwise than by accident or `restarts` are used up.
+
+        Raises UserError where the run directory cannot be written.
+        """
+        while True:
+            exit = self.attempt(command, restarts)
+            if not self._again(exit, restarts):
+                return exit
+            restarts -= 1
+
+    def _again(self, exit: Exit, restarts: int) -> bool:
+        return exit.how in ACCIDENTS and restarts > 0 and self._passed is None
+
+    def attempt(self, command: Sequence[str] | None = None, restarts: int = 0) -> Exit:
         """Claim an attempt, run the trainer to its end, record it. `command`: instead of the trainer's own, for tests.
 
         Raises UserError where the run directory cannot be written.
@@ -95,7 +110,8 @@ class Supervisor:
         code = trainer.wait()
         seconds = time.monotonic() - began
         exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())
-        log.emit("sup.exit", {**exit.as_data(), "seconds": round(seconds, 3)}, critical=True)
+        again = self._again(exit, restarts)
+        log.emit("sup.exit", {**exit.as_data(), "seconds": round(seconds, 3), "again": again}, critical=True)
         log.close(exit.how)
         return exit
 
@@ -108,8 +124,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         supervisor = Supervisor(RunDir.open(Path(arguments[0])))
         supervisor.install()
-        # One attempt for now. A run that restarts from its newest checkpoint would go round here.
-        exit = supervisor.attempt()
+        config = supervisor.run.info().get("config")
+        restarts = config.get("restarts", 0) if isinstance(config, dict) else 0
+        exit = supervisor.run_all(restarts if isinstance(restarts, int) else 0)
     except UserError as error:
         print(error, file=sys.stderr)
         return EXIT_CODES["refused"]

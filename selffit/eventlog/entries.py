@@ -114,6 +114,7 @@ class Ending:
     t: float
     text: str
     stderr: tuple[str, ...] = ()
+    again: bool = False  # the supervisor starts another attempt
 
 
 @dataclass(frozen=True, slots=True)

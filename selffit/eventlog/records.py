@@ -17,13 +17,13 @@ Non-finite numbers are the strings "NaN", "Infinity", "-Infinity": see `num`. Ac
 Kinds of the trainer's stream and their data (`*` critical: on disk before `emit` returns):
 
     open *          s=0: run, stream, seg, pid, host, boot, pstart (start time of the process), version
-    phase           name: starting | data | model | training | finishing; note?
+    phase           name: starting | data | model | training | paused | finishing; note?
     run.start *     config {…}, steps_total, steps_per_epoch, device, device_name, torch, params,
                     layers [{name, channels}], data {name, classes, shape [C,H,W], train, heldout}
     steps           s = first step: n, cols {loss_clean, loss_adv, acc_adv, abnormal, pertalign, delta, lr, eps,
                     alpha: n values each}, img_s, sec (the block took), epoch (epochs done at its end)
-    probe.robust    n, why: interval | suspicion | start | end; epoch, eps, clean, fgsm, pgd, pgd_steps,
-                    pgd_alpha, final {eps, fgsm, pgd} or null (eps is already the final one), sec
+    probe.robust    n, why: interval | suspicion | start | end | asked | branch; epoch, eps, clean, fgsm, pgd,
+                    pgd_steps, pgd_alpha, final {eps, fgsm, pgd} or null (eps is already the final one), sec
     probe.channels  n, layers [{name, dominance, si, di, rand: C values each, gini, top10, pr}], sec
     alert *         level: watch | onset | recovered | masked; text, onset_step, onset_low, confidence, n,
                     evidence {name: number}, healthy {step, pgd} or null, advice
@@ -42,10 +42,23 @@ Kinds of the supervisor's stream, s=0:
     open *, seal *  as above
     sup.spawn *     pid, pstart, argv
     sup.exit *      how: finished | stopped | refused | crashed | killed | oom | superseded; code, signal,
-                    stderr [last lines], seconds, text
+                    stderr [last lines], seconds, text, again (the supervisor starts another attempt)
 
-Unknown kinds and fields are kept and ignored. Reserved: ctl.received, ctl.rejected, ctl.applied, ctl.failed,
-ckpt.saved, branch.
+Interventions, in the trainer's stream (`selffit.control.lines` writes them, `selffit.control.Ledger` reads them):
+
+    ctl.received *  id, op, args, by, expect, ttl, t
+    ctl.rejected *  id, op, by, rule, reason
+    ctl.applied *   id, op, args, by, branch, old {setting: value}, new {setting: value}, version: the commit,
+                    on disk before the effect
+    ctl.failed *    id, op, reason, new {setting: value} (what holds again), version
+    branch *        s = base_step: name, parent, base_step, ckpt
+    resumed *       s = step: ckpt or null, step, branch, lost_steps, skipped [{id, reason}]
+    ckpt.saved *    id, step, branch, pgd, healthy, bytes, sec
+    ckpt.pruned     id
+    ckpt.damaged *  id, reason
+    ckpt.failed *   id, reason
+
+Unknown kinds and fields are kept and ignored.
 """
 
 import math

@@ -67,8 +67,18 @@ class RunState:
 
     @property
     def ending(self) -> Ending | None:
-        """How the newest attempt ended: the supervisor's word first, since a killed trainer has none."""
-        return self.exits.get(self.attempt) or self.ends.get(self.attempt)
+        """How the newest attempt ended: the supervisor's word first, since a killed trainer has none.
+
+        None while it runs, and while the supervisor starts the next attempt.
+        """
+        ending = self.exits.get(self.attempt) or self.ends.get(self.attempt)
+        return None if ending is None or ending.again else ending
+
+    @property
+    def restarting(self) -> bool:
+        """Whether the newest attempt has ended and the supervisor is starting another."""
+        ending = self.exits.get(self.attempt)
+        return ending is not None and ending.again
 
     def setting(self, name: str) -> Any:
         """A setting as it is now: the newest logged value of eps, alpha and lr, else as changed or configured."""
@@ -86,11 +96,16 @@ def reduce(state: RunState, item: Record | Notice) -> RunState:
 def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
     """The state after all items; the same as `reduce` one by one, but one new state for the whole batch."""
     draft = {name: getattr(state, name) for name in RunState.__dataclass_fields__}
+    heartbeat: Record | None = None  # only the newest of a batch is worth decoding: a long log is half heartbeats
     for item in items:
         if isinstance(item, Notice):
             draft["notices"] = draft["notices"].append(item)
-        else:
-            _reduce_record(draft, item)
+            continue
+        _reduce_record(draft, item)
+        if item.k == "host":
+            heartbeat = item
+    if heartbeat is not None:
+        _host(draft, heartbeat)
     return replace(state, **draft)
 
 
@@ -258,7 +273,8 @@ def _end(draft: dict[str, Any], record: Record) -> None:
 
 def _exit(draft: dict[str, Any], record: Record) -> None:
     lines = tuple(line for line in items(record.d.get("stderr")) if isinstance(line, str))
-    ending = Ending(text(record.d.get("how")), record.t, text(record.d.get("text")), lines)
+    again = record.d.get("again") is True
+    ending = Ending(text(record.d.get("how")), record.t, text(record.d.get("text")), lines, again)
     draft["exits"] = {**draft["exits"], record.a: ending}
 
 
@@ -274,7 +290,6 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
     "probe.robust": _probe,
     "probe.channels": _channels,
     "alert": _alert,
-    "host": _host,
     "log.gap": _gap,
     "end": _end,
     "sup.exit": _exit,

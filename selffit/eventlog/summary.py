@@ -28,6 +28,8 @@ def run_state_word(state: RunState, alive: bool | None, now: float) -> str:
     """
     if state.ending is not None:
         return WORDS.get(state.ending.how, state.ending.how or "ended")
+    if state.restarting:
+        return "restarting"
     if alive is False:
         return "lost"
     if alive is None and now - state.t > SILENT_AFTER:
