@@ -106,7 +106,10 @@ class Supervisor:
         if self._passed is not None:  # came before there was a trainer
             trainer.send_signal(self._passed)
         identity = for_pid(trainer.pid)
-        log.emit("sup.spawn", {"pid": trainer.pid, "pstart": identity and identity.pstart, "argv": argv}, critical=True)
+        # Names without their folders: a log is made to be passed on, and where somebody's home is stays theirs.
+        shown = [Path(word).name if os.sep in word else word for word in argv]
+        spawned = {"pid": trainer.pid, "pstart": identity and identity.pstart, "argv": shown}
+        log.emit("sup.spawn", spawned, critical=True)
         code = trainer.wait()
         seconds = time.monotonic() - began
         exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())

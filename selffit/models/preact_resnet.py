@@ -12,10 +12,10 @@ class PreActBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
-        self.relu1 = nn.ReLU()
+        self.relu1 = nn.ReLU(inplace=True)
         self.conv1 = conv3x3(inputs, outputs, stride)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.relu2 = nn.ReLU()
+        self.relu2 = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(outputs, outputs, 1)
         self.shortcut: nn.Conv2d | None = None
         if stride != 1 or inputs != outputs:
@@ -40,7 +40,7 @@ class PreActResNet18(Network):
         self.layer3 = nn.Sequential(PreActBlock(2 * width, 4 * width, 2), PreActBlock(4 * width, 4 * width, 1))
         self.layer4 = nn.Sequential(PreActBlock(4 * width, 8 * width, 2), PreActBlock(8 * width, 8 * width, 1))
         self.bn = nn.BatchNorm2d(8 * width)
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU(inplace=True)
         self.output = nn.Linear(8 * width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
