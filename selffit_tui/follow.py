@@ -6,6 +6,7 @@ import time
 from subprocess import Popen
 
 from selffit.errors import UserError
+from selffit.eventlog.clean import clean
 from selffit.eventlog.liveness import ProcessIdentity, is_alive
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
@@ -14,6 +15,7 @@ from selffit.eventlog.state import RunState, reduce_all
 from selffit.eventlog.summary import run_state_word
 
 POLL_SECONDS = 0.25
+LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
 BAD_ENDINGS = ("crashed", "out of memory", "killed", "lost")
 
 
@@ -44,6 +46,17 @@ class Follower:
         identity = ProcessIdentity.from_data(self.state.identity)
         return None if identity is None else is_alive(identity)
 
+    def over(self) -> bool:
+        """Whether nothing more will come: the supervisor has closed the run, or nobody is left who could."""
+        state = self.state
+        if state.attempt in state.exits:
+            return not state.restarting
+        ending = state.ending
+        if ending is None:
+            return self.word() in BAD_ENDINGS
+        # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
+        return self.alive() is not True or time.time() - ending.t > LAST_WORD_SECONDS
+
 
 def is_plain_terminal() -> bool:
     """Whether stdout is no terminal that a screen could be drawn on."""
@@ -66,14 +79,30 @@ def check_refused(state: RunState) -> None:
         raise UserError((trainer.text if trainer else "") or ending.text or "the trainer refused to start")
 
 
+def wait_for_life(run: RunDir, process: "Popen[bytes]") -> None:
+    """Return once the supervisor has written its first record. Raises UserError where it died before."""
+    follower = Follower(run)
+    while not follower.poll():
+        if process.poll() is not None and not follower.poll():
+            raise _never_began(run, process)
+        time.sleep(0.02)
+
+
+def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
+    try:
+        words = (run.raw / "supervisor.err").read_text(errors="replace").strip().splitlines()
+    except OSError:
+        words = []
+    reason = clean(words[-1])[:300] if words else f"it ended with code {process.returncode} and said nothing"
+    return UserError(f"the training could not be started: {reason}")
+
+
 def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
     """Return once the first attempt has begun or ended. Raises UserError where it was refused or never came up."""
     follower = Follower(run)
     while not follower.state.info and follower.state.ending is None:
         if not follower.poll() and process.poll() is not None and not follower.poll():
-            raise UserError(
-                f"the training process ended with code {process.returncode} before it began; see {run.path}/raw"
-            )
+            raise _never_began(run, process)
         time.sleep(0.05)
     check_refused(follower.state)
 
@@ -90,7 +119,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
         while True:
             # Asked before the poll: what ended a run is in the log before its process is gone.
             gone = process is not None and process.poll() is not None
-            over = gone or follower.word() in BAD_ENDINGS or follower.state.ending is not None
+            over = gone or follower.over()
             items = follower.poll(2000)
             check_refused(follower.state)
             for line in lines.feed(items, follower.state):

@@ -32,6 +32,7 @@ _NAME_RULE = "a name is 1 to 64 of the characters A-Z a-z 0-9 . _ - and begins w
 _ATTEMPT = re.compile(r"([0-9]{6})\.json")
 _TRIES = 100  # random names that may be taken before we give up
 _FOLDERS = ("attempts", "log", "control", "control/inbox", "control/done", "ckpt", "raw")
+_LEAST_FREE = 32 << 20  # bytes that a disk must have free for a new run: its log, its ballast, a first checkpoint
 _END_OF_TIME = 1e11  # seconds since the epoch; a calendar cannot show much more
 
 
@@ -84,6 +85,7 @@ class RunDir:
         try:
             made = [folder for folder in (root, *root.parents) if not folder.exists()]
             root.mkdir(parents=True, exist_ok=True)
+            _check_space(root)
             path = _make(draft, root, name, stem, info)
         except OSError as error:
             raise _cannot_create(root, error) from error
@@ -191,6 +193,12 @@ def _make(draft: Path, root: Path, name: str | None, stem: str, info: Mapping[st
         if name is not None:
             raise _taken(root, name)
     raise UserError(f"no free name {stem}-0000 … {stem}-ffff in {_shown(root)}; name the run yourself")
+
+
+def _check_space(root: Path) -> None:
+    disk = os.statvfs(root)
+    if disk.f_bavail * disk.f_frsize < _LEAST_FREE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _check_new_name(name: str) -> None:

@@ -3,15 +3,19 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from selffit import __version__
 from selffit.config import DEFAULT_PRESET, preset_names, resolve
 from selffit.errors import UserError
-from selffit_tui.options import RUNS, RunsOption, with_settings
+from selffit_tui.options import RUNS, ReadonlyOption, RunsOption, with_settings
+
+if TYPE_CHECKING:
+    from selffit.eventlog.rundir import RunDir
 
 _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 
@@ -31,41 +35,54 @@ def train(
         bool, typer.Option("--detach", help="start the training, print the run's name and return")
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="plain lines instead of the screen")] = False,
+    readonly: ReadonlyOption = False,
+    resume: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--resume", metavar="RUN", help="go on with a run from its newest checkpoint", show_default=False),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Train, and watch it live.
 
-    The training survives this terminal: leaving the view never stops it. Every setting of a preset can be overridden by the option of its name, e.g.
-    [bold]selffit train --method n-fgsm --eps 8/255 --seed 3[/bold].
+    The training survives this terminal: leaving the view never stops it. Every setting of a preset can be
+    overridden by the option of its name, e.g. [bold]selffit train --method n-fgsm --eps 8/255 --seed 3[/bold].
     """
     from selffit import supervisor
+    from selffit.control.policy import parse_policy
     from selffit.eventlog.rundir import RunDir
-    from selffit_tui.follow import follow_plain, is_plain_terminal, wait_for_start
+    from selffit_tui.follow import follow_plain, is_plain_terminal, wait_for_life, wait_for_start
 
-    config = resolve(preset, settings)
-    info = {"preset": preset or DEFAULT_PRESET, "config": config.as_dict(), "version": __version__}
-    run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
+    if resume is not None:
+        given = {"preset": preset, "name": name, **settings}
+        run = find_resumable(resume, runs, [option for option, value in given.items() if value is not None])
+    else:
+        config = resolve(preset, settings)
+        parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
+        info = {"preset": preset or DEFAULT_PRESET, "config": config.as_dict(), "version": __version__}
+        run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
     process: subprocess.Popen[bytes] | None = None
     try:
         process = supervisor.spawn(run.path)
+        wait_for_life(run, process)
         if detach:
             wait_for_start(run, process)
             print(run.name)
             say(f"training goes on; watch it with: {watch_command(run.path)}")
             return
-        code = follow_plain(run, process) if plain or is_plain_terminal() else open_screen(run.path)
+        code = follow_plain(run, process) if plain or is_plain_terminal() else open_screen(run.path, readonly)
     except UserError:
-        remove_refused(run.path, process)
+        if resume is None:
+            remove_refused(run, process)
         raise
     if code:
         raise typer.Exit(code)
 
 
-def open_screen(path: Path) -> int:
+def open_screen(path: Path, readonly: bool = False) -> int:
     """Show the Run screen; returns the exit code. Raises UserError where the trainer refused to start."""
     from selffit_tui.app import RunApp
 
-    app = RunApp(path)
+    app = RunApp(path, readonly=readonly)
     app.run_in_terminal()
     outcome = app.outcome
     if outcome.refused:
@@ -77,16 +94,32 @@ def open_screen(path: Path) -> int:
     return outcome.code
 
 
-def remove_refused(path: Path, process: "subprocess.Popen[bytes] | None") -> None:
-    """Leave nothing behind of a run that was refused before its first step."""
-    import shutil
+def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
+    """The run to go on with. Raises UserError where it runs, has finished, or settings were `given` beside it."""
+    from selffit.eventlog.rundir import find_run
+    from selffit_tui.follow import read_once
 
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise UserError(f"{option} cannot be given with --resume: the run has its settings; leave it out")
+    run = find_run(token, runs)
+    state, word = read_once(run)
+    if word == "finished":
+        raise UserError(f"run {run.name} has finished; there is nothing to resume, start a new run instead")
+    if state.attempt and state.ending is None and word != "lost":
+        raise UserError(f"run {run.name} is {word}; watch it with: {watch_command(run.path)}")
+    return run
+
+
+def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> None:
+    """Leave nothing behind of a run that was refused before its first step."""
     if process is not None:
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             return  # still writing: a directory that is in use is better kept than half removed
-    shutil.rmtree(path, ignore_errors=True)
+    with suppress(UserError):  # it has begun after all
+        run.remove()
 
 
 def watch_command(path: Path) -> str:
@@ -96,5 +129,6 @@ def watch_command(path: Path) -> str:
 
 
 def say(text: str) -> None:
-    """A line for the person, not for a pipe."""
-    print(text, file=sys.stderr)
+    """A line for the person, not for a pipe; after a hang-up nobody is there to read it."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr)
