@@ -129,8 +129,7 @@ class Commander:
         elif command.op == "stop":
             if not command.args["now"]:
                 loop.probe("end")
-                self._checkpoints.save(loop, wait=True)
-            raise Stop("stopped", f"stopped by {command.by}")
+            raise Stop("stopped", f"stopped by {command.by}", save=not command.args["now"])
 
     def _carry_out(self, command: Command, loop: "Loop", effect: Callable[[], None]) -> None:
         """The effect of a committed change; where it is impossible after all, the log says so and nothing changed."""

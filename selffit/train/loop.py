@@ -81,8 +81,10 @@ class Loop:
                 if self.checkpoints.due(self, due):
                     self.close_block()  # so that a resumed run has the same blocks
                     self.checkpoints.save(self)
-        except Stop:
+        except Stop as request:
             self.close_block()
+            if request.save and self.setup.config.keep:
+                self.checkpoints.save(self, wait=True)
             raise
 
     def _boundary(self) -> None:

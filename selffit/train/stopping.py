@@ -7,11 +7,14 @@ from types import FrameType
 
 
 class Stop(Exception):
-    """Leave what is being done and end the run; `how` is the `end` record's word, the text its reason."""
+    """Leave what is being done and end the run; `how` is the `end` record's word, the text its reason.
 
-    def __init__(self, how: str, reason: str) -> None:
+    `save`: with a checkpoint, so that the run can go on from where it was stopped.
+    """
+
+    def __init__(self, how: str, reason: str, *, save: bool = False) -> None:
         super().__init__(reason)
-        self.how = how
+        self.how, self.save = how, save
 
 
 class StopSwitch:
@@ -32,15 +35,15 @@ class StopSwitch:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.request("stopped", f"stopped by {signal.Signals(number).name}")
+        self.request("stopped", f"stopped by {signal.Signals(number).name}", save=True)
         if self._interruptible:
             self._interruptible = False
             self.check()
 
-    def request(self, how: str, reason: str) -> None:
+    def request(self, how: str, reason: str, *, save: bool = False) -> None:
         """Ask to stop, from any thread; the first reason counts."""
         if self._stop is None:
-            self._stop = Stop(how, reason)
+            self._stop = Stop(how, reason, save=save)
 
     def check(self) -> None:
         """Raises Stop when it was asked for."""

@@ -1,6 +1,7 @@
 """`selffit train`: make the run directory, spawn the training, and open a view of it."""
 
 import os
+import platform
 import subprocess
 import sys
 from contextlib import suppress
@@ -58,7 +59,12 @@ def train(
     else:
         config = resolve(preset, settings)
         parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
-        info = {"preset": preset or DEFAULT_PRESET, "config": config.as_dict(), "version": __version__}
+        info = {
+            "preset": preset or DEFAULT_PRESET,
+            "config": config.as_dict(),
+            "version": __version__,
+            "python": platform.python_version(),
+        }
         run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
     process: subprocess.Popen[bytes] | None = None
     try:

@@ -132,6 +132,7 @@ def test_hanging_up_changes_nothing_and_sigterm_stops_at_a_step(start: Callable[
     assert (exit.d["how"], ended.d["how"], code) == ("stopped", "stopped", 0)
     assert ended.s == sum(record.d["n"] for record in run.of("steps"))
     assert "SIGTERM" in exit.d["text"]
+    assert run.of("ckpt.saved")[-1].s == ended.s  # so that it can go on from there
 
 
 def test_a_killed_trainer_is_called_killed_and_its_log_stays_readable(start: Callable[..., Run]) -> None:
@@ -143,6 +144,20 @@ def test_a_killed_trainer_is_called_killed_and_its_log_stays_readable(start: Cal
     assert not run.of("end")
     assert len(run.of("steps")) >= 3
     assert {notice.kind for notice in run.notices} <= {"torn"}
+
+
+def test_a_killed_trainer_is_started_again_from_its_newest_checkpoint(start: Callable[..., Run]) -> None:
+    run = start(epochs=1000, restarts=1)
+    run.wait_for("ckpt.saved", 2)
+    os.kill(run.trainer, signal.SIGKILL)
+    [resumed] = run.wait_for("resumed")
+    assert resumed.d["step"] == max(record.s for record in run.of("ckpt.saved"))
+    run.supervisor.terminate()
+    assert run.supervisor.wait(PATIENCE) == 0
+    assert [(record.a, record.d["how"], record.d["again"]) for record in run.of("sup.exit")] == [
+        (1, "killed", True),
+        (2, "stopped", False),
+    ]
 
 
 def test_impossible_wishes_are_refused_with_one_sentence(start: Callable[..., Run], tmp_path: Path) -> None:
