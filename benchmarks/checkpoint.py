@@ -47,9 +47,7 @@ def main() -> None:
             id = f"main-{step}"
             with timed("copy"):
                 files, structure = state_to_files(net.state_dict(), optimizer)
-            state = CheckpointState(
-                step=step, branch="main", attempt=1, settings={}, version=0, optimizer=structure
-            )
+            state = CheckpointState(step=step, branch="main", attempt=1, settings={}, version=0, optimizer=structure)
             with timed("write"):
                 manifest = store.write(id, {**files, STATE: state.encode()})
             with timed("verify"):

@@ -1,4 +1,4 @@
-"""The Textual app that shows one run; it reads the log and touches nothing."""
+"""The Textual app that shows one run: it reads the log, and sends commands through the run's inbox."""
 
 # ruff: noqa: E402 - Textual reads its switches from the environment when it is imported
 import os
@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import Any, ClassVar
 
 from selffit_tui import environment
 
 environment.set_switches()
 
 from textual.app import App
+from textual.command import Provider
 from textual.message import Message
 
 from selffit.eventlog.summary import run_state_word
@@ -23,6 +24,7 @@ from selffit_tui.driver import TolerantDriver
 from selffit_tui.feed import Feed, LogSource, Source
 from selffit_tui.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.palette import BACKGROUND, palette
+from selffit_tui.screens.palette import InterventionProvider
 from selffit_tui.screens.run import RunScreen
 
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
@@ -49,8 +51,9 @@ class RunApp(App[None]):
     """`run_in_terminal` shows the run; `outcome` then says why the view was left."""
 
     TITLE = "selffit"
-    ENABLE_COMMAND_PALETTE = False
-    CSS = "Screen { background: transparent; }"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {InterventionProvider}
+    ENABLE_COMMAND_PALETTE = False  # with a key that works everywhere; the Run screen's table of keys has one for it
+    CSS = "Screen { background: transparent; } CommandPalette SearchIcon { display: none; }"
 
     def __init__(
         self,
@@ -61,18 +64,21 @@ class RunApp(App[None]):
         colours: str | None = None,
         glyphs: Glyphs | None = None,
         fps: float = 2.0,
+        readonly: bool = False,
     ) -> None:
         """`source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the terminal can show;
-        `fps` is the number of redraws a second at most while data come in."""
+        `fps` is the number of redraws a second at most while data come in; `readonly` leaves no way to act."""
         self.colours = environment.colours(os.environ) if colours is None else colours
         self.ascii_because = environment.why_ascii() if glyphs is None else ""
         super().__init__(driver_class=TolerantDriver, ansi_color=True)
+        self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
         self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps)
         self._clock = clock
         self._signal = 0
-        self.run_screen = RunScreen(palette(self.colours), self.glyphs, self.ascii_because, clock)
+        styles = palette(self.colours)
+        self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, run_dir, readonly)
 
     def run_in_terminal(self) -> None:
         """Runs the app. Without the mouse: nothing here needs it, and the terminal's own selection keeps working."""

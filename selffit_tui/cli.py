@@ -1,7 +1,8 @@
 """The `selffit` command: the table of its sub-commands, and what every one of them does on bad input.
 
 Exit codes: 0 done; 1 the run that was followed ended badly (crashed, killed, out of memory, lost);
-2 bad input, with one sentence on stderr; 130 interrupted. stdout carries data, stderr carries talk.
+2 bad input, with one sentence on stderr; 3 and 4 see `selffit ctl`; 130 interrupted.
+stdout carries data, stderr carries talk.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 import typer
 
 from selffit.errors import UserError
+from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.runs import runs
 from selffit_tui.commands.status import status
@@ -27,6 +29,7 @@ app = typer.Typer(
 )
 for command in (train, watch, status, runs, detect):
     app.command()(command)
+app.add_typer(ctl)
 
 
 def main() -> None:

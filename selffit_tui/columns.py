@@ -1,12 +1,15 @@
 """The numbers of a run as arrays that charts can draw; extended block by block, never rebuilt while a run goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
 from selffit.eventlog.entries import ChannelProbe, Probe, StepBlock
 from selffit.eventlog.records import num
 from selffit.eventlog.state import RunState
+from selffit_tui.lineage import Control
+from selffit_tui.marks import Mark, marks
 from selffit_tui.raster import Floats
 
 SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")  # those of the log's per-step signals that are drawn
@@ -41,6 +44,12 @@ class Table:
         """Adds one row."""
         self.add(np.array([step], dtype=np.float64), np.array(values, dtype=np.float64)[:, None])
 
+    def rows(self, begin: float, end: float, closed: bool = True) -> tuple[Floats, Floats]:
+        """Steps, shape [n], and values, shape [columns, n], from one step to another, the last one included or not."""
+        first = int(np.searchsorted(self.steps, begin))
+        last = int(np.searchsorted(self.steps, end, side="right" if closed else "left"))
+        return self._data[0, first:last], self._data[1:, first:last]
+
     @property
     def steps(self) -> Floats:
         """The steps, shape [n]."""
@@ -56,40 +65,142 @@ class Table:
         return float(self.column(name)[index]) if index >= 0 else float("nan")
 
 
+class Track:
+    """What was measured on one line of history."""
+
+    def __init__(self) -> None:
+        self.signals = Table(SIGNALS)
+        self.probes = Table(PROBES)
+        self.concentration: dict[str, Table] = {}  # by layer
+        self.channels: list[ChannelProbe] = []
+
+    def add_probe(self, probe: Probe) -> None:
+        """Adds the row of a probe."""
+        gap = probe.fgsm - probe.pgd
+        self.probes.add_row(probe.step, probe.clean, probe.fgsm, probe.pgd, probe.final_pgd, gap)
+
+    def add_channels(self, probe: ChannelProbe) -> None:
+        """Adds a channel probe, and the concentration of each of its layers."""
+        while self.channels and self.channels[-1].step >= probe.step:
+            self.channels.pop()
+        self.channels.append(probe)
+        for layer in probe.layers:
+            table = self.concentration.setdefault(layer.name, Table(CONCENTRATION))
+            table.add_row(probe.step, layer.gini, layer.top10, layer.pr)
+
+    def extend(self, other: "Track", end: float) -> None:
+        """Adds what another track has up to the step `end`: the steps before it, and what was measured at it."""
+        self.signals.add(*other.signals.rows(-np.inf, end, closed=False))
+        self.probes.add(*other.probes.rows(-np.inf, end))
+        for probe in other.channels:
+            if probe.step <= end:
+                self.add_channels(probe)
+
+    def rest(self, begin: float) -> "Track":
+        """The signals and probes from a step on."""
+        track = Track()
+        track.signals.add(*self.signals.rows(begin, np.inf))
+        track.probes.add(*self.probes.rows(begin, np.inf))
+        return track
+
+
 class Columns:
-    """Signals and probes of the state that was taken last."""
+    """Signals and probes of the state that was taken last: the active line of its history, and what was abandoned."""
 
     def __init__(self) -> None:
         self._reset()
 
     def _reset(self) -> None:
-        self.signals = Table(SIGNALS)
-        self.probes = Table(PROBES)
-        self.concentration: dict[str, Table] = {}  # by layer
-        self._blocks = self._probes = self._channels = 0
+        self.control = Control()
+        self.marks: list[Mark] = []
+        self.abandoned: list[Track] = []
+        self._tracks: dict[str, Track] = {}  # by branch
+        self._track = self._of("main")  # of the active line: that of a branch, or put together from several
+        self._blocks = self._probes = self._channels = self._alerts = 0
         self._last_block: StepBlock | None = None
         self._last_probe: Probe | None = None
         self._last_channels: ChannelProbe | None = None
+
+    @property
+    def signals(self) -> Table:
+        """The signals of every step."""
+        return self._track.signals
+
+    @property
+    def probes(self) -> Table:
+        """The accuracies of every probe."""
+        return self._track.probes
+
+    @property
+    def channels(self) -> list[ChannelProbe]:
+        """The channel probes."""
+        return self._track.channels
+
+    @property
+    def concentration(self) -> dict[str, Table]:
+        """The concentration at every channel probe, by layer."""
+        return self._track.concentration
+
+    @property
+    def last_step(self) -> float:
+        """The farthest step that anything was measured at, on abandoned parts too."""
+        tables = [table for track in self._tracks.values() for table in (track.signals, track.probes)]
+        return max((float(table.steps[-1]) for table in tables if table.length), default=0.0)
 
     def take(self, state: RunState) -> None:
         """Brings the arrays up to `state`; starts over when it does not continue the one before."""
         if not self._continues(state):
             self._reset()
-        blocks = state.steps[self._blocks :]
-        if blocks:
-            self._add_blocks(blocks)
-            self._blocks, self._last_block = len(state.steps), blocks[-1]
+        line = self.control.line
+        control_changed = self.control.take(state)
+        turned = self.control.line != line
+        touched = self._add(state, keep_line=not turned)
+        if turned or touched - {self.control.line.pieces[-1].branch}:
+            self._draw_line()
+        if control_changed or len(state.alerts) != self._alerts:
+            self._alerts = len(state.alerts)
+            self.marks = marks(state, self.control.line)
+
+    def _add(self, state: RunState, keep_line: bool) -> set[str]:
+        """Adds what is new to the tracks of its branches, and to the active line unless that is drawn anew."""
+        active = self.control.line.pieces[-1].branch
+        touched: set[str] = set()
+
+        def tracks(branch: str) -> list[Track]:
+            touched.add(branch)
+            own = self._of(branch)
+            return [own, self._track] if keep_line and branch == active and own is not self._track else [own]
+
+        for branch, row, lengths in _consecutive(state.steps[self._blocks :]):
+            rows = _rows(row, lengths)
+            for track in tracks(branch):
+                track.signals.add(*rows)
+            self._last_block = row[-1]
         for probe in state.probes[self._probes :]:
-            gap = probe.fgsm - probe.pgd
-            self.probes.add_row(probe.step, probe.clean, probe.fgsm, probe.pgd, probe.final_pgd, gap)
+            for track in tracks(probe.branch):
+                track.add_probe(probe)
             self._last_probe = probe
-        self._probes = len(state.probes)
         for channels in state.channels[self._channels :]:
-            for layer in channels.layers:
-                table = self.concentration.setdefault(layer.name, Table(CONCENTRATION))
-                table.add_row(channels.step, layer.gini, layer.top10, layer.pr)
+            for track in tracks(channels.branch):
+                track.add_channels(channels)
             self._last_channels = channels
-        self._channels = len(state.channels)
+        self._blocks, self._probes, self._channels = len(state.steps), len(state.probes), len(state.channels)
+        return touched
+
+    def _draw_line(self) -> None:
+        """Puts the active line together from its pieces, and what is not part of it apart."""
+        line = self.control.line
+        if len(line.pieces) == 1:
+            self._track = self._of(line.pieces[0].branch)
+        else:
+            self._track = Track()
+            for piece in line.pieces:
+                self._track.extend(self._of(piece.branch), piece.end)
+        rests = [track.rest(line.end(branch)) for branch, track in self._tracks.items() if line.end(branch) < np.inf]
+        self.abandoned = [track for track in rests if track.signals.length or track.probes.length]
+
+    def _of(self, branch: str) -> Track:
+        return self._tracks.setdefault(branch, Track())
 
     def _continues(self, state: RunState) -> bool:
         return (
@@ -98,17 +209,22 @@ class Columns:
             and _is_item(state.channels, self._channels - 1, self._last_channels)
         )
 
-    def _add_blocks(self, blocks: Sequence[StepBlock]) -> None:
-        """Adds blocks; a row of blocks that simply follow each other goes in as one."""
-        run: list[StepBlock] = []
-        following = 0
-        for block in blocks:
-            if run and block.step < following:
-                self.signals.add(*_rows(run))
-                run = []
-            run.append(block)
-            following = block.step + _length(block)
-        self.signals.add(*_rows(run))
+
+def _consecutive(blocks: Sequence[StepBlock]) -> Iterator[tuple[str, list[StepBlock], list[int]]]:
+    """Rows of blocks of one branch that simply follow each other, with their lengths: each row goes in as one."""
+    row: list[StepBlock] = []
+    lengths: list[int] = []
+    following = 0
+    for block in blocks:
+        if row and (block.step < following or block.branch != row[0].branch):
+            yield row[0].branch, row, lengths
+            row, lengths = [], []
+        length = _length(block)
+        row.append(block)
+        lengths.append(length)
+        following = block.step + length
+    if row:
+        yield row[0].branch, row, lengths
 
 
 def _is_item(history: Sequence[object], index: int, item: object) -> bool:
@@ -117,21 +233,30 @@ def _is_item(history: Sequence[object], index: int, item: object) -> bool:
 
 def _length(block: StepBlock) -> int:
     """The steps that a block really has values for."""
-    return min(block.n, max((len(block.cols.get(name, ())) for name in SIGNALS), default=0))
+    longest = 0
+    for name in SIGNALS:
+        length = len(block.cols.get(name, ()))
+        if length >= block.n:
+            return block.n
+        longest = max(longest, length)
+    return longest
 
 
-def _rows(blocks: Sequence[StepBlock]) -> tuple[Floats, Floats]:
+def _rows(blocks: Sequence[StepBlock], lengths: Sequence[int]) -> tuple[Floats, Floats]:
     """Steps, shape [n], and values, shape [signals, n], of blocks with rising steps."""
-    steps: list[int] = []
-    values: list[list[object]] = [[] for _ in SIGNALS]
-    for block in blocks:
-        n = _length(block)
-        steps.extend(range(block.step, block.step + n))
-        for column, name in zip(values, SIGNALS, strict=True):
-            raw = block.cols.get(name, ())
-            column.extend(raw[:n])
-            column.extend([None] * (n - len(raw)))
-    return np.array(steps, dtype=np.float64), np.array([_numbers(column) for column in values])
+    each = np.array(lengths, dtype=np.int64)
+    offsets = np.array([block.step for block in blocks], dtype=np.int64) - (np.cumsum(each) - each)
+    steps = np.arange(each.sum()) + np.repeat(offsets, each)
+    values = []
+    for name in SIGNALS:
+        raw = [_padded(block.cols.get(name, ()), n) for block, n in zip(blocks, lengths, strict=True)]
+        values.append(_numbers(list(chain.from_iterable(raw))))
+    return steps.astype(np.float64), np.array(values)
+
+
+def _padded(raw: Sequence[object], n: int) -> Sequence[object]:
+    """Exactly n values: None for those that lack."""
+    return raw if len(raw) == n else [*raw[:n], *[None] * (n - len(raw))]
 
 
 def _numbers(raw: list[object]) -> Floats:

@@ -1,15 +1,12 @@
-"""Numbers, durations, events and untrusted text as people read them; pure functions."""
+"""Numbers, durations and untrusted text as people read them; pure functions."""
 
 import math
 import re
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from selffit.eventlog.clean import clean
-from selffit.eventlog.records import num
-from selffit.eventlog.state import UNLISTED, items, mapping, text, whole
 
 UNKNOWN = "-"
 
@@ -95,7 +92,7 @@ def safe(value: Any, plain: bool = False) -> str:
     """Text from a log on one line: control and direction characters become visible escapes."""
     line = clean(_BREAKS.sub(" ", value if isinstance(value, str) else str(value)))
     line = _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
-    return line.encode("ascii", "replace").decode() if plain else line
+    return line.replace("→", "->").encode("ascii", "replace").decode() if plain else line
 
 
 def fit(line: str, width: int, ellipsis: str = "…") -> str:
@@ -122,104 +119,3 @@ def wrap(words: str, width: int) -> list[str]:
         *full, line = chop_cells(word, width) or [""]
         lines.extend(full)
     return [*lines, line] if line else lines
-
-
-# ---- events: one line of words for each kind; everything in an event is untrusted text -----------------
-Data = Mapping[str, Any]
-
-
-def event_words(kind: str, data: Data) -> tuple[str, str, str]:
-    """(short name, words, style) of an event; name and words are safe to print."""
-    name, style, words = _KINDS.get(kind, (kind[:12], "dim", _fields))
-    style = _LEVELS.get(text(data.get("level")), style) if kind == "alert" else style
-    return safe(name), safe(words(data)), style
-
-
-def describe(kind: str, step: int, data: Data) -> str | None:
-    """An event as one plain line, None for the kinds that have none (metrics and heartbeats)."""
-    if kind in UNLISTED:
-        return None
-    name, words, _ = event_words(kind, data)
-    return f"{f'step {count(step)}' if step else '':<12}{name:<11}{words}".rstrip()
-
-
-def _fields(data: Data) -> str:
-    """Unknown kinds: their plain fields, as they are."""
-    return "  ".join(f"{name} {_plain(value)}" for name, value in data.items() if isinstance(value, str | int | float))
-
-
-def _plain(value: Any) -> str:
-    return small(num(value)) if isinstance(value, float) else str(value)
-
-
-def _phase(data: Data) -> str:
-    return "  ".join(part for part in (text(data.get("name")), text(data.get("note"))) if part)
-
-
-def _start(data: Data) -> str:
-    config, images = mapping(data.get("config")), mapping(data.get("data"))
-    parts = [
-        text(config.get("method")),
-        text(images.get("name")),
-        text(config.get("model")),
-        f"{count(whole(data.get('params')))} parameters",
-        f"{count(whole(data.get('steps_total')))} steps",
-        text(data.get("device_name")) or text(data.get("device")),
-    ]
-    return "  ".join(part for part in parts if part)
-
-
-def _probe(data: Data) -> str:
-    steps = whole(data.get("pgd_steps"))
-    words = f"clean {share(num(data.get('clean')))}  FGSM {share(num(data.get('fgsm')))}  "
-    words += f"PGD{f'-{steps}' if steps else ''} {share(num(data.get('pgd')))}  n {whole(data.get('n'))}"
-    eps, final = num(data.get("eps")), mapping(data.get("final"))
-    words += f"  eps {share(eps, 3)}" if known(eps) else ""
-    if final:
-        words += f"  at final eps {share(num(final.get('eps')), 3)}: PGD {share(num(final.get('pgd')))}"
-    return words + ("  on suspicion" if text(data.get("why")) == "suspicion" else "")
-
-
-def _alert(data: Data) -> str:
-    return f"{text(data.get('level')).upper()}  {text(data.get('text'))}"
-
-
-def _gap(data: Data) -> str:
-    return f"{count(whole(data.get('dropped')))} events were not logged: {text(data.get('why'))}"
-
-
-def _fault(data: Data) -> str:
-    return f"{text(data.get('error'))}: {text(data.get('action'))}"
-
-
-def _end(data: Data) -> str:
-    return "  ".join(part for part in (text(data.get("how")), text(data.get("reason"))) if part)
-
-
-def _exit(data: Data) -> str:
-    words = [text(data.get("how")), text(data.get("text"))]
-    seconds = num(data.get("seconds"))
-    if known(seconds):
-        words.append(f"after {duration(seconds)}")
-    words += [safe(line) for line in items(data.get("stderr"))[-1:] if text(data.get("how")) != "finished"]
-    return "  ".join(word for word in words if word)
-
-
-def _checkpoint(data: Data) -> str:
-    number = num(data.get("bytes"))
-    return "  ".join([str(data.get("id", "")), size(number) if known(number) else ""]).strip()
-
-
-_KINDS: dict[str, tuple[str, str, Callable[[Data], str]]] = {
-    "phase": ("phase", "dim", _phase),
-    "run.start": ("start", "title", _start),
-    "probe.robust": ("probe", "text", _probe),
-    "alert": ("alert", "watch", _alert),
-    "log.gap": ("log gap", "watch", _gap),
-    "log.fault": ("log fault", "watch", _fault),
-    "end": ("end", "title", _end),
-    "sup.spawn": ("spawned", "dim", lambda data: f"pid {whole(data.get('pid'))}"),
-    "sup.exit": ("exit", "title", _exit),
-    "ckpt.saved": ("checkpoint", "good", _checkpoint),
-}
-_LEVELS = {"onset": "alert", "watch": "watch", "recovered": "good", "masked": "alert"}

@@ -46,6 +46,9 @@ SYMBOLS = {
     "onset": "!!",
     "recovered": "✔",
     "masked": "?!",
+    "applied": "◆",
+    "off": "×",
+    "chosen": "▸",
 }
 ASCII_SYMBOLS = {
     **SYMBOLS,
@@ -58,6 +61,9 @@ ASCII_SYMBOLS = {
     "up": "^",
     "down": "v",
     "recovered": "ok",
+    "applied": "o",
+    "off": "x",
+    "chosen": ">",
 }
 
 

@@ -15,11 +15,14 @@ class Key:
     shown: str  # the keys as people read them
     help: str
     footer: str = ""  # its words in the footer, '' to leave it out
+    acts: bool = False  # changes the run, so it is not there for those who only watch
 
 
 RUN_KEYS = (
     Key("leave", ("q", "f10", "ctrl+c"), "leave", "q F10", "leave the view; training goes on", "leave"),
-    Key("pause-view", ("space", "p"), "pause_view", "space p", "freeze what is drawn; reading goes on", "freeze view"),
+    Key("intervene", ("i", "f11"), "intervene", "i F11", "act: roll back, pause, change settings, stop", "act", True),
+    Key("palette", ("colon", "ctrl+p"), "command_palette", ": ctrl+p", "find an intervention by its name", acts=True),
+    Key("pause-view", ("space", "p"), "pause_view", "space p", "freeze what is drawn; reading goes on", "freeze"),
     Key("mark-previous", ("left_square_bracket", "comma"), "mark(-1)", "[ ,", "cursor to the mark before"),
     Key("mark-next", ("right_square_bracket", "full_stop"), "mark(1)", "] .", "cursor to the next mark"),
     Key("cursor-left", ("left", "less_than_sign"), "cursor(-1)", "← <", "cursor to the left, with the values there"),
@@ -28,7 +31,7 @@ RUN_KEYS = (
     Key("zoom-in", ("plus", "equals_sign"), "zoom(1)", "+ =", "zoom in on steps: at the cursor, else the newest"),
     Key("zoom-out", ("minus", "underscore"), "zoom(-1)", "- _", "zoom out"),
     Key("zoom-reset", ("0", "home"), "zoom(0)", "0 home", "show all steps"),
-    Key("smooth", ("s", "f7"), "smooth", "s F7", "smooth the signals; the raw line stays", "smooth"),
+    Key("smooth", ("s", "f7"), "smooth", "s F7", "smooth the signals; the raw line stays"),
     Key("log-axis", ("g", "f8"), "log_axis", "g F8", "logarithmic axis for loss and abnormal", ""),
     Key("layer-next", ("l", "f9"), "layer(1)", "l F9", "next layer of the channel ranking", "layer"),
     Key("layer-previous", ("L", "shift+f9"), "layer(-1)", "L ⇧F9", "the layer before"),
@@ -44,6 +47,7 @@ RUN_KEYS = (
     Key("scroll-down", ("down", "j"), "scroll_list(1)", "↓ j", "older events or alerts"),
     Key("help", ("question_mark", "f1"), "help", "? F1", "this help", "help"),
 )
+WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)
 MARKS_IN_FOOTER = ("[ ]", "marks")
 
 
@@ -53,6 +57,11 @@ def shown_keys(key: Key, plain: bool) -> str:
         return key.shown
     names = {"←": "left", "→": "right", "↑": "up", "↓": "down"}
     return " ".join(names.get(part, part.replace("⇧", "shift-")) for part in key.shown.split(" "))
+
+
+def keys_of(readonly: bool) -> tuple[Key, ...]:
+    """The keys that there are, with or without those that act on the run."""
+    return WATCH_KEYS if readonly else RUN_KEYS
 
 
 def bindings(table: tuple[Key, ...]) -> list[BindingType]:

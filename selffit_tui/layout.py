@@ -17,26 +17,30 @@ class Layout:
     footer: bool
     right: int
     heights: dict[str, int]
+    request: int = 0
 
 
-def layout(width: int, height: int, panel: str, banners: int) -> Layout:
-    """The arrangement for a terminal of that size; `banners` is the number of header lines for alerts.
+def layout(width: int, height: int, panel: str, banners: int, request: int = 0) -> Layout:
+    """The arrangement for a terminal of that size.
+
+    `banners` is the number of header lines for alerts, `request` that of lines for a request that was made.
 
     Wide: accuracy and signals on the left, alerts and channels on the right, events below.
     Narrow or chosen panel: one panel (the overview: accuracy above signals) under a line of tabs.
     """
     narrow = width < WIDE or height < 26
     header = min(max(0, height - 4), 3 + banners) if height >= 12 else min(height, 1 + banners)
+    request = min(request, max(0, height - header))
     footer = height >= 8
     tabs = height >= 10 and (narrow or panel != "overview")
-    body = max(0, height - header - footer - tabs)
+    body = max(0, height - header - footer - tabs - request)
     if panel != "overview":
-        return Layout(narrow, header, tabs, footer, 0, {panel: body})
+        return Layout(narrow, header, tabs, footer, 0, {panel: body}, request)
     if narrow:
-        signals = min(SIGNAL_ROWS + 3, body - 9)
+        signals = min(SIGNAL_ROWS + 3, body - 8)
         if signals < SIGNAL_ROWS + 2:
-            return Layout(narrow, header, tabs, footer, 0, {"accuracy": body})
-        return Layout(narrow, header, tabs, footer, 0, {"accuracy": body - signals, "signals": signals})
+            return Layout(narrow, header, tabs, footer, 0, {"accuracy": body}, request)
+        return Layout(narrow, header, tabs, footer, 0, {"accuracy": body - signals, "signals": signals}, request)
     events = 6 if body < 44 else 9
     upper = body - events
     signals = (3 if upper >= 46 else 2 if upper >= 25 else 1) * SIGNAL_ROWS + 3
@@ -48,4 +52,4 @@ def layout(width: int, height: int, panel: str, banners: int) -> Layout:
         "channels": upper - alerts,
         "events": events,
     }
-    return Layout(narrow, header, tabs, footer, max(44, int(width * RIGHT_SHARE)), heights)
+    return Layout(narrow, header, tabs, footer, max(44, int(width * RIGHT_SHARE)), heights, request)

@@ -20,9 +20,10 @@ RunArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
 RUNS = Path("runs")
+ReadonlyOption = Annotated[bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")]
 
 
-def _option(name: str) -> inspect.Parameter:
+def setting_option(name: str) -> inspect.Parameter:
     """The command-line option of one setting; its text is parsed by `selffit.config`, which knows the types."""
     field = FIELDS[name]
     flag, meta = "--" + name.replace("_", "-"), field.metadata
@@ -44,7 +45,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for every setting of `RunConfig`; they arrive in its `**settings`."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    params = [*own, *(_option(name) for name in FIELDS)]
+    params = [*own, *(setting_option(name) for name in FIELDS)]
     command.__signature__ = signature.replace(parameters=params)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in params}
     return command

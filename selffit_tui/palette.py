@@ -30,6 +30,11 @@ _INKS: dict[str, tuple[int, str, str]] = {
     "good": (114, "bright_green", "bold"),
     "key": (179, "yellow", "bold"),
     "mark": (95, "red", ""),
+    "past": (244, "bright_black", "dim"),
+    "past_clean": (67, "bright_black", "dim"),
+    "past_fgsm": (136, "bright_black", "dim"),
+    "past_pgd": (36, "bright_black", "dim"),
+    "act": (81, "bright_cyan", "bold"),
     "cursor": (255, "bright_white", "bold"),
 }
 # These must shout without any colour: reverse video where there is no paper of their own.
@@ -38,6 +43,7 @@ _BANNERS: dict[str, tuple[int, int, str]] = {
     "ended": (231, 88, "red"),
     "paused": (233, 252, "default"),
     "tab": (233, 110, "default"),
+    "chosen": (255, 238, "default"),
 }
 NAMES = (*_INKS, *_BANNERS)
 

@@ -8,7 +8,8 @@ from typing import Any
 from selffit.eventlog.records import Notice, Record
 from selffit.eventlog.state import RunState, mapping, text, whole
 from selffit.eventlog.summary import seconds_left
-from selffit_tui.format import describe, duration
+from selffit_tui.format import duration
+from selffit_tui.wording import describe
 
 PROGRESS_SECONDS = 5.0
 
@@ -63,10 +64,10 @@ def progress(record: Record, state: RunState) -> str:
         value = values[-1] if isinstance(values, list) and values else None
         return f"{value:.3f}" if isinstance(value, (int, float)) else text(value) or "–"
 
-    left = seconds_left(state)
+    left, pace = seconds_left(state), _number(record.d.get("img_s"))
     eta = "" if math.isnan(left) else f"  ETA {duration(left)}"
     return (
-        f"epoch {_number(record.d.get('epoch')):.2f}{of}  step {step}{total}  {_number(record.d.get('img_s')):.0f} img/s"
+        f"epoch {_number(record.d.get('epoch')):.2f}{of}  step {step}{total}  {pace:.0f} img/s"
         f"{eta}  eps {newest('eps')}  loss {newest('loss_adv')}  acc {newest('acc_adv')}  abnormal {newest('abnormal')}"
     )
 

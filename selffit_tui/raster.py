@@ -38,19 +38,23 @@ class Window:
 
 @dataclass(frozen=True)
 class Trace:
-    """One line: steps in rising order, their values, and the range of the value axis."""
+    """One line: steps in rising order, their values, and the range of the value axis.
+
+    `dotted`: only every second dot is drawn, and none in a cell that another line goes through.
+    """
 
     x: Floats
     y: Floats
     low: float = 0.0
     high: float = 1.0
+    dotted: bool = False
 
 
 @dataclass(frozen=True)
 class Raster:
     """Rows of characters; `owners[row, cell]` is the index of the series whose colour the cell has, −1 for none.
 
-    `points` finite values lie in the window; they take `drawn` columns.
+    `points` finite values lie in the window; they take `drawn` columns (dotted lines are not counted).
     """
 
     rows: list[str]
@@ -163,11 +167,15 @@ def _bridge(
 
 
 def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs) -> Raster:
-    """Draws the traces over each other, later ones on top, into `rows` rows of columns / glyphs.across cells."""
+    """Draws the traces over each other, later ones on top (dotted ones come first).
+
+    The picture has `rows` rows of columns / glyphs.across cells.
+    """
     cells = window.columns // glyphs.across
     height = rows * glyphs.down
     bits = np.zeros((max(rows, 0), max(cells, 0)), dtype=np.int64)
     owners = np.full(bits.shape, -1, dtype=np.int8)
+    past = np.zeros(bits.shape, dtype=np.int64)  # of the dotted lines, which give way to the others
     shared = np.zeros(bits.shape, dtype=np.int64)
     turn = np.arange(max(cells, 0))[None, :]
     points = drawn = 0
@@ -176,16 +184,23 @@ def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs
         weights = 1 << (np.arange(glyphs.down)[:, None] + glyphs.down * np.arange(glyphs.across)[None, :])
         for index, trace in enumerate(traces):
             low, high, some, columns = runs(trace, window, height)
-            points += some
-            drawn += columns
+            points += 0 if trace.dotted else some
+            drawn += 0 if trace.dotted else columns
             low, high = low[: cells * glyphs.across], high[: cells * glyphs.across]
             dots = (dot_row >= low) & (dot_row <= high) & (low >= 0)
+            if trace.dotted:
+                dots &= np.where(low == high, np.arange(len(low)) % 2 == 0, dot_row % 2 == 0)
             blocks = dots.reshape(rows, glyphs.down, cells, glyphs.across)
             own = np.einsum("rdca,da->rc", blocks, weights)
             mine = own > 0
             # Where lines share a cell their colours take turns, so that neither seems to end.
+            if trace.dotted:
+                past |= own
+                owners[mine] = index
+                continue
             shared[mine] += 1
             owners[mine & ((shared == 1) | (turn % np.maximum(shared, 1) == 0))] = index
             bits |= own
     table = glyphs.cells
+    bits = np.where(bits > 0, bits, past)
     return Raster(["".join([table[code] for code in row]) for row in bits.tolist()], owners, points, drawn)

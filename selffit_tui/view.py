@@ -1,14 +1,16 @@
 """What a person has chosen to look at (the view), and everything that a widget needs to draw itself (the scene)."""
 
-import math
 from dataclasses import dataclass, field, replace
 
-from selffit.eventlog.entries import Alert, ChannelProbe
+from selffit.control.ledger import Ledger
+from selffit.eventlog.entries import ChannelProbe
 from selffit.eventlog.state import RunState
 from selffit.eventlog.summary import run_state_word
 from selffit_tui.columns import Columns
 from selffit_tui.glyphs import BRAILLE, Glyphs
+from selffit_tui.lineage import ActiveLine, Control
 from selffit_tui.raster import Window, window
+from selffit_tui.requests import Request
 
 PANELS = ("overview", "signals", "channels", "alerts", "events")
 BASELINES = (1, 3, 10, 0)  # change of rank since so many channel probes earlier; 0 = since the first
@@ -63,6 +65,9 @@ class Scene:
     newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
     glyphs: Glyphs = BRAILLE
     narrow: bool = False
+    control: Control | None = None  # of `newest`, that of the columns by default
+    requests: tuple[Request, ...] = ()  # what was asked for from here, oldest first
+    readonly: bool = False
 
     @property
     def state(self) -> RunState:
@@ -75,9 +80,24 @@ class Scene:
         newest = self.newest
         return run_state_word(newest.state, newest.alive, self.now) if newest.state.t else "starting"
 
+    @property
+    def ledger(self) -> Ledger:
+        """The control state of the newest state."""
+        return (self.control or self.columns.control).ledger
+
+    @property
+    def line(self) -> ActiveLine:
+        """The active line of the newest state."""
+        return (self.control or self.columns.control).line
+
+    @property
+    def may_act(self) -> bool:
+        """Whether interventions are offered: not when only watching, nor when no trainer is left to take them."""
+        return not self.readonly and self.newest.state.ending is None and self.word != "lost"
+
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
-        last = float(max(self.state.step, FEWEST_STEPS))
+        last = max(float(self.state.step), float(FEWEST_STEPS), self.columns.last_step)
         if not self.view.zoom:
             return window(0.0, last, columns)
         span = max(last / 2.0**self.view.zoom, 4.0)
@@ -87,32 +107,19 @@ class Scene:
 
     def channel_probe(self) -> int | None:
         """The index of the channel probe to show: the newest one at or before the cursor, None when there is none."""
-        probes = self.state.channels
+        probes = self.columns.channels
         if self.view.cursor is None:
             return len(probes) - 1 if len(probes) else None
         return next((i for i in range(len(probes) - 1, -1, -1) if probes[i].step <= self.view.cursor), None)
+
+    def layer_name(self) -> str:
+        """The layer whose channels are on show, '' before the first channel probe."""
+        index = self.channel_probe()
+        layers = self.columns.channels[index].layers if index is not None else ()
+        return layers[self.view.layer % len(layers)].name if layers else ""
 
     def baseline_probe(self, index: int) -> ChannelProbe | None:
         """The channel probe that ranks are compared with, None when there is no earlier one."""
         back = BASELINES[self.view.baseline]
         earlier = 0 if back == 0 else index - back
-        return self.state.channels[max(0, earlier)] if index > 0 else None
-
-
-def mark_step(alert: Alert) -> int:
-    """The step at which charts mark an alert: the onset rather than when it was noticed."""
-    return alert.step if alert.onset_step is None else alert.onset_step
-
-
-def marks(state: RunState) -> list[tuple[int, str]]:
-    """The marks on the steps axis, as (step, level), in the order of steps."""
-    return sorted((mark_step(alert), alert.level) for alert in state.alerts)
-
-
-def neighbour_mark(state: RunState, cursor: int | None, by: int) -> int | None:
-    """The step of the mark before or after the cursor, None where there is none."""
-    here = (math.inf if by < 0 else -1) if cursor is None else cursor
-    steps = [step for step, _ in marks(state)]
-    if by < 0:
-        return max((step for step in steps if step < here), default=None)
-    return min((step for step in steps if step > here), default=None)
+        return self.columns.channels[max(0, earlier)] if index > 0 else None

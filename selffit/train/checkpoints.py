@@ -57,6 +57,8 @@ class Checkpoints:
         self.collect(wait=True)
         log, setup, monitor = self._log, loop.setup, loop.monitor
         id = f"{log.branch}-{loop.done}"
+        if id in log.ledger.checkpoints:
+            return  # a step has one state, and it is saved already
         files, structure = state_to_files(setup.model.state_dict(), setup.step.optimizer)
         state = CheckpointState(
             step=loop.done,

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from selffit_tui.options import RUNS, RunArgument, RunsOption
+from selffit_tui.options import RUNS, ReadonlyOption, RunArgument, RunsOption
 
 
 def watch(
@@ -18,11 +18,12 @@ def watch(
             "--screenshot", help="write the screen as it is now to an SVG file and return", show_default=False
         ),
     ] = None,
+    readonly: ReadonlyOption = False,
     size: Annotated[str, typer.Option("--size", help="columns x rows of the screenshot")] = "120x40",
 ) -> None:
     """Watch a run, live or ended.
 
-    The view only reads: any number of people can watch, and leaving changes nothing.
+    Any number of people can watch, and leaving changes nothing. From the view the run can be acted on (key i).
     """
     from selffit.eventlog.rundir import find_run
 
@@ -39,6 +40,6 @@ def watch(
     else:
         from selffit_tui.commands.train import open_screen
 
-        code = open_screen(found.path)
+        code = open_screen(found.path, readonly)
     if code:
         raise typer.Exit(code)

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from selffit_tui.columns import Columns
 from selffit_tui.format import fit, wrap
 from selffit_tui.glyphs import Glyphs
-from selffit_tui.keys import RUN_KEYS, shown_keys
+from selffit_tui.keys import keys_of, shown_keys
 from selffit_tui.lines import Line, framed
 from selffit_tui.view import Scene, Snapshot, View
 from selffit_tui.widgets.panel import Panel
@@ -28,6 +28,9 @@ LEGEND = (
     ("! WATCH", "signals left their band; a multi-step probe decides"),
     ("!! ONSET", "catastrophic overfitting, confirmed by a multi-step probe"),
     ("ok / ✔ RECOVERED", "PGD accuracy is back; a stronger attack has to confirm it"),
+    ("o / ◆", "an intervention: somebody changed the run, or a branch begins"),
+    ("dotted lines", "what a roll-back left behind; it stays in the log and counts no more"),
+    ("x / ×", "a channel that is masked"),
     ("charts", "each column of dots runs from the least to the greatest value in its steps; a gap is no number"),
 )
 
@@ -37,9 +40,10 @@ class HelpPanel(Panel):
 
     first = 0
     ascii_because = ""
+    readonly = False
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
-        lines = help_lines(width - 4, scene.glyphs, self.ascii_because)
+        lines = help_lines(width - 4, scene.glyphs, self.ascii_because, self.readonly)
         self.first = min(max(0, self.first), max(0, len(lines) - (height - 2)))
         below = len(lines) - self.first - (height - 2)
         more = f"{below} more lines below: j or down" if below > 0 else "esc q ?: back"
@@ -48,13 +52,13 @@ class HelpPanel(Panel):
         return framed(indented, width, height, scene.glyphs, title, [("selffit", "dim")], [(more, "dim")])
 
 
-def help_lines(width: int, glyphs: Glyphs, ascii_because: str) -> list[Line]:
+def help_lines(width: int, glyphs: Glyphs, ascii_because: str, readonly: bool = False) -> list[Line]:
     """Keys, legend and, in ASCII, why."""
     lines: list[Line] = []
     if ascii_because:
         text = f"drawn in ASCII because {ascii_because}; SELFFIT_ASCII=0 draws in Unicode all the same"
         lines += [[(part, "watch")] for part in wrap(text, width)] + [[]]
-    for key in RUN_KEYS:
+    for key in keys_of(readonly):
         lines.append([(fit(shown_keys(key, glyphs.plain), 17), "key"), (key.help, "text")])
     lines.append([])
     for name, meaning in LEGEND:
@@ -76,9 +80,9 @@ class HelpScreen(Screen[None]):
         Binding("pageup", "scroll_by(-10)", "up", show=False),
     ]
 
-    def __init__(self, styles: dict[str, Style], glyphs: Glyphs, ascii_because: str) -> None:
+    def __init__(self, styles: dict[str, Style], glyphs: Glyphs, ascii_because: str, readonly: bool = False) -> None:
         super().__init__()
-        self._inks, self._glyphs, self._ascii_because = styles, glyphs, ascii_because
+        self._inks, self._glyphs, self._ascii_because, self._readonly = styles, glyphs, ascii_because, readonly
 
     def compose(self) -> ComposeResult:
         """One panel."""
@@ -87,7 +91,7 @@ class HelpScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fills the panel."""
         panel = self.query_one(HelpPanel)
-        panel.ascii_because = self._ascii_because
+        panel.ascii_because, panel.readonly = self._ascii_because, self._readonly
         self._show()
 
     def on_resize(self, event: Resize) -> None:

@@ -1,8 +1,9 @@
-"""The Run screen: draws the state of a run, live; every key only changes what is looked at, never the run."""
+"""The Run screen: draws the state of a run, live; keys change what is looked at, and open the interventions."""
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from rich.style import Style
@@ -12,12 +13,15 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.screen import Screen
 
+from selffit_tui.acting import Acting
 from selffit_tui.columns import Columns
 from selffit_tui.glyphs import BRAILLE, Glyphs
 from selffit_tui.keys import RUN_KEYS, bindings
 from selffit_tui.layout import Layout, layout
+from selffit_tui.marks import neighbour_mark
 from selffit_tui.screens.help import HelpScreen
-from selffit_tui.view import BASELINES, Scene, Snapshot, View, neighbour_mark
+from selffit_tui.screens.intervene import InterveneScreen
+from selffit_tui.view import BASELINES, Scene, Snapshot, View
 from selffit_tui.widgets.accuracy import AccuracyPanel
 from selffit_tui.widgets.alerts import AlertPanel
 from selffit_tui.widgets.bars import Footer, Tabs
@@ -25,6 +29,7 @@ from selffit_tui.widgets.channels import ChannelPanel
 from selffit_tui.widgets.events import EventPanel
 from selffit_tui.widgets.header import Age, Header, age_width, banners
 from selffit_tui.widgets.panel import Panel
+from selffit_tui.widgets.request import RequestBar, request_lines
 from selffit_tui.widgets.signals import SignalPanel
 
 LEFT, RIGHT = ("accuracy", "signals"), ("alerts", "channels")
@@ -42,8 +47,13 @@ class RunScreen(Screen[None]):
         glyphs: Glyphs = BRAILLE,
         ascii_because: str = "",
         clock: Callable[[], float] = time.time,
+        run_dir: Path = Path(),
+        readonly: bool = False,
     ) -> None:
+        """`run_dir` is where commands go, unless `readonly`."""
         super().__init__()
+        self._readonly = readonly
+        self.acting = Acting(self, styles, run_dir, clock)
         self._inks, self._glyphs, self._ascii_because, self._clock = styles, glyphs, ascii_because, clock
         self.view = View()
         self.newest = Snapshot()
@@ -65,6 +75,7 @@ class RunScreen(Screen[None]):
                 yield AlertPanel(inks, id="alerts")
                 yield ChannelPanel(inks, id="channels")
         yield EventPanel(inks, id="events")
+        yield RequestBar(inks, id="request")
         yield Footer(inks, id="footer")
         yield Age(inks, id="age")
 
@@ -81,20 +92,35 @@ class RunScreen(Screen[None]):
     def take(self, snapshot: Snapshot) -> None:
         """The newest snapshot; a frozen view keeps what it draws, but for its header."""
         self.newest = snapshot
+        self.acting.take(snapshot)
         if not self.view.paused:
             self.drawn = snapshot
         self.redraw()
+        if isinstance(self.app.screen, InterveneScreen):
+            self.app.screen.take(self.scene())
 
     def scene(self) -> Scene:
         """What there is to draw now."""
         self._columns.take(self.drawn.state)
         narrow = self._layout_now.narrow if self._layout_now else False
-        return Scene(self.drawn, self.view, self._columns, self._clock(), self.newest, self._glyphs, narrow)
+        return Scene(
+            self.drawn,
+            self.view,
+            self._columns,
+            self._clock(),
+            self.newest,
+            self._glyphs,
+            narrow,
+            self.acting.control,
+            self.acting.requests,
+            self._readonly,
+        )
 
     def tick(self) -> None:
-        """A second has passed: only the header and the age of the data can have changed."""
+        """A second has passed: only the header, the age of the data and a request's can have changed."""
         self._arrange()
         scene = self.scene()
+        self.query_one("#request", RequestBar).show(scene)
         self.query_one("#header", Header).show(scene)
         self.query_one("#age", Age).show(scene)
 
@@ -113,11 +139,12 @@ class RunScreen(Screen[None]):
         scene = self.scene()
         above = banners(scene)
         self._place_age(width, age_width(scene, width), above)
-        wanted = layout(width, height, self.view.panel, above)
+        wanted = layout(width, height, self.view.panel, above, len(request_lines(scene, width)))
         if wanted == self._layout_now:
             return
         self._layout_now = wanted
         fixed = {"header": wanted.header, "tabs": int(wanted.tabs), "footer": int(wanted.footer)}
+        fixed["request"] = wanted.request
         for name, lines in {**dict.fromkeys((*LEFT, *RIGHT, "events"), 0), **wanted.heights, **fixed}.items():
             panel = self.query_one(f"#{name}", Panel)
             panel.display = lines > 0
@@ -149,7 +176,26 @@ class RunScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Shows the keys and the legend."""
-        self.app.push_screen(HelpScreen(self._inks, self._glyphs, self._ascii_because))
+        self.app.push_screen(HelpScreen(self._inks, self._glyphs, self._ascii_because, self._readonly))
+
+    def action_intervene(self, id: str = "") -> None:
+        """Opens the interventions, at one of them where an id is given; not for those who only watch."""
+        scene = self.scene()
+        if scene.may_act:
+            self.acting.open(scene, id)
+        else:
+            self.app.bell()
+            if not self._readonly:
+                self.notify(f"the run has ended ({scene.word}): nobody is left to take commands", markup=False)
+
+    def action_command_palette(self) -> None:
+        """Finds an intervention by its name; not for those who only watch."""
+        app = self.app
+        drawable = not self._glyphs.plain and getattr(app, "colours", "") != "none"  # it has only its own looks
+        if self.scene().may_act and drawable:
+            app.action_command_palette()
+        else:
+            self.action_intervene()
 
     def action_pause_view(self) -> None:
         """Freezes what is drawn, or catches up."""
@@ -159,7 +205,7 @@ class RunScreen(Screen[None]):
 
     def action_mark(self, by: int) -> None:
         """Puts the cursor on the mark before or after."""
-        step = neighbour_mark(self.drawn.state, self.view.cursor, by)
+        step = neighbour_mark(self._columns.marks, self.view.cursor, by)
         if step is None:
             self.app.bell()
         else:
@@ -176,7 +222,10 @@ class RunScreen(Screen[None]):
         self._look(replace(self.view, cursor=min(max(0, step), last)))
 
     def action_cursor_off(self) -> None:
-        """Takes the cursor away."""
+        """Takes the cursor away; before that, the request that is on show and waits for nothing."""
+        if self.acting.dismiss():
+            self.redraw()
+            return
         self._look(replace(self.view, cursor=None))
 
     def action_zoom(self, by: int) -> None:

@@ -9,6 +9,8 @@ from selffit_tui.widgets.panel import Panel
 
 SERIES = ("final_pgd", "clean", "fgsm", "pgd")  # later ones are drawn on top
 STYLES = ("final", "clean", "fgsm", "pgd")
+PAST = ("clean", "fgsm", "pgd")  # of what was left behind
+PAST_STYLES = ("past_clean", "past_fgsm", "past_pgd")
 
 
 class AccuracyPanel(Panel):
@@ -29,12 +31,15 @@ def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
     inner_width, inner_height = width - 2, height - 2
     place = plot(scene, inner_width)
     rows, parts = axis_parts(inner_height - 2)
-    traces = [Trace(table.steps, table.column(name)) for name in SERIES]
+    left_behind = [track.probes for track in scene.columns.abandoned]
+    traces = [Trace(past.steps, past.column(name), dotted=True) for past in left_behind for name in PAST]
+    styles = PAST_STYLES * len(left_behind) + STYLES
+    traces += [Trace(table.steps, table.column(name)) for name in SERIES]
     raster = rasterise(traces, place.window, rows, scene.glyphs)
     body: list[Line] = [[] for _ in range(inner_height - 2 - rows)]
     ends = _end_labels(scene, rows)
     for row in range(rows):
-        drawn = plot_row(raster, row, STYLES, place, scene)
+        drawn = plot_row(raster, row, styles, place, scene)
         body.append([*_axis_label(row, rows, parts, scene), *drawn, *ends.get(row, [])])
     body += axis_rows(place, scene)
     return framed(body, width, height, scene.glyphs, title, _readout(scene), _said(place, scene))
@@ -114,4 +119,5 @@ def _said(place: Plot, scene: Scene) -> list[Span]:
     drawn = len({columns.column(step) for step in shown.tolist()})
     zoom = f"zoom {2**scene.view.zoom}{'x' if scene.glyphs.plain else '×'}  " if scene.view.zoom else ""
     probes = f"{count(len(steps), scene.glyphs.space)} probe{'s' if len(steps) != 1 else ''}"
-    return [(f"{zoom}{probes}, {drawn} drawn", "faint")]
+    past = "dotted: left behind  " if scene.columns.abandoned else ""
+    return [(f"{past}{zoom}{probes}, {drawn} drawn", "faint")]

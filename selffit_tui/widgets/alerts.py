@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from selffit.eventlog.entries import Alert
 from selffit_tui.format import count, fit, known, p_value, safe, share, small, wrap
 from selffit_tui.glyphs import Glyphs
+from selffit_tui.lineage import stands
 from selffit_tui.lines import Line, Span, framed
 from selffit_tui.view import Scene
 from selffit_tui.widgets.panel import Panel
@@ -43,7 +44,8 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     inner = width - 2
     body = [*_ending(scene, inner)]
     for index in range(len(state.alerts) - 1, -1, -1):
-        body += alert_block(state.alerts[index], inner, glyphs)
+        alert = state.alerts[index]
+        body += alert_block(alert, inner, glyphs, stands(alert, scene.columns.control.line))
     if not len(state.alerts):
         body += _calm(scene, inner)
     rows = max(0, height - 2)
@@ -84,13 +86,18 @@ def _ending(scene: Scene, width: int) -> list[Line]:
     return [*lines, []]
 
 
-def alert_block(alert: Alert, width: int, glyphs: Glyphs) -> list[Line]:
-    """One alert: headline and what to do first, then the evidence and the detector's own words."""
-    style = LEVEL_STYLES.get(alert.level, "watch")
+def alert_block(alert: Alert, width: int, glyphs: Glyphs, live: bool = True) -> list[Line]:
+    """One alert: headline and what to do first, then the evidence and the detector's own words.
+
+    Of what a roll-back left behind (not `live`) only the headline.
+    """
+    style = LEVEL_STYLES.get(alert.level, "watch") if live else "dim"
     symbol = glyphs.symbols.get(alert.level, "!")
     step = alert.step if alert.onset_step is None else alert.onset_step
     word = safe(alert.level, glyphs.plain).upper()
     headline: Line = [(f" {symbol:<2} {word} ", style), (f" step {count(step, glyphs.space)}", "strong")]
+    if not live:
+        return [[*headline, (f"  on {safe(alert.branch, glyphs.plain)}, left behind", "dim")], []]
     lines: list[Line] = [[*headline, (_noticed(alert, glyphs), "dim")]]
     if alert.healthy_step is not None:
         healthy = f"    last healthy  step {count(alert.healthy_step, glyphs.space)}"

@@ -1,6 +1,7 @@
 """The line of tabs and the footer: which panels there are, and which keys."""
 
-from selffit_tui.keys import MARKS_IN_FOOTER, RUN_KEYS
+from selffit_tui.keys import MARKS_IN_FOOTER, keys_of
+from selffit_tui.lineage import stands
 from selffit_tui.lines import Line, Span, crop, width_of
 from selffit_tui.view import PANELS, Scene
 from selffit_tui.widgets.panel import Panel
@@ -26,7 +27,7 @@ def tab_line(scene: Scene, width: int) -> Line:
     for number, panel in enumerate(PANELS, 1):
         name = ("overview" if not scene.narrow else "charts") if panel == "overview" else panel
         alarm = ""
-        if panel == "alerts" and len(scene.state.alerts):
+        if panel == "alerts" and len(scene.state.alerts) and stands(scene.state.alerts[-1], scene.columns.control.line):
             alarm = " " + scene.glyphs.symbols.get(scene.state.alerts[-1].level, "!")
         chosen = panel == scene.view.panel
         spans += [(f" {number} {name}{alarm} ", "tab" if chosen else "dim"), (" ", "text")]
@@ -35,8 +36,9 @@ def tab_line(scene: Scene, width: int) -> Line:
 
 def footer_line(scene: Scene, width: int) -> Line:
     """Keys and words from the key table; what does not fit is in the help."""
-    shown: list[tuple[str, str]] = [(key.shown.split(" ")[0], key.footer) for key in RUN_KEYS if key.footer]
-    shown.insert(2, MARKS_IN_FOOTER)
+    table = keys_of(readonly=not scene.may_act)
+    shown: list[tuple[str, str]] = [(key.shown.split(" ")[0], key.footer) for key in table if key.footer]
+    shown.insert(len(shown) - 3, MARKS_IN_FOOTER)
     shown[0] = (
         shown[0][0],
         "leave (training goes on)"

@@ -7,6 +7,7 @@ the content of the image only.
 import math
 
 from selffit.eventlog.entries import LayerChannels
+from selffit.eventlog.state import items, mapping
 from selffit_tui.format import count, fit, safe, share, signed
 from selffit_tui.glyphs import Glyphs
 from selffit_tui.lines import Line, Span, framed
@@ -30,9 +31,9 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
     glyphs = scene.glyphs
     index = scene.channel_probe()
     title: list[Span] = [("dominance", "title")]
-    if index is None or not scene.state.channels[index].layers:
+    if index is None or not scene.columns.channels[index].layers:
         return framed(_nothing_yet(scene, width - 4), width, height, glyphs, title)
-    probe = scene.state.channels[index]
+    probe = scene.columns.channels[index]
     layer = probe.layers[scene.view.layer % len(probe.layers)]
     title += [(f"  {safe(layer.name, glyphs.plain)}", "strong"), (f" ({len(layer.dominance)})", "dim")]
     if len(probe.layers) > 1:
@@ -42,7 +43,10 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
     before = base.layer(layer.name) if base is not None else None
     concentration = _concentration(layer, scene, inner_width) if inner_height >= 9 else []
     rows = inner_height - 1 - len(concentration)
-    body = [_head(inner_width, glyphs), *_ranking(layer, before, inner_width, rows, glyphs), *concentration]
+    off = masked(scene, layer.name)
+    if off:
+        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "watch"))
+    body = [_head(inner_width, glyphs), *_ranking(layer, before, off, inner_width, rows, glyphs), *concentration]
     since = "" if base is None else _since(scene.view.baseline, base.step, glyphs.space)
     delta = "change" if glyphs.plain else "Δ"
     foot: list[Span] = [(f"{delta} since {since}" if since else "first probe: no change of rank yet", "faint")]
@@ -93,7 +97,15 @@ def ranking(dominance: list[float]) -> list[int]:
     return sorted(range(len(dominance)), key=lambda c: (math.isnan(dominance[c]), -dominance[c], c))
 
 
-def _ranking(layer: LayerChannels, before: LayerChannels | None, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
+def masked(scene: Scene, layer: str) -> frozenset[int]:
+    """The channels of a layer that an intervention has masked."""
+    what = mapping(scene.columns.control.ledger.suppressed.get(layer))
+    return frozenset(channel for channel in items(what.get("channels")) if isinstance(channel, int))
+
+
+def _ranking(
+    layer: LayerChannels, before: LayerChannels | None, off: frozenset[int], width: int, rows: int, glyphs: Glyphs
+) -> list[Line]:
     """The top of the ranking and, where not all fit, its bottom: the channels that read the image."""
     order = ranking(list(layer.dominance))
     earlier = {c: rank for rank, c in enumerate(ranking(list(before.dominance)))} if before is not None else {}
@@ -111,7 +123,8 @@ def _ranking(layer: LayerChannels, before: LayerChannels | None, width: int, row
             lines.append([(f"   {glyphs.ellipsis}  {hidden} more channels", "faint")])
             continue
         rank, channel = item
-        lines.append(_row(rank, channel, layer.dominance[channel], earlier.get(channel), width, glyphs))
+        row = _row(rank, channel, layer.dominance[channel], earlier.get(channel), width, glyphs)
+        lines.append([(f"{glyphs.symbols['off']}{row[0][0][1:]}", "watch"), *row[1:]] if channel in off else row)
     return lines + [[] for _ in range(rows - len(lines))]
 
 

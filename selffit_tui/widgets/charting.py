@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from selffit_tui.format import count
 from selffit_tui.lines import Line, Span
+from selffit_tui.marks import INTERVENTION, Mark
 from selffit_tui.raster import Raster, Window
-from selffit_tui.view import Scene, marks
+from selffit_tui.view import Scene
 
 LEFT = 10  # cells left of the plot in every chart, so that steps line up across them
 RIGHT = 13  # cells right of it
-MARK_STYLES = {"watch": "watch", "onset": "alert", "recovered": "good", "masked": "alert"}
+MARK_STYLES = {"watch": "watch", "onset": "alert", "recovered": "good", "masked": "alert", INTERVENTION: "act"}
+PRECEDENCE = ("onset", INTERVENTION)  # of marks that share a cell; live ones come before those left behind
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Plot:
     window: Window
     cells: int
     across: int
-    marks: dict[int, str]
+    marks: dict[int, Mark]
     cursor: int | None
 
     def cell(self, step: float) -> int:
@@ -33,13 +35,17 @@ def plot(scene: Scene, width: int) -> Plot:
     cells = max(1, width - LEFT - RIGHT)
     across = scene.glyphs.across
     window = scene.window(cells * across)
-    placed: dict[int, str] = {}
-    for step, level in marks(scene.state):
-        cell = window.column(step) // across
-        if 0 <= cell < cells and placed.get(cell) != "onset":
-            placed[cell] = level
+    placed: dict[int, Mark] = {}
+    for mark in sorted(scene.columns.marks, key=_weight):
+        cell = window.column(mark.step) // across
+        if 0 <= cell < cells:
+            placed[cell] = mark
     cursor = None if scene.view.cursor is None else window.column(scene.view.cursor) // across
     return Plot(window, cells, across, placed, cursor if cursor is not None and 0 <= cursor < cells else None)
+
+
+def _weight(mark: Mark) -> tuple[bool, int]:
+    return mark.live, -PRECEDENCE.index(mark.level) if mark.level in PRECEDENCE else -len(PRECEDENCE)
 
 
 def plot_row(raster: Raster, row: int, styles: Sequence[str], plot: Plot, scene: Scene) -> list[Span]:
@@ -50,8 +56,8 @@ def plot_row(raster: Raster, row: int, styles: Sequence[str], plot: Plot, scene:
         style = styles[owner] if owner >= 0 else "text"
         if cell == plot.cursor:
             character, style = (glyphs.upright if owner < 0 else character), "cursor"
-        elif owner < 0 and cell in plot.marks:
-            character, style = glyphs.mark, "mark"
+        elif owner < 0 and cell in plot.marks and plot.marks[cell].live:
+            character, style = glyphs.mark, "act" if plot.marks[cell].level == INTERVENTION else "mark"
         if spans and spans[-1][1] == style:
             spans[-1] = (spans[-1][0] + character, style)
         else:
@@ -72,10 +78,10 @@ def axis_rows(plot: Plot, scene: Scene) -> list[Line]:
             rule[cell] = (glyphs.tick, "frame")
             labels[start : start + len(text)] = text
             free = start + len(text) + 2
-    for cell, level in plot.marks.items():
-        text = glyphs.symbols.get(level, "!")
+    for cell, mark in sorted(plot.marks.items()):
+        text = glyphs.symbols.get(mark.level, "!")
         for offset, character in enumerate(text[: plot.cells - cell]):
-            rule[cell + offset] = (character, MARK_STYLES.get(level, "watch"))
+            rule[cell + offset] = (character, MARK_STYLES.get(mark.level, "watch") if mark.live else "faint")
     if plot.cursor is not None:
         rule[plot.cursor] = (glyphs.symbols["up"], "cursor")
     corner = (glyphs.corner, "frame")

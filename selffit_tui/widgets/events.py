@@ -1,9 +1,10 @@
 """The event list: everything notable in one line each, newest first."""
 
-from selffit_tui.format import count, duration, event_words, fit, safe
+from selffit_tui.format import count, duration, fit, safe
 from selffit_tui.lines import Line, Span, framed
 from selffit_tui.view import Scene
 from selffit_tui.widgets.panel import Panel
+from selffit_tui.wording import event_words
 
 
 class EventPanel(Panel):

@@ -5,10 +5,12 @@ import math
 from selffit.eventlog.entries import Alert
 from selffit.eventlog.records import num
 from selffit.eventlog.state import RunState, text
-from selffit.eventlog.summary import open_onset, seconds_left
+from selffit.eventlog.summary import seconds_left
 from selffit_tui.format import age, count, duration, fit, known, safe, share, size
+from selffit_tui.lineage import standing_onset, stands
 from selffit_tui.lines import Line, Span, crop, spread, width_of
-from selffit_tui.view import Scene, mark_step
+from selffit_tui.marks import mark_step
+from selffit_tui.view import Scene
 from selffit_tui.widgets.panel import Panel
 
 Item = tuple[int, list[Span]]  # importance (1 stays longest) and spans
@@ -20,6 +22,8 @@ _LOOKS = {  # word of `run_state_word`: (symbol, style)
     "model": ("starting", "title"),
     "training": ("running", "good"),
     "finishing": ("running", "good"),
+    "paused": ("paused", "paused"),
+    "restarting": ("starting", "watch"),
     "finished": ("finished", "good"),
     "stopped": ("stopped", "title"),
     "silent": ("unknown", "watch"),
@@ -70,7 +74,7 @@ def _banners(scene: Scene, width: int = 80) -> list[Span]:
     """An alert that stands is shown from the newest state, even while the view is frozen."""
     state, symbols = scene.newest.state, scene.glyphs.symbols
     result: list[Span] = []
-    alert = open_onset(state)
+    alert = standing_onset(state, scene.line)
     if alert is not None:
         result.append((f" {symbols['onset']} ONSET {_numbers(alert, scene, width - 11)}", "onset"))
     elif len(state.alerts) and _watch_stands(state.alerts[-1], scene):
@@ -91,7 +95,7 @@ def _watch_stands(alert: Alert, scene: Scene) -> bool:
     state = scene.newest.state
     probe = state.probes.last
     looked = probe is not None and probe.step >= alert.step and probe.t >= alert.t
-    return alert.level == "watch" and state.ending is None and not looked
+    return alert.level == "watch" and stands(alert, scene.line) and state.ending is None and not looked
 
 
 def _numbers(alert: Alert, scene: Scene, width: int) -> str:
@@ -109,7 +113,9 @@ def _numbers(alert: Alert, scene: Scene, width: int) -> str:
         items.append((6, [(f"gap {share(gap)}", "")]))
     if alert.healthy_step is not None:
         items.append((5, [(f"last healthy step {count(alert.healthy_step, space)}", "")]))
-    if len(items) == 1:
+    if scene.may_act:
+        items.append((2, [("i: act", "")]))
+    if not known(pgd):
         items.append((2, [(safe(alert.text, scene.glyphs.plain), "")]))
         width = max(width, 2000)
     return "".join(text for text, _ in pack(items, width))
@@ -154,7 +160,8 @@ def age_spans(scene: Scene) -> list[Span]:
 
 def _progress_items(scene: Scene) -> list[Item]:
     state, space = scene.state, scene.glyphs.space
-    epochs = num(state.config.get("epochs"))
+    epochs, stop = num(state.config.get("epochs")), num(state.setting("stop_epoch"))
+    epochs = min(epochs, stop) if stop > 0 else epochs
     items: list[Item] = []
     if known(epochs):
         epoch = state.epoch if math.isfinite(state.epoch) else 0.0
@@ -164,7 +171,7 @@ def _progress_items(scene: Scene) -> list[Item]:
         done = count(state.step, space).rjust(len(total))
         items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
     left = seconds_left(state)
-    if state.ending is None and scene.word not in ("lost", "silent") and known(left):
+    if state.ending is None and scene.word not in ("lost", "silent", "paused") and known(left):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.steps.last
     if block is not None and math.isfinite(block.img_s):
@@ -189,21 +196,24 @@ def _settings(scene: Scene, width: int) -> Line:
     config = state.config
     if not config:
         return [(" waiting for the settings: they come once data and network are loaded", "dim")]
-    final = num(config.get("eps"))
+    final = num(state.changed.get("eps", config.get("eps")))
     eps = _budget(state)
     budget: list[Span] = [("eps ", "dim"), (share(eps, 3), "text")]
     if known(final) and abs(final - eps) > 5e-4:
         budget.append((f" {glyphs.arrow} {share(final, 3)}", "dim"))
     alpha, probe = num(state.setting("alpha")), state.probes.last
-    ratio = alpha / eps if eps > 0 and state.steps.last else num(config.get("alpha")) / final if final > 0 else math.nan
+    whole = final if state.steps.last is None else eps
+    ratio = alpha / whole if whole > 0 else math.nan
     lr = num(state.setting("lr"))
+    branch = scene.columns.control.line.pieces[-1].branch
+    first = branch == "main"
     items: list[Item] = [
-        (1, [(f" {safe(config.get('method', ''), glyphs.plain)}", "strong")]),
+        (1, [(f" {safe(state.setting('method') or '', glyphs.plain)}", "strong")]),
         (2, budget),
         (3, [("alpha ", "dim"), (f"{share(ratio)}{'*' if glyphs.plain else '·'}eps", "text")]),
         (4, [("lr ", "dim"), (f"{lr:.4f}" if lr >= 1e-3 or lr == 0 else f"{lr:.1e}", "text")]),
         (7, [("seed ", "dim"), (safe(config.get("seed", ""), glyphs.plain), "text")]),
-        (8, [("branch ", "dim"), (safe(state.branch, glyphs.plain), "text")]),
+        (8 if first else 2, [("branch ", "dim"), (safe(branch, glyphs.plain), "text" if first else "act")]),
         (6, [("held-out ", "dim"), (str(probe.n), "text")] if probe is not None else []),
         (5, [(safe(config.get("data", ""), glyphs.plain), "text")]),
         (5, [(safe(config.get("model", ""), glyphs.plain), "text")]),

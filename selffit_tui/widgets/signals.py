@@ -80,8 +80,9 @@ def _note(scene: Scene) -> list[Span]:
 def _signal_rows(signal: Signal, scene: Scene, place: Plot, rows: int) -> tuple[list[Line], int]:
     table = scene.columns.probes if signal.probed else scene.columns.signals
     traces, low, high = _traces(signal, scene, table, place)
-    raster = rasterise(traces, place.window, rows, scene.glyphs)
-    styles = ("signal",) if len(traces) == 1 else ("raw", "strong")
+    past = _past(signal, scene, traces[0])
+    styles = ("past",) * len(past) + (("signal",) if len(traces) == 1 else ("raw", "strong"))
+    raster = rasterise([*past, *traces], place.window, rows, scene.glyphs)
     value = _value(signal, scene, table)
     lines: list[Line] = []
     for row in range(rows):
@@ -138,6 +139,14 @@ def _traces(signal: Signal, scene: Scene, table: Table, place: Plot) -> tuple[li
         traces = [Trace(x, _log(column, floor), np.log10(floor), np.log10(max(high, 10 * floor))) for column in columns]
         return traces, floor, high
     return [Trace(x, column, low, high) for column in columns], low, high
+
+
+def _past(signal: Signal, scene: Scene, like: Trace) -> list[Trace]:
+    """What was left behind, on the axis of `like`."""
+    tables = [track.probes if signal.probed else track.signals for track in scene.columns.abandoned]
+    columns = [(table.steps, table.column(signal.name)) for table in tables]
+    log = _is_log(signal, scene)
+    return [Trace(x, _log(y, LOG_FLOOR) if log else y, like.low, like.high, dotted=True) for x, y in columns]
 
 
 def _log(values: Floats, floor: float) -> Floats:

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+import synthetic_rollback
 import synthetic_run
 
 from selffit.eventlog.records import Record
@@ -66,6 +67,12 @@ def scene() -> Callable[..., Scene]:
     return make_scene
 
 
+@pytest.fixture(scope="session")
+def acted_on() -> Any:
+    """The generator of made-up runs on which somebody acts."""
+    return synthetic_rollback
+
+
 @pytest.fixture
 def drive() -> Callable[..., RunApp]:
     """Runs the app without a terminal: `await steps(app, pilot)` once the items have been read."""
@@ -78,14 +85,18 @@ def drive() -> Callable[..., RunApp]:
         colours: str = "256",
         alive: bool | None = True,
         now: float = NOW,
+        run_dir: Path = Path("strokes-fgsm-7f3a"),
+        clock: Callable[[], float] | None = None,
+        readonly: bool = False,
     ) -> RunApp:
         app = RunApp(
-            Path("strokes-fgsm-7f3a"),
+            run_dir,
             source=ListSource(items, alive),
-            clock=lambda: now,
+            clock=clock or (lambda: now),
             glyphs=SETS[glyphs],
             colours=colours,
             fps=50.0,
+            readonly=readonly,
         )
 
         async def go() -> None:

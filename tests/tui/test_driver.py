@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 
+from selffit_tui.commands.train import say
 from selffit_tui.driver import InputDecoder, LastingOutput
 
 
@@ -69,3 +70,15 @@ def test_a_terminal_that_is_gone_takes_everything_without_complaint():
     output.write("x")
     output.flush()
     assert output.gone
+
+
+def test_talking_to_a_terminal_that_is_gone_raises_nothing(monkeypatch):
+    class Gone:
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+        def flush(self):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    say("training goes on")

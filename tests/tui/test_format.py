@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from selffit_tui.format import age, count, describe, duration, fit, p_value, safe, share, size, small, wrap
+from selffit_tui.format import age, count, duration, fit, p_value, safe, share, size, small, wrap
+from selffit_tui.wording import describe
 
 HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
 

@@ -7,14 +7,14 @@ from selffit_tui.view import PANELS
 
 
 @pytest.mark.parametrize("panel", PANELS)
-@pytest.mark.parametrize("banners", [0, 1, 2])
-def test_the_lines_add_up_in_every_terminal(panel, banners):
+@pytest.mark.parametrize(("banners", "request_lines"), [(0, 0), (1, 1), (2, 4)])
+def test_the_lines_add_up_in_every_terminal(panel, banners, request_lines):
     for height in range(1, 70):
         for width in (1, 40, 80, 99, 100, 120, 250):
-            found = layout(width, height, panel, banners)
+            found = layout(width, height, panel, banners, request_lines)
             sides = [("accuracy", "signals"), ("alerts", "channels")]
             body = max(sum(found.heights.get(name, 0) for name in side) for side in sides)
-            used = found.header + found.tabs + found.footer + body + found.heights.get("events", 0)
+            used = found.header + found.tabs + found.footer + found.request + body + found.heights.get("events", 0)
             assert used == height
             assert min(found.heights.values()) >= 0
 

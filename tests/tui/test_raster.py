@@ -107,6 +107,15 @@ def test_lines_that_share_cells_take_turns_in_colour():
     assert raster.owners.tolist() == [[1, 0, 1, 0, 1, 0, 1, 0]]
 
 
+def test_a_dotted_line_has_every_second_dot_and_gives_way_to_other_lines():
+    dotted = rasterise([trace([0.0] * 8, dotted=True)], Window(0, 1, 8), 1, BRAILLE)
+    assert dotted.rows == ["⡀⡀⡀⡀"] and dotted.owners.tolist() == [[0] * 4] and dotted.points == 0
+    fall = rasterise([trace([1.0, 0.0], dotted=True)], Window(0, 1, 2), 4, ASCII)
+    assert [row.strip() for row in fall.rows] == ["'"] * 4
+    both = rasterise([trace([0.5] * 8, dotted=True), trace([0.0] * 4)], Window(0, 1, 8), 1, BRAILLE)
+    assert both.rows == ["⣀⣀⠄⠄"] and both.owners.tolist() == [[1, 1, 0, 0]]
+
+
 def test_values_outside_the_axis_lie_on_its_edge():
     low, high, _, _ = runs(trace([5.0, -5.0]), Window(0, 1, 2), 4)
     assert low[0] == 0 and high[1] == 3
