@@ -13,6 +13,11 @@ LOAD_SECONDS = 60.0
 _SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
 
 
+def offline(svg: str) -> str:
+    """The picture without the fonts that it would fetch from the network; whoever looks has a monospaced one."""
+    return re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
+
+
 def save_screenshot(run_dir: Path, target: Path, size: str = "120x40") -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
@@ -36,6 +41,6 @@ def save_screenshot(run_dir: Path, target: Path, size: str = "120x40") -> None:
     if not pictures:
         raise UserError(f"the screen of {run_dir.name} could not be drawn")
     try:
-        target.write_text(pictures[0], encoding="utf-8")
+        target.write_text(offline(pictures[0]), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}; name a file in a folder that exists") from error

@@ -48,17 +48,6 @@ def seconds_left(state: RunState) -> float:
     return max(0, state.steps_total - state.step) * (blocks[-1].t - blocks[0].t) / steps
 
 
-def open_onset(state: RunState) -> Alert | None:
-    """The onset alert that stands, None when there was none or it was followed by a recovery."""
-    standing = None
-    for alert in state.alerts:
-        if alert.level == "onset":
-            standing = alert
-        elif alert.level == "recovered":
-            standing = None
-    return standing
-
-
 def _json_number(value: Any) -> Any:
     """Plain JSON has no NaN: null stands for a number that is not known."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

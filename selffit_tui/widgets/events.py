@@ -16,7 +16,8 @@ class EventPanel(Panel):
 
 def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The list in its border."""
-    glyphs, events = scene.glyphs, scene.state.events
+    # A recorded run is read stream by stream, so what the supervisor said comes last: by the clock it belongs between.
+    glyphs, events = scene.glyphs, sorted(scene.state.events, key=lambda event: event.t)
     title: list[Span] = [("events", "title"), ("  newest first", "dim")]
     rows = max(0, height - 2)
     if not len(events):

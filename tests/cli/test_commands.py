@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_status_without_a_name_means_the_newest_run(command, run):
 
 def test_a_run_whose_process_is_gone_without_a_word_is_lost(command, tmp_path):
     run = RunDir.create(tmp_path / "runs", "gone", {"config": resolve().as_dict()})
-    boot = open("/proc/sys/kernel/random/boot_id").read().strip() if os.path.exists("/proc") else "?"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if os.path.exists("/proc") else "?"
     dead = {"host": socket.gethostname(), "boot": boot, "pid": 2**22 - 1, "pstart": 1.0}
     with EventWriter(run.path, "trainer", 1, opening=dead) as log:
         log.emit("phase", {"name": "training"})

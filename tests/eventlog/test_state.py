@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from selffit.eventlog.history import History
 from selffit.eventlog.records import Notice, Record
 from selffit.eventlog.state import RunState, reduce, reduce_all
-from selffit.eventlog.summary import open_onset, run_state_word, seconds_left, status_dict
+from selffit.eventlog.summary import run_state_word, seconds_left, status_dict
 
 COUNTER = itertools.count(1)
 
@@ -84,13 +84,11 @@ def test_channels_are_kept_per_layer_through_time():
     assert state.channels[0].layer("conv9") is None
 
 
-def test_a_standing_onset_is_closed_by_a_recovery():
-    state = reduce_all(
-        RunState(), [alert("watch"), alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4})]
-    )
-    assert open_onset(state).onset_step == 18
-    assert open_onset(state).healthy_pgd == 0.4
-    assert open_onset(reduce(state, alert("recovered", 30))) is None
+def test_an_alert_keeps_its_evidence_and_the_last_healthy_point():
+    state = reduce(RunState(), alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4}))
+    assert (state.alerts[0].level, state.alerts[0].onset_step) == ("onset", 18)
+    assert (state.alerts[0].healthy_step, state.alerts[0].healthy_pgd) == (10, 0.4)
+    assert state.alerts[0].evidence == {"gap": 0.8}
 
 
 def test_how_a_run_ended_is_the_supervisors_word_first():

@@ -123,7 +123,7 @@ def run_maps(run):
 def test_suppressing_the_top_channels_names_the_most_dominant_ones(start):
     run = start().go(at={7: send("suppress", layer="conv1", top="2")})
     [(_, _, new)] = applied(run)
-    _, probe = [entry for entry in run.of("probe.channels") if entry[0] == 5][0]
+    _, probe = next(entry for entry in run.of("probe.channels") if entry[0] == 5)
     dominance = probe["layers"][0]["dominance"]
     best = sorted(range(len(dominance)), key=lambda c: -dominance[c])[:2]
     assert new["suppress"]["conv1"]["channels"] == sorted(best)

@@ -1,0 +1,66 @@
+"""The recorded runs that a newcomer opens first: they read without fault and tell what the README says."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from selffit.control.ledger import Ledger
+from selffit.eventlog.reader import RunReader
+from selffit.eventlog.records import Notice
+from selffit.eventlog.rundir import RunDir
+from selffit.eventlog.state import RunState, reduce, reduce_all
+
+RUNS = Path(__file__).parents[1] / "runs"
+EXAMPLES = sorted(RUNS.glob("example-*"))
+
+
+def read(run):
+    reader, items = RunReader(run), []
+    while new := reader.poll(100):
+        items += new
+    return items
+
+
+@pytest.mark.parametrize("run", EXAMPLES, ids=lambda run: run.name)
+def test_every_example_is_small_whole_and_finished(run):
+    items = read(run)
+    assert RunDir.open(run).info()["name"] == run.name
+    assert not [item for item in items if isinstance(item, Notice)]
+    assert reduce_all(RunState(), items).ending.how == "finished"
+    assert sum(path.stat().st_size for path in run.rglob("*") if path.is_file()) <= 1 << 20
+
+
+@pytest.mark.parametrize("run", EXAMPLES, ids=lambda run: run.name)
+def test_replaying_event_by_event_gives_the_state_that_was_live_at_each(run):
+    items = read(run)
+    state, live = RunState(), RunState()
+    for length, item in enumerate(items, 1):
+        state = reduce(state, item)
+        if length % 97 == 0 or length == len(items):
+            live = reduce_all(live, items[len_done(length) : length])
+            assert live == state, length
+
+
+def len_done(length):
+    """Where the slice before this one ended."""
+    return (length - 1) // 97 * 97
+
+
+def test_the_default_run_collapses_after_a_healthy_phase():
+    state = reduce_all(RunState(), read(RUNS / "example-patterns-fgsm"))
+    [onset] = [alert for alert in state.alerts if alert.level == "onset"]
+    assert onset.healthy_pgd > 0.25
+    assert state.probes[-1].pgd < 0.05 < 0.8 < state.probes[-1].fgsm
+    watches = [alert.step for alert in state.alerts if alert.level == "watch"]
+    assert watches and watches[0] < onset.step
+
+
+def test_the_rolled_back_run_ends_healthy_on_its_branch_and_keeps_what_it_left_behind():
+    items = read(RUNS / "example-patterns-rollback")
+    state, ledger = reduce_all(RunState(), items), Ledger.fold(items)
+    assert (state.branch, ledger.branches["b1"].parent) == ("b1", "main")
+    assert state.setting("method") == "n-fgsm"
+    assert state.probes[-1].pgd > 0.25
+    assert any(probe.branch == "main" and probe.pgd < 0.05 for probe in state.probes)
+    assert math.isfinite(state.epoch)
