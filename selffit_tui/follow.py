@@ -79,13 +79,15 @@ def check_refused(state: RunState) -> None:
         raise UserError((trainer.text if trainer else "") or ending.text or "the trainer refused to start")
 
 
-def wait_for_life(run: RunDir, process: "Popen[bytes]") -> None:
-    """Return once the supervisor has written its first record. Raises UserError where it died before."""
+def wait_for_life(run: RunDir, process: "Popen[bytes]", attempt: int) -> None:
+    """Return once this attempt, or a later one, has written a record. Raises UserError where none will."""
     follower = Follower(run)
-    while not follower.poll():
-        if process.poll() is not None and not follower.poll():
-            raise _never_began(run, process)
-        time.sleep(0.02)
+    while follower.state.attempt < attempt:
+        gone = process.poll() is not None
+        if not follower.poll() and follower.state.attempt < attempt:
+            if gone:
+                raise _never_began(run, process)
+            time.sleep(0.02)
 
 
 def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
@@ -98,9 +100,9 @@ def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
 
 
 def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
-    """Return once the first attempt has begun or ended. Raises UserError where it was refused or never came up."""
+    """Return once the newest attempt trains or has ended. Raises UserError where it was refused or never came up."""
     follower = Follower(run)
-    while not follower.state.info and follower.state.ending is None:
+    while follower.state.phase not in ("training", "paused", "finishing") and follower.state.ending is None:
         if not follower.poll() and process.poll() is not None and not follower.poll():
             raise _never_began(run, process)
         time.sleep(0.05)

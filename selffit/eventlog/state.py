@@ -110,7 +110,8 @@ def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
 
 
 def _reduce_record(draft: dict[str, Any], record: Record) -> None:
-    draft["attempt"] = max(draft["attempt"], record.a)
+    if record.a > draft["attempt"]:
+        draft["attempt"], draft["phase"] = record.a, "starting"
     draft["t"] = max(draft["t"], record.t)
     if not draft["started"] <= record.t:  # also true while it is NaN
         draft["started"] = record.t

@@ -66,10 +66,11 @@ def train(
             "python": platform.python_version(),
         }
         run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
+    attempts = run.newest_attempt()
     process: subprocess.Popen[bytes] | None = None
     try:
         process = supervisor.spawn(run.path)
-        wait_for_life(run, process)
+        wait_for_life(run, process, attempts + 1)
         if detach:
             wait_for_start(run, process)
             print(run.name)

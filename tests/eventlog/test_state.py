@@ -103,7 +103,7 @@ def test_a_new_attempt_is_not_ended_by_the_end_of_the_one_before():
     ended = reduce_all(RunState(), [start(), record("sup.exit", {"how": "crashed"}, stream="supervisor")])
     again = reduce(ended, record("open", {"run": "r"}, attempt=2))
     assert again.ending is None
-    assert run_state_word(again, True, 101.0) == "training"
+    assert run_state_word(again, True, 101.0) == "starting"
 
 
 def test_words_for_a_silent_and_a_lost_run():
