@@ -9,6 +9,7 @@ from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.summary import run_state_word
 from selffit_tui.follow import Follower
 from selffit_tui.lineage import Control
+from selffit_tui.options import typed
 from selffit_tui.requests import Answer, answer, hindrance
 
 POLL_SECONDS = 0.05
@@ -42,12 +43,10 @@ class Asking:
         """The refusal where no trainer is left to take a command, None while there is one."""
         state, word = self._follower.state, self.word()
         if state.ending is not None:
-            why = f"the run has ended ({word}); resume it first: selffit train --resume {self._run.name}"
+            why = f"the run has ended ({word}); resume it first: {typed('train')} --resume {self._run.name}"
             return Answer("rejected", reason=why, rule="ended")
         if word == "lost":
-            why = (
-                f"the trainer is gone and nothing recorded why; resume the run: selffit train --resume {self._run.name}"
-            )
+            why = f"the trainer is gone and nothing recorded why; resume the run: {typed('train')} --resume {self._run.name}"
             return Answer("rejected", reason=why, rule="ended")
         return None
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and the training options generated from the table in `selffit.config`."""
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -20,6 +21,13 @@ RunArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
 RUNS = Path("runs")
+
+
+def typed(command: str) -> str:
+    """A sub-command as this person has to type it: `uv run` does not put selffit on the path."""
+    return f"{'uv run ' if 'UV_RUN_RECURSION_DEPTH' in os.environ else ''}selffit {command}"
+
+
 ReadonlyOption = Annotated[bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")]
 
 

@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 # As in the trainer: threads that spin at barriers make a busy machine ten times slower. Read when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # texts are the same however the tests were started
+
 # Shared, noisy machines: no deadlines; the same examples every time, so that a failure can be run again.
 settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -1,6 +1,6 @@
 """`selffit runs`: every run of a folder, one line each."""
 
-from selffit_tui.options import RUNS, JsonOption, RunsOption
+from selffit_tui.options import RUNS, JsonOption, RunsOption, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
@@ -23,7 +23,7 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
             print(json_module.dumps(row, allow_nan=False))
         return
     if not rows:
-        print(f"no runs in {runs}; start one with: selffit train", file=sys.stderr)
+        print(f"no runs in {runs}; start one with: {typed('train')}", file=sys.stderr)
         return
     from selffit_tui.plain import runs_table
 

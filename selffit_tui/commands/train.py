@@ -13,7 +13,7 @@ import typer
 from selffit import __version__
 from selffit.config import DEFAULT_PRESET, preset_names, resolve
 from selffit.errors import UserError
-from selffit_tui.options import RUNS, ReadonlyOption, RunsOption, with_settings
+from selffit_tui.options import RUNS, ReadonlyOption, RunsOption, typed, with_settings
 
 if TYPE_CHECKING:
     from selffit.eventlog.rundir import RunDir
@@ -132,7 +132,7 @@ def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> 
 def watch_command(path: Path) -> str:
     """The command that opens the view of this run again from the current folder."""
     home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
-    return f"selffit watch {path.name if home else os.path.relpath(path)}"
+    return typed(f"watch {path.name if home else os.path.relpath(path)}")
 
 
 def say(text: str) -> None:
