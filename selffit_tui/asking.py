@@ -41,12 +41,11 @@ class Asking:
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
-        state, word = self._follower.state, self.word()
-        if state.ending is not None:
-            why = f"the run has ended ({word}); resume it first: {typed('train')} --resume {self._run.name}"
-            return Answer("rejected", reason=why, rule="ended")
+        word, resume = self.word(), typed(f"train --resume {self._run.name}")
+        if self._follower.state.ending is not None:
+            return Answer("rejected", reason=f"the run has ended ({word}); resume it first: {resume}", rule="ended")
         if word == "lost":
-            why = f"the trainer is gone and nothing recorded why; resume the run: {typed('train')} --resume {self._run.name}"
+            why = f"the trainer is gone and nothing recorded why; resume the run: {resume}"
             return Answer("rejected", reason=why, rule="ended")
         return None
 
