@@ -167,7 +167,7 @@ def _run_start(draft: dict[str, Any], record: Record) -> None:
 
 def _resumed(draft: dict[str, Any], record: Record) -> None:
     """An attempt goes on from a checkpoint: what an earlier one did after it is done again, so it is dropped."""
-    for name in ("steps", "probes", "channels"):
+    for name in ("steps", "probes", "channels", "alerts"):
         first = record.s if name == "steps" else record.s + 1
         kept = [entry for entry in draft[name] if entry.branch != record.b or entry.step < first]
         draft[name] = History(kept)

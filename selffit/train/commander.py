@@ -99,6 +99,8 @@ class Commander:
         if command.id in self._ledger.outcomes:
             return
         loop.close_block()  # the log tells of the steps before the command first
+        if command.op == "rollback":
+            self._checkpoints.collect(wait=True)  # the one under way may be the one to go back to
         try:
             refusal = admit(command, self._ledger, time.time())
             if refusal is not None:
@@ -153,7 +155,6 @@ class Commander:
     def _roll_back(self, command: Command, loop: "Loop") -> None:
         """Continue from a checkpoint on a new branch. What is verified, is verified before the commit."""
         ledger = self._ledger
-        self._checkpoints.collect(wait=True)
         target = ledger.target(command.args["to"])
         assert target is not None  # admitted
         try:

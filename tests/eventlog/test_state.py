@@ -203,12 +203,23 @@ def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_par
 
 
 def test_what_a_resumed_attempt_does_again_is_not_shown_twice():
-    before = reduce_all(RunState(), [start(), steps(0), probe(10, 0.4), steps(10), probe(20, 0.3), steps(20)])
+    items = [
+        start(),
+        steps(0),
+        alert("watch", 8),
+        probe(10, 0.4),
+        steps(10),
+        probe(20, 0.3),
+        alert("onset", 20),
+        steps(20),
+    ]
+    before = reduce_all(RunState(), items)
     resumed = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10, attempt=2)
     state = reduce(before, resumed)
     assert state.step == 10
     assert [entry.step for entry in state.probes] == [10]
     assert [entry.step for entry in state.steps] == [0]
+    assert [entry.step for entry in state.alerts] == [8]
     assert len(before.steps) == 3
 
 

@@ -1,5 +1,7 @@
 """Commands and policies in a real, tiny training: applied at a step, written down first, exactly once."""
 
+import time
+
 import pytest
 
 from selffit.control.ledger import Ledger
@@ -230,6 +232,20 @@ def test_the_policy_rolls_back_to_the_healthy_checkpoint_and_switches_the_method
     told = run.of("ctl.applied")[0][1]
     assert (step, op, told["by"], told["args"]["to"]) == (8, "rollback", "policy", "main-5")
     assert (new["method"], new["lr_scale"]) == ("n-fgsm", 0.5)
+
+
+def test_a_roll_back_waits_for_the_checkpoint_that_is_being_saved(start, monkeypatch):
+    from selffit.checkpoint.store import CheckpointStore
+
+    write = CheckpointStore.write
+
+    def slowly(*args, **kwargs):
+        time.sleep(0.5)
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(CheckpointStore, "write", slowly)
+    run = start().go(at={5: send("rollback", to="main-5")})
+    assert [op for _, op, _ in applied(run)] == ["rollback"]
 
 
 def test_the_policy_makes_no_more_roll_backs_than_it_may(start, always_healthy):
