@@ -1,4 +1,4 @@
-"""What the command channel costs: an idle poll (before every training step), submitting, reading, folding the log."""
+"""What the command channel costs: at every training step, when idle, when used, and when a log is read again."""
 
 import os
 import platform
@@ -32,7 +32,36 @@ def line(name: str, figure: float, unit: str, target: float) -> None:
     print(f"{name:<44} {figure:>10,.1f} {unit:<4} target <= {target:,g}  {'ok' if figure <= target else 'missed'}")
 
 
+def boundary() -> tuple[float, float]:
+    """Seconds of a step boundary with nothing to do, averaged over real time, and of a step of the default run."""
+    from selffit.config import resolve
+    from selffit.eventlog.liveness import here
+    from selffit.eventlog.rundir import RunDir
+    from selffit.eventlog.writer import EventWriter
+    from selffit.train.__main__ import empty_summary
+    from selffit.train.begin import begin
+    from selffit.train.stopping import StopSwitch
+
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        config = resolve("patterns", {"device": "cpu"})
+        run = RunDir.create(Path(folder), "idle", {"config": config.as_dict()})
+        with EventWriter(run.path, "trainer", run.claim_attempt(here())) as writer:
+            loop = begin(run, 1, writer, config, StopSwitch(), empty_summary())
+            loop.setup.model.train()
+            step = median(loop._one_step, 15)
+            calls, began = 0, time.perf_counter()
+            while time.perf_counter() - began < 2:  # long enough for several polls
+                loop._boundary()
+                calls += 1
+            idle = (time.perf_counter() - began) / calls
+            loop.checkpoints.close()
+    return idle, step
+
+
 def main() -> None:
+    idle, step = boundary()
+    line("step boundary with nothing to do", 1e6 * idle, "us", 20)
+    print(f"  that is {idle / step:.3%} of a training step of the default run ({1e3 * step:.1f} ms)")
     with tempfile.TemporaryDirectory(dir=".") as folder:
         run = Path(folder)
         for name in ("inbox", "done"):
