@@ -68,7 +68,7 @@ class Checkpoints:
             version=log.ledger.version,
             detector=monitor.detector.state(),
             optimizer=structure,
-            unknown={"summary": monitor.summary},
+            unknown={"summary": monitor.summary, "pgd": monitor.pgd},
         )
         about = {
             "id": id,
@@ -131,6 +131,7 @@ class Checkpoints:
         restore(saved.files, state.optimizer, setup.model.state_dict(), setup.step.optimizer)
         loop.monitor.detector.restore(state.detector)
         loop.monitor.summary.update(state.unknown.get("summary", {}))
+        loop.monitor.pgd = state.unknown.get("pgd")
         loop.done = state.step
 
     def close(self) -> None:

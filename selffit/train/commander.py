@@ -176,6 +176,7 @@ class Commander:
         self._carry_out(command, loop, lambda: self._checkpoints.restore(saved, loop))
         loop.adopt(new)
         self.plan = []
+        self._log.emit("phase", {"name": "training"}, step=loop.done)  # it may have been finishing already
         loop.probe("branch")
 
     def _replan(self, loop: "Loop") -> None:

@@ -33,7 +33,6 @@ class Monitor:
         self.detector = Detector(chance=self._chance, cooldown=cooldown)
         self.pgd: float | None = None  # of the newest probe, at the budget of its step
         self._dominance: dict[str, Sequence[float]] = {}  # by layer, of the newest channel probe
-        self.seconds = 0.0  # spent in probes so far
         # The held-out images are in a class-balanced order, so any prefix of them is balanced too.
         self._images, self._labels = setup.images.held_x, setup.images.held_y
 
@@ -92,7 +91,6 @@ class Monitor:
         )
         self._write(self.detector.probe(point))
         seconds = time.perf_counter() - began
-        self.seconds += seconds
         return {
             "n": now.n,
             "why": why,
@@ -114,7 +112,6 @@ class Monitor:
             self.setup.model, self._images[:n], self._labels[:n], eps=config.eps, generator=self._generator()
         )
         seconds = time.perf_counter() - began
-        self.seconds += seconds
         self._dominance = {layer.name: layer.dominance for layer in found}
         return {"n": n, "layers": [_short(asdict(layer)) for layer in found], "sec": round(seconds, 4)}
 

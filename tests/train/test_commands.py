@@ -141,6 +141,12 @@ def test_a_roll_back_continues_on_a_new_branch_and_keeps_what_was(start):
     assert (run.run.ckpt / "main-5").exists()
 
 
+def test_a_run_that_was_finishing_trains_again_after_a_roll_back(start):
+    run = start().go(at={10: send("rollback", to="main-5")})
+    phases = [(data["name"], branch) for kind, _, branch, data in run.records if kind == "phase"]
+    assert phases == [("training", "main"), ("finishing", "main"), ("training", "b1"), ("finishing", "b1")]
+
+
 def test_an_exact_roll_back_repeats_the_old_stream_and_a_plain_one_does_not(start, equal):
     whole = start(method="rs-fgsm").go()
     exact = start(method="rs-fgsm").go(at={8: send("rollback", to="main-5", exact=True)})

@@ -88,6 +88,14 @@ def test_the_detector_remembers_across_a_kill(start):
     assert run.summary == whole.summary
 
 
+def test_a_checkpoint_after_a_kill_is_called_what_it_would_have_been(start):
+    def saved(run):
+        return {data["id"]: (data["pgd"], data["healthy"]) for _, data in run.of("ckpt.saved")}
+
+    whole = start(checkpoint_every=2).go()
+    assert saved(start(checkpoint_every=2).go(at={7: kill}).go()) == saved(whole)
+
+
 def test_a_finished_run_cannot_be_resumed(start):
     run = start().go()
     run.ended("finished")
