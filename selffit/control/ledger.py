@@ -11,7 +11,7 @@ from typing import Any
 from selffit.control.commands import OPERATIONS, Command, is_id
 from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
 from selffit.eventlog.records import Notice, Record, num
-from selffit.eventlog.state import items, mapping, text, whole
+from selffit.eventlog.values import items, mapping, text, whole
 
 _KEYS = frozenset((*LIVE, SEED, SUPPRESS))
 

@@ -57,6 +57,9 @@ class LayerChannels:
     gini: float
     top10: float
     pr: float
+    car: "array[float]"  # the arrays are empty where an older log has none
+    rho: float  # Spearman correlation of dominance between the two halves of the probe's images
+    agree: float  # share of the 10 % most dominant channels that both halves name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,134 @@ class ChannelProbe:
     def layer(self, name: str) -> LayerChannels | None:
         """The layer of that name, None where the log has none."""
         return next((layer for layer in self.layers if layer.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfProbe:
+    """Self-information: our operational definitions, see `selffit.probes.selfinfo`, where `values` are named.
+
+    `full` is the complete set, otherwise the light one. The dose curve is accuracy against the multiple of the
+    perturbation, the mix curve against the share of its entries that random signs replace; empty in a light set.
+    """
+
+    branch: str
+    step: int
+    t: float
+    n: int
+    full: bool
+    why: str
+    eps: float
+    attack: str
+    reference_step: int | None
+    values: Mapping[str, float]
+    index: float
+    components: Mapping[str, float]
+    dose: "tuple[array[float], array[float]]"
+    mix: "tuple[array[float], array[float]]"
+
+
+@dataclass(frozen=True, slots=True)
+class StrongProbe:
+    """What a strong attack leaves of the PGD accuracy `weak` on the same n images."""
+
+    branch: str
+    step: int
+    t: float
+    n: int
+    eps: float
+    steps: int
+    restarts: int
+    pgd: float
+    weak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A group of channels of one stage set to zero: the `share` with the highest dominance (self), the lowest (data),
+    random ones, or those with the largest activation (norm).
+
+    `values` are what is left: clean, fgsm, pgd, carrier, swap.
+    """
+
+    stage: str
+    group: str
+    share: float
+    channels: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SingleAblation:
+    """One channel set to zero."""
+
+    layer: str
+    channel: int
+    dominance: float
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CausalProbe:
+    """The causal check of the channel ranking: ranked on n_rank images, reported on n others."""
+
+    branch: str
+    step: int
+    n: int
+    n_rank: int
+    eps: float
+    base: Mapping[str, float]
+    rows: tuple[Ablation, ...]
+    single: tuple[SingleAblation, ...]
+
+    def channel(self, layer: str, channel: int) -> SingleAblation | None:
+        """What zeroing one channel alone did, None where that was not tried."""
+        return next((s for s in self.single if s.layer == layer and s.channel == channel), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StripImage:
+    """One held-out image with the network's own perturbation.
+
+    x: H·W·C bytes, 255 = 1.0; delta: as many int8, 127 = eps.
+    clean, own, carrier: the predicted class and its probability on x, x + delta and grey + delta.
+    """
+
+    y: int
+    x: bytes
+    delta: bytes
+    clean: tuple[int, float]
+    own: tuple[int, float]
+    carrier: tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStrip:
+    """Some images of a probe; shape is (C, H, W), `classes` the names of the classes or empty."""
+
+    branch: str
+    step: int
+    shape: tuple[int, int, int]
+    eps: float
+    attack: str
+    classes: tuple[str, ...]
+    images: tuple[StripImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Which disease it is, and how many steps the self-fitting index moved before the onset (`lead`; None: never)."""
+
+    branch: str
+    step: int
+    t: float
+    disease: str
+    text: str
+    index: float
+    components: Mapping[str, float]
+    evidence: Mapping[str, float]
+    onset_step: int | None
+    index_step: int | None
+    lead: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +221,7 @@ class Alert:
     healthy_step: int | None
     healthy_pgd: float
     advice: str
+    disease: str = ""  # of an onset: self-fitting, gradient masking or undecided
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,20 @@ Kinds of the trainer's stream and their data (`*` critical: on disk before `emit
                     alpha: n values each}, img_s, sec (the block took), epoch (epochs done at its end)
     probe.robust    n, why: interval | suspicion | start | end | asked | branch; epoch, eps, clean, fgsm, pgd,
                     pgd_steps, pgd_alpha, final {eps, fgsm, pgd} or null (eps is already the final one), sec
-    probe.channels  n, layers [{name, dominance, si, di, rand: C values each, gini, top10, pr}], sec
+    probe.channels  n, layers [{name, dominance, si, di, rand, car: C values each, gini, top10, pr, rho, agree}], sec
+    probe.self      n, full, why as above, eps, attack ("fgsm", "pgd-3", "pgd-3 corners"), reference {step, branch}
+                    or null, values {name: number}, index, components {carrier, conflict, abnormal, swap},
+                    dose {k: [..], acc: [..]} or null, mix {share: [..], acc: [..]} or null, sec
+    probe.strong    n, eps, steps, restarts, pgd (what is left), weak (PGD of the ordinary probe, same images), sec
+    probe.causal    n, n_rank, eps, pgd_steps, attack, base {clean, fgsm, pgd, carrier, swap},
+                    rows [{stage, group: self | data | random | norm, share, channels, clean, fgsm, pgd, carrier,
+                    swap}], single [{layer, channel, dominance, clean, fgsm, pgd, carrier}], sec
+    probe.images    shape [C,H,W], eps, attack, classes [names], rows [{y, x, delta: H strings each, base64 of a row
+                    [W,C] (x uint8, 255 = 1.0; delta int8, 127 = eps), clean, own, carrier: [class, probability]}]
     alert *         level: watch | onset | recovered | masked; text, onset_step, onset_low, confidence, n,
-                    evidence {name: number}, healthy {step, pgd} or null, advice
+                    evidence {name: number}, healthy {step, pgd} or null, advice, disease (of an onset)
+    diagnosis *     disease: self-fitting | gradient masking | undecided; text, index, components, evidence,
+                    onset_step, index_step or null, lead (onset_step - index_step) or null
     host            every 2 s, the heartbeat: cpu, rss, gpu, gpu_mem, gpu_total, gpu_temp, disk_free
     end *           how: finished | stopped | refused | crashed | superseded; reason,
                     summary {clean, fgsm, pgd, n, best_pgd, onset_step}

@@ -5,26 +5,31 @@ The streams of a run may reach a reader in any interleaving, so what the supervi
 says is kept apart by attempt and only combined when asked for: the order between streams does not matter.
 """
 
-from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from selffit.eventlog import explained
 from selffit.eventlog.entries import (
     Alert,
+    CausalProbe,
     ChannelProbe,
+    Diagnosis,
     Ending,
     Host,
+    ImageStrip,
     LayerChannels,
     Notable,
     Probe,
+    SelfProbe,
     StepBlock,
+    StrongProbe,
 )
 from selffit.eventlog.history import History
 from selffit.eventlog.records import Notice, Record, num
+from selffit.eventlog.values import EMPTY, floats, items, mapping, maybe_step, numbers, text, whole
 
 NAN = float("nan")
-EMPTY: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class RunState:
     steps: History[StepBlock] = field(default_factory=History)
     probes: History[Probe] = field(default_factory=History)
     channels: History[ChannelProbe] = field(default_factory=History)
+    selfs: History[SelfProbe] = field(default_factory=History)
+    strongs: History[StrongProbe] = field(default_factory=History)
+    causals: History[CausalProbe] = field(default_factory=History)
+    strips: History[ImageStrip] = field(default_factory=History)
+    diagnoses: History[Diagnosis] = field(default_factory=History)
     alerts: History[Alert] = field(default_factory=History)
     events: History[Notable] = field(default_factory=History)
     host: Host | None = None
@@ -126,31 +136,6 @@ def _reduce_record(draft: dict[str, Any], record: Record) -> None:
         draft["events"] = draft["events"].append(Notable(record.t, record.s, record.k, record.d))
 
 
-def whole(value: Any) -> int:
-    """A logged value as an int, 0 when it is none."""
-    number = num(value)
-    return int(number) if abs(number) < 2**53 else 0
-
-
-def _maybe_step(value: Any) -> int | None:
-    return None if value is None or num(value) != num(value) else whole(value)
-
-
-def text(value: Any) -> str:
-    """A logged value as text, '' when it is none."""
-    return value if isinstance(value, str) else ""
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """A logged value as a mapping, empty when it is none."""
-    return value if isinstance(value, dict) else EMPTY
-
-
-def items(value: Any) -> list[Any]:
-    """A logged value as a list, empty when it is none."""
-    return value if isinstance(value, list) else []
-
-
 def _open(draft: dict[str, Any], record: Record) -> None:
     if record.stream == "trainer":
         draft["run"] = text(record.d.get("run")) or draft["run"]
@@ -167,7 +152,7 @@ def _run_start(draft: dict[str, Any], record: Record) -> None:
 
 def _resumed(draft: dict[str, Any], record: Record) -> None:
     """An attempt goes on from a checkpoint: what an earlier one did after it is done again, so it is dropped."""
-    for name in ("steps", "probes", "channels", "alerts"):
+    for name in _ON_BRANCHES:
         first = record.s if name == "steps" else record.s + 1
         kept = [entry for entry in draft[name] if entry.branch != record.b or entry.step < first]
         draft[name] = History(kept)
@@ -214,21 +199,20 @@ def _probe(draft: dict[str, Any], record: Record) -> None:
     draft["probes"] = draft["probes"].append(probe)
 
 
-def _floats(value: Any) -> "array[float]":
-    return array("f", [max(min(number, 3e38), -3e38) for number in map(num, items(value))])
-
-
 def _channels(draft: dict[str, Any], record: Record) -> None:
     layers = tuple(
         LayerChannels(
             name=text(layer.get("name")),
-            dominance=_floats(layer.get("dominance")),
-            si=_floats(layer.get("si")),
-            di=_floats(layer.get("di")),
-            rand=_floats(layer.get("rand")),
+            dominance=floats(layer.get("dominance")),
+            si=floats(layer.get("si")),
+            di=floats(layer.get("di")),
+            rand=floats(layer.get("rand")),
             gini=num(layer.get("gini")),
             top10=num(layer.get("top10")),
             pr=num(layer.get("pr")),
+            car=floats(layer.get("car")),
+            rho=num(layer.get("rho")),
+            agree=num(layer.get("agree")),
         )
         for layer in items(record.d.get("layers"))
         if isinstance(layer, dict)
@@ -245,14 +229,15 @@ def _alert(draft: dict[str, Any], record: Record) -> None:
         t=record.t,
         level=text(d.get("level")),
         text=text(d.get("text")),
-        onset_step=_maybe_step(d.get("onset_step")),
-        onset_low=_maybe_step(d.get("onset_low")),
+        onset_step=maybe_step(d.get("onset_step")),
+        onset_low=maybe_step(d.get("onset_low")),
         confidence=num(d.get("confidence")),
         n=whole(d.get("n")),
-        evidence={name: num(value) for name, value in mapping(d.get("evidence")).items()},
-        healthy_step=_maybe_step(healthy.get("step")),
+        evidence=numbers(d.get("evidence")),
+        healthy_step=maybe_step(healthy.get("step")),
         healthy_pgd=num(healthy.get("pgd")),
         advice=text(d.get("advice")),
+        disease=text(d.get("disease")),
     )
     draft["alerts"] = draft["alerts"].append(alert)
 
@@ -279,6 +264,13 @@ def _exit(draft: dict[str, Any], record: Record) -> None:
     draft["exits"] = {**draft["exits"], record.a: ending}
 
 
+def _append(name: str, entry: Callable[[Record], Any]) -> Callable[[dict[str, Any], Record], None]:
+    def handle(draft: dict[str, Any], record: Record) -> None:
+        draft[name] = draft[name].append(entry(record))
+
+    return handle
+
+
 _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
     "open": _open,
     "phase": _phase,
@@ -290,6 +282,11 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
     "steps": _steps,
     "probe.robust": _probe,
     "probe.channels": _channels,
+    "probe.self": _append("selfs", explained.self_probe),
+    "probe.strong": _append("strongs", explained.strong_probe),
+    "probe.causal": _append("causals", explained.causal_probe),
+    "probe.images": _append("strips", explained.image_strip),
+    "diagnosis": _append("diagnoses", explained.diagnosis),
     "alert": _alert,
     "log.gap": _gap,
     "end": _end,
@@ -297,4 +294,16 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Record], None]] = {
 }
 _CONTROL = frozenset({"run.start", "end", "alert", "branch", "resumed"})
 # Kinds that are no line of an event list: metrics, heartbeats, and the frame of a file.
-UNLISTED = frozenset({"open", "seal", "steps", "probe.channels", "host"})
+UNLISTED = frozenset({"open", "seal", "steps", "probe.channels", "probe.self", "probe.images", "host"})
+# Histories whose entries belong to a step of a branch: what is done again after a resume is dropped from them.
+_ON_BRANCHES = (
+    "steps",
+    "probes",
+    "channels",
+    "selfs",
+    "strongs",
+    "causals",
+    "strips",
+    "diagnoses",
+    "alerts",
+)

@@ -58,6 +58,7 @@ def _alert_dict(alert: Alert) -> dict[str, Any]:
         "level": alert.level,
         "step": alert.step,
         "text": alert.text,
+        "disease": alert.disease,
         "onset_step": alert.onset_step,
         "onset_low": alert.onset_low,
         "confidence": _json_number(alert.confidence),
@@ -67,6 +68,24 @@ def _alert_dict(alert: Alert) -> dict[str, Any]:
         if alert.healthy_step is None
         else {"step": alert.healthy_step, "pgd": _json_number(alert.healthy_pgd)},
         "advice": alert.advice,
+    }
+
+
+def _selfinfo_dict(state: RunState) -> dict[str, Any] | None:
+    """The newest self-information of the active branch and what was made of it; None where nothing was measured."""
+    probe = next((entry for entry in reversed(state.selfs) if entry.branch == state.branch), None)
+    if probe is None:
+        return None
+    named = next((entry for entry in reversed(state.diagnoses) if entry.branch == state.branch), None)
+    return {
+        "step": probe.step,
+        "n": probe.n,
+        "index": _json_number(probe.index),
+        "components": {name: _json_number(value) for name, value in probe.components.items()},
+        "disease": named.disease if named else None,
+        "onset_step": named.onset_step if named else None,
+        "index_step": named.index_step if named else None,
+        "lead": named.lead if named else None,
     }
 
 
@@ -98,6 +117,7 @@ def status_dict(state: RunState, word: str, now: float) -> Mapping[str, Any]:
         "img_s": _json_number(block.img_s) if block else None,
         "data_age_s": round(now - state.t, 1) if state.t else None,
         "last": last,
+        "selfinfo": _selfinfo_dict(state),
         "alerts": [_alert_dict(alert) for alert in state.alerts],
         "settings": {name: _json_number(state.setting(name)) for name in ("method", "eps", "alpha", "lr")},
         "dropped": state.dropped,
