@@ -1,4 +1,4 @@
-"""The streaming CO detector: free signals raise `watch`, multi-step probes raise `onset` and `recovered`."""
+"""The streaming CO detector: signals raise `watch`, multi-step probes `onset`, `recovered` and `masked`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from selffit.detect import wording
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
-from selffit.detect.statistics import proportion_sd, rule_confidence, upper_tail
+from selffit.detect.statistics import fall_z, gap_z, proportion_sd, rule_confidence, upper_tail
 from selffit.detect.types import Alert, ProbePoint, SignalBlock
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class Detector:
@@ -21,9 +21,11 @@ class Detector:
     judge_from: first step at which a probe may raise an alert; earlier probes only teach the level.
     cooldown: least number of steps between two probes on suspicion, and between two `watch` alerts.
     unit: what a step is called in texts ("step", "epoch").
+    confirm: PGD accuracy that has come back is not believed: the detector sets `wants_strong`, and what a strong
+    attack leaves (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is open.
 
-    At most one onset is open at a time; while it is open only `recovered` can follow. Probes with missing
-    PGD accuracy or no images, and non-finite signals, change nothing.
+    At most one onset is open at a time; while it is open only `recovered`, which closes it, and `masked` can
+    follow. Probes with missing PGD accuracy or no images, and non-finite signals, change nothing.
     """
 
     def __init__(
@@ -33,13 +35,16 @@ class Detector:
         judge_from: int = 0,
         cooldown: int = 100,
         unit: str = "step",
+        confirm: bool = False,
         thresholds: RuleThresholds | None = None,
     ) -> None:
         self.thresholds = thresholds or RuleThresholds()
         self.judge_from = judge_from
         self.cooldown = cooldown
         self.unit = unit
+        self.confirm = confirm
         self.wants_probe = False  # a signal left its band and no multi-step probe has looked since
+        self.wants_strong = False  # PGD accuracy is back and no strong attack has looked since
         self.onset_open = False
         self._rule = RobustRule(self.thresholds, chance)
         self._bands = SignalBands()
@@ -54,6 +59,8 @@ class Detector:
         self._suspect_state = ""
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
+        self._restored = False  # the newest of them: PGD back at its level and near FGSM
+        self._level: tuple[float, int] | None = None  # then: the healthy PGD accuracy, and the images behind it
 
     @property
     def healthy_step(self) -> int | None:
@@ -166,31 +173,73 @@ class Detector:
         )
 
     def _follow(self, point: ProbePoint) -> list[Alert]:
-        """An onset is open: count probes in which PGD is back at its level *and* near FGSM again."""
+        """An onset is open: count probes in which PGD is back at its level *and* near FGSM again.
+
+        With `confirm` the count includes probes in which PGD has climbed out of the fall, above half its level:
+        masked gradients seldom bring back more, and a strong attack sees through them sooner.
+        """
         t = self.thresholds
         level = self._rule.level_at(point.eps, point.fgsm)
         bound = t.level if level is None else t.restored * level.pgd
         near_fgsm = point.pgd >= t.restored * point.fgsm * (1.0 if level is None else level.ratio)
-        self._good = self._good + 1 if point.pgd >= bound and near_fgsm else 0
-        if self._good < t.recovered_probes:
+        self._restored = point.pgd >= bound and near_fgsm
+        self._level = None if level is None else (level.pgd, level.n)
+        climbed = self.confirm and level is not None and point.pgd >= t.fallen * level.pgd
+        self._good = self._good + 1 if self._restored or climbed else 0
+        self.wants_strong = self.confirm and self._good >= t.recovered_probes
+        if self._good < t.recovered_probes or self.confirm:
             return []
-        self.onset_open, self._good = False, 0
-        fallen_since_healthy = self._healthy
-        self._healthy = {"step": point.step, "pgd": point.pgd}
+        text = wording.recovered(point, t.recovered_probes, None if level is None else level.pgd)
         evidence = {"fgsm": point.fgsm, "pgd": point.pgd, "gap": point.fgsm - point.pgd}
-        if level is not None:
-            evidence["best"] = level.pgd
-        return [
-            Alert(
-                level="recovered",
-                step=point.step,
-                text=wording.recovered(point, t.recovered_probes, evidence.get("best")),
-                n=point.n,
-                evidence=_finite(evidence),
-                healthy=fallen_since_healthy,
-                advice="confirm with a stronger attack (APGD, restarts) before trusting it",
-            )
-        ]
+        advice = "confirm with a stronger attack (APGD, restarts) before trusting it"
+        return [self._recovered(point.step, point.pgd, point.n, text, evidence, advice)]
+
+    def _recovered(self, step: int, pgd: float, n: int, text: str, evidence: dict[str, float], advice: str) -> Alert:
+        if self._level is not None:
+            evidence["best"] = self._level[0]
+        before = self._healthy
+        self.onset_open, self._good = False, 0
+        self._healthy = {"step": step, "pgd": pgd}
+        return Alert("recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice)
+
+    # ---- a strong attack ----------------------------------------------------------------------------
+    def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
+        """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
+
+        Where `wants_strong` asked for it, returns one `masked` alert, or one `recovered` alert if PGD is back at its
+        level; [] while it has only climbed, and where nothing was asked. After `masked` the onset stays open, and the
+        question comes back when PGD has fallen and climbed again, or after `masked_again` more such probes.
+
+        Our operational definition of masked: the strong attack leaves less than half of the weak one's accuracy, or
+        less than half of the healthy level where the weak one is back at it, and that is no sampling noise.
+        """
+        if not self.wants_strong:
+            return []
+        t = self.thresholds
+        self.wants_strong, self._good = False, 0
+        if not (_is_accuracy(strong_pgd) and _is_accuracy(weak_pgd) and n > 0):
+            return []
+        best = None if self._level is None else self._level[0]
+        evidence = {"strong": strong_pgd, "pgd": weak_pgd}
+        if self._is_masked(strong_pgd, weak_pgd, n):
+            self._good = t.recovered_probes - t.masked_again
+            text = wording.masked(weak_pgd, strong_pgd, n, best)
+            advice = wording.advice(self.unit, self.healthy_step)
+            evidence |= {} if best is None else {"best": best}
+            return [Alert("masked", step, text, n=n, evidence=evidence, healthy=self._healthy, advice=advice)]
+        if not self._restored:
+            return []
+        text = wording.confirmed(weak_pgd, strong_pgd, n, best)
+        return [self._recovered(step, weak_pgd, n, text, evidence, "nothing to do; it may collapse again")]
+
+    def _is_masked(self, strong: float, weak: float, n: int) -> bool:
+        t = self.thresholds
+        if strong < t.fallen * weak and gap_z(weak, strong, n) >= t.z_masked:
+            return True
+        if self._level is None or not self._restored:
+            return False
+        level, images = self._level
+        return strong < t.fallen * level and fall_z(level, images, strong, n) >= t.z_masked
 
     # ---- checkpoint ---------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
@@ -202,10 +251,11 @@ class Detector:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state()` was taken; the detector must have been built with the same arguments.
 
-        Raises ValueError when the state is of another version.
+        A state of version 1 knew nothing of strong attacks. Raises ValueError when the state is of another version.
         """
-        if state.get("version") != STATE_VERSION:
+        if state.get("version") not in (1, STATE_VERSION):
             raise ValueError(f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}")
+        state = {"wants_strong": False, "_restored": False, "_level": None, **state}
         self._bands.restore(state["bands"])
         self._rule.restore(state["references"])
         for name in _PLAIN:
@@ -214,6 +264,7 @@ class Detector:
 
 _PLAIN = (
     "wants_probe",
+    "wants_strong",
     "onset_open",
     "_out_since",
     "_is_out",
@@ -226,6 +277,8 @@ _PLAIN = (
     "_suspect_state",
     "_first_suspect",
     "_good",
+    "_restored",
+    "_level",
 )
 
 

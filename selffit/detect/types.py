@@ -56,9 +56,10 @@ class Alert:
     onset_step: first probe of the fall, so the onset lies in (onset_low, onset_step]; None in a `watch`
     alert and in an `onset` of a run that never was healthy (its beginning is not known).
     onset_low: the last probe that still was healthy; None when there is none.
-    confidence: see `statistics.rule_confidence`; None for `watch` and `recovered`, which no probe decides.
+    confidence: see `statistics.rule_confidence`; None for all but `onset`.
     n: images of the deciding probe (0 for `watch`). evidence: finite numbers only.
     healthy: {"step", "pgd"} of the last healthy probe, or None. advice: what a person could do now.
+    disease: of an `onset`, when self-information was measured: see `selffitting.verdict`.
     """
 
     level: Level
@@ -71,6 +72,7 @@ class Alert:
     evidence: Mapping[str, float] = field(default_factory=dict)
     healthy: Mapping[str, float] | None = None
     advice: str = ""
+    disease: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """The data of an `alert` record; the step travels in the record's own field."""
@@ -84,4 +86,5 @@ class Alert:
             "evidence": dict(self.evidence),
             "healthy": None if self.healthy is None else dict(self.healthy),
             "advice": self.advice,
+            "disease": self.disease,
         }

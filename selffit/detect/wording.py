@@ -34,8 +34,43 @@ def advice(unit: str, low: int | None) -> str:
 
 
 def recovered(point: ProbePoint, probes: int, level: float | None) -> str:
-    of = f" of {level:.2f} before" if level is not None else ""
     return (
-        f"PGD accuracy is back at {point.pgd:.2f}{of} for {probes} probes, FGSM {point.fgsm:.2f}: "
+        f"{_back(point.pgd, level)} for {probes} probes, FGSM {point.fgsm:.2f}: "
         "it may be a recovery or gradient masking; a stronger attack has to confirm it"
     )
+
+
+def confirmed(weak: float, strong: float, n: int, level: float | None) -> str:
+    return f"{_back(weak, level)}, and a stronger attack leaves {strong:.2f} of it (n={n}): the network has recovered"
+
+
+def masked(weak: float, strong: float, n: int, level: float | None) -> str:
+    fate = "its gradients are masked, it has not recovered"
+    return f"{_back(weak, level)}, but a stronger attack leaves {strong:.2f} of it (n={n}): {fate}"
+
+
+def _back(pgd: float, level: float | None) -> str:
+    of = f" of {level:.2f} before" if level is not None else ""
+    return f"PGD accuracy is back at {pgd:.2f}{of}"
+
+
+_DISEASES = {
+    "self-fitting": "the network reads its own perturbation",
+    "gradient masking": "the network does not read its own perturbation",
+}
+
+
+def disease(name: str, values: Mapping[str, float], measured: Sequence[str], clear: int, chance: float, n: int) -> str:
+    if not measured:
+        return f"{name}: no self-information was measured"
+    told = []
+    if "carrier" in measured:
+        told.append(f"put on plain grey it is read right in {values['carrier_grey']:.2f} (guessing {chance:.2f})")
+    if "conflict" in measured:
+        told.append(f"against another image it wins {values['conflict_self']:.2f} to {values['conflict_data']:.2f}")
+    if "abnormal" in measured:
+        told.append(f"the attack lowers the loss of {values['abnormal']:.2f} of the images")
+    if "swap" in measured:
+        told.append(f"label swap {values['swap']:.2f}")
+    why = _DISEASES.get(name, f"{clear} of {len(measured)} signs of self-fitting are clear")
+    return f"{name}: {why}; {', '.join(told)} (n={n})"

@@ -232,6 +232,131 @@ def test_masked_accuracy_during_an_onset_raises_no_level():
     assert levels(run(HEALTHY + CO + masked)) == ["onset", "recovered"]
 
 
+# ---- recovery, confirmed by a strong attack ---------------------------------------------------------
+def confirming(rows, n=600):
+    detector = Detector(chance=0.1, confirm=True)
+    assert levels(run(rows, detector=detector, n=n)) == ["onset"]
+    return detector
+
+
+def on(detector, rows, n=600):
+    """Goes on with more probes where `run` left off."""
+    first = detector._last_probe + 1
+    return [
+        alert
+        for i, (fgsm, pgd) in enumerate(rows)
+        for alert in detector.probe(ProbePoint(first + i, 0.8, fgsm, pgd, n))
+    ]
+
+
+BACK = [(0.55, 0.44)] * 3
+CLIMBED = [(0.85, 0.30)] * 3  # above half of 0.45, far below FGSM
+
+
+def test_pgd_that_is_back_asks_for_a_strong_attack_instead_of_an_alert():
+    detector = confirming(HEALTHY + CO + BACK[:2])
+    assert not detector.wants_strong
+    assert on(detector, BACK[:1]) == [] and detector.wants_strong and detector.onset_open
+
+
+def test_a_strong_attack_that_leaves_the_accuracy_is_a_recovery():
+    detector = confirming(HEALTHY + CO + BACK)
+    [alert] = detector.strong(15, 0.40, 0.44, 256)
+    assert (alert.level, alert.step, alert.n) == ("recovered", 15, 256)
+    assert alert.text == (
+        "PGD accuracy is back at 0.44 of 0.45 before, and a stronger attack leaves 0.40 of it (n=256): "
+        "the network has recovered"
+    )
+    assert alert.evidence == {"strong": 0.40, "pgd": 0.44, "best": 0.45}
+    assert alert.healthy == {"step": 7, "pgd": 0.45}
+    assert not detector.onset_open and not detector.wants_strong and detector.healthy_step == 15
+    assert levels(on(detector, CO)) == ["onset"]
+
+
+@pytest.mark.parametrize("rows", [BACK, CLIMBED], ids=["back", "climbed"])
+def test_a_strong_attack_that_leaves_nothing_is_masked_gradients(rows):
+    detector = confirming(HEALTHY + CO + rows)
+    weak = rows[-1][1]
+    [alert] = detector.strong(15, 0.01, weak, 256)
+    assert (alert.level, alert.step, alert.n, alert.confidence) == ("masked", 15, 256, None)
+    assert f"back at {weak:.2f} of 0.45 before, but a stronger attack leaves 0.01 of it (n=256)" in alert.text
+    assert alert.evidence == {"strong": 0.01, "pgd": weak, "best": 0.45}
+    assert alert.healthy == {"step": 7, "pgd": 0.45} and "no later than step 7" in alert.advice
+    assert detector.onset_open and not detector.wants_strong and detector.healthy_step == 7
+
+
+@pytest.mark.parametrize(
+    ("strong", "weak", "n", "level"),
+    [
+        (0.23, 0.44, 256, "recovered"),  # more than half of either
+        (0.21, 0.44, 256, "masked"),  # less than half of the weak attack's
+        (0.20, 0.36, 256, "masked"),  # more than half of that, less than half of the healthy level
+        (0.20, 0.36, 12, "recovered"),  # which may be luck with so few images
+        (0.00, 0.44, 20, "masked"),  # and this is not
+    ],
+)
+def test_masked_is_less_than_half_of_the_weak_or_the_healthy_accuracy(strong, weak, n, level):
+    assert levels(confirming(HEALTHY + CO + BACK).strong(15, strong, weak, n)) == [level]
+
+
+def test_pgd_that_has_climbed_without_being_back_is_no_recovery_whatever_a_strong_attack_leaves():
+    detector = confirming(HEALTHY + CO + CLIMBED)
+    assert detector.strong(15, 0.28, 0.30, 256) == [] and detector.onset_open
+    assert on(detector, CLIMBED[:2]) == [] and not detector.wants_strong
+    on(detector, BACK[:1])
+    assert detector.wants_strong  # the question comes back
+    assert levels(detector.strong(18, 0.40, 0.44, 256)) == ["recovered"]
+
+
+def test_masked_is_not_repeated_until_pgd_has_fallen_and_climbed_again():
+    detector = confirming(HEALTHY + CO + BACK)
+    detector.strong(15, 0.0, 0.44, 256)
+    on(detector, BACK * 3)
+    assert not detector.wants_strong
+    on(detector, CO + BACK)
+    assert detector.wants_strong and levels(detector.strong(31, 0.0, 0.44, 256)) == ["masked"]
+
+
+def test_masked_accuracy_that_stays_is_looked_at_again_after_ten_probes():
+    detector = confirming(HEALTHY + CO + BACK)
+    detector.strong(15, 0.0, 0.44, 256)
+    asked = []
+    for _ in range(10):
+        on(detector, BACK[:1])
+        asked.append(detector.wants_strong)
+    assert asked == [False] * 9 + [True]
+    assert levels(detector.strong(25, 0.40, 0.44, 256)) == ["recovered"]
+
+
+def test_a_strong_attack_nobody_asked_for_changes_nothing():
+    for rows in (HEALTHY, HEALTHY + CO, HEALTHY + CO + BACK[:2]):
+        detector = Detector(chance=0.1, confirm=True)
+        run(rows, detector=detector)
+        before = detector.state()
+        assert detector.strong(20, 0.0, 0.4, 256) == [] and detector.state() == before
+
+
+@pytest.mark.parametrize(("strong", "weak", "n"), [(math.nan, 0.44, 256), (0.4, math.nan, 256), (0.4, 0.44, 0)])
+def test_an_unusable_strong_measurement_leaves_the_question_to_later_probes(strong, weak, n):
+    detector = confirming(HEALTHY + CO + BACK)
+    assert detector.strong(15, strong, weak, n) == [] and detector.onset_open and not detector.wants_strong
+    on(detector, BACK)
+    assert detector.wants_strong
+
+
+def test_pgd_that_falls_again_takes_the_question_back():
+    detector = confirming(HEALTHY + CO + BACK)
+    on(detector, CO[:1])
+    assert not detector.wants_strong
+
+
+def test_a_run_that_never_was_healthy_has_climbed_only_when_it_is_restored():
+    """PGD at 0.12 with 0.10 for guessing has come back from nothing."""
+    detector = Detector(chance=0.1, confirm=True)
+    run([(0.9, 0.0)] * 5 + [(0.9, 0.12)] * 5, detector=detector)
+    assert detector.onset_open and not detector.wants_strong
+
+
 # ---- input ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -0.1, 1.2])
 def test_an_unusable_pgd_accuracy_changes_nothing(bad):
@@ -276,34 +401,39 @@ def random_stream(seed, length=60):
 
 
 def replay(detector, items):
-    return [
-        alert.as_data()
-        for item in items
-        for alert in (detector.probe(item) if isinstance(item, ProbePoint) else detector.signals(item))
-    ]
+    """The alerts, as data; a strong attack leaves nothing of odd steps' accuracy and most of even ones'."""
+    told = []
+    for item in items:
+        alerts = detector.probe(item) if isinstance(item, ProbePoint) else detector.signals(item)
+        if detector.wants_strong and isinstance(item, ProbePoint):
+            left = 0.0 if item.step % 40 else 0.9
+            alerts += detector.strong(item.step, left * item.pgd, item.pgd, 200)
+        told += [alert.as_data() for alert in alerts]
+    return told
 
 
-@given(st.integers(0, 10_000), st.integers(0, 120))
+@given(st.integers(0, 10_000), st.integers(0, 120), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_a_restored_detector_gives_the_same_later_alerts(seed, cut):
+def test_a_restored_detector_gives_the_same_later_alerts(seed, cut, confirm):
     items = random_stream(seed)
-    straight = Detector(chance=0.1, cooldown=60)
+    straight = Detector(chance=0.1, cooldown=60, confirm=confirm)
     before = replay(straight, items[:cut])
     saved = json.dumps(straight.state(), allow_nan=False)
-    restored = Detector(chance=0.1, cooldown=60)
+    restored = Detector(chance=0.1, cooldown=60, confirm=confirm)
     restored.restore(json.loads(saved))
     assert restored.wants_probe == straight.wants_probe
     assert replay(restored, items[cut:]) == replay(straight, items[cut:])
     assert json.dumps(restored.state()) == json.dumps(straight.state())
-    assert before == replay(Detector(chance=0.1, cooldown=60), items[:cut])
+    assert before == replay(Detector(chance=0.1, cooldown=60, confirm=confirm), items[:cut])
 
 
-def test_random_streams_do_reach_every_level():
+@pytest.mark.parametrize("confirm", [False, True])
+def test_random_streams_do_reach_every_level(confirm):
     """Guards the property test above against becoming vacuous."""
     seen = set()
     for seed in range(30):
-        seen |= {a["level"] for a in replay(Detector(chance=0.1, cooldown=60), random_stream(seed))}
-    assert seen == {"watch", "onset", "recovered"}
+        seen |= {a["level"] for a in replay(Detector(chance=0.1, cooldown=60, confirm=confirm), random_stream(seed))}
+    assert seen == {"watch", "onset", "recovered"} | ({"masked"} if confirm else set())
 
 
 def test_a_detector_restored_at_any_point_of_a_whole_story_tells_the_same_story():
@@ -338,3 +468,21 @@ def test_onsets_and_recoveries_alternate(seed):
 def test_a_state_of_another_version_is_refused():
     with pytest.raises(ValueError, match="version"):
         Detector().restore({"version": 99})
+
+
+def test_a_question_for_a_strong_attack_survives_a_checkpoint():
+    first = confirming(HEALTHY + CO + BACK)
+    second = Detector(chance=0.1, confirm=True)
+    second.restore(json.loads(json.dumps(first.state(), allow_nan=False)))
+    assert second.wants_strong
+    assert second.strong(15, 0.0, 0.44, 256) == first.strong(15, 0.0, 0.44, 256) != []
+
+
+def test_a_state_of_version_1_goes_on():
+    """As checkpoints of the first version hold it, in the middle of a recovery."""
+    straight = confirming(HEALTHY + CO + BACK[:2])
+    old = {k: v for k, v in straight.state().items() if k not in ("wants_strong", "_restored", "_level")}
+    restored = Detector(chance=0.1, confirm=True)
+    restored.restore(json.loads(json.dumps({**old, "version": 1})))
+    on(straight, BACK[:1]), on(restored, BACK[:1])
+    assert restored.wants_strong and json.dumps(restored.state()) == json.dumps(straight.state())
