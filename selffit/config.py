@@ -60,6 +60,10 @@ class RunConfig:
     attack_steps: int = setting(10, "attack", "steps of pgd (other methods take one)", low=1, high=1000)
     start: str = setting("default", "attack", "start of the attack", choices=("default", "zero", "random"))
     eps_ramp: float = setting(0.0, "attack", "share of training over which eps rises linearly from 0", low=0, high=1)
+    corner: bool = setting(False, "attack", "project the perturbation of pgd to the corners of the ball")
+    mix_signs: float = setting(
+        0.0, "attack", "share of the perturbation's entries that random signs replace", low=0, high=1
+    )
     attack_bn: str = setting("train", "attack", "batch-norm mode while the attack is made", choices=("train", "eval"))
 
     epochs: float = setting(30.0, "training", "passes over the training images", low=1e-3, high=10_000)
@@ -99,6 +103,12 @@ class RunConfig:
         -1.0, "probes", "PGD step size of a probe: 2/255, 0.25eps, or auto (2.5·eps/steps)", low=0, high=2
     )
     channel_images: int = setting(256, "probes", "held-out images of a channel probe, 0 = no channel probes", low=0)
+    self_images: int = setting(
+        128, "probes", "held-out images of a self-information probe, 0 = none, not even after an onset", low=0
+    )
+    causal_images: int = setting(
+        256, "probes", "held-out images of the causal check of channels after an onset, 0 = no check", low=0
+    )
 
     checkpoint_every: int = setting(0, "checkpoints", "steps between checkpoints, 0 = with every interval probe", low=0)
     keep: int = setting(
@@ -108,7 +118,11 @@ class RunConfig:
     on_co: str = setting(
         "alert", "policy", "reaction to an onset: alert, pause, stop, or rollback:METHOD[,eps=…,alpha=…,lr_scale=…]"
     )
-    on_watch: str = setting("none", "policy", "reaction to a watch alert", choices=("none", "probe", "checkpoint"))
+    on_watch: str = setting(
+        "none",
+        "policy",
+        "reaction to a watch alert: none, probe, checkpoint, suppress:LAYER=TOP[,…], or set:KEY=VALUE[,…]",
+    )
     max_rollbacks: int = setting(3, "policy", "roll-backs that the policy may make", low=0, high=1000)
 
     seed: int = setting(0, "run", "seed of weights, order of images and random starts", low=0, high=2**31 - 1)
@@ -290,8 +304,9 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     config = RunConfig(**{name: parse_setting(name, value) for name, value in raw.items()})
     if "alpha" in overrides and config.method == "fgsm":
         raise UserError("--alpha has no effect with fgsm, whose one step is eps; leave it out or choose rs-fgsm or pgd")
-    if "attack_steps" in overrides and config.method != "pgd":
-        raise UserError(f"--attack-steps applies to pgd only, but the method is {config.method}; add --method pgd")
+    for name in ("attack_steps", "corner"):
+        if overrides.get(name) and config.method != "pgd":
+            raise UserError(f"{_flag(name)} applies to pgd only, but the method is {config.method}; add --method pgd")
     auto = default_alpha(config.method, config.eps, config.attack_steps)
     alpha = parse_size("alpha", sizes["alpha"], config.eps, auto)
     probe_alpha = parse_size("probe_alpha", sizes["probe_alpha"], config.eps, 2.5 * config.eps / config.probe_steps)
@@ -312,7 +327,7 @@ def _check_together(config: RunConfig) -> None:
             f"--batch-size {config.batch_size} is larger than --train-images {config.train_images}; "
             "lower the one or raise the other"
         )
-    for name in ("probe_images", "channel_images"):
+    for name in ("probe_images", "channel_images", "self_images", "causal_images"):
         if getattr(config, name) > config.holdout:
             raise UserError(f"{_flag(name)} {getattr(config, name)} is larger than --holdout {config.holdout}")
     device = config.device

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selffit.control.settings import LIVE, SUPPRESS
-from selffit.eventlog.state import items, mapping, text
+from selffit.eventlog.values import items, mapping, text
 from selffit_tui.format import small
 
 Data = Mapping[str, Any]
@@ -12,9 +12,12 @@ LABELS = {
     "lr_scale": "lr scale",
     "weight_decay": "weight decay",
     "attack_steps": "attack steps",
+    "mix_signs": "mix signs",
     "probe_every": "probe every",
     "probe_images": "probe images",
     "channel_images": "channel images",
+    "self_images": "self images",
+    "causal_images": "causal images",
     "stop_epoch": "stop epoch",
 }
 _OPS = {"rollback": "roll back", "suppress": "mask channels", "unsuppress": "unmask channels", "resume": "go on"}
@@ -30,6 +33,8 @@ def value(name: str, raw: Any) -> str:
         return "at the end"
     if name == "probe_every" and raw == 0:
         return "once an epoch"
+    if isinstance(raw, bool):
+        return "yes" if raw else "no"
     return small(raw) if isinstance(raw, float) else str(raw)
 
 

@@ -12,14 +12,19 @@ from selffit.eventlog.state import RunState
 from selffit_tui.control_words import label, value
 from selffit_tui.format import count, known, share
 
-SETTINGS = ("method", "eps", "alpha", "lr_scale", "weight_decay", "stop_epoch")  # that have an action of their own
+SETTINGS = ("method", "eps", "alpha", "mix_signs", "lr_scale", "weight_decay", "stop_epoch")  # that have an action
 SUPPRESS_TOP = 2  # channels, as a first suggestion
 SHOWN_CHECKPOINTS = 4
 YES_NO = ("no", "yes")
+PROBE = (
+    "Everything is measured before the next step: robust accuracy, the full self-information, channels and their "
+    "causal check, and what a strong attack leaves. Training waits for it."
+)
 EXAMPLES = {"eps": "; e.g. 8/255", "alpha": "; e.g. 10/255, 1.25eps, auto", "stop_epoch": "; 0: at the end"}
 DOES = {  # where there is more to say than that the setting changes
     "method": "The training attack changes from the next step on; step size and start become the method's own.",
     "eps": "The budget changes from the next step on; the ratio alpha/eps stays.",
+    "mix_signs": "Random signs replace that share of each perturbation: less self-information to train on.",
     "stop_epoch": "Training ends after that epoch; the schedules stay as they are.",
 }
 
@@ -77,7 +82,7 @@ def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) ->
         does = "Training is held before the next step; nothing is lost, and it goes on when asked."
         found.append(Action("pause", "pause", "pause", does))
     found += [
-        Action("probe", "probe now", "probe", "Robust accuracy is measured before the next step."),
+        Action("probe", "probe now", "probe", PROBE),
         Action("checkpoint", "save a checkpoint now", "checkpoint", "A checkpoint is saved before the next step."),
     ]
     found += [_setting(name, settings) for name in SETTINGS]

@@ -231,6 +231,9 @@ OPERATIONS: dict[str, Operation] = {
     "unsuppress": Operation(
         "undo suppress, in one layer or, without layer, everywhere", {"layer": _layer}, {"layer": None}, changes=True
     ),
-    "probe": Operation("measure robust accuracy before the next step"),
+    "probe": Operation(
+        "measure before the next step: robust accuracy, the full self-information set, channels, the causal check, "
+        "and a strong attack"
+    ),
     "note": Operation("write a line into the log", {"text": _text}, {}, ("text",)),
 }

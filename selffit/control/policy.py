@@ -1,81 +1,139 @@
 """What the trainer does by itself when the detector speaks: decided once at the start, in the words of a command."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from selffit.config import METHODS, nearest
-from selffit.control.commands import POLICY, Command, new_command
+from selffit.control.commands import POLICY, Command, check, new_command
+from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
 
 ON_CO = ("alert", "pause", "stop", "rollback")
-ON_WATCH = ("none", "probe", "checkpoint")
+ON_WATCH = ("none", "probe", "checkpoint", "suppress", "set")
+ONCE = ("suppress", "set")  # what changes settings is done at the first watch alert of a branch only
 ROLLBACK_KEYS = ("eps", "alpha", "lr_scale")
-_FORM = "write it as rollback:METHOD[,eps=…,alpha=…,lr_scale=…], e.g. rollback:n-fgsm,lr_scale=0.5"
+_ROLLBACK = "write it as rollback:METHOD[,eps=…,alpha=…,lr_scale=…], e.g. rollback:n-fgsm,lr_scale=0.5"
+_SUPPRESS = "write it as suppress:LAYER=TOP[,LAYER=TOP], e.g. suppress:conv1=2,conv2=4"
+_SET = "write it as set:KEY=VALUE[,KEY=VALUE], e.g. set:mix_signs=0.3"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Reactions to alerts. `rollback` holds the arguments of a roll-back; `max_rollbacks` ends a series of them."""
+    """Reactions to alerts: operations and their arguments; `max_rollbacks` ends a series of roll-backs.
+
+    `watch` holds the arguments of each command that a watch alert calls for: `suppress` takes one for each layer.
+    """
 
     on_co: str = "alert"
     on_watch: str = "none"
     max_rollbacks: int = 3
     rollback: Mapping[str, Any] = field(default_factory=dict)
+    watch: Sequence[Mapping[str, Any]] = ()
 
-    def reaction(self, level: str, rollbacks: int, *, t: float | None = None) -> Command | None:
-        """The command that an alert of this level calls for, None for none; it takes the same way as a person's.
+    def reaction(self, level: str, ledger: Ledger, *, t: float | None = None) -> list[Command]:
+        """The commands that an alert of this level calls for; they take the same way as a person's.
 
-        `rollbacks` is how many this policy has made (`Ledger.rollbacks`). When the limit is reached the reaction
-        is a note that says so. `t` is the wall clock in seconds.
+        When as many roll-backs are made as may be, the reaction is a note that says so. `t` is the wall clock in
+        seconds, now by default.
         """
-        if level == "watch" and self.on_watch != "none":
-            return new_command(self.on_watch, by=POLICY, t=t)
+        when = time.time() if t is None else t
+        if level == "watch":
+            return self._to_watch(ledger, when)
         if level != "onset" or self.on_co == "alert":
-            return None
+            return []
         if self.on_co != "rollback":
-            return new_command(self.on_co, by=POLICY, t=t)
-        if rollbacks >= self.max_rollbacks:
-            said = f"no roll-back: {rollbacks} of max_rollbacks {self.max_rollbacks} are made; a person has to decide"
-            return new_command("note", {"text": said}, by=POLICY, t=t)
-        return new_command("rollback", self.rollback, by=POLICY, t=t)
+            return [new_command(self.on_co, by=POLICY, t=when)]
+        if ledger.rollbacks >= self.max_rollbacks:
+            made = f"{ledger.rollbacks} of max_rollbacks {self.max_rollbacks} are made"
+            return [new_command("note", {"text": f"no roll-back: {made}; a person has to decide"}, by=POLICY, t=when)]
+        return [new_command("rollback", self.rollback, by=POLICY, t=when)]
+
+    def _to_watch(self, ledger: Ledger, t: float) -> list[Command]:
+        commands = [new_command(self.on_watch, args, by=POLICY, t=t) for args in self.watch]
+        if self.on_watch not in ONCE:
+            return commands
+        # On a branch each of them has one id for ever, so whatever became of it, the log tells that it is decided:
+        # after a crash, too, when the steps are done again and the alert is raised again.
+        commands = [msgspec.structs.replace(command, id=_id_on(ledger.branch, command)) for command in commands]
+        return [command for command in commands if command.id not in ledger.outcomes]
+
+
+def _id_on(branch: str, command: Command) -> str:
+    named = msgspec.json.encode([POLICY, branch, command.op, command.args], order="sorted")
+    return "c" + blake2b(named, digest_size=10).hexdigest()
 
 
 def parse_policy(on_co: str = "alert", on_watch: str = "none", max_rollbacks: int = 3) -> Policy:
-    """The policy that the options --on-co, --on-watch and --max-rollbacks describe. Raises UserError."""
-    if on_watch not in ON_WATCH:
-        raise UserError(f"unknown --on-watch '{on_watch}'; {nearest(on_watch, ON_WATCH)}")
+    """The policy that the options --on-co, --on-watch and --max-rollbacks describe. Raises UserError.
+
+    Whether a network has the layers of `suppress:…` shows when they are to be masked.
+    """
     if max_rollbacks < 0:
         raise UserError(f"--max-rollbacks must be at least 0, not {max_rollbacks}")
-    action, colon, rest = on_co.partition(":")
-    if action not in ON_CO:
-        raise UserError(f"unknown --on-co '{action}'; {nearest(action, ON_CO)}")
-    if action != "rollback":
-        if colon:
-            raise UserError(f"--on-co {action} takes nothing after a colon; write --on-co {action}")
-        return Policy(action, on_watch, max_rollbacks)
-    return Policy(action, on_watch, max_rollbacks, _rollback_args(rest))
+    watch_action, watch = _watch(on_watch)
+    action, rest = _action("--on-co", on_co, ON_CO, ("rollback",))
+    rollback = _rollback_args(rest) if action == "rollback" else {}
+    return Policy(action, watch_action, max_rollbacks, rollback, watch)
 
 
-def _rollback_args(text: str) -> dict[str, Any]:
-    method, *pairs = (part.strip() for part in text.split(","))
+def _action(option: str, text: str, actions: tuple[str, ...], open_ended: tuple[str, ...]) -> tuple[str, str]:
+    """The action and what follows its colon, which only those that are `open_ended` have."""
+    action, colon, rest = text.partition(":")
+    if action not in actions:
+        raise UserError(f"unknown {option} '{action}'; {nearest(action, actions)}")
+    if colon and action not in open_ended:
+        raise UserError(f"{option} {action} takes nothing after a colon; write {option} {action}")
+    return action, rest
+
+
+def _watch(text: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    action, rest = _action("--on-watch", text, ON_WATCH, ONCE)
+    where = f"--on-watch {action}"
+    if action == "none":
+        return action, ()
+    if action == "suppress":
+        tops = _pairs(where, rest.split(","), _SUPPRESS, settings=False)
+        return action, [_checked(where, action, {"layer": layer, "top": top}) for layer, top in tops.items()]
+    args = _pairs(where, rest.split(","), _SET, settings=True) if action == "set" else {}
+    return action, [_checked(where, action, args)]
+
+
+def _rollback_args(text: str) -> Mapping[str, Any]:
+    where = "--on-co rollback"
+    method, *parts = (part.strip() for part in text.split(","))
     if not method:
-        raise UserError(f"--on-co rollback names no method; {_FORM}")
+        raise UserError(f"{where} names no method; {_ROLLBACK}")
     if method not in METHODS:
-        raise UserError(f"unknown method '{method}' in --on-co rollback; {nearest(method, METHODS)}")
-    settings: dict[str, Any] = {"method": method}
-    for pair in pairs:
-        key, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not value:
-            raise UserError(f"'{pair}' in --on-co rollback is no KEY=VALUE; {_FORM}")
-        key = key.replace("-", "_")
-        if key not in ROLLBACK_KEYS:
-            raise UserError(f"unknown key '{key}' in --on-co rollback; {nearest(key, ROLLBACK_KEYS)}")
-        if key in settings:
-            raise UserError(f"--on-co rollback names {key} twice; leave one out")
-        settings[key] = value
+        raise UserError(f"unknown method '{method}' in {where}; {nearest(method, METHODS)}")
+    settings = _pairs(where, parts, _ROLLBACK, settings=True)
+    unknown = [key for key in settings if key not in ROLLBACK_KEYS]
+    if unknown:
+        raise UserError(f"unknown key '{unknown[0]}' in {where}; {nearest(unknown[0], ROLLBACK_KEYS)}")
+    return _checked(where, "rollback", {"method": method, **settings})
+
+
+def _pairs(where: str, parts: Sequence[str], form: str, *, settings: bool) -> dict[str, str]:
+    """The pairs of parts such as 'conv1=2'. `form` says how it is written; `settings` may be spelled like options."""
+    pairs: dict[str, str] = {}
+    for part in parts:
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and value):
+            raise UserError(f"'{part.strip()}' in {where} is no NAME=VALUE; {form}")
+        name = name.replace("-", "_") if settings else name
+        if name in pairs:
+            raise UserError(f"{where} names {name} twice; leave one out")
+        pairs[name] = value
+    return pairs
+
+
+def _checked(where: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        return dict(new_command("rollback", settings, by=POLICY).args)
+        return check(op, args)
     except Refusal as refusal:
-        raise UserError(f"--on-co rollback: {refusal.reason}") from None
+        raise UserError(f"{where}: {refusal.reason}") from None

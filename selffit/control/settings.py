@@ -21,11 +21,16 @@ LIVE = (
     "method",
     "attack_steps",
     "start",
+    "mix_signs",
+    "corner",
     "probe_every",
     "probe_images",
     "channel_images",
+    "self_images",
+    "causal_images",
     "stop_epoch",
 )
+IMAGE_COUNTS = ("probe_images", "channel_images", "self_images", "causal_images")
 SUPPRESS = "suppress"
 SEED = "seed"  # of the random streams; a roll-back gives its branch one of its own, nobody can `set` it
 
@@ -68,13 +73,16 @@ def _alpha_text(raw: str) -> Any:
 def changed(now: Mapping[str, Any], args: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """The live settings after `set` with checked `args` on the settings `now`; the same mapping if nothing differs.
 
-    What is not named follows: a new method (or number of steps) brings its own step size and start, a new eps
-    keeps the ratio alpha/eps. `config` is the run's configuration, for what does not change. Raises Refusal
-    for values that are fine alone but not together.
+    What is not named follows: a new method (or number of steps) brings its own step size and start, without pgd
+    there are no corners, a new eps keeps the ratio alpha/eps. `config` is the run's configuration, for what does not
+    change. Raises Refusal for values that are fine alone but not together.
     """
     new = {**now, **{name: args[name] for name in LIVE if name in args}}
-    if "attack_steps" in args and new["method"] != "pgd":
-        raise Refusal("bad-argument", f"attack_steps applies to pgd only, not to {new['method']}; add method=pgd")
+    if new["method"] != "pgd":
+        for name in ("attack_steps", "corner"):
+            if args.get(name):
+                raise Refusal("bad-argument", f"{name} applies to pgd only, not to {new['method']}; add method=pgd")
+        new["corner"] = False
     other_attack = new["method"] != now["method"] or new["attack_steps"] != now["attack_steps"]
     if new["method"] != now["method"] and "start" not in args:
         new["start"] = "default"
@@ -86,7 +94,7 @@ def changed(now: Mapping[str, Any], args: Mapping[str, Any], config: Mapping[str
     elif new["eps"] != now["eps"]:
         new["alpha"] = now["alpha"] * (new["eps"] / now["eps"]) if now["eps"] > 0 else auto
     parse_live("alpha", new["alpha"])  # a multiple of eps may be too large in pixels
-    for name in ("probe_images", "channel_images"):
+    for name in IMAGE_COUNTS:
         if name in args and new[name] > config.get("holdout", FIELDS["holdout"].default):
             raise Refusal("out-of-range", f"{name} {new[name]} is more than the held-out images; give a smaller number")
     return new

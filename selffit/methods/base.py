@@ -29,12 +29,14 @@ class Budget:
 
     steps counts gradient steps (multi-step methods only). start: "zero" = the
     image itself, "random" = uniform noise, "default" = the method's own choice.
+    corner (multi-step methods only): project the perturbation to the corners of the ball.
     """
 
     eps: Tensor
     alpha: Tensor
     steps: int = 1
     start: str = "default"
+    corner: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ def uniform_start(x: Tensor, radius: Tensor, generator: torch.Generator) -> Tens
 def project(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
     """The nearest point to x_adv that is within eps of x in every pixel and inside [0,1]."""
     return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+
+
+def to_corner(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
+    """clip(x + eps·sign(x_adv - x)): the corner of the ball on x_adv's side; an unmoved pixel stays as it is."""
+    return (x + eps * (x_adv - x).sign()).clamp(0, 1)
 
 
 def check_start(budget: Budget) -> None:

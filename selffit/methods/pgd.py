@@ -4,13 +4,16 @@ import torch
 from torch import Tensor
 
 from selffit.errors import UserError
-from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, uniform_start
+from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, to_corner, uniform_start
 
 
 def pgd(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator) -> Attack:
     """x₀ = clip(x + U(±eps)); xₜ₊₁ = project(xₜ + alpha·sign g(xₜ)); x_adv = x_k with k = budget.steps.
 
-    sign(0) = 0. With start "zero", x₀ = x. Raises UserError for less than one step.
+    sign(0) = 0. With start "zero", x₀ = x. With `corner` the last step ends in
+    clip(x + eps·sign(x_k - x)), so that every pixel moves as far as FGSM moves it:
+    few large steps then overfit as a single one does. Raises UserError for less
+    than one step.
     """
     check_start(budget)
     if budget.steps < 1:
@@ -21,4 +24,4 @@ def pgd(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: t
         x_adv = project(x_adv + budget.alpha * at_point.grad.sign(), x, budget.eps)
         if remaining:
             at_point = gradient(x_adv, y)
-    return Attack(x_adv, at_start)
+    return Attack(to_corner(x_adv, x, budget.eps) if budget.corner else x_adv, at_start)

@@ -172,7 +172,7 @@ def unsuppress(
 
 @operation()
 def probe() -> Mapping[str, Any]:
-    """Measure robust accuracy before the next step."""
+    """Measure before the next step: robust accuracy, self-information, channels, causal check, a strong attack."""
     return {}
 
 

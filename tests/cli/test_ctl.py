@@ -143,6 +143,9 @@ def test_json_has_everything_a_script_needs(ctl, trainer):
         (["checkpoint"], "checkpoint", {}),
         (["rollback", "--to", "main-20", "--exact"], "rollback", {"to": "main-20", "exact": True}),
         (["rollback", "--eps", "0.1", "--lr-scale", "0.5"], "rollback", {"eps": 0.1, "lr_scale": 0.5}),
+        (["rollback", "--method", "pgd", "--corner"], "rollback", {"method": "pgd", "corner": True}),
+        (["rollback", "--no-corner", "--mix-signs", "0.25"], "rollback", {"corner": False, "mix_signs": 0.25}),
+        (["set", "self-images=64", "causal_images=0"], "set", {"self_images": 64, "causal_images": 0}),
         (["suppress", "--layer", "conv1", "--top", "2"], "suppress", {"layer": "conv1", "top": 2}),
         (["suppress", "--layer", "conv1", "--channels", "5,3"], "suppress", {"channels": [3, 5]}),
         (["unsuppress"], "unsuppress", {"layer": None}),
@@ -172,6 +175,14 @@ def test_what_the_trainer_refuses_gives_exit_code_3_and_the_reason(ctl, trainer)
     code, out, err = ctl("demo", "resume")
     assert (code, out) == (3, "")
     assert err == "selffit: refused (nothing-to-do): the run is not paused; there is nothing to do\n"
+
+
+def test_corners_without_pgd_are_refused(ctl, trainer):
+    trainer()
+    code, _, err = ctl("demo", "set", "corner=true")
+    assert code == 3 and "corner applies to pgd only, not to fgsm; add method=pgd" in err
+    code, out, _ = ctl("demo", "set", "corner=true", "method=pgd")
+    assert code == 0 and out.endswith(": set method pgd, corner yes\n")
 
 
 def test_of_two_conflicting_changes_the_second_is_told_who_was_first(ctl, trainer):
@@ -240,6 +251,8 @@ def test_an_inbox_that_cannot_be_written_is_said(ctl, trainer):
         (("set", "eps"), "is no KEY=VALUE"),
         (("set", "eps=1/255", "eps=2/255"), "given twice"),
         (("set", "batch_size=4"), "cannot change while a run trains"),
+        (("set", "mix-signs=30"), "mix_signs must be in [0, 1]"),
+        (("set", "corner=maybe"), "corner must be true or false"),
         (("set",), "Missing argument"),
         (("rollback", "--to", "yesterday"), "must be 'healthy' or a checkpoint"),
         (("rollback", "--method", "fgms"), "did you mean 'fgsm'"),

@@ -29,6 +29,8 @@ def refused(op, args=None, **kwargs):
         ("set", {"alpha": "auto"}, {"alpha": "auto"}),
         ("set", {"alpha": "10/255"}, {"alpha": 10 / 255}),
         ("set", {"lr_scale": "1/2", "probe_every": "100"}, {"lr_scale": 0.5, "probe_every": 100}),
+        ("set", {"corner": "yes", "mix_signs": "1/4"}, {"corner": True, "mix_signs": 0.25}),
+        ("set", {"self_images": "64", "causal_images": 0}, {"self_images": 64, "causal_images": 0}),
         ("suppress", {"layer": "conv1", "channels": "7,3,3"}, {"layer": "conv1", "channels": [3, 7], "mode": "mask"}),
         ("suppress", {"layer": "conv1", "top": "4"}, {"layer": "conv1", "top": 4, "mode": "mask"}),
         ("unsuppress", {}, {"layer": None}),
@@ -71,6 +73,9 @@ def test_arguments_are_normalised_and_normal_ones_stay(op, args, normal):
         ("set", {"lr_scale": {}}, "bad-argument", "lr_scale must be a number"),
         ("set", {"method": "nfgsm"}, "out-of-range", "did you mean 'n-fgsm'"),
         ("set", {"probe_every": 1.5}, "bad-argument", "whole number"),
+        ("set", {"mix_signs": 1.5}, "out-of-range", "mix_signs must be in [0, 1]"),
+        ("set", {"corner": 1}, "bad-argument", "corner must be true or false"),
+        ("set", {"self_images": -1}, "out-of-range", "self_images must be"),
         ("rollback", {"to": "main-1/../../x"}, "bad-argument", "main-1200"),
         ("rollback", {"to": 3}, "bad-argument", "main-1200"),
         ("rollback", {"exakt": True}, "bad-argument", "did you mean 'exact'"),
@@ -113,6 +118,11 @@ def test_ids_sort_by_time_and_are_file_names():
     assert not is_id("../" + ids[0])
 
 
+def test_the_help_of_probe_says_all_that_is_measured():
+    told = OPERATIONS["probe"].help
+    assert all(word in told for word in ("robust", "self-information", "channels", "causal", "strong"))
+
+
 def test_every_operation_has_help_and_no_operation_takes_code_or_a_path():
     assert all(operation.help for operation in OPERATIONS.values())
     assert {name for operation in OPERATIONS.values() for name in operation.args}.isdisjoint({"path", "code", "file"})
@@ -144,12 +154,27 @@ def test_a_new_method_brings_its_own_step_size_and_start():
     assert (new["alpha"], new["start"]) == (pytest.approx(0.05), "zero")
 
 
+def test_corners_come_and_go_with_pgd():
+    new = changed(NOW, {"method": "pgd", "corner": True}, {})
+    assert new["corner"] is True
+    assert changed(new, {"eps": 0.2}, {})["corner"] is True
+    assert changed(new, {"method": "n-fgsm"}, {})["corner"] is False
+
+
+def test_corners_that_are_off_stay_off_with_any_method():
+    assert changed(NOW, {"corner": False}, {}) == NOW
+
+
 @pytest.mark.parametrize(
     ("args", "rule", "says"),
     [
         ({"attack_steps": 5}, "bad-argument", "method=pgd"),
+        ({"corner": True}, "bad-argument", "corner applies to pgd only, not to rs-fgsm; add method=pgd"),
+        ({"method": "fgsm", "corner": True}, "bad-argument", "not to fgsm"),
         ({"alpha": "900eps"}, "out-of-range", "alpha must be in"),
         ({"probe_images": 2000}, "out-of-range", "held-out"),
+        ({"self_images": 2000}, "out-of-range", "self_images 2000 is more than the held-out images"),
+        ({"causal_images": 2000}, "out-of-range", "held-out"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(args, rule, says):

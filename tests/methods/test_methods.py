@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from selffit.errors import UserError
-from selffit.methods import METHODS, Budget, Gradient
+from selffit.methods import METHODS, Budget, Gradient, mix_signs
 
 SLOPE = torch.tensor([2.0, -3.0, 0.0, 1.0]).reshape(1, 1, 2, 2)
 Y = torch.tensor([0])
@@ -146,3 +146,34 @@ def test_bad_requests():
         attack("pgd", image(0, 0, 0, 0), budget(0.1, steps=0))
     with pytest.raises(UserError, match="unknown start 'noise'"):
         attack("fgsm", image(0, 0, 0, 0), budget(0.1, start="noise"))
+
+
+def test_pgd_to_the_corners_moves_every_pixel_that_it_moved_by_the_whole_budget():
+    x = image(0.5, 0.5, 0.5, 0.95)
+    two = Budget(torch.tensor(0.1), torch.tensor(0.03), 2, "zero", corner=True)
+    x_adv, gradient = attack("pgd", x, two)
+    assert torch.allclose(x_adv, image(0.6, 0.4, 0.5, 1.0))
+    assert torch.allclose(gradient.points[1], image(0.53, 0.47, 0.5, 0.98))  # the steps themselves are not projected
+
+
+def mixed(share: float, x: Tensor, eps: float = 0.1) -> Tensor:
+    plain = METHODS["fgsm"](Linear(), x, Y.repeat(len(x)), budget(eps), torch.Generator())
+    return mix_signs(plain, x, torch.tensor(eps), share, torch.Generator().manual_seed(0)).x_adv
+
+
+def test_mixed_signs_replace_about_their_share_of_the_entries_by_fair_coins():
+    x = torch.full((2500, 1, 2, 2), 0.5)
+    delta = mixed(0.4, x) - x
+    no_gradient = delta[..., 1, 0]  # 0 unless replaced
+    assert {round(size, 6) for size in no_gradient.abs().flatten().tolist()} == {0.0, 0.1}
+    assert (no_gradient != 0).float().mean().item() == pytest.approx(0.4, abs=0.04)
+    # where the gradient is positive, half of the replaced entries turn round
+    assert (delta[..., 0, 0] < 0).float().mean().item() == pytest.approx(0.2, abs=0.04)
+
+
+def test_mixed_signs_stay_inside_the_image_and_all_of_them_leave_nothing_of_the_attack():
+    x = torch.full((2500, 1, 2, 2), 1.0)
+    assert mixed(1.0, x).max() <= 1
+    inside = torch.full((2500, 1, 2, 2), 0.5)
+    ups = (mixed(1.0, inside) > inside).float().mean(0).flatten()
+    assert ups.tolist() == pytest.approx([0.5] * 4, abs=0.05)

@@ -1,0 +1,20 @@
+"""Random signs mixed into a perturbation: less self-information for the network to fit, at the same size."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from selffit.methods.base import Attack
+
+
+def mix_signs(attack: Attack, x: Tensor, eps: Tensor, share: float, generator: torch.Generator) -> Attack:
+    """The attack with a random `share` of the perturbation's entries replaced by ±eps, each sign a fair coin.
+
+    A data-side way to weaken self-information, our operational reading of the
+    abstract of He et al. (2023): a random sign owes nothing to the network.
+    The other entries stay as they are; x_adv is clipped to [0,1].
+    """
+    noise = eps * (2 * torch.empty_like(x).bernoulli_(0.5, generator=generator) - 1)
+    replaced = torch.empty_like(x).bernoulli_(share, generator=generator).bool()
+    return replace(attack, x_adv=torch.where(replaced, (x + noise).clamp(0, 1), attack.x_adv))
