@@ -7,11 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selffit.checkpoint.errors import SaveFailed
-from selffit.checkpoint.manifest import STATE, Manifest
+import msgspec
+
+from selffit.checkpoint.errors import Damaged, SaveFailed
+from selffit.checkpoint.manifest import MODEL, STATE, Manifest
 from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.checkpoint.tensors import restore, state_to_files
+from selffit.control.settings import live_settings
+from selffit.errors import UserError
 from selffit.eventlog.rundir import RunDir
 from selffit.train.trainlog import TrainLog
 
@@ -68,7 +72,7 @@ class Checkpoints:
             version=log.ledger.version,
             detector=monitor.detector.state(),
             optimizer=structure,
-            unknown={"summary": monitor.summary, "pgd": monitor.pgd},
+            unknown={"summary": monitor.summary, "pgd": monitor.pgd, "explainer": monitor.explainer.state()},
         )
         about = {
             "id": id,
@@ -93,13 +97,27 @@ class Checkpoints:
 
     def _pinned(self, loop: "Loop") -> Iterable[str]:
         """The newest healthy checkpoint from before a fall, and the base of every branch."""
-        ledger, healthy = self._log.ledger, loop.monitor.detector.healthy_step
-        yield from (branch.ckpt for branch in ledger.branches.values() if branch.ckpt)
-        for at_most in (healthy, None):
-            known = [c for c in ledger.checkpoints.values() if c.healthy and c.branch == ledger.branch]
-            known = [c for c in known if at_most is None or c.step <= at_most]
+        yield from (branch.ckpt for branch in self._log.ledger.branches.values() if branch.ckpt)
+        for at_most in (loop.monitor.detector.healthy_step, None):
+            known = self._healthy(at_most)
             if known:
-                yield max(known, key=lambda c: c.step).id
+                yield known
+
+    def _healthy(self, at_most: int | None) -> str | None:
+        """The newest healthy checkpoint of the active branch that is no later than a step, None where there is none."""
+        ledger = self._log.ledger
+        known = [c for c in ledger.checkpoints.values() if c.healthy and c.branch == ledger.branch]
+        known = [c for c in known if at_most is None or c.step <= at_most]
+        return max(known, key=lambda c: c.step).id if known else None
+
+    def find_reference(self, loop: "Loop") -> None:
+        """After a resume: the newest healthy checkpoint from before a fall is the network that probes compare with."""
+        id = self._healthy(loop.monitor.detector.healthy_step)
+        if id is None or not loop.setup.config.self_images:
+            return
+        with suppress(Damaged, UserError):  # then the next healthy probe brings one
+            saved = self.read(id)
+            loop.monitor.explainer.adopt(saved.files[MODEL], saved.state.step, saved.state.branch)
 
     def collect(self, *, wait: bool = False) -> None:
         """Log a save that has ended; with `wait`, wait for one that is under way."""
@@ -123,7 +141,10 @@ class Checkpoints:
         """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit."""
         self.collect(wait=True)
         manifest, files = self.store.read(id)
-        return Saved(id, CheckpointState.decode(files[STATE], manifest.id), files)
+        state = CheckpointState.decode(files[STATE], manifest.id)
+        # A checkpoint may be older than a setting: then it was saved under the default.
+        settings = {**live_settings(self._log.ledger.config), **state.settings}
+        return Saved(id, msgspec.structs.replace(state, settings=settings), files)
 
     def restore(self, saved: Saved, loop: "Loop") -> None:
         """Put the training back to where it was. Raises UserError, with nothing changed, where it does not fit."""
@@ -132,6 +153,7 @@ class Checkpoints:
         loop.monitor.detector.restore(state.detector)
         loop.monitor.summary.update(state.unknown.get("summary", {}))
         loop.monitor.pgd = state.unknown.get("pgd")
+        loop.monitor.explainer.restore(state.unknown.get("explainer", {}))
         loop.done = state.step
 
     def close(self) -> None:

@@ -44,9 +44,7 @@ class Commander:
 
     def react(self, level: str) -> None:
         """An alert was raised: what the policy makes of it is applied at the next boundary."""
-        command = self._policy.reaction(level, self._ledger.rollbacks)
-        if command is not None:
-            self._waiting.append(command)
+        self._waiting += self._policy.reaction(level, self._ledger)
 
     def boundary(self, loop: "Loop") -> None:
         """Between two steps. Raises Stop; does not return while the run is paused."""

@@ -47,6 +47,7 @@ def resume(loop: Loop, log: TrainLog, checkpoints: Checkpoints, last: int) -> No
     if saved is not None:
         checkpoints.restore(saved, loop)
         loop.adopt(saved.state.settings)
+        checkpoints.find_reference(loop)
     branch = ledger.branches[ledger.branch]
     if not branch.announced:  # killed between the commit of a roll-back and its second line
         log.emit("branch", branch_data(ledger), step=branch.base_step, critical=True)

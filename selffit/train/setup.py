@@ -14,8 +14,8 @@ from selffit.config import RunConfig
 from selffit.data import Batches, ImageSet, step_seed
 from selffit.errors import UserError
 from selffit.models import Network
+from selffit.models.masks import Masks
 from selffit.probes.channels import watching
-from selffit.train.masks import Masks
 from selffit.train.schedule import Schedule
 from selffit.train.step import Step, make_optimizer
 

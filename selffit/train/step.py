@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selffit.config import RunConfig
-from selffit.methods import METHODS, Attack, Budget, Gradient, input_gradient
+from selffit.methods import METHODS, Attack, Budget, Gradient, input_gradient, mix_signs
 from selffit.train.signals import TrainedOn
 
 
@@ -43,7 +43,8 @@ class Step:
         """Use these settings from the next step on; eps, alpha and lr are `set` for each step."""
         self.clip_grad, self.bn_eval = config.clip_grad, config.attack_bn == "eval"
         self.method = METHODS[config.method]
-        self.budget = Budget(self._eps, self._alpha, config.attack_steps, config.start)
+        self.budget = Budget(self._eps, self._alpha, config.attack_steps, config.start, config.corner)
+        self.mix_signs = config.mix_signs
         for group in self.optimizer.param_groups:
             group["weight_decay"] = config.weight_decay
 
@@ -63,6 +64,8 @@ class Step:
     ) -> tuple[Attack, TrainedOn]:
         """Attack x, then take one optimiser step on the mean cross-entropy at x_adv. Nothing waits for the device."""
         attack = self.method(self.gradient_at, x, y, self.budget, generator)
+        if self.mix_signs:
+            attack = mix_signs(attack, x, self._eps, self.mix_signs, generator)
         x_adv = attack.x_adv.detach().requires_grad_(with_input_gradient)
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             logits = self.model(x_adv)

@@ -27,6 +27,8 @@ TINY = {
     "probe_images": 32,
     "probe_steps": 2,
     "channel_images": 16,
+    "self_images": 16,
+    "causal_images": 0,
     "threads": 1,
     "device": "cpu",
 }

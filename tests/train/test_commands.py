@@ -264,6 +264,34 @@ def test_a_watch_may_save_a_checkpoint(start):
     assert "main-7" in [data["id"] for _, data in run.of("ckpt.saved")]
 
 
+def watch(trained):
+    trained.loop.commander.react("watch")
+
+
+def test_the_first_watch_of_a_branch_may_mask_dominant_channels_of_several_layers(start):
+    run = start(on_watch="suppress:conv1=2,conv2=4").go(at={3: watch, 7: watch})
+    masked = [
+        (step, {layer: len(what["channels"]) for layer, what in new["suppress"].items()})
+        for step, _, new in applied(run)
+    ]
+    assert masked == [(3, {"conv1": 2}), (3, {"conv1": 2, "conv2": 4})]
+    assert {data["by"] for _, data in run.of("ctl.applied")} == {"policy"}
+
+
+def test_a_policy_that_names_no_layer_of_the_network_is_refused_once(start):
+    run = start(on_watch="suppress:conv9=2").go(at={3: watch, 7: watch})
+    [(step, told)] = run.of("ctl.rejected")
+    assert (step, told["by"]) == (3, "policy") and "no layer 'conv9'" in told["reason"]
+
+
+def test_a_watch_after_a_crash_does_not_repeat_what_the_policy_did(start, equal):
+    straight = start(on_watch="set:mix_signs=0.5").go(at={3: watch, 7: watch})
+    assert [(step, new) for step, _, new in applied(straight)] == [(3, {"mix_signs": 0.5})]
+    cut = start(on_watch="set:mix_signs=0.5").go(at={3: watch, 4: kill})
+    cut.go(at={3: watch, 7: watch})
+    assert len(applied(cut)) == 1 and equal(cut, straight)
+
+
 def test_what_the_log_says_is_what_the_trainer_knew(start):
     at = {4: send("set", eps="0.08"), 8: send("rollback", to="main-5", method="pgd", attack_steps="2")}
     run = start(epochs=3).go(at=at)

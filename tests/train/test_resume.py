@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from selffit.checkpoint.manifest import STATE
 from selffit.errors import UserError
 
 METHODS = {
@@ -121,3 +122,15 @@ def test_a_checkpoint_that_cannot_be_saved_is_told_of_and_training_goes_on(start
     assert run.loop.done == 10
     assert len(run.of("ckpt.failed")) == 2
     assert not run.of("ckpt.saved")
+
+
+def test_a_checkpoint_that_is_older_than_a_setting_counts_as_saved_under_its_default(start, equal):
+    def forget(run):
+        run.loop.settings.pop("mix_signs")
+
+    whole = start().go()
+    old = start().go(at={4: forget, 7: lambda t: t.kill()})
+    saved = old.loop.checkpoints.read("main-5")
+    assert b"mix_signs" not in saved.files[STATE]
+    assert saved.state.settings["mix_signs"] == 0.0
+    assert equal(old.go(), whole)

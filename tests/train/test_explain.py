@@ -1,0 +1,167 @@
+"""What explains a collapse, measured beside training: which set when, the reference network, the named disease."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from selffit.checkpoint.manifest import MODEL
+from selffit.checkpoint.tensors import load_model
+from selffit.detect import Alert, Detector
+
+ALWAYS = {"eps_ramp": 0}  # the full budget from the first step on
+
+
+def sets(trained: Any) -> list[tuple[int, str, bool]]:
+    return [(step, data["why"], data["full"]) for step, data in trained.of("probe.self")]
+
+
+def onset(step: int) -> Alert:
+    return Alert("onset", step, "forced by the test", onset_step=step, evidence={"pgd": 0.0})
+
+
+def force(monkeypatch: pytest.MonkeyPatch, *, onset_at: int = -1, strong_at: int = -1) -> None:
+    """The detector raises an onset at one step, and asks for a strong attack at another."""
+    judge = Detector.probe
+
+    def probe(self: Detector, point: Any) -> list[Alert]:
+        judge(self, point)
+        self.wants_strong = point.step == strong_at
+        if point.step != onset_at:
+            return []
+        self.onset_open = True
+        return [onset(point.step)]
+
+    monkeypatch.setattr(Detector, "probe", probe)
+
+
+def test_the_light_set_comes_with_every_probe_and_the_full_one_where_it_tells_most(start):
+    trained = start(**ALWAYS, epochs=3).go()
+    assert sets(trained) == [
+        (0, "start", False),
+        (5, "interval", True),  # the first at the full budget
+        (10, "interval", False),
+        (15, "end", True),
+    ]
+    assert [step for step, _ in trained.of("probe.images")] == [5, 15]
+
+
+def test_while_the_budget_rises_the_full_set_waits_for_the_first_probe_at_the_full_budget(start):
+    trained = start(eps_ramp=0.5, epochs=4).go()
+    assert sets(trained) == [(5, "interval", False), (10, "interval", True), (15, "interval", False), (20, "end", True)]
+
+
+def test_without_images_there_is_no_self_information_at_all(start):
+    trained = start(**ALWAYS, self_images=0).go()
+    assert not trained.of("probe.self") and not trained.of("probe.images")
+
+
+def test_a_probe_that_was_asked_for_measures_everything(start):
+    trained = start(**ALWAYS, causal_images=16).go(at={2: lambda t: t.send("probe")})
+    assert (2, "asked", True) in sets(trained)
+    for kind in ("probe.images", "probe.causal", "probe.strong", "probe.channels"):
+        assert 2 in [step for step, _ in trained.of(kind)]
+
+
+def test_moved_signals_make_the_next_probe_a_full_one(start):
+    def watch(trained):
+        trained.loop.monitor._watch = True
+
+    trained = start(**ALWAYS, epochs=3).go(at={7: watch})
+    assert (10, "interval", True) in sets(trained)
+
+
+def test_an_onset_is_explained_before_it_is_told_and_names_a_disease(start, monkeypatch):
+    force(monkeypatch, onset_at=10)
+    trained = start(**ALWAYS, epochs=3, causal_images=16).go()
+    assert (10, "interval", True) in sets(trained)
+    told = ("probe.self", "alert", "diagnosis")
+    assert tuple(kind for kind, step, _, _ in trained.records if step == 10 and kind in told) == told
+    [(_, alert)] = trained.of("alert")
+    values = dict(trained.of("probe.self"))[10]["values"]
+    assert alert["disease"] in ("self-fitting", "gradient masking", "undecided")
+    assert alert["evidence"]["carrier"] == values["carrier_grey"]
+    [(_, told), *_] = trained.of("diagnosis")
+    assert told["disease"] == alert["disease"] and told["onset_step"] == 10
+    assert [step for step, _ in trained.of("probe.causal")] == [10, 15]
+
+
+def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_stays_at_an_onset(start, monkeypatch):
+    monkeypatch.setattr("selffit.train.monitor.Monitor.healthy", property(lambda self: not self.detector.onset_open))
+    force(monkeypatch, onset_at=20)
+    weights: dict[int, torch.Tensor] = {}
+
+    def keep(step):
+        return lambda t: weights.__setitem__(step, t.weights[2])
+
+    trained = start(**ALWAYS, epochs=6).go(at={step: keep(step) for step in (5, 10, 15, 20)})
+    found = {step: data["reference"] for step, data in trained.of("probe.self")}
+    assert found[10] is None  # 5 is the newest healthy one now, and nothing is older
+    assert found[15] == {"step": 5, "branch": "main"}
+    assert found[20] == found[25] == found[30] == {"step": 10, "branch": "main"}
+    reference = trained.loop.monitor.explainer.reference.model
+    assert torch.equal([*reference.parameters()][2], weights[10])
+    assert not torch.equal(weights[10], weights[15])
+
+
+def test_a_resumed_attempt_takes_its_reference_from_a_healthy_checkpoint(start, monkeypatch):
+    monkeypatch.setattr("selffit.train.monitor.Monitor.healthy", property(lambda self: True))
+    monkeypatch.setattr(Detector, "healthy_step", property(lambda self: 5))
+    run = start(**ALWAYS, epochs=4)
+    run.go(at={12: lambda t: t.kill()})
+    at_five = run.loop.checkpoints.read("main-5")
+    run.go(at={12: lambda t: t.kill()})
+    reference = run.loop.monitor.explainer.reference
+    assert (reference.step, reference.branch) == (5, "main")
+    fresh = {name: torch.zeros_like(t) for name, t in reference.model.state_dict().items()}
+    load_model(at_five.files[MODEL], fresh)
+    assert all(torch.equal(fresh[name], t) for name, t in reference.model.state_dict().items())
+
+
+def test_a_diagnosis_survives_a_resume_and_is_not_told_twice(start, monkeypatch):
+    force(monkeypatch, onset_at=5)
+    run = start(**ALWAYS, epochs=4)
+    run.go(at={12: lambda t: t.kill()})
+    before = run.loop.monitor.explainer.state()
+    told = len(run.of("diagnosis"))
+    run.go(at={10: lambda t: t.kill()})
+    assert run.loop.monitor.explainer.state() == before
+    assert len(run.of("diagnosis")) == told
+
+
+def test_a_strong_attack_decides_when_pgd_comes_back(start, monkeypatch):
+    force(monkeypatch, onset_at=5, strong_at=15)
+    asked: list[tuple[float, float, int]] = []
+
+    def strong(self: Detector, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
+        asked.append((strong_pgd, weak_pgd, n))
+        return [Alert("masked", step, "forced by the test", n=n)]
+
+    monkeypatch.setattr(Detector, "strong", strong)
+    trained = start(**ALWAYS, epochs=4).go()
+    [(step, data)] = trained.of("probe.strong")
+    assert step == 15 and asked == [(data["pgd"], data["weak"], data["n"])]
+    assert [(step, a["level"]) for step, a in trained.of("alert")] == [(5, "onset"), (15, "masked")]
+
+
+def test_explaining_leaves_no_trace_in_the_weights(start, equal, monkeypatch):
+    force(monkeypatch, onset_at=10)
+    explained = start(**ALWAYS, method="rs-fgsm", causal_images=16).go(at={3: lambda t: t.send("probe")})
+    plain = start(**ALWAYS, method="rs-fgsm", self_images=0, channel_images=0).go()
+    assert explained.of("probe.causal") and explained.of("probe.strong")
+    assert equal(explained, plain)
+
+
+@pytest.mark.parametrize("change", [{"mix_signs": 0.5}, {"method": "pgd", "attack_steps": 2, "corner": True}])
+def test_the_data_side_settings_change_training_and_repeat_bit_for_bit(start, equal, change):
+    def train(**settings):
+        return start(**ALWAYS, **settings).go()
+
+    assert equal(train(**change), train(**change))
+    without = {"mix_signs": 0.0} if "mix_signs" in change else {**change, "corner": False}
+    assert not equal(train(**change), train(**without))
+
+
+def test_signs_mixed_in_by_a_command_are_those_of_a_run_that_had_them_from_there(start, equal):
+    live = start(**ALWAYS).go(at={0: lambda t: t.send("set", mix_signs=0.5)})
+    assert equal(live, start(**ALWAYS, mix_signs=0.5).go())
