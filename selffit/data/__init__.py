@@ -58,6 +58,7 @@ def load_set(
         source, classes = EMBEDDED[name], EMBEDDED[name].CLASSES
         train_x, train_y = source.generate("train", train_images or source.TRAIN_IMAGES)
         held_x, held_y = source.generate("held", holdout)
+        class_names: tuple[str, ...] = ()
     elif name in SOURCES:
         images, labels, classes = load_training_split(name, data_dir, download)
         available = len(labels) - holdout
@@ -69,6 +70,7 @@ def load_set(
         order = balanced_order(labels, step_seed(0, f"{name}/held-out", 0))
         held, train = order[:holdout], order[holdout : holdout + (train_images or available)]
         train_x, train_y, held_x, held_y = images[train], labels[train], images[held], labels[held]
+        class_names = SOURCES[name].names
     else:
         raise UserError(f"unknown data set '{name}'; valid: {', '.join(DATA_SETS)}")
 
@@ -76,4 +78,5 @@ def load_set(
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     shape: tuple[int, int, int] = train_x.shape[1:]
-    return ImageSet(name, classes, shape, resident(train_x), resident(train_y), resident(held_x), resident(held_y))
+    tensors = (resident(array) for array in (train_x, train_y, held_x, held_y))
+    return ImageSet(name, classes, shape, *tensors, class_names)

@@ -13,7 +13,8 @@ class ImageSet:
 
     train_x, held_x: uint8 [N,C,H,W], 255 is white; train_y, held_y: int64 [N]
     with values 0 … classes - 1; shape: [C,H,W] of one image. Held-out images
-    are never trained on and never come from a test split.
+    are never trained on and never come from a test split. class_names: empty
+    where a class has no better name than its number.
     """
 
     name: str
@@ -23,6 +24,7 @@ class ImageSet:
     train_y: Tensor
     held_x: Tensor
     held_y: Tensor
+    class_names: tuple[str, ...] = ()
 
 
 def as_float(images: Tensor) -> Tensor:

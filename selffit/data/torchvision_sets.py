@@ -20,21 +20,27 @@ _REPAIR = "delete it and run again with --download"
 
 @dataclass(frozen=True)
 class _Source:
-    """Where torchvision keeps one set: its class there, the classes, the files under the data folder."""
+    """Where torchvision keeps one set: its class there, the classes, the files under the data folder.
+
+    names: of the classes, where a number does not say it as well.
+    """
 
     torchvision_name: str
     classes: int
     folder: str  # "" where the files lie in the data folder itself
     train_files: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 SOURCES = {
-    "cifar10": _Source("CIFAR10", 10, "cifar-10-batches-py", tuple(f"data_batch_{i}" for i in range(1, 6))),
+    "cifar10": _Source("CIFAR10", 10, "cifar-10-batches-py", tuple(f"data_batch_{i}" for i in range(1, 6)), _CIFAR10),
     "cifar100": _Source("CIFAR100", 100, "cifar-100-python", ("train",)),
     "svhn": _Source("SVHN", 10, "", ("train_32x32.mat",)),
     "mnist": _Source("MNIST", 10, "MNIST/raw", _IDX),
-    "fashion-mnist": _Source("FashionMNIST", 10, "FashionMNIST/raw", _IDX),
+    "fashion-mnist": _Source("FashionMNIST", 10, "FashionMNIST/raw", _IDX, _FASHION),
 }
 
 

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from selffit.errors import UserError
 
+ROUNDING = 1e-6  # of a sum of steps that cancel, in pixels of [0,1]
 STARTS = ("default", "zero", "random")
 
 
@@ -99,9 +100,9 @@ def project(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
     return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
 
 
-def to_corner(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
-    """clip(x + eps·sign(x_adv - x)): the corner of the ball on x_adv's side; an unmoved pixel stays as it is."""
-    return (x + eps * (x_adv - x).sign()).clamp(0, 1)
+def to_corner(delta: Tensor, eps: Tensor | float) -> Tensor:
+    """The perturbation eps·sign(delta) in the corner of the ball; 0 where delta is 0 up to rounding."""
+    return eps * delta.sign() * (delta.abs() > ROUNDING)
 
 
 def check_start(budget: Budget) -> None:

@@ -24,4 +24,6 @@ def pgd(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: t
         x_adv = project(x_adv + budget.alpha * at_point.grad.sign(), x, budget.eps)
         if remaining:
             at_point = gradient(x_adv, y)
-    return Attack(to_corner(x_adv, x, budget.eps) if budget.corner else x_adv, at_start)
+    if budget.corner:
+        x_adv = (x + to_corner(x_adv - x, budget.eps)).clamp(0, 1)
+    return Attack(x_adv, at_start)

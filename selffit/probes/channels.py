@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selffit.methods.base import Budget, input_gradient
-from selffit.methods.fgsm import fgsm
+from selffit.data.imageset import as_float
+from selffit.methods.base import input_gradient
 from selffit.models.base import Network
+from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import batches, probing
 from selffit.probes.concentration import gini, participation_ratio, top_share
+from selffit.probes.draws import random_signs
+from selffit.probes.ranks import shared_top, spearman
 
-GREY = 0.5  # the image without content, u
 DEAD = 0.01  # a channel whose si and di are both below this share of an average channel says nothing
 
 
@@ -25,12 +27,16 @@ DEAD = 0.01  # a channel whose si and di are both below this share of an average
 class LayerDominance:
     """One convolution layer; the tuples have one entry a channel.
 
-    si, di, rand: response to the network's own FGSM perturbation, to the
-    image's content, and to random signs of the same size, each divided by its
-    mean over the layer (1 = an average channel). dominance in [-1,1]: +1
-    answers to the perturbation only, -1 to the content only. gini, top10
-    (share of the largest 10 % of channels) and pr (participation ratio, a
-    number of channels) say how concentrated si is.
+    si, di, rand, car: response to the network's own FGSM perturbation, to the
+    image's content, to random signs of the same size, and to the perturbation
+    on plain grey, each divided by its mean over the layer (1 = an average
+    channel). dominance in [-1,1]: +1 answers to the perturbation only, -1 to
+    the content only. gini, top10 (share of the largest 10 % of channels) and
+    pr (participation ratio, a number of channels) say how concentrated si is.
+    rho and agree say how far the ranking by dominance repeats when it is made
+    from each half of the images: Spearman's rank correlation in [-1,1] (NaN
+    where one half ranks nothing), and the share of the 10 % most dominant
+    channels that both halves name.
     """
 
     name: str
@@ -38,9 +44,12 @@ class LayerDominance:
     si: tuple[float, ...]
     di: tuple[float, ...]
     rand: tuple[float, ...]
+    car: tuple[float, ...]
     gini: float
     top10: float
     pr: float
+    rho: float
+    agree: float
 
 
 def channel_dominance(
@@ -64,38 +73,48 @@ def channel_dominance(
 
     0 for a dead channel (si and di both below 1 % of an average channel), and
     throughout a layer where one of the two is 0 everywhere (eps = 0): nothing
-    can be compared there. Costs a gradient and two forward passes over the
-    images; the network is in evaluation mode and float32, and is left as it was.
+    can be compared there. The halves of rho and agree are the first N/2 images
+    and the others. Costs a gradient and three forward passes over the images
+    (5U); the network is in evaluation mode and float32, and is left as it was.
     """
-    totals: dict[str, dict[str, Tensor]] = {"si": {}, "di": {}, "rand": {}}
+    totals: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("si", "di", "rand", "car")}
     clean: dict[str, Tensor] = {}
     grey: dict[str, Tensor] = {}
+    second = torch.arange(len(images), device=images.device) >= len(images) // 2
+    half_of = torch.stack([~second, second]).double()  # [2,N]
 
     def keep(maps: dict[str, Tensor]) -> Callable[[str, Tensor], None]:
         return maps.__setitem__
 
-    def add(total: dict[str, Tensor]) -> Callable[[str, Tensor], None]:
+    def add_up(kind: str, base: dict[str, Tensor], halves: Tensor) -> Callable[[str, Tensor], None]:
+        total = totals[kind]
+
         def see(name: str, output: Tensor) -> None:
-            total[name] = total.get(name, 0) + _distance(output, clean[name])
+            total[name] = total.get(name, 0) + halves @ _distance(output, base[name])
 
         return see
 
+    attack, signs = ProbeAttack(eps), random_signs(images, generator)
     with probing(model), torch.no_grad():
         with watching(model, keep(grey)):
-            model(torch.full_like(images[:1], GREY, dtype=torch.float32))
-        for x, y in batches(images, labels, batch_size):
+            model(grey_like(as_float(images[:1])))
+        parts = zip(
+            batches(images, labels, batch_size), signs.split(batch_size), half_of.split(batch_size, 1), strict=True
+        )
+        for (x, y), coins, halves in parts:
             with watching(model, keep(clean)):
                 at_x = input_gradient(model, x, y)
-            budget = Budget(torch.tensor(eps, device=x.device), torch.tensor(eps, device=x.device))
-            own = fgsm(lambda _x, _y, known=at_x: known, x, y, budget, generator).x_adv  # type: ignore[misc]
-            coin = torch.empty_like(x).bernoulli_(0.5, generator=generator)
-            with watching(model, add(totals["si"])):
-                model(own)
-            with watching(model, add(totals["rand"])):
-                model((x + eps * (2 * coin - 1)).clamp(0, 1))
+            delta = attack.delta(model, x, y, at_x)
+            with watching(model, add_up("si", clean, halves)):
+                model(add(x, delta))
+            with watching(model, add_up("rand", clean, halves)):
+                model(add(x, eps * coins))
+            with watching(model, add_up("car", grey, halves)):
+                model(add(grey_like(x), delta))
+            see = add_up("di", grey, halves)
             for name, output in clean.items():
-                totals["di"][name] = totals["di"].get(name, 0) + _distance(output, grey[name])
-    return [_layer(name, *(totals[kind][name] for kind in ("si", "di", "rand"))) for name in grey]
+                see(name, output)
+    return [_layer(name, **{kind: total[name] for kind, total in totals.items()}) for name in grey]
 
 
 @contextmanager
@@ -113,24 +132,32 @@ def watching(model: Network, see: Callable[[str, Tensor], None]) -> Iterator[Non
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """mean over space and sum over images of |a - b|: [B,C,H,W] → float64 [C]."""
-    return (a - b).abs().mean(dim=(2, 3)).sum(dim=0, dtype=torch.float64)
+    """mean over space of |a - b|: [B,C,H,W] → float64 [B,C]."""
+    return (a - b).abs().mean(dim=(2, 3)).double()
 
 
-def _layer(name: str, r_si: Tensor, r_di: Tensor, r_rand: Tensor) -> LayerDominance:
-    si, di, rand = (_relative(r) for r in (r_si, r_di, r_rand))
-    alive = ((si >= DEAD) | (di >= DEAD)) & si.any() & di.any()
-    dominance = torch.where(alive, (si - di) / (si + di), 0.0)
+def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> LayerDominance:
+    """From the responses [2,C] that each half of the images adds up to."""
+    by_half = [_dominance(*responses) for responses in zip(si, di, strict=True)]
     return LayerDominance(
         name=name,
-        dominance=tuple(dominance.tolist()),
-        si=tuple(si.tolist()),
-        di=tuple(di.tolist()),
-        rand=tuple(rand.tolist()),
-        gini=gini(r_si),
-        top10=top_share(r_si),
-        pr=participation_ratio(r_si),
+        dominance=tuple(_dominance(si.sum(0), di.sum(0)).tolist()),
+        si=tuple(_relative(si.sum(0)).tolist()),
+        di=tuple(_relative(di.sum(0)).tolist()),
+        rand=tuple(_relative(rand.sum(0)).tolist()),
+        car=tuple(_relative(car.sum(0)).tolist()),
+        gini=gini(si.sum(0)),
+        top10=top_share(si.sum(0)),
+        pr=participation_ratio(si.sum(0)),
+        rho=spearman(*by_half),
+        agree=shared_top(*by_half),
     )
+
+
+def _dominance(r_si: Tensor, r_di: Tensor) -> Tensor:
+    si, di = _relative(r_si), _relative(r_di)
+    alive = ((si >= DEAD) | (di >= DEAD)) & si.any() & di.any()
+    return torch.where(alive, (si - di) / (si + di), 0.0)
 
 
 def _relative(response: Tensor) -> Tensor:

@@ -16,9 +16,14 @@ def gini(weights: Tensor) -> float:
     return float(((2 * rank - count - 1) * ordered).sum() / (count * total))
 
 
+def top_count(channels: int, fraction: float) -> int:
+    """How many channels a fraction of them is: rounded up, at least one."""
+    return max(1, math.ceil(fraction * channels - 1e-9))
+
+
 def top_share(weights: Tensor, fraction: float = 0.1) -> float:
     """Share of the total that the largest `fraction` of the channels has (rounded up, at least one channel)."""
-    top = max(1, math.ceil(fraction * len(weights) - 1e-9))
+    top = top_count(len(weights), fraction)
     total = weights.double().sum()
     return float(weights.double().topk(top).values.sum() / total) if total > 0 else top / len(weights)
 

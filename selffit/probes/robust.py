@@ -81,7 +81,8 @@ def robust_accuracies(
                 budget = Budget(torch.tensor(eps, device=x.device), torch.tensor(alpha, device=x.device), pgd_steps)
                 x_adv = fgsm(lambda _x, _y, known=at_x: known, x, y, budget, generator).x_adv  # type: ignore[misc]
                 single[i] += (model(x_adv).argmax(1) == y).sum()
-                multi[i] += _survivors(model, gradient, x, y, right, budget, generator)
+                start = uniform_start(x, budget.eps, generator)  # for all images: the noise does not depend on f
+                multi[i] += len(survivors(model, gradient, x[right], y[right], start[right], budget))
     n = len(images)
     return [
         RobustAccuracy(n, eps, clean.item() / n, fgsm_right.item() / n, pgd_right.item() / n)
@@ -89,23 +90,16 @@ def robust_accuracies(
     ]
 
 
-def _survivors(
-    model: nn.Module,
-    gradient: GradientAt,
-    x: Tensor,
-    y: Tensor,
-    right: Tensor,
-    budget: Budget,
-    generator: torch.Generator,
-) -> int:
-    """How many of the `right` images stay right at a random start and after each of budget.steps PGD steps."""
-    start = uniform_start(x, budget.eps, generator)  # for all images: the noise does not depend on the network
-    x, y, x_adv = x[right], y[right], start[right]
+def survivors(
+    model: nn.Module, gradient: GradientAt, x: Tensor, y: Tensor, start: Tensor, budget: Budget
+) -> Tensor:
+    """Which images are right at the start point [B,C,H,W] and after each of budget.steps PGD steps: int64 indices."""
+    alive, x_adv = torch.arange(len(y), device=y.device), start
     for _ in range(budget.steps):
-        if len(y) == 0:
-            return 0
+        if len(alive) == 0:
+            return alive
         at_point = gradient(x_adv, y)
-        kept = at_point.logits.argmax(1) == y
-        x, y = x[kept], y[kept]
+        kept = (at_point.logits.argmax(1) == y).nonzero()[:, 0]  # found once: on a GPU that waits for the device
+        alive, x, y = alive[kept], x[kept], y[kept]
         x_adv = project(x_adv[kept] + budget.alpha * at_point.grad[kept].sign(), x, budget.eps)
-    return int((model(x_adv).argmax(1) == y).sum()) if len(y) else 0
+    return alive[model(x_adv).argmax(1) == y] if len(alive) else alive

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from selffit.errors import UserError
 from selffit.methods import METHODS, Budget, Gradient, mix_signs
+from selffit.methods.base import to_corner
 
 SLOPE = torch.tensor([2.0, -3.0, 0.0, 1.0]).reshape(1, 1, 2, 2)
 Y = torch.tensor([0])
@@ -154,6 +155,11 @@ def test_pgd_to_the_corners_moves_every_pixel_that_it_moved_by_the_whole_budget(
     x_adv, gradient = attack("pgd", x, two)
     assert torch.allclose(x_adv, image(0.6, 0.4, 0.5, 1.0))
     assert torch.allclose(gradient.points[1], image(0.53, 0.47, 0.5, 0.98))  # the steps themselves are not projected
+
+
+def test_a_pixel_whose_steps_cancel_stays_where_it_is_in_the_corners():
+    delta = torch.tensor([0.3, 0.1 + 0.2 - 0.3, -1e-9, -0.002])
+    assert torch.allclose(to_corner(delta, 0.1), torch.tensor([0.1, 0.0, 0.0, -0.1]))
 
 
 def mixed(share: float, x: Tensor, eps: float = 0.1) -> Tensor:

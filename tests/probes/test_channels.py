@@ -1,5 +1,7 @@
 """Channel dominance on tiny networks whose channels are planted."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -58,6 +60,8 @@ def test_planted_channels_by_hand():
     assert layer.dominance == pytest.approx([1, -1, 0, 0, 0], abs=1e-4)
     assert (layer.top10, layer.pr) == (pytest.approx(0.5, abs=1e-4), pytest.approx(2, abs=1e-3))
     assert layer.gini == pytest.approx(0.6, abs=1e-4)
+    assert layer.car == pytest.approx(si.tolist(), abs=1e-4)  # on grey, too, only the checkerboard answers
+    assert (layer.rho, layer.agree) == (pytest.approx(1), 1)
 
 
 def test_random_signs_are_the_control():
@@ -75,6 +79,44 @@ def test_without_a_budget_nothing_is_called_dominant():
     )
     assert set(layer.dominance) == {0.0} and set(layer.si) == {0.0}
     assert layer.gini == 0 and layer.pr == 5
+    assert math.isnan(layer.rho) and set(layer.car) == {0.0}
+
+
+class BrightOrDark(Network):
+    """Channels: 0 = checkerboard, 1 = what is above grey, 2 = what is below grey; the logits read the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 3, 2, stride=2)
+        board, mean = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) / 4, torch.full((2, 2), 0.25)
+        self.conv.weight.data = torch.stack([board, mean, -mean])[:, None]
+        self.conv.bias.data = torch.tensor([1.0, -0.5, 0.5])
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = self.relu(self.conv(x))[:, 0].mean(dim=(1, 2))
+        return torch.stack([score, -score], dim=1)
+
+    def sites(self) -> dict[str, nn.Module]:
+        return {"conv": self.relu}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_the_ranking_is_compared_between_the_first_half_of_the_images_and_the_second(batch_size):
+    def rho_and_agree(images: Tensor) -> tuple[float, float]:
+        (layer,) = channel_dominance(
+            BrightOrDark(), images, torch.zeros(len(images), dtype=torch.int64), eps=0.1, generator=generator(),
+            batch_size=batch_size,
+        )  # fmt: skip
+        return layer.rho, layer.agree
+
+    dark_and_bright = smooth_images()
+    assert rho_and_agree(dark_and_bright) == (pytest.approx(1), 1)
+    # Three dark, then four bright: dominance 1, 0, -1 and 1, -1, 0.
+    assert rho_and_agree(dark_and_bright[[0, 2, 4, 1, 3, 5, 7]]) == (pytest.approx(0.5), 1)
+    grey = torch.full_like(dark_and_bright, 128)  # and what is all but grey still ranks: 1, -1, 0
+    assert rho_and_agree(torch.cat([dark_and_bright[1::2], grey[:4]])) == (pytest.approx(1), 1)
+    assert math.isnan(rho_and_agree(dark_and_bright[:1])[0])
 
 
 @pytest.mark.parametrize("name", ["small", "resnet18", "preact-resnet18"])
@@ -93,8 +135,9 @@ def test_every_layer_of_the_networks(name):
     layers = probe(6)
     assert [layer.name for layer in layers] == list(net.sites())
     for layer in layers:
-        assert len(layer.dominance) == len(layer.si) == len(layer.di) == len(layer.rand) >= 4
+        assert len(layer.dominance) == len(layer.si) == len(layer.di) == len(layer.rand) == len(layer.car) >= 4
         assert all(-1 <= d <= 1 for d in layer.dominance)
+        assert -1 <= layer.rho <= 1 and 0 <= layer.agree <= 1
         assert 0 <= layer.gini < 1 and 0 < layer.top10 <= 1 and 1 <= layer.pr <= len(layer.si)
     for whole, parts in zip(layers, probe(4), strict=True):  # FGSM is the same in other batches
         assert whole.di == pytest.approx(parts.di, rel=1e-3, abs=1e-4)

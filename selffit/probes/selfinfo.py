@@ -1,0 +1,276 @@
+"""Self-information: does the network read the image, or its own perturbation?
+
+Our operational definitions for the claims of He et al. (2023, arXiv
+2302.11963), whose abstract is all that this project had at hand. The small
+functions are the single probes. They work on float images [B,C,H,W] in [0,1],
+give one entry an image, and are to be called in `probing` and without
+gradients; `self_information` calls them all and shares what they have in common.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from selffit.data.imageset import as_float
+from selffit.methods.base import input_gradient
+from selffit.models.base import Network
+from selffit.probes.attacks import ProbeAttack, add, grey_like
+from selffit.probes.base import batches, probing
+from selffit.probes.draws import other_labels, partners, pixel_orders, random_signs, uniform_like
+
+DOSES = tuple(k / 8 for k in range(13))  # multiples of the perturbation: 0 … 1.5
+MIX = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of its entries that random signs replace
+FOREIGN = 9  # class-generic perturbations of other classes that each image meets, at most
+
+
+@dataclass(frozen=True)
+class SelfInformation:
+    """Accuracies and shares in [0,1] on n images; `self_information` names the `values`.
+
+    dose: {"k": multiples, "acc": accuracies}; mix: {"share": shares, "acc":
+    accuracies}; both None in the light set.
+    """
+
+    n: int
+    full: bool
+    eps: float
+    attack: str
+    values: Mapping[str, float]
+    dose: Mapping[str, Sequence[float]] | None
+    mix: Mapping[str, Sequence[float]] | None
+
+    def as_data(self) -> dict[str, Any]:
+        """Fields of a `probe.self` record; numbers with five digits."""
+        return {
+            "n": self.n,
+            "full": self.full,
+            "eps": self.eps,
+            "attack": self.attack,
+            "values": {name: round(value, 5) for name, value in self.values.items()},
+            "dose": _rounded(self.dose),
+            "mix": _rounded(self.mix),
+        }
+
+
+def self_information(
+    model: Network,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    attack: ProbeAttack,
+    generator: torch.Generator,
+    classes: int,
+    mean: Tensor | None = None,
+    reference: Network | None = None,
+    full: bool = False,
+    batch_size: int = 256,
+) -> SelfInformation:
+    """The light set of probes, or the full one, with delta(x,y;θ) = attack.delta on `model`.
+
+    images: uint8 [N,C,H,W] of at least two classes; labels: int64 [N]; mean:
+    the training mean, float32 [C,H,W], which the full set needs; reference: a
+    network g from before the onset. The generator lives on the images' device
+    and is the only source of randomness. In the order of `values`:
+
+        clean, own          accuracy on x, on x + delta(x,y;θ)
+        abnormal            share whose loss is lower at x + delta than at x
+        signs               accuracy on x + eps·random signs
+        swap                share predicted y′ after x + delta(x,y′;θ), y′ ≠ y uniform
+        carrier_grey        accuracy on u + delta(x,y;θ) against y, u = grey 0.5
+        conflict_self, …_data, …_other
+                            share predicted y_j, y_i, neither after x_i + delta(x_j,y_j;θ), y_j ≠ y_i
+        other, gap          accuracy on x + delta(x,y;g), own - other
+        control_grey        as carrier_grey, with the delta of g
+      and in the full set
+        carrier_mean, carrier_noise, control_mean, control_noise
+                            as above with u = training mean, uniform noise in [0,1]
+        shuffled            accuracy on x + delta with its pixels in random order
+        p_abnormal, p_dominate
+                            delta_c, made on grey for label c, on x of other classes:
+                            share whose class-c logit rises, share predicted c
+        dose                accuracy on x + k·delta
+        mix                 accuracy when random signs replace a share of delta's entries
+
+    `other`, `gap` and `control_*` only where there is a reference. With the
+    same seed the light values of both sets are the same.
+
+    Costs an image, in forward passes U, for an attack of k steps: light 4k+5
+    (FGSM 9U), with a reference 2k+2 more (13U); full 30U more, 32U with a
+    reference. Both networks are in evaluation mode and float32 and are left as
+    they were. Raises ValueError for a full set without a mean.
+    """
+    other, partner = other_labels(labels, classes, generator), partners(labels, generator)
+    signs = attack.eps * random_signs(images, generator)
+    totals: dict[str, Tensor] = {}
+    with probing(model), nullcontext() if reference is None else probing(reference), torch.no_grad():
+        seen = [_clean(model, x, y, attack) for x, y in batches(images, labels, batch_size)]
+        logits, losses, deltas = (torch.cat(parts) for parts in zip(*seen, strict=True))
+        more = _Full.draw(model, images, classes, attack, mean, generator) if full else None
+        for part in _parts(len(images), batch_size):
+            x, y, delta = as_float(images[part]), labels[part], deltas[part]
+            hits = {"clean": logits[part].argmax(1) == y}
+            hits["own"], hits["abnormal"] = own_effect(model, x, y, delta, losses[part])
+            hits["signs"] = follows(model, x, signs[part], y)
+            hits["swap"] = swap(model, x, other[part], attack)
+            hits |= conflict(model, x, y, deltas[partner[part]], labels[partner[part]])
+            carriers = {"grey": grey_like(x)}
+            if more is not None:
+                hits |= more.hits(model, part, x, y, delta, signs[part], logits[part])
+                carriers |= more.carriers(part, x)
+            for kind, u in carriers.items():
+                hits[f"carrier_{kind}"] = follows(model, u, delta, y)
+            if reference is not None:
+                foreign = attack.delta(reference, x, y)
+                hits["other"] = follows(model, x, foreign, y)
+                for kind, u in carriers.items():
+                    hits[f"control_{kind}"] = follows(model, u, foreign, y)
+            for name, hit in hits.items():
+                totals[name] = totals.get(name, 0) + hit.sum(-1, dtype=torch.float64)
+    shares = {name: (total / len(images)).tolist() for name, total in totals.items()}
+    doses, mixes = shares.pop("dose", None), shares.pop("mix", None)
+    if reference is not None:
+        shares["gap"] = shares["own"] - shares["other"]
+    return SelfInformation(
+        n=len(images),
+        full=full,
+        eps=attack.eps,
+        attack=attack.name,
+        values=shares,
+        dose={"k": DOSES, "acc": doses} if full else None,
+        mix={"share": MIX, "acc": mixes} if full else None,
+    )
+
+
+def follows(model: nn.Module, x: Tensor, delta: Tensor, y: Tensor) -> Tensor:
+    """bool [B]: x + delta is predicted y. With x an image or a carrier u, delta of whatever origin."""
+    return model(add(x, delta)).argmax(1) == y
+
+
+def own_effect(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+    """bool [B] each: x + delta is predicted y; its loss is lower than the clean `loss` [B] (an abnormal example)."""
+    logits = model(add(x, delta))
+    return logits.argmax(1) == y, F.cross_entropy(logits, y, reduction="none") < loss
+
+
+def swap(model: nn.Module, x: Tensor, other: Tensor, attack: ProbeAttack) -> Tensor:
+    """bool [B]: x + delta(x,y′) is predicted y′ = `other`, although to first order that step lowers p(y′)."""
+    return follows(model, x, attack.delta(model, x, other), other)
+
+
+def conflict(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, y_delta: Tensor) -> dict[str, Tensor]:
+    """bool [B] each, `delta` being that of other images with labels y_delta: the prediction on x + delta is …
+
+    conflict_self: y_delta; conflict_data: y; conflict_other: neither. None of
+    them where y_delta = y: that is no conflict.
+    """
+    predicted = model(add(x, delta)).argmax(1)
+    theirs, ours, differ = predicted == y_delta, predicted == y, y_delta != y
+    return {
+        "conflict_self": theirs & differ,
+        "conflict_data": ours & differ,
+        "conflict_other": ~theirs & ~ours & differ,
+    }
+
+
+def shuffled(delta: Tensor, orders: Tensor) -> Tensor:
+    """delta with the pixels of each image in another order [B,H·W], the same in all channels."""
+    return delta.flatten(2).gather(2, orders[:, None].expand(-1, delta.shape[1], -1)).reshape(delta.shape)
+
+
+def class_patterns(model: nn.Module, images: Tensor, classes: int, attack: ProbeAttack) -> Tensor:
+    """delta_c, [K,C,H,W]: the perturbation of one grey image of the size of `images` for each label c."""
+    grey = grey_like(as_float(images[:1])).expand(classes, -1, -1, -1)
+    return attack.delta(model, grey, torch.arange(classes, device=images.device))
+
+
+def class_generic(
+    model: nn.Module, x: Tensor, y: Tensor, logits: Tensor, patterns: Tensor, shifts: Tensor
+) -> tuple[Tensor, Tensor]:
+    """float [B] each, over the classes c = y + shift (mod K): the share of c whose pattern raises the
+    class-c logit above that of the clean `logits` [B,K], and the share for which x + pattern is predicted c."""
+    rises, dominates = [], []
+    for shift in shifts:
+        c = (y + shift) % len(patterns)
+        after = model(add(x, patterns[c]))
+        rises.append((after > logits).gather(1, c[:, None])[:, 0])
+        dominates.append(after.argmax(1) == c)
+    return torch.stack(rises).float().mean(0), torch.stack(dominates).float().mean(0)
+
+
+def dose(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor) -> Tensor:
+    """bool [13,B]: x + k·delta is predicted y, k = 0 … 1.5 as in DOSES."""
+    return torch.stack([follows(model, x, k * delta, y) for k in DOSES])
+
+
+def mix(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, signs: Tensor, coins: Tensor) -> Tensor:
+    """bool [5,B]: x + delta is predicted y when `signs` replace the entries whose coin, uniform in [0,1), is
+    below the share r, r = 0 … 1 as in MIX."""
+    return torch.stack([follows(model, x, torch.where(coins < share, signs, delta), y) for share in MIX])
+
+
+@dataclass(frozen=True)
+class _Full:
+    """What the full set needs beside the light one, for all images."""
+
+    mean: Tensor
+    noise: Tensor
+    coins: Tensor
+    orders: Tensor
+    shifts: Tensor
+    patterns: Tensor
+
+    @classmethod
+    def draw(
+        cls,
+        model: nn.Module,
+        images: Tensor,
+        classes: int,
+        attack: ProbeAttack,
+        mean: Tensor | None,
+        generator: torch.Generator,
+    ) -> "_Full":
+        if mean is None:
+            raise ValueError("the full set of probes needs the training mean")
+        return cls(
+            mean=mean.to(images.device),
+            noise=uniform_like(images, generator),
+            coins=uniform_like(images, generator),
+            orders=pixel_orders(images, generator),
+            shifts=1 + torch.randperm(classes - 1, device=images.device, generator=generator)[:FOREIGN],
+            patterns=class_patterns(model, images, classes, attack),
+        )
+
+    def carriers(self, part: slice, x: Tensor) -> dict[str, Tensor]:
+        return {"mean": self.mean.expand_as(x), "noise": self.noise[part]}
+
+    def hits(
+        self, model: nn.Module, part: slice, x: Tensor, y: Tensor, delta: Tensor, signs: Tensor, logits: Tensor
+    ) -> dict[str, Tensor]:
+        rises, dominates = class_generic(model, x, y, logits, self.patterns, self.shifts)
+        return {
+            "shuffled": follows(model, x, shuffled(delta, self.orders[part]), y),
+            "p_abnormal": rises,
+            "p_dominate": dominates,
+            "dose": dose(model, x, y, delta),
+            "mix": mix(model, x, y, delta, signs, self.coins[part]),
+        }
+
+
+def _clean(model: nn.Module, x: Tensor, y: Tensor, attack: ProbeAttack) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, loss and perturbation of the images themselves: one gradient for all three."""
+    at_x = input_gradient(model, x, y)
+    return at_x.logits, at_x.loss, attack.delta(model, x, y, at_x)
+
+
+def _parts(n: int, batch_size: int) -> Iterator[slice]:
+    for first in range(0, n, batch_size):
+        yield slice(first, first + batch_size)
+
+
+def _rounded(curve: Mapping[str, Sequence[float]] | None) -> dict[str, list[float]] | None:
+    return None if curve is None else {axis: [round(v, 5) for v in values] for axis, values in curve.items()}

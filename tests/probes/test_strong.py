@@ -1,0 +1,96 @@
+"""Strong accuracy: exact on an honest network, and not to be fooled by a masked one."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from selffit.models import build
+from selffit.probes import robust_accuracy, strong_accuracy
+from selffit.probes.strong import margin_gradient
+
+
+class Brightness(nn.Module):
+    """Class 1 where the mean pixel is above 0.5; robust up to the distance of the mean from 0.5."""
+
+    def __init__(self, scale: float = 50) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = self.scale * (x.mean(dim=(1, 2, 3)) - 0.5)
+        return torch.stack([-score, score], dim=1)
+
+
+def grey(*levels: int) -> Tensor:
+    return torch.tensor(levels, dtype=torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def measure(model: nn.Module, images: Tensor, labels: Tensor, eps: float, **others):
+    return strong_accuracy(
+        model, images, labels, eps=eps, generator=generator(), **({"weak_steps": 10, "weak_alpha": eps / 4} | others)
+    )
+
+
+def test_an_honest_network_has_its_closed_form_robust_accuracy():
+    images, labels = grey(0, 100, 120, 140, 200, 90), torch.tensor([0, 0, 0, 1, 1, 1])  # the last one is wrong
+    for eps, right in ((0.02, 5), (0.06, 3), (0.2, 2), (0.0, 5)):  # margins: 0.5, 0.108, 0.029, 0.049, 0.284
+        found = measure(Brightness(), images, labels, eps)
+        assert (found.pgd, found.weak) == (right / 6, right / 6)
+        assert (found.n, found.eps, found.steps, found.restarts) == (6, eps, 50, 2)
+
+
+def test_a_saturated_softmax_hides_from_cross_entropy_and_not_from_the_margin():
+    images, labels = grey(110, 112, 143, 145, 20, 235), torch.tensor([0, 0, 1, 1, 0, 1])  # margins 0.06 … 0.07, 0.42
+    masked = measure(Brightness(1e6), images, labels, 0.1)
+    assert (masked.weak, masked.pgd) == (1.0, 2 / 6)
+    honest = measure(Brightness(), images, labels, 0.1)
+    assert (honest.weak, honest.pgd) == (2 / 6, 2 / 6)
+
+
+def test_the_margin_and_its_gradient():
+    weights = torch.tensor([[1.0, 2, 3], [0, -1, 5], [4, 0, 0]])
+    x, y = torch.tensor([[1.0, 1, 1], [1, 1, 1]]), torch.tensor([0, 1])  # logits 6, 4, 4 and the same
+    found = margin_gradient(lambda points: points @ weights.T, x - torch.tensor([0, 0, 1e-3]), y)
+    assert found.loss.tolist() == pytest.approx([-2 + 3e-3, 2 + 2e-3], abs=1e-5)
+    # the best of the others: class 2 (class 1 has lost more), then class 0
+    assert found.grad.tolist() == [[3, -2, -3], [1, 3, -2]]
+    assert not (found.grad.requires_grad or found.loss.requires_grad or found.logits.requires_grad)
+
+
+def network():
+    torch.manual_seed(1)
+    net = build("small", shape=(1, 28, 28), classes=3)
+    images = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
+    torch.nn.init.normal_(net.output.weight, std=0.5)
+    return net, images, net(images.float() / 255).argmax(1)
+
+
+def test_weak_is_the_ordinary_probe_and_strong_is_never_above_it():
+    net, images, labels = network()
+    ordinary = robust_accuracy(net, images, labels, eps=0.03, pgd_steps=5, pgd_alpha=0.01, generator=generator())
+    found = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01)
+    assert found.weak == ordinary.pgd and 0 < found.pgd < found.weak < 1
+    fewer = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01, steps=2, restarts=1)
+    assert found.pgd <= fewer.pgd <= found.weak
+
+
+def test_the_batch_size_changes_nothing():
+    net, images, labels = network()
+    assert measure(net, images, labels, 0.03) == measure(net, images, labels, 0.03, batch_size=7)
+
+
+def test_lost_images_cost_nothing_more():
+    net, images = Brightness(), grey(*[120] * 8)
+    seen = []
+    net.register_forward_hook(lambda _module, inputs, _output: seen.append(len(inputs[0])))
+    found = measure(net, images, torch.zeros(8, dtype=torch.int64), 0.1)
+    assert found.pgd == found.weak == 0 and sum(seen) < 8 * 5  # of up to 210 passes an image
+
+
+def test_data_of_a_record():
+    found = measure(Brightness(), grey(0, 100, 120), torch.tensor([0, 0, 0]), 0.1)
+    assert found.as_data() == {"n": 3, "eps": 0.1, "steps": 50, "restarts": 2, "pgd": 0.66667, "weak": 0.66667}
