@@ -5,9 +5,11 @@ training time:
 
 signals and log   the per-step signals, the input gradient that PertAlign needs, and the `steps` records of a real
                   event log, each timed by itself: differences of whole steps would drown in noise.
-probes            a robust-accuracy probe and a channel probe against the steps between two of them (one epoch of
-                  49 000 images), extrapolated from the time of one step. PGD leaves out images that it has beaten:
-                  the typical case here keeps 60 % of them throughout, the worst case all.
+probes            a robust-accuracy probe, a channel probe and a light self-information probe (with a reference
+                  network) against the steps between two of them (one epoch of 49 000 images), extrapolated from the
+                  time of one step. PGD leaves out images that it has beaten: the typical case here keeps 60 % of
+                  them throughout, the worst case all.
+at an onset       the full self-information set and the causal check, once, in seconds and as a share of an epoch.
 
 On a CPU these are processor times with one thread, which other processes hardly change; on CUDA wall times. The
 network is narrow on a CPU, which overstates the signals: their cost does not depend on the width, a step's does.
@@ -27,7 +29,8 @@ from torch import Tensor, nn
 from selffit.config import resolve
 from selffit.eventlog.writer import EventWriter
 from selffit.models import build
-from selffit.probes import channel_dominance, robust_accuracies
+from selffit.probes import ProbeAttack, causal_check, channel_dominance, robust_accuracies, self_information
+from selffit.probes.examine import BRIEF_SHARES, BRIEF_SINGLES
 from selffit.train.loop import ALIGN_EVERY
 from selffit.train.monitor import six_digits
 from selffit.train.setup import choose_precision, cpu_name
@@ -124,17 +127,47 @@ def main() -> int:
 
     n = config.channel_images
     channels = seconds(lambda: channel_dominance(model, images[:n], right[:n], eps=config.eps, generator=generator), 3)
+    other = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).eval()
+    attack = ProbeAttack(config.eps)
+
+    def explain(n: int, full: bool) -> float:
+        return seconds(
+            lambda: self_information(
+                model,
+                images[:n],
+                right[:n],
+                attack=attack,
+                generator=generator,
+                classes=CLASSES,
+                mean=torch.full(SHAPE, 0.5, device=device),
+                reference=other,
+                full=full,
+            ),
+            3,
+        )
+
+    light, full = explain(config.self_images, False), explain(config.probe_images, True)
+    began = time.perf_counter() if CUDA else time.process_time()
+    n = config.causal_images // 4  # on a CPU the whole check takes minutes; its time is in proportion to the images
+    pgd = {"pgd_steps": config.probe_steps, "pgd_alpha": config.probe_alpha}
+    brief = {"shares": BRIEF_SHARES, "singles": BRIEF_SINGLES}
+    causal_check(model, images[:n], right[:n], attack=attack, generator=generator, **pgd, **brief)
+    causal = 4 * ((time.perf_counter() if CUDA else time.process_time()) - began)
     interval = config.probe_every or IMAGES // batch
 
     print(f"hardware: {torch.cuda.get_device_name(device) if CUDA else cpu_name()}; torch {torch.__version__}")
     print(f"recipe: preact-resnet18, width {width}, batch {batch}, 3x32x32; a step takes {1e3 * whole:.1f} ms")
     for name, cost in parts.items():
         print(f"  {name}: {1e6 * cost:.0f} us a step, {100 * cost / whole:.2f} %")
-    print(f"  a probe every {interval} steps: {config.probe_images} images, PGD-{config.probe_steps}; {n} for channels")
+    images_of = f"{config.probe_images} images, {config.channel_images} for channels, {config.self_images} for self"
+    print(f"  a probe every {interval} steps: PGD-{config.probe_steps}; {images_of}-information")
     report("signals and log", sum(parts.values()) / whole, 0.01)
-    report("probes, 60 % of the images survive", (probe(0.6) + channels) / (interval * whole), 0.04)
-    report("probes, all images survive", (probe(1.0) + channels) / (interval * whole), 0.05)
-    print(f"  of which channels: {100 * channels / (interval * whole):.2f} %")
+    report("probes, 60 % of the images survive", (probe(0.6) + channels + light) / (interval * whole), 0.05)
+    report("probes, all images survive", (probe(1.0) + channels + light) / (interval * whole), 0.05)
+    for name, cost in {"channels": channels, "light self-information": light}.items():
+        print(f"  of which {name}: {100 * cost / (interval * whole):.2f} %")
+    for name, cost in {"full self-information": full, "causal check": causal}.items():
+        print(f"  at an onset, {name}: {cost:.1f} s, {100 * cost / (interval * whole):.1f} % of an epoch, once")
     return 0
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import synthetic_explained as explained
+
 from selffit.config import resolve
 from selffit.eventlog.records import Record
 
@@ -22,6 +24,7 @@ PROBE_EVERY = 31
 BLOCK = 20
 LAYERS = (("conv1", 16), ("conv2", 32))
 FINAL_EPS = 0.35
+INDEX_CLEAR = 0.2
 
 
 class Event(NamedTuple):
@@ -38,6 +41,11 @@ class Event(NamedTuple):
 def fallen(step: float, onset: float) -> float:
     """0 while healthy, 1 after the fall."""
     return 1.0 / (1.0 + math.exp(-(step - onset) / 12.0))
+
+
+def self_fit(step: float, onset: float) -> float:
+    """0 while healthy, 1 after the fall: self-information is recognised a little before robust accuracy falls."""
+    return fallen(step, onset - 35)
 
 
 def signals(step: int, onset: int, rng: random.Random) -> dict[str, float]:
@@ -102,9 +110,12 @@ def channel_probe(step: int, onset: int) -> dict[str, Any]:
                 "si": [round(1 + value, 4) for value in d],
                 "di": [round(1 - value, 4) for value in d],
                 "rand": [0.3] * channels,
+                "car": [round(0.8 * (1 + value), 4) for value in d],
                 "gini": round(0.31 + 0.35 * bad, 4),
                 "top10": round(0.22 + 0.26 * bad, 4),
-                "pr": round(0.81 - 0.46 * bad, 4),
+                "pr": round(channels * (0.81 - 0.46 * bad), 4),
+                "rho": round(0.88 + 0.1 * bad, 4),
+                "agree": round(0.5 + 0.5 * bad, 4),
             }
         )
     return {"n": 256, "layers": layers, "sec": 0.1}
@@ -126,8 +137,8 @@ def run_start() -> dict[str, Any]:
     }
 
 
-def onset_alert(onset: int, step: int, at: dict[str, Any]) -> dict[str, Any]:
-    """The alert that a detector raises at `step`."""
+def onset_alert(onset: int, step: int, at: dict[str, Any], self_probe: dict[str, Any]) -> dict[str, Any]:
+    """The alert that a detector raises at `step`, with the disease that self-information tells."""
     low = max(0, onset - PROBE_EVERY)
     numbers = f"PGD accuracy {at['pgd']:.2f} while FGSM accuracy is {at['fgsm']:.2f} (n=512)"
     return {
@@ -152,7 +163,9 @@ def onset_alert(onset: int, step: int, at: dict[str, Any]) -> dict[str, Any]:
             "pertalign": 0.08,
             "acc_adv": 0.97,
             "signal_step": onset - 40,
+            **explained.evidence(self_probe),
         },
+        "disease": "self-fitting",
         "healthy": {"step": low, "pgd": 0.78},
         "advice": f"roll back to a checkpoint no later than step {low} and switch to n-fgsm",
     }
@@ -206,6 +219,7 @@ def events(upto: int = TOTAL, onset: int = 620, name: str = "strokes-fgsm-7f3a")
     yield Event("run.start", run_start(), 0, t + 1.0, True)
     begin = t + 1.5
     told: set[str] = set()
+    clear: int | None = None  # the first interval probe at which the index was clear
     for step in range(0, min(upto, TOTAL) + 1):
         t = begin + step * STEP_SECONDS
         if step % BLOCK == 0 and step:
@@ -223,18 +237,37 @@ def events(upto: int = TOTAL, onset: int = 620, name: str = "strokes-fgsm-7f3a")
         if step >= onset - 32 and "watch" not in told:
             told.add("watch")
             yield Event("alert", watch_alert(), step, t, True)
-            yield Event("probe.robust", probe(step, onset, rng, "suspicion"), step, t)
+            yield Event("probe.robust", at := probe(step, onset, rng, "suspicion"), step, t)
+            yield from _self_probe(step, onset, t, at, True, "suspicion")
         if step % PROBE_EVERY == 0:
-            yield Event("probe.robust", at := probe(step, onset, rng, "start" if step == 0 else "interval"), step, t)
-            yield Event("probe.channels", channel_probe(step, onset), step, t)
-            if at["pgd"] < 0.35 and step > 200 and "onset" not in told:
+            why = "start" if step == 0 else "interval"
+            yield Event("probe.robust", at := probe(step, onset, rng, why), step, t)
+            falls = at["pgd"] < 0.35 and step > 200 and "onset" not in told
+            if step:  # there is no budget yet to measure at
+                yield from (found := _self_probe(step, onset, t, at, falls, why))
+                clear = step if clear is None and found[0].data["index"] > INDEX_CLEAR else clear
+            channels = channel_probe(step, onset)
+            if falls:
                 told.add("onset")
-                yield Event("alert", onset_alert(onset, step, at), step, t, True)
+                yield Event("alert", onset_alert(onset, step, at, found[0].data), step, t, True)
+                yield Event("diagnosis", explained.diagnosis(found[0].data, onset, clear), step, t, True)
+            yield Event("probe.channels", channels, step, t)
+            if falls:
+                values, layers = found[0].data["values"], channels["layers"]
+                yield Event("probe.causal", explained.causal(self_fit(step, onset), at, values, layers), step, t)
+                yield Event("probe.strong", explained.strong(at["eps"], at["pgd"]), step, t)
     if upto >= TOTAL:
         yield Event("end", {"how": "finished", "reason": "", "summary": {}}, TOTAL, t + 1, True)
         yield Event(
             "sup.exit", {"how": "finished", "code": 0, "text": "", "seconds": 20.0}, 0, t + 1.2, True, "supervisor"
         )
+
+
+def _self_probe(step: int, onset: int, t: float, at: dict[str, Any], full: bool, why: str) -> list[Event]:
+    """Self-information beside a robust probe; images come with the full set."""
+    share = self_fit(step, onset)
+    found = [Event("probe.self", explained.self_probe(step, share, at, full, why), step, t)]
+    return [*found, Event("probe.images", explained.images(share, at["eps"]), step, t)] if full else found
 
 
 def records(upto: int = TOTAL, onset: int = 620, name: str = "strokes-fgsm-7f3a") -> list[Record]:

@@ -151,6 +151,36 @@ def charts() -> None:
         report(f"signal charts (5 rows, smoothed), {points} points", 1000 * sorted(taken)[4], "ms", target)
 
 
+def strips() -> None:
+    """Milliseconds to draw what is measured at probes, at 120×40: a long run with a wide layer."""
+    from selffit.eventlog.records import Record
+    from selffit.eventlog.state import RunState, reduce_all
+    from selffit_tui.columns import Columns
+    from selffit_tui.view import Scene, Snapshot, View
+    from selffit_tui.widgets.heat import heat_lines
+    from selffit_tui.widgets.selfinfo import self_lines
+
+    probes, channels = 1_000, 512
+    layer = [{"name": "wide", "dominance": [(i * 7919 % 200) / 100 - 1 for i in range(channels)]}]
+    found = next(e.data for e in synthetic_run.events(702) if e.kind == "probe.self" and e.step > 600)
+    records = [
+        Record(1, 1, 1, 1.0, kind, "main", 10 * i, data)
+        for i in range(probes)
+        for kind, data in (("probe.channels", {"layers": layer}), ("probe.self", found))
+    ]
+    state = reduce_all(RunState(), records)
+    columns, snapshot = Columns(), Snapshot(state)
+    columns.take(state)
+    for panel, name in (("heat", "heat strip"), ("overview", "self-information")):
+        scene = Scene(snapshot, View(panel), columns, 0.0, snapshot)
+        taken = []
+        for _ in range(9):
+            begin = time.perf_counter()
+            heat_lines(scene, 120, 34, True) if panel == "heat" else self_lines(scene, 72, 9)
+            taken.append(time.perf_counter() - begin)
+        report(f"{name}, {probes} probes of {channels} channels", 1000 * sorted(taken)[4], "ms", 50.0)
+
+
 def main() -> None:
     """All figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -159,6 +189,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     charts()
+    strips()
     with tempfile.TemporaryDirectory() as folder:
         env = {"PYTHONPYCACHEPREFIX": f"{folder}/cache", "PYTHONDONTWRITEBYTECODE": ""}
         short, long = Path(folder) / "short", Path(folder) / "long"
@@ -177,7 +208,7 @@ def main() -> None:
 
         def live(stop: threading.Event) -> None:
             for event in synthetic_run.events():
-                if event.step >= 400 and event.kind in ("steps", "probe.robust", "probe.channels", "host", "alert"):
+                if event.step >= 400 and event.stream == "trainer" and event.kind != "end":
                     writer.emit(event.kind, event.data, step=event.step)
                     if event.kind == "steps" and stop.wait(0.5):
                         return

@@ -13,6 +13,7 @@ import typer
 from selffit.errors import UserError
 from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
+from selffit_tui.commands.diagnose import diagnose
 from selffit_tui.commands.runs import runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.train import train
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 130 interrupted.",
 )
-for command in (train, watch, status, runs, detect):
+for command in (train, watch, status, runs, detect, diagnose):
     app.command()(command)
 app.add_typer(ctl)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 WIDE = 100  # columns from which two columns of panels fit
 RIGHT_SHARE = 0.40  # of a wide screen
 SIGNAL_ROWS = 5
+SELF_LINES = (9, 12)  # of the self-information panel in an overview of ordinary height, and in a high one
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ def layout(width: int, height: int, panel: str, banners: int, request: int = 0) 
 
     `banners` is the number of header lines for alerts, `request` that of lines for a request that was made.
 
-    Wide: accuracy and signals on the left, alerts and channels on the right, events below.
+    Wide: accuracy, signals and self-information on the left, alerts and channels on the right, events below.
+    Where it is too low for three charts, self-information has its own tab only.
     Narrow or chosen panel: one panel (the overview: accuracy above signals) under a line of tabs.
     """
     narrow = width < WIDE or height < 26
@@ -43,11 +45,14 @@ def layout(width: int, height: int, panel: str, banners: int, request: int = 0) 
         return Layout(narrow, header, tabs, footer, 0, {"accuracy": body - signals, "signals": signals}, request)
     events = 6 if body < 44 else 9
     upper = body - events
-    signals = (3 if upper >= 46 else 2 if upper >= 25 else 1) * SIGNAL_ROWS + 3
+    rows = 3 if upper >= 52 else 2 if upper >= 38 else 1
+    signals = rows * SIGNAL_ROWS + 3
+    own = 0 if upper < 24 else SELF_LINES[upper >= 38]
     alerts = max(8, upper * 9 // 20)
     heights = {
-        "accuracy": upper - signals,
+        "accuracy": upper - signals - own,
         "signals": signals,
+        "self": own,
         "alerts": alerts,
         "channels": upper - alerts,
         "events": events,

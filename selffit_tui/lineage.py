@@ -71,6 +71,15 @@ def stands(alert: Alert, line: ActiveLine) -> bool:
     return line.holds(alert.branch, alert.step if alert.onset_step is None else alert.onset_step)
 
 
+def standing_masked(state: RunState, line: ActiveLine) -> Alert | None:
+    """The newest word on the active line that robust accuracy only seems to be back, None when there is none."""
+    found = None
+    for alert in state.alerts:
+        if alert.level in ("masked", "recovered") and stands(alert, line):
+            found = alert if alert.level == "masked" else None
+    return found
+
+
 def standing_onset(state: RunState, line: ActiveLine) -> Alert | None:
     """The onset on the active line that was not followed by a recovery there, None when there is none."""
     found = None

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selffit.eventlog.entries import Alert
-from selffit.eventlog.state import RunState, mapping, text, whole
+from selffit.eventlog.state import RunState
+from selffit.eventlog.values import mapping, text, whole
 from selffit_tui.lineage import ActiveLine, stands
 
 INTERVENTION = "applied"

@@ -46,6 +46,9 @@ _BANNERS: dict[str, tuple[int, int, str]] = {
     "chosen": (255, 238, "default"),
 }
 NAMES = (*_INKS, *_BANNERS)
+# Shades of the heat strip from -1 (data) over 0 to +1 (self), and the paper where nothing was measured; of the 256.
+_SHADES = (117, 74, 25, 18, 235, 52, 130, 173, 216, PAPER)
+UNMEASURED = len(_SHADES) - 1
 
 
 def _ink(name: str, colours: str) -> Style:
@@ -64,5 +67,19 @@ def _banner(name: str, colours: str) -> Style:
 
 
 def palette(colours: str) -> dict[str, Style]:
-    """Style by name for '256', 'ansi' or 'none' (see `environment.colours`)."""
-    return {name: _ink(name, colours) for name in _INKS} | {name: _banner(name, colours) for name in _BANNERS}
+    """Style by name for '256', 'ansi' or 'none' (see `environment.colours`); shades are there with 256 only."""
+    styles = {name: _ink(name, colours) for name in _INKS} | {name: _banner(name, colours) for name in _BANNERS}
+    return styles | (_shades() if colours == "256" else {})
+
+
+def shade(upper: int, lower: int) -> str:
+    """The name of the style of two shades (0 … 8, UNMEASURED) above each other in a cell, the upper one in its ink."""
+    return f"shade{upper}{lower}"
+
+
+def _shades() -> dict[str, Style]:
+    pairs = ((upper, lower) for upper in range(len(_SHADES)) for lower in range(len(_SHADES)))
+    return {
+        shade(upper, lower): Style(color=f"color({_SHADES[upper]})", bgcolor=f"color({_SHADES[lower]})")
+        for upper, lower in pairs
+    }

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from selffit.eventlog.records import Notice, Record
-from selffit.eventlog.state import RunState, mapping, text, whole
+from selffit.eventlog.state import RunState
 from selffit.eventlog.summary import seconds_left
+from selffit.eventlog.values import mapping, text, whole
 from selffit_tui.format import duration
 from selffit_tui.wording import describe
 
 PROGRESS_SECONDS = 5.0
+SERIOUS = ("onset", "masked")  # levels of alerts
 
 
 def percent(value: Any) -> str:
@@ -95,9 +97,9 @@ def status_lines(summary: Mapping[str, Any]) -> list[str]:
             f"  PGD {percent(last['pgd'])}  (n {last['n']})"
         )
     for alert in summary["alerts"]:
-        lines.append(
-            f"  {'!!' if alert['level'] == 'onset' else '!'} {alert['level']} at step {alert['step']}: {alert['text']}"
-        )
+        disease = f", {alert['disease']}" if alert["disease"] else ""
+        mark = "!!" if alert["level"] in SERIOUS else "!"
+        lines.append(f"  {mark} {alert['level']} at step {alert['step']}{disease}: {alert['text']}")
     if summary["ending"]:
         lines.append(
             f"  ended: {summary['ending']['how']}"
@@ -111,6 +113,11 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
+def _onset(alert: Mapping[str, Any]) -> str:
+    at = f" @{alert['onset_step']}" if alert["onset_step"] is not None else ""
+    return f"!! onset{at} {alert['disease']}".rstrip()
+
+
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`selffit runs` for people: one aligned line a run."""
     head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", "CLEAN", "FGSM", "PGD", "ALERTS")
@@ -118,14 +125,8 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         last = row["last"] or {}
         levels = [alert["level"] for alert in row["alerts"]]
-        onset = next((alert["onset_step"] for alert in row["alerts"] if alert["level"] == "onset"), None)
-        alerts = (
-            (f"!! onset @{onset}" if onset is not None else "!! onset")
-            if "onset" in levels
-            else f"{len(levels)} watch"
-            if levels
-            else "–"
-        )
+        onset = next((alert for alert in row["alerts"] if alert["level"] == "onset"), None)
+        alerts = _onset(onset) if onset is not None else f"{len(levels)} watch" if levels else "–"
         table.append(
             (
                 row["run"],

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from selffit.control.commands import Command
 from selffit.control.ledger import Ledger
 from selffit.eventlog.records import Record
-from selffit.eventlog.state import RunState, text, whole
+from selffit.eventlog.state import RunState
+from selffit.eventlog.values import text, whole
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
 KEPT = 30.0  # seconds that an answer stays on the screen

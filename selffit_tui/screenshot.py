@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from selffit.config import nearest
 from selffit.errors import UserError
 from selffit_tui.app import RunApp
 from selffit_tui.glyphs import BRAILLE
+from selffit_tui.view import PANELS
 
 LOAD_SECONDS = 60.0
 _SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
@@ -18,11 +20,14 @@ def offline(svg: str) -> str:
     return re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
 
 
-def save_screenshot(run_dir: Path, target: Path, size: str = "120x40") -> None:
+def save_screenshot(run_dir: Path, target: Path, size: str = "120x40", panel: str = PANELS[0]) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
-    Raises UserError for an impossible size or a file that cannot be written.
+    `panel` is the one that is shown alone. Raises UserError for an impossible size, a panel that does not exist or a
+    file that cannot be written.
     """
+    if panel not in PANELS:
+        raise UserError(f"there is no panel '{panel}'; {nearest(panel, PANELS)}")
     match = _SIZE.fullmatch(size.strip().lower())
     if match is None or not (20 <= int(match[1]) <= 400 and 6 <= int(match[2]) <= 200):
         raise UserError(f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{size}'")
@@ -33,6 +38,7 @@ def save_screenshot(run_dir: Path, target: Path, size: str = "120x40") -> None:
         begin = time.monotonic()
         while time.monotonic() - begin < LOAD_SECONDS and (app.run_screen.newest.loading is not None):
             await pilot.pause(0.05)
+        app.run_screen.action_panel_named(panel)
         await pilot.pause(0.1)
         pictures.append(app.export_screenshot(title=f"selffit: {run_dir.name}"))
         app.exit()

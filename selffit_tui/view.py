@@ -1,6 +1,8 @@
 """What a person has chosen to look at (the view), and everything that a widget needs to draw itself (the scene)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 from selffit.control.ledger import Ledger
 from selffit.eventlog.entries import ChannelProbe
@@ -12,10 +14,23 @@ from selffit_tui.lineage import ActiveLine, Control
 from selffit_tui.raster import Window, window
 from selffit_tui.requests import Request
 
-PANELS = ("overview", "signals", "channels", "alerts", "events")
+PANELS = ("overview", "signals", "channels", "alerts", "events", "self", "dose", "images", "heat")
 BASELINES = (1, 3, 10, 0)  # change of rank since so many channel probes earlier; 0 = since the first
 MAX_ZOOM = 24
 FEWEST_STEPS = 50  # on the steps axis of a run that has just begun
+
+
+class Measured(Protocol):
+    """What was measured at a step of a branch."""
+
+    @property
+    def branch(self) -> str: ...
+
+    @property
+    def step(self) -> int: ...
+
+
+M = TypeVar("M", bound=Measured)
 
 
 @dataclass(frozen=True)
@@ -104,6 +119,16 @@ class Scene:
         centre = last - span / 2 if self.view.cursor is None else float(self.view.cursor)
         first = min(max(0.0, centre - span / 2), max(0.0, last - span))
         return window(first, first + span, columns)
+
+    def newest_of(self, history: Sequence[M]) -> M | None:
+        """The newest entry on the active line, at or before the cursor where there is one; None when there is none."""
+        line, cursor = self.columns.control.line, self.view.cursor
+        last = float("inf") if cursor is None else cursor
+        for index in range(len(history) - 1, -1, -1):
+            entry = history[index]
+            if entry.step <= last and line.holds(entry.branch, entry.step):
+                return entry
+        return None
 
     def channel_probe(self) -> int | None:
         """The index of the channel probe to show: the newest one at or before the cursor, None when there is none."""

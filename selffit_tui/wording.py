@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from selffit.eventlog.records import num
-from selffit.eventlog.state import UNLISTED, items, mapping, text, whole
+from selffit.eventlog.state import UNLISTED
+from selffit.eventlog.values import items, mapping, maybe_step, text, whole
 from selffit_tui.control_words import applied, asked, change
-from selffit_tui.format import count, duration, known, safe, share, size, small
+from selffit_tui.disease import disease_words, lead_words
+from selffit_tui.format import count, duration, known, safe, share, signed, size, small
 
 Data = Mapping[str, Any]
 
@@ -63,8 +65,45 @@ def _probe(data: Data) -> str:
     return words + ("  on suspicion" if text(data.get("why")) == "suspicion" else "")
 
 
+def _strong(data: Data) -> str:
+    """What a strong attack leaves of the PGD accuracy of an ordinary probe."""
+    words = f"PGD {share(num(data.get('weak')))} is {share(num(data.get('pgd')))} under a strong attack"
+    return words + (
+        f" ({whole(data.get('steps'))} steps, {whole(data.get('restarts'))} restarts of two losses)"
+        f"  n {whole(data.get('n'))}"
+    )
+
+
+def _causal(data: Data) -> str:
+    """The check in one stage: where zeroing a tenth of the channels, those of the self, takes most FGSM accuracy."""
+    base, rows = mapping(data.get("base")), [mapping(row) for row in items(data.get("rows"))]
+    n = f"n {whole(data.get('n'))}, ranked on {whole(data.get('n_rank'))} others"
+    tenths = [row for row in rows if abs(num(row.get("share")) - 0.1) < 0.01]
+    found = [row for row in tenths if text(row.get("group")) == "self" and known(num(row.get("fgsm")))]
+    if not found:
+        return n
+    most = min(found, key=lambda row: num(row.get("fgsm")))
+    parts = [
+        f"{text(row.get('group'))} FGSM {_changed(row, base, 'fgsm')} PGD {_changed(row, base, 'pgd')}"
+        for row in tenths
+        if row.get("stage") == most.get("stage") and text(row.get("group")) in ("self", "random")
+    ]
+    return f"{text(most.get('stage'))}, 10 % zeroed: {'; '.join(parts)}  {n}"
+
+
+def _changed(row: Data, base: Data, name: str) -> str:
+    return signed(num(row.get(name)) - num(base.get(name)))
+
+
+def _diagnosis(data: Data) -> str:
+    disease, why = text(data.get("disease")), text(data.get("text"))
+    parts = (disease_words(disease), lead_words(maybe_step(data.get("lead"))), why.removeprefix(f"{disease}: "))
+    return "; ".join(part for part in parts if part)
+
+
 def _alert(data: Data) -> str:
-    return f"{text(data.get('level')).upper()}  {text(data.get('text'))}"
+    parts = (text(data.get("level")).upper(), disease_words(text(data.get("disease"))), text(data.get("text")))
+    return "  ".join(part for part in parts if part)
 
 
 def _gap(data: Data) -> str:
@@ -136,6 +175,9 @@ _KINDS: dict[str, tuple[str, str, Callable[[Data], str]]] = {
     "phase": ("phase", "dim", _phase),
     "run.start": ("start", "title", _start),
     "probe.robust": ("probe", "text", _probe),
+    "probe.strong": ("strong", "text", _strong),
+    "probe.causal": ("causal", "text", _causal),
+    "diagnosis": ("diagnosis", "alert", _diagnosis),
     "alert": ("alert", "watch", _alert),
     "log.gap": ("log gap", "watch", _gap),
     "log.fault": ("log fault", "watch", _fault),

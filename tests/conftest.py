@@ -25,3 +25,26 @@ def real_data() -> Path:
     if not os.environ.get("SELFFIT_DATA") or not folder.is_dir():
         pytest.skip("SELFFIT_DATA does not name a folder with the real data sets")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A short training of two epochs, ended, with the checkpoints main-5 and main-10. Never to be changed: copy it."""
+    from selffit.config import resolve
+    from selffit.eventlog.liveness import here
+    from selffit.eventlog.rundir import RunDir
+    from selffit.eventlog.writer import EventWriter
+    from selffit.train.__main__ import empty_summary
+    from selffit.train.begin import begin
+    from selffit.train.stopping import StopSwitch
+
+    small = {"train_images": 160, "batch_size": 32, "holdout": 32, "probe_images": 32, "probe_steps": 2}
+    small |= {"channel_images": 16, "self_images": 16, "causal_images": 0, "threads": 1, "device": "cpu"}
+    config = resolve("patterns", {**small, "epochs": 2, "eps_ramp": 0, "keep": 5})
+    run = RunDir.create(tmp_path_factory.mktemp("runs"), "tiny", {"config": config.as_dict()})
+    with EventWriter(run.path, "trainer", run.claim_attempt(here())) as log:
+        loop = begin(run, 1, log, config, StopSwitch(), empty_summary())
+        loop.run()
+        loop.checkpoints.close()
+        log.emit("end", {"how": "finished"}, step=10, critical=True)
+    return run

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-TORCH = ("torch", "torchvision", "selffit.train", "selffit.data", "selffit.models", "selffit.methods", "selffit.probes")
+PACKAGES = ("analysis", "train", "data", "models", "methods", "probes")
+TORCH = ("torch", "torchvision", *(f"selffit.{name}" for name in PACKAGES))
 SCREEN = ("textual",)
 
 
@@ -26,7 +27,9 @@ def run_command(*args: str) -> str:
     )
 
 
-@pytest.mark.parametrize("args", [("--help",), ("train", "--help"), ("status",), ("runs",), ("detect", "x.csv")])
+@pytest.mark.parametrize(
+    "args", [("--help",), ("train", "--help"), ("status",), ("runs",), ("detect", "x.csv"), ("diagnose", "--help")]
+)
 def test_quick_commands_load_neither_torch_nor_textual(args, tmp_path, monkeypatch):
     monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path))
     assert not loaded_by(run_command(*args)) & {*TORCH, *SCREEN}

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from selffit.detect import wording
@@ -37,6 +37,7 @@ Disease = Literal["self-fitting", "gradient masking", "undecided"]
 
 INDEX_CLEAR = 0.20  # an index from here on is clear, when it is no sampling noise
 WITNESSES = 2  # components that a verdict needs
+PATIENCE = 3  # probes in a row after an onset without any sign, until it is called gradient masking
 LASTING = 2  # clear probes that make a stretch more than an outlier, and unclear ones in a row that end it
 
 
@@ -129,6 +130,15 @@ def verdict(values: Mapping[str, float], chance: float, n: int, thresholds: Thre
         height,
         height >= INDEX_CLEAR and any(f.z >= t.z_clear for f in found.values()),
     )
+
+
+def too_early(verdict: Verdict) -> Verdict:
+    """Gradient masking as "undecided": the first probes after an onset cannot know.
+
+    Self-fitting often follows the fall: on `patterns` the index becomes clear up to some epochs after it. Our
+    operational definition: masking is named after `PATIENCE` probes in a row without a sign of self-fitting.
+    """
+    return replace(verdict, disease="undecided", text=wording.too_early(verdict.text))
 
 
 def _findings(values: Mapping[str, float], chance: float, n: int, t: Thresholds) -> dict[str, Finding]:

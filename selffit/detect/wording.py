@@ -74,3 +74,7 @@ def disease(name: str, values: Mapping[str, float], measured: Sequence[str], cle
         told.append(f"label swap {values['swap']:.2f}")
     why = _DISEASES.get(name, f"{clear} of {len(measured)} signs of self-fitting are clear")
     return f"{name}: {why}; {', '.join(told)} (n={n})"
+
+
+def too_early(text: str) -> str:
+    return f"undecided: no sign of self-fitting yet, but it may follow the fall; {text.partition('; ')[2]}"

@@ -13,10 +13,9 @@ from typing import Any
 import torch
 
 from selffit.checkpoint.tensors import load_model
-from selffit.data import step_seed
 from selffit.detect import Alert, selffitting
 from selffit.models import Network
-from selffit.probes.examine import Examiner, probe_attack, training_mean
+from selffit.probes.examine import Examiner, probe_attack, probe_generator, training_mean
 from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
 
@@ -47,6 +46,7 @@ class Explainer:
         self.tracker = selffitting.Tracker()
         self._onset: int | None = None  # step of the onset that is open
         self._told: dict[str, Any] = {}  # of the newest diagnosis of that onset
+        self._absent = 0  # probes in a row since the onset without a sign of self-fitting
 
     # ---- measuring ----------------------------------------------------------------------------------
     def examiner(self, step: int) -> Examiner:
@@ -64,14 +64,10 @@ class Explainer:
             probe_steps=setup.config.probe_steps,
             probe_alpha=setup.schedule.probe_alpha(eps),
             mean=self._mean,
-            generator=self.generator,
+            generator=lambda: probe_generator(setup.device),
             reference=reference.model if reference else None,
             reference_at={"step": reference.step, "branch": reference.branch} if reference else None,
         )
-
-    def generator(self) -> torch.Generator:
-        """The same for every probe, so that probes compare like with like."""
-        return torch.Generator(self.setup.device).manual_seed(step_seed(0, "probe", 0))
 
     @cached_property
     def _mean(self) -> torch.Tensor:
@@ -108,12 +104,19 @@ class Explainer:
     def _verdict(self, data: Mapping[str, Any]) -> selffitting.Verdict:
         return selffitting.verdict(data["values"], 1 / self.setup.images.classes, data["n"])
 
+    def _settled(self, data: Mapping[str, Any], absent: int) -> selffitting.Verdict:
+        """The verdict on a network that has shown no sign of self-fitting in so many probes since the onset."""
+        verdict = self._verdict(data)
+        return selffitting.too_early(verdict) if 0 < absent < selffitting.PATIENCE else verdict
+
     def named(self, alert: Alert, data: Mapping[str, Any] | None) -> Alert:
         """An onset alert with the disease and what speaks for it, from the self-information of its step."""
-        self._onset, self._told = alert.onset_step if alert.onset_step is not None else alert.step, {}
+        self._onset = alert.onset_step if alert.onset_step is not None else alert.step
+        self._told, self._absent = {}, 0
         if data is None:
             return alert
-        verdict, values = self._verdict(data), data["values"]
+        absent = int(self._verdict(data).disease == "gradient masking")
+        verdict, values = self._settled(data, absent), data["values"]
         evidence = {
             "carrier": values["carrier_grey"],
             "conflict": values["conflict_self"],
@@ -127,7 +130,8 @@ class Explainer:
         """While an onset is open: log what the disease is, first and whenever that has become clearer."""
         if self._onset is None or data is None:
             return
-        verdict = self._verdict(data)
+        self._absent = self._absent + 1 if self._verdict(data).disease == "gradient masking" else 0
+        verdict = self._settled(data, self._absent)
         now = {"disease": verdict.disease, "index_step": self.tracker.index_step_for(self._onset)}
         if self._told and (now == self._told or verdict.disease == "undecided"):
             return
@@ -162,11 +166,12 @@ class Explainer:
 
     def state(self) -> dict[str, Any]:
         """What later diagnoses depend on, as plain JSON values; the reference network is a checkpoint's."""
-        return {"onset": self._onset, "told": self._told, "tracker": self.tracker.state()}
+        return {"onset": self._onset, "told": self._told, "absent": self._absent, "tracker": self.tracker.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state()` was taken; an empty state begins anew."""
         self._onset, self._told = state.get("onset"), dict(state.get("told", {}))
+        self._absent = state.get("absent", 0)
         self.tracker = selffitting.Tracker()
         if "tracker" in state:
             self.tracker.restore(state["tracker"])

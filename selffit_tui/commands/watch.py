@@ -20,6 +20,7 @@ def watch(
     ] = None,
     readonly: ReadonlyOption = False,
     size: Annotated[str, typer.Option("--size", help="columns x rows of the screenshot")] = "120x40",
+    panel: Annotated[str, typer.Option("--panel", help="panel of the screenshot, e.g. channels")] = "overview",
 ) -> None:
     """Watch a run, live or ended.
 
@@ -31,7 +32,7 @@ def watch(
     if screenshot is not None:
         from selffit_tui.screenshot import save_screenshot
 
-        save_screenshot(found.path, screenshot, size)
+        save_screenshot(found.path, screenshot, size, panel)
         return
     from selffit_tui.follow import follow_plain, is_plain_terminal
 

@@ -26,13 +26,17 @@ from selffit_tui.widgets.accuracy import AccuracyPanel
 from selffit_tui.widgets.alerts import AlertPanel
 from selffit_tui.widgets.bars import Footer, Tabs
 from selffit_tui.widgets.channels import ChannelPanel
+from selffit_tui.widgets.dose import DosePanel
 from selffit_tui.widgets.events import EventPanel
 from selffit_tui.widgets.header import Age, Header, age_width, banners
+from selffit_tui.widgets.heat import HeatPanel
+from selffit_tui.widgets.images import ImagePanel
 from selffit_tui.widgets.panel import Panel
 from selffit_tui.widgets.request import RequestBar, request_lines
+from selffit_tui.widgets.selfinfo import SelfPanel
 from selffit_tui.widgets.signals import SignalPanel
 
-LEFT, RIGHT = ("accuracy", "signals"), ("alerts", "channels")
+LEFT, RIGHT = ("accuracy", "signals", "self", "dose", "images", "heat"), ("alerts", "channels")
 
 
 class RunScreen(Screen[None]):
@@ -71,6 +75,10 @@ class RunScreen(Screen[None]):
             with Vertical(id="left"):
                 yield AccuracyPanel(inks, id="accuracy")
                 yield SignalPanel(inks, id="signals")
+                yield SelfPanel(inks, id="self")
+                yield DosePanel(inks, id="dose")
+                yield ImagePanel(inks, id="images")
+                yield HeatPanel(inks, id="heat")
             with Vertical(id="right"):
                 yield AlertPanel(inks, id="alerts")
                 yield ChannelPanel(inks, id="channels")
@@ -259,6 +267,6 @@ class RunScreen(Screen[None]):
         self._look(replace(self.view, panel=name, scroll=0))
 
     def action_scroll_list(self, by: int) -> None:
-        """Scrolls the events, or the alerts when they are shown alone."""
+        """Scrolls the events, or the alerts or images when they are shown alone."""
         longest = max(len(self.drawn.state.events), 20 * len(self.drawn.state.alerts))
         self._look(replace(self.view, scroll=min(max(0, self.view.scroll + by), longest)))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from selffit.eventlog.entries import Alert
+from selffit.eventlog.entries import Alert, Diagnosis
+from selffit_tui.disease import diagnosis_of, disease_words, lead_words
 from selffit_tui.format import count, fit, known, p_value, safe, share, small, wrap
 from selffit_tui.glyphs import Glyphs
 from selffit_tui.lineage import stands
@@ -16,8 +17,14 @@ NAMES = {  # evidence by its name in the log, in the order in which people want 
     "best": "best PGD",
     "fgsm": "FGSM",
     "gap": "gap",
+    "strong": "strong PGD",
     "clean": "clean",
     "ratio": "of best",
+    "index": "self index",
+    "carrier": "carrier",
+    "conflict": "conflict",
+    "abnormal_eval": "abn. probe",
+    "swap": "label swap",
     "abnormal": "abnormal",
     "pertalign": "PertAlign",
     "acc_adv": "train acc",
@@ -44,8 +51,9 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     inner = width - 2
     body = [*_ending(scene, inner)]
     for index in range(len(state.alerts) - 1, -1, -1):
-        alert = state.alerts[index]
-        body += alert_block(alert, inner, glyphs, stands(alert, scene.columns.control.line))
+        alert, line = state.alerts[index], scene.columns.control.line
+        diagnosis = diagnosis_of(alert, state, line) if alert.level == "onset" else None
+        body += alert_block(alert, inner, glyphs, stands(alert, line), diagnosis)
     if not len(state.alerts):
         body += _calm(scene, inner)
     rows = max(0, height - 2)
@@ -86,10 +94,12 @@ def _ending(scene: Scene, width: int) -> list[Line]:
     return [*lines, []]
 
 
-def alert_block(alert: Alert, width: int, glyphs: Glyphs, live: bool = True) -> list[Line]:
-    """One alert: headline and what to do first, then the evidence and the detector's own words.
+def alert_block(
+    alert: Alert, width: int, glyphs: Glyphs, live: bool = True, diagnosis: Diagnosis | None = None
+) -> list[Line]:
+    """One alert: headline, disease and what to do first, then the evidence and the detector's own words.
 
-    Of what a roll-back left behind (not `live`) only the headline.
+    `diagnosis` is the newest one of the onset. Of what a roll-back left behind (not `live`) only the headline.
     """
     style = LEVEL_STYLES.get(alert.level, "watch") if live else "dim"
     symbol = glyphs.symbols.get(alert.level, "!")
@@ -98,15 +108,32 @@ def alert_block(alert: Alert, width: int, glyphs: Glyphs, live: bool = True) -> 
     headline: Line = [(f" {symbol:<2} {word} ", style), (f" step {count(step, glyphs.space)}", "strong")]
     if not live:
         return [[*headline, (f"  on {safe(alert.branch, glyphs.plain)}, left behind", "dim")], []]
-    lines: list[Line] = [[*headline, (_noticed(alert, glyphs), "dim")]]
+    lines: list[Line] = [[*headline, (_noticed(alert, glyphs), "dim")], *_disease(alert, diagnosis, width, glyphs)]
     if alert.healthy_step is not None:
         healthy = f"    last healthy  step {count(alert.healthy_step, glyphs.space)}"
         lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
     for index, part in enumerate(wrap(safe(alert.advice, glyphs.plain), width - 7)):
         lines.append([(f"    {glyphs.arrow + ' ' if index == 0 else '   '[: len(glyphs.arrow) + 1]}{part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
-    lines += [[(f"    {part}", "text")] for part in wrap(safe(alert.text, glyphs.plain), width - 5)]
+    for text in (alert.text, diagnosis.text if diagnosis is not None else ""):
+        lines += [[(f"    {part}", "text")] for part in wrap(safe(text, glyphs.plain), width - 5)]
     return [*lines, []]
+
+
+def _disease(alert: Alert, diagnosis: Diagnosis | None, width: int, glyphs: Glyphs) -> list[Line]:
+    """What the disease was called, what it is called now where that is newer, and when its index moved."""
+    first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
+    if not first:
+        return []
+    lines: list[Line] = [[("    ", "text"), (safe(disease_words(first), glyphs.plain), "alert")]]
+    if diagnosis is None:
+        return lines
+    if diagnosis.disease != first:
+        now = safe(disease_words(diagnosis.disease), glyphs.plain)
+        at = count(diagnosis.step, glyphs.space)
+        lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
+    words = lead_words(diagnosis.lead, glyphs.space)
+    return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
 
 
 def _noticed(alert: Alert, glyphs: Glyphs) -> str:

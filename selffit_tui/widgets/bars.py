@@ -22,16 +22,29 @@ class Footer(Panel):
 
 
 def tab_line(scene: Scene, width: int) -> Line:
-    """The tabs; a mark stands beside the alerts when there are any."""
-    spans: list[Span] = [(" ", "text")]
-    for number, panel in enumerate(PANELS, 1):
-        name = ("overview" if not scene.narrow else "charts") if panel == "overview" else panel
-        alarm = ""
-        if panel == "alerts" and len(scene.state.alerts) and stands(scene.state.alerts[-1], scene.columns.control.line):
-            alarm = " " + scene.glyphs.symbols.get(scene.state.alerts[-1].level, "!")
-        chosen = panel == scene.view.panel
-        spans += [(f" {number} {name}{alarm} ", "tab" if chosen else "dim"), (" ", "text")]
-    return crop(spans, width)
+    """The tabs; a mark stands beside the alerts when there are any.
+
+    Where not all names fit closely, only the chosen tab has its name: which one that is must never be cut off.
+    """
+    names = [("charts" if scene.narrow else "overview") if panel == "overview" else panel for panel in PANELS]
+    alarms = [_alarm(scene) if panel == "alerts" else "" for panel in PANELS]
+    chosen = PANELS.index(scene.view.panel)
+    words = [f"{number} {name}{alarm}" for number, (name, alarm) in enumerate(zip(names, alarms, strict=True), 1)]
+    edge: list[Span] = []
+    if sum(map(len, words)) + 3 * len(words) < width:
+        words, edge = [f" {word} " for word in words], [(" ", "text")]
+    elif sum(map(len, words)) + len(words) - 1 > width:
+        words = [word if i == chosen else f"{i + 1}{alarms[i].strip()}" for i, word in enumerate(words)]
+    spans = [span for i, word in enumerate(words) for span in ((word, "tab" if i == chosen else "dim"), (" ", "text"))]
+    return crop([*edge, *spans], width)
+
+
+def _alarm(scene: Scene) -> str:
+    """The symbol of the newest alert, unless a roll-back has left that behind."""
+    alert = scene.state.alerts.last
+    if alert is None or not stands(alert, scene.columns.control.line):
+        return ""
+    return " " + scene.glyphs.symbols.get(alert.level, "!")
 
 
 def footer_line(scene: Scene, width: int) -> Line:

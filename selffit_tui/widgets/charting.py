@@ -12,7 +12,7 @@ from selffit_tui.view import Scene
 LEFT = 10  # cells left of the plot in every chart, so that steps line up across them
 RIGHT = 13  # cells right of it
 MARK_STYLES = {"watch": "watch", "onset": "alert", "recovered": "good", "masked": "alert", INTERVENTION: "act"}
-PRECEDENCE = ("onset", INTERVENTION)  # of marks that share a cell; live ones come before those left behind
+PRECEDENCE = ("onset", "masked", INTERVENTION)  # of marks that share a cell; live ones come before those left behind
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import math
 
 from selffit.eventlog.entries import Alert
 from selffit.eventlog.records import num
-from selffit.eventlog.state import RunState, text
+from selffit.eventlog.state import RunState
 from selffit.eventlog.summary import seconds_left
+from selffit.eventlog.values import text
+from selffit_tui.disease import diagnosis_of, disease_of, disease_words
 from selffit_tui.format import age, count, duration, fit, known, safe, share, size
-from selffit_tui.lineage import standing_onset, stands
+from selffit_tui.lineage import standing_masked, standing_onset, stands
 from selffit_tui.lines import Line, Span, crop, spread, width_of
 from selffit_tui.marks import mark_step
 from selffit_tui.view import Scene
@@ -81,6 +83,10 @@ def _banners(scene: Scene, width: int = 80) -> list[Span]:
         words = safe(state.alerts[-1].text, scene.glyphs.plain)
         at = count(state.alerts[-1].step, scene.glyphs.space)
         result.append((f" {symbols['watch']} WATCH step {at}  {words}", "watch"))
+    masked = standing_masked(state, scene.line)
+    if masked is not None:
+        words, at = safe(masked.text, scene.glyphs.plain), count(masked.step, scene.glyphs.space)
+        result.append((f" {symbols['masked']} MASKED step {at}  {words}", "onset"))
     if scene.word in BAD_WORDS:
         ending = state.ending
         words = "  ".join((ending.text, *ending.stderr[-1:])) if ending else ""
@@ -102,21 +108,25 @@ def _numbers(alert: Alert, scene: Scene, width: int) -> str:
     """The onset in numbers, the least important ones left out where they do not fit."""
     evidence, space = alert.evidence, scene.glyphs.space
     pgd, best = evidence.get("pgd", math.nan), evidence.get("best", math.nan)
-    items: list[Item] = [(1, [(f"step {count(mark_step(alert), space)}", "")])]
+    disease = disease_words(disease_of(alert, diagnosis_of(alert, scene.newest.state, scene.line)))
+    items: list[Item] = [
+        (1, [(f"step {count(mark_step(alert), space)}", "")]),
+        (2, [(safe(disease, scene.glyphs.plain), "")] if disease else []),
+    ]
     if known(pgd):
-        items.append((2, [(f"PGD {share(pgd)}", "")]))
+        items.append((3, [(f"PGD {share(pgd)}", "")]))
     if known(best):
-        items.append((4, [(f"best {share(best)}", "")]))
+        items.append((5, [(f"best {share(best)}", "")]))
     if known(fgsm := evidence.get("fgsm", math.nan)):
-        items.append((3, [(f"FGSM {share(fgsm)}", "")]))
+        items.append((4, [(f"FGSM {share(fgsm)}", "")]))
     if known(gap := evidence.get("gap", math.nan)):
-        items.append((6, [(f"gap {share(gap)}", "")]))
+        items.append((7, [(f"gap {share(gap)}", "")]))
     if alert.healthy_step is not None:
-        items.append((5, [(f"last healthy step {count(alert.healthy_step, space)}", "")]))
+        items.append((6, [(f"last healthy step {count(alert.healthy_step, space)}", "")]))
     if scene.may_act:
-        items.append((2, [("i: act", "")]))
+        items.append((3, [("i: act", "")]))
     if not known(pgd):
-        items.append((2, [(safe(alert.text, scene.glyphs.plain), "")]))
+        items.append((3, [(safe(alert.text, scene.glyphs.plain), "")]))
         width = max(width, 2000)
     return "".join(text for text, _ in pack(items, width))
 

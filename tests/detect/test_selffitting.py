@@ -162,6 +162,14 @@ def test_with_two_classes_an_error_is_no_conflict_won():
     assert found.disease == "undecided" and found.evidence["conflict_z"] == pytest.approx(0.0)
 
 
+def test_what_is_too_early_to_call_masking_is_undecided_with_the_same_numbers():
+    masking = verdict(MASKING["strokes, SGD, eps ramp to 0.35"], CHANCE, 512)
+    early = selffitting.too_early(masking)
+    assert (masking.disease, early.disease) == ("gradient masking", "undecided")
+    assert early.text.startswith("undecided: no sign of self-fitting yet") and "0.00 to 0.97" in early.text
+    assert early.evidence == masking.evidence and "masking" not in early.text
+
+
 def test_the_text_is_one_sentence_with_the_numbers():
     found = verdict(SELF_FITTING["patterns, fgsm, seed 0"] | {"swap": 0.11}, CHANCE, 512)
     assert found.text == (

@@ -7,7 +7,7 @@ import torch
 
 from selffit.checkpoint.manifest import MODEL
 from selffit.checkpoint.tensors import load_model
-from selffit.detect import Alert, Detector
+from selffit.detect import Alert, Detector, selffitting
 
 ALWAYS = {"eps_ramp": 0}  # the full budget from the first step on
 
@@ -84,6 +84,25 @@ def test_an_onset_is_explained_before_it_is_told_and_names_a_disease(start, monk
     [(_, told), *_] = trained.of("diagnosis")
     assert told["disease"] == alert["disease"] and told["onset_step"] == 10
     assert [step for step, _ in trained.of("probe.causal")] == [10, 15]
+
+
+def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_once(start, monkeypatch):
+    force(monkeypatch, onset_at=5)
+    masking = selffitting.Verdict("gradient masking", "gradient masking: no; numbers", {}, 0.0, False)
+    fitting = selffitting.Verdict("self-fitting", "self-fitting: yes", {}, 0.5, True)
+    now = {"is": masking}
+    monkeypatch.setattr(selffitting, "verdict", lambda *_: now["is"])
+    diseases = [masking, masking, masking, masking, fitting, fitting]
+    trained = start(**ALWAYS, epochs=6)
+    trained.go(at={5 * i + 1: lambda t, d=d: now.update({"is": d}) for i, d in enumerate(diseases)})
+    told = [(step, d["disease"], d["lead"]) for step, d in trained.of("diagnosis")]
+    assert told == [
+        (5, "undecided", None),
+        (15, "gradient masking", None),
+        (25, "self-fitting", -20),
+    ]
+    [(_, alert)] = trained.of("alert")
+    assert alert["disease"] == "undecided"
 
 
 def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_stays_at_an_onset(start, monkeypatch):

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from selffit.eventlog.state import UNLISTED
+from selffit_tui.disease import lead_words
 from selffit_tui.format import age, count, duration, fit, p_value, safe, share, size, small, wrap
 from selffit_tui.wording import describe
 
@@ -67,7 +69,7 @@ def test_wrapped_lines_are_no_wider_than_asked_and_lose_nothing(text, width):
 def test_every_kind_of_event_has_one_line(made_up):
     for event in made_up.events():
         line = describe(event.kind, event.step, event.data)
-        if event.kind in ("open", "seal", "steps", "host", "probe.channels"):
+        if event.kind in UNLISTED:
             assert line is None
         else:
             assert line and "\n" not in line
@@ -76,10 +78,43 @@ def test_every_kind_of_event_has_one_line(made_up):
 
 
 @pytest.mark.parametrize(
-    "kind", ["probe.robust", "alert", "run.start", "phase", "end", "sup.exit", "log.gap", "new.kind"]
+    "kind",
+    [
+        *("probe.robust", "probe.strong", "probe.causal", "diagnosis", "alert"),
+        *("run.start", "phase", "end", "sup.exit", "log.gap", "new.kind"),
+    ],
 )
 def test_events_with_nonsense_in_them_still_have_a_line(kind):
     for value in (None, HOSTILE, [1], {"a": 1}, 1e400, -1, "NaN"):
         names = ("name", "clean", "level", "text", "config", "n", "pgd_steps", "stderr", "dropped", "how", "final")
+        names += ("rows", "base", "disease", "lead", "weak", "steps")
         line = describe(kind, 3, dict.fromkeys(names, value))
         assert line is not None and line.isprintable()
+
+
+def test_what_explains_a_collapse_is_said_in_a_line_each(made_up):
+    events = {event.kind: event for event in made_up.events(702)}
+    lines = {kind: describe(kind, event.step, event.data) for kind, event in events.items()}
+    assert "10 % zeroed: self FGSM -0.27 PGD +0.11; random FGSM -0.06 PGD +0.01  n 128" in lines["probe.causal"]
+    assert "PGD 0.11 is 0.01 under a strong attack (50 steps, 2 restarts of two losses)" in lines["probe.strong"]
+    assert "self-fitting; index moved 31 steps before the onset; the network reads its own" in lines["diagnosis"]
+    assert "ONSET  self-fitting  catastrophic overfitting began" in lines["alert"]
+
+
+def test_a_causal_check_without_a_self_group_still_says_how_many_images():
+    rows = [{"stage": "a", "group": "random", "share": 0.1, "fgsm": 0.5}, {"group": "self", "share": "x"}, 3]
+    line = describe("probe.causal", 7, {"n": 64, "n_rank": 32, "rows": rows, "base": {"fgsm": 0.9}})
+    assert line == "step 7      causal     n 64, ranked on 32 others"
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [
+        (31, "index moved 31 steps before the onset"),
+        (-1, "index moved 1 step after the onset"),
+        (0, "index moved with the onset"),
+        (None, "the index has not moved"),
+    ],
+)
+def test_the_lead_of_the_index_is_said_in_plain_words(lead, words):
+    assert lead_words(lead) == words

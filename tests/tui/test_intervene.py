@@ -288,7 +288,7 @@ def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
     log = acted_on.with_checkpoints(702)
     log.ask("suppress", {"layer": "conv2", "channels": [1]}, 702)
     given = {"method": "pgd", "eps": "8/255", "alpha": "0.1", "lr_scale": "0.5", "weight_decay": "1e-4"}
-    given |= {"stop_epoch": "12", "text": "hm", "exact": "yes"}
+    given |= {"mix_signs": "0.3", "stop_epoch": "12", "text": "hm", "exact": "yes"}
     for id in [action.id for action in dialog_of(log).actions]:
         dialog = dialog_of(log)
         assert dialog.choose(id)

@@ -3,6 +3,7 @@
 import pytest
 
 from selffit_tui.layout import layout
+from selffit_tui.screens.run import LEFT, RIGHT
 from selffit_tui.view import PANELS
 
 
@@ -12,7 +13,7 @@ def test_the_lines_add_up_in_every_terminal(panel, banners, request_lines):
     for height in range(1, 70):
         for width in (1, 40, 80, 99, 100, 120, 250):
             found = layout(width, height, panel, banners, request_lines)
-            sides = [("accuracy", "signals"), ("alerts", "channels")]
+            sides = [LEFT, RIGHT]
             body = max(sum(found.heights.get(name, 0) for name in side) for side in sides)
             used = found.header + found.tabs + found.footer + found.request + body + found.heights.get("events", 0)
             assert used == height
@@ -22,15 +23,22 @@ def test_the_lines_add_up_in_every_terminal(panel, banners, request_lines):
 def test_at_120_by_40_everything_is_there():
     found = layout(120, 40, "overview", 0)
     assert not found.narrow and not found.tabs
-    assert set(found.heights) == {"accuracy", "signals", "alerts", "channels", "events"}
+    assert set(found.heights) == {"accuracy", "signals", "self", "alerts", "channels", "events"}
     assert min(found.heights.values()) >= 6
+
+
+def test_a_low_wide_terminal_keeps_the_two_charts_readable():
+    found = layout(120, 27, "overview", 1)
+    assert found.heights["self"] == 0 and found.heights["accuracy"] >= 6 and found.heights["signals"] >= 6
+    assert layout(120, 60, "overview", 1).heights["self"] > layout(120, 40, "overview", 1).heights["self"]
 
 
 def test_at_80_by_24_the_right_column_folds_under_tabs():
     found = layout(80, 24, "overview", 1)
     assert found.narrow and found.tabs and found.header == 4
     assert set(found.heights) == {"accuracy", "signals"}
-    assert set(layout(80, 24, "alerts", 1).heights) == {"alerts"}
+    for panel in PANELS[1:]:
+        assert set(layout(80, 24, panel, 1).heights) == {panel}
 
 
 def test_in_a_single_line_the_alert_is_what_remains():

@@ -11,9 +11,10 @@ from selffit_tui.widgets.bars import footer_line, tab_line
 from selffit_tui.widgets.channels import bar, channel_lines, ranking
 from selffit_tui.widgets.events import event_lines
 from selffit_tui.widgets.header import header_lines
+from selffit_tui.widgets.heat import heat_lines
 from selffit_tui.widgets.signals import signal_lines
 
-PANELS = (accuracy_lines, signal_lines, channel_lines, alert_lines, event_lines)
+PANELS = (accuracy_lines, signal_lines, channel_lines, alert_lines, event_lines, heat_lines)
 SCREENS = {
     "onset-120x40": (702, (120, 40), "braille", ()),
     "onset-80x24": (702, (80, 24), "braille", ()),
@@ -23,6 +24,9 @@ SCREENS = {
     "cursor-120x40-block": (868, (120, 40), "block", ("l", "left_square_bracket", "plus", "d")),
     "just-begun-120x40": (0, (120, 40), "braille", ()),
     "channels-80x24": (702, (80, 24), "braille", ("3", "l")),
+    "channels-120x40": (702, (120, 40), "braille", ("3",)),
+    "channels-before-80x24-ascii": (400, (80, 24), "ascii", ("3",)),
+    "heat-80x24-ascii": (868, (80, 24), "ascii", ("9", "l", "left_square_bracket")),
     "alerts-80x24": (702, (80, 24), "braille", ("4",)),
     "help-80x24": (100, (80, 24), "braille", ("question_mark",)),
     "onset-40x12": (702, (40, 12), "braille", ()),
@@ -65,7 +69,8 @@ def test_snapshot_of_a_crash(drive, made_up, record, shown, snapshot):
 @pytest.mark.parametrize("upto", [0, 40, 702])
 def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
     for narrow in (False, True):
-        for view in (View(), View(cursor=30, zoom=2, smooth=True, log_axis=True, layer=1, baseline=3, scroll=50)):
+        other = View("channels", cursor=30, zoom=2, smooth=True, log_axis=True, layer=1, baseline=3, scroll=50)
+        for view in (View(), other):
             whole = scene(made_up.records(upto), view, SETS[glyphs], narrow)
             for width in (0, 1, 2, 7, 9, 20, 33, 78, 131):
                 for height in (0, 1, 2, 3, 5, 8, 13, 30):
@@ -79,9 +84,10 @@ def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
 
 
 def test_ascii_screens_hold_ascii_only(made_up, scene):
-    whole = scene(made_up.records(702), View(cursor=620, smooth=True), SETS["ascii"])
-    for panel in PANELS:
-        assert all(text.isascii() for line in panel(whole, 118, 30) for text, _ in line), panel
+    for view in (View(cursor=620, smooth=True), View("channels")):
+        whole = scene(made_up.records(702), view, SETS["ascii"])
+        for panel in PANELS:
+            assert all(text.isascii() for line in panel(whole, 118, 30) for text, _ in line), panel
     assert all(text.isascii() for line in header_lines(whole, 118, 5) for text, _ in line)
     assert all(text.isascii() for text, _ in footer_line(whole, 118))
 

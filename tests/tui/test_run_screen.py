@@ -162,6 +162,85 @@ def test_a_narrow_terminal_shows_one_panel_under_tabs(drive, made_up, shown):
     drive(made_up.records(702), tabs, size=(80, 24))
 
 
+PANEL_TITLES = {"self": "─ self-information", "dose": "─ dose", "images": "─ images", "heat": "─ channels through time"}
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_the_panels_that_explain_open_by_either_of_their_keys(drive, made_up, shown, size):
+    async def open_each(app, pilot):
+        for pair, panel in (("6f", "self"), ("7o", "dose"), ("8m", "images"), ("9h", "heat")):
+            for key in pair:
+                await pilot.press("1", key)
+                text = shown(app)
+                assert app.run_screen.view.panel == panel and PANEL_TITLES[panel] in text
+                assert "accuracy on held-out" not in text and "─ alerts" not in text
+        await pilot.press("tab")
+        assert app.run_screen.view.panel == "overview"
+        await pilot.press("N")
+        assert app.run_screen.view.panel == "heat"
+
+    drive(made_up.records(702), open_each, size=size)
+
+
+def test_the_cursor_drives_the_panels_that_explain(drive, made_up, shown):
+    async def drive_them(app, pilot):
+        await pilot.press("9", "left_square_bracket")
+        assert "by dominance at step 620" in shown(app)
+        for key, words in (("6", "step 620"), ("7", "step 588"), ("8", "step 588")):  # the newest before the cursor
+            await pilot.press(key)
+            assert f"─ {words} ─" in shown(app)
+        await pilot.press("3", "comma", "l", "escape")
+        assert "conv2 (32)" in shown(app) and "causal check  conv2  step 651" in shown(app)
+        await pilot.press("left_square_bracket")
+        assert "none before the cursor" in shown(app)
+
+    drive(made_up.records(702), drive_them)
+
+
+def test_arrow_keys_move_the_cursor_by_a_cell_of_the_heat_strip(drive, made_up, shown):
+    async def move(app, pilot):
+        await pilot.press("9", "left", "left")
+        first = app.run_screen.view.cursor
+        before = [line.index("│", 12) for line in shown(app).split("\n")[7:10]]
+        await pilot.press("left")
+        assert app.run_screen.view.cursor < first
+        assert [line.index("│", 12) for line in shown(app).split("\n")[7:10]] == [cell - 1 for cell in before]
+
+    drive(made_up.records(702), move, colours="none")
+
+
+@pytest.mark.parametrize("panel", "36789")
+def test_a_panel_that_explains_bears_every_size(drive, made_up, panel):
+    async def resize(app, pilot):
+        await pilot.press(panel)
+        for width, height in ((80, 24), (1, 1), (3, 50), (300, 2), (30, 8), (200, 70), (120, 40), (12, 12)):
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+        assert app.is_running
+
+    drive(made_up.records(702), resize)
+
+
+def test_the_chosen_tab_is_named_however_narrow_the_terminal_is(drive, made_up, shown):
+    async def look(app, pilot):
+        for width in (130, 100, 80, 60, 40):
+            await pilot.resize_terminal(width, 24)
+            for key, name in (("4", "4 alerts !!"), ("9", "9 heat")):
+                await pilot.press(key)
+                assert any(name in line and "1" in line for line in shown(app).split("\n")[:6])
+
+    drive(made_up.records(702), look, size=(80, 24))
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_the_footer_fits_into_eighty_columns(drive, made_up, shown, readonly):
+    async def look(app, pilot):
+        footer = shown(app).rstrip("\n").split("\n")[-1]
+        assert footer.endswith("? help") and len(footer) <= 80 and "tab panel" in footer
+
+    drive(made_up.records(702), look, size=(80, 24), readonly=readonly)
+
+
 def test_a_resized_terminal_is_rearranged(drive, made_up, shown):
     async def resize(app, pilot):
         for width, height in ((80, 24), (1, 1), (3, 50), (300, 2), (30, 8), (200, 70), (120, 40)):
@@ -206,21 +285,27 @@ def test_hostile_text_anywhere_in_a_log_is_only_text(drive, made_up, record, sho
     }
     start = made_up.run_start()
     start["config"] |= {"method": HOSTILE, "data": HOSTILE, "model": HOSTILE, "seed": HOSTILE}
-    layer = {"name": HOSTILE, "dominance": [0.1, "NaN", None], "gini": HOSTILE}
+    layer = {"name": HOSTILE, "dominance": [0.1, "NaN", None], "gini": HOSTILE, "rho": HOSTILE, "car": HOSTILE}
+    picture = {"y": 0, "x": ["AA=="], "delta": ["AA=="], "clean": [0, HOSTILE], "own": HOSTILE, "carrier": [99, 1]}
     items = [
         record("open", {"run": HOSTILE, "host": "elsewhere"}),
         record("run.start", start | {"device_name": HOSTILE}),
         record("steps", {"n": 2, "cols": {"abnormal": [HOSTILE, 0.1]}, "epoch": "NaN", "img_s": "Infinity"}, 1),
         record("probe.robust", {"clean": HOSTILE, "fgsm": 0.5, "pgd": "Infinity", "n": 5, "final": HOSTILE}, 2),
         record("probe.channels", {"layers": [layer, HOSTILE]}, 2),
-        record("alert", {"level": "onset", "evidence": {HOSTILE: 1.0}, "text": HOSTILE, "advice": HOSTILE}, 2),
+        record("probe.self", {"full": True, "attack": HOSTILE, "values": {HOSTILE: 1}, "dose": HOSTILE}, 2),
+        record("probe.causal", {"rows": [{"stage": HOSTILE, "group": HOSTILE, "share": 0.1}], "single": HOSTILE}, 2),
+        record("probe.images", {"shape": [1, 1, 1], "rows": [picture], "classes": [HOSTILE], "attack": HOSTILE}, 2),
+        record("probe.strong", {"pgd": HOSTILE, "n": HOSTILE}, 2),
+        record("alert", {"level": "onset", "evidence": {HOSTILE: 1.0}, "text": HOSTILE, "disease": HOSTILE}, 2),
+        record("diagnosis", {"disease": HOSTILE + "2", "text": HOSTILE, "onset_step": 2, "lead": HOSTILE}, 2),
         record("alert", evil, 3),
         record(HOSTILE, evil, 3),
         record("sup.exit", {"how": "crashed", "text": HOSTILE, "stderr": [HOSTILE]}, stream="supervisor"),
     ]
 
     async def look(app, pilot):
-        for key in "12345l":
+        for key in "123456789l":
             await pilot.press(key)
             text = shown(app)
             assert all(character.isprintable() or character == "\n" for character in text)

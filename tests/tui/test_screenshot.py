@@ -15,6 +15,20 @@ def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
     assert picture.startswith("<svg") and "ONSET step 620" in picture and "strokes-fgsm-7f3a" in picture
 
 
+def test_a_screenshot_can_show_one_panel(made_up, tmp_path):
+    run_dir = tmp_path / "strokes-fgsm-7f3a"
+    run_dir.mkdir()
+    made_up.write(run_dir, 702)
+    save_screenshot(run_dir, tmp_path / "run.svg", "80x24", "heat")
+    picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    assert "channels through time" in picture and "accuracy on" not in picture
+
+
+def test_a_panel_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(UserError, match="there is no panel 'heet'; did you mean 'heat'"):
+        save_screenshot(tmp_path, tmp_path / "run.svg", panel="heet")
+
+
 @pytest.mark.parametrize("size", ["", "120", "0x0", "1000x1000", "10x5", "axb"])
 def test_an_impossible_size_is_refused(size, tmp_path):
     with pytest.raises(UserError, match="columns x rows"):

@@ -1,0 +1,99 @@
+"""A checkpoint of a run as a network that can be examined: weights, settings in effect, suppressed channels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from selffit import models
+from selffit.checkpoint.errors import Damaged
+from selffit.checkpoint.manifest import MODEL, STATE, parse_id
+from selffit.checkpoint.state import CheckpointState
+from selffit.checkpoint.store import CheckpointStore
+from selffit.checkpoint.tensors import load_model
+from selffit.config import FIELDS, RunConfig, from_dict
+from selffit.control.settings import SUPPRESS
+from selffit.data import ImageSet
+from selffit.errors import UserError
+from selffit.eventlog.rundir import RunDir
+from selffit.eventlog.values import items, mapping, whole
+from selffit.models import Network
+from selffit.models.masks import Masks
+from selffit.train.setup import layers
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to be diagnosed. `config` holds the settings that it was trained with at that step.
+
+    `id` names it in every record: a checkpoint's id, or the name of the file for one of somebody else.
+    """
+
+    id: str
+    branch: str
+    step: int
+    model: Network
+    config: RunConfig
+
+
+def run_config(run: RunDir) -> RunConfig:
+    """The configuration that a run was started with. Raises UserError."""
+    return from_dict(mapping(run.info().get("config")))
+
+
+def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device) -> Subject:
+    """Verify and read a checkpoint, and build its network for these images, in evaluation mode.
+
+    Raises Damaged, and UserError where the network is not made for the images or a newer selffit wrote it.
+    """
+    manifest, files = CheckpointStore(run.path).read(id)
+    if lost := [name for name in (MODEL, STATE) if name not in files]:
+        raise Damaged(id, f"it has no {lost[0]}")
+    state = CheckpointState.decode(files[STATE], manifest.id)
+    live = {name: state.settings[name] for name in state.settings.keys() & FIELDS.keys()}
+    config = from_dict({**run_config(run).as_dict(), **live})
+    model = build(config, images, device)
+    load_model(files[MODEL], model.state_dict())
+    suppressed = mapping(state.settings.get(SUPPRESS))
+    _check_channels(suppressed, {layer["name"]: layer["channels"] for layer in layers(model, images)}, id)
+    Masks(model, device).set(suppressed)
+    branch, step = parse_id(id)
+    return Subject(id, branch, step, model, config)
+
+
+def build(config: RunConfig, images: ImageSet, device: torch.device) -> Network:
+    """A network of this configuration for these images, in evaluation mode, its weights not yet of any use."""
+    model = models.build(
+        config.model,
+        shape=images.shape,
+        classes=images.classes,
+        width=config.width,
+        mean=config.input_mean,
+        scale=config.input_scale,
+    )
+    return model.to(device).eval()
+
+
+def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:
+    """Raises UserError where a network that was trained on the data of `run.start` cannot look at other images."""
+    shape, classes = [whole(side) for side in items(trained_on.get("shape"))], whole(trained_on.get("classes"))
+    if len(shape) != 3 or not classes:
+        return  # the log does not say: what does not fit shows when the weights are loaded
+    any_size = model != "small"
+    same = list(images.shape) == shape or (any_size and images.shape[0] == shape[0])
+    if same and images.classes == classes:
+        return
+    sides = "×".join(map(str, shape))
+    raise UserError(
+        f"--data {images.name} has images of {'×'.join(map(str, images.shape))} in {images.classes} classes, "
+        f"the network was trained on {sides} in {classes}; choose a set of that form"
+    )
+
+
+def _check_channels(suppressed: Mapping[str, Any], sizes: Mapping[str, int], id: str) -> None:
+    """Raises Damaged where channels are suppressed that the network, with layers of these sizes, does not have."""
+    for layer, spec in suppressed.items():
+        channels = items(mapping(spec).get("channels"))
+        if layer not in sizes or not all(isinstance(c, int) and 0 <= c < sizes[layer] for c in channels):
+            raise Damaged(id, f"it suppresses channels of {layer!r} that the network does not have")

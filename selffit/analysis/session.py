@@ -1,0 +1,183 @@
+"""One diagnosis from its options to its records: images, networks, reference, and what cannot be used on the way."""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selffit import data, models
+from selffit.analysis.diagnose import Bench, Judge, examine
+from selffit.analysis.foreign import fill, read_state_dict
+from selffit.analysis.networks import Subject, check_images, load_checkpoint, run_config
+from selffit.analysis.past import Past
+from selffit.analysis.target import Target
+from selffit.checkpoint.errors import Damaged
+from selffit.config import DATA_SETS, MODELS, RunConfig, nearest, parse_number, parse_setting
+from selffit.control.ledger import Ledger
+from selffit.data import ImageSet
+from selffit.errors import UserError
+from selffit.eventlog.clean import clean
+from selffit.eventlog.encode import to_json
+from selffit.eventlog.state import RunState
+from selffit.eventlog.values import mapping, whole
+from selffit.probes.examine import training_mean
+from selffit.train.setup import choose_device, sensible_threads
+
+IMAGES = 512  # by default
+
+
+def diagnose_run(target: Target, reference: Target | None, options: argparse.Namespace) -> int:
+    """Diagnose checkpoints of a run; returns the exit code. Raises UserError for options that do not fit the run."""
+    config, past = run_config(target.run), Past.read(target.run)
+    bench = _bench(config, options, own=options.data in (None, config.data))
+    if not bench.own:
+        check_images(bench.images, mapping(past.state.info.get("data")), config.model)
+    _emit_target(target.run.name, bench, config.model, past)
+    g = _chosen(reference, bench) if reference is not None else _healthy(target, past, bench)
+    per_epoch = whole(past.state.info.get("steps_per_epoch"))
+    judge, done = Judge(past, bench), 0
+    for number, id in enumerate(target.ids, 1):
+        try:
+            subject = load_checkpoint(target.run, id, bench.images, bench.device)
+        except (Damaged, UserError) as fault:
+            _say(f"skipped {id}: {fault}")
+            continue
+        itself = g is not None and g.id == id and (reference is None or reference.run.path == target.run.path)
+        _diagnose(subject, bench, None if itself else g, per_epoch, judge, f"{id} ({number} of {len(target.ids)})")
+        done += 1
+    if not done:
+        _say(f"selffit: none of the {len(target.ids)} checkpoint(s) of {target.run.name} could be diagnosed")
+    return 0 if done else 1
+
+
+def diagnose_file(options: argparse.Namespace) -> int:
+    """Diagnose somebody else's .pt file; returns the exit code. Raises UserError."""
+    for name, valid in (("model", MODELS), ("data", DATA_SETS), ("eps", ())):
+        value = getattr(options, name)
+        if value is None:
+            raise UserError(f"--foreign needs --{name}: such a file does not say; e.g. {_EXAMPLE}")
+        if valid and value not in valid:
+            raise UserError(f"unknown {name} '{clean(value)}'; {nearest(value, valid)}")
+    config = RunConfig(data=options.data, model=options.model, width=parse_setting("width", options.width or 0))
+    bench = _bench(config, options, own=False)
+    subject = _foreign(options.target, config, bench, options)
+    g = None if options.reference is None else _foreign(options.reference, config, bench, options)
+    if options.data not in data.EMBEDDED:
+        _say(
+            f"note: the {bench.n} images are from the training split of {options.data}, "
+            "which this network has probably been trained on"
+        )
+    past = Past(RunState(), Ledger())
+    _emit_target(Path(options.target).name, bench, config.model, past)
+    _diagnose(subject, bench, g, 0, Judge(past, bench), subject.id)
+    return 0
+
+
+_EXAMPLE = "--foreign --model preact-resnet18 --data cifar10 --eps 8/255"
+
+
+def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
+    """Device, images and budget. Raises UserError for what is not to be had."""
+    device = choose_device(options.device)
+    torch.set_num_threads(sensible_threads())
+    eps = None if options.eps is None else parse_setting("eps", options.eps)
+    if eps == 0:
+        raise UserError("--eps 0 leaves nothing to diagnose; give the budget of the attack, e.g. 8/255")
+    n = options.images or min(IMAGES, config.holdout)
+    if own and n > config.holdout:
+        raise UserError(f"--images {n} is more than the {config.holdout} held-out images of this run; give fewer")
+    changed: dict[str, Any] = {"data_dir": options.data_dir or config.data_dir, "download": False}
+    if not own:  # any image will do that the run was not trained on
+        changed |= {"data": options.data, "holdout": n, "train_images": 0}
+    images = data.load(replace(config, **changed), device)
+    return Bench(images, device, training_mean(images.train_x), n, eps, own)
+
+
+def _healthy(target: Target, past: Past, bench: Bench) -> Subject | None:
+    """The newest healthy checkpoint from before the onset that can be read, as the reference."""
+    for id in past.healthy():
+        try:
+            return load_checkpoint(target.run, id, bench.images, bench.device)
+        except (Damaged, UserError) as fault:
+            _say(f"not used as reference: {id}: {fault}")
+    return None
+
+
+def _chosen(reference: Target, bench: Bench) -> Subject:
+    try:
+        return load_checkpoint(reference.run, reference.ids[0], bench.images, bench.device)
+    except Damaged as damage:
+        raise UserError(f"--reference: {damage}; choose another one") from damage
+
+
+def _foreign(path: str, config: RunConfig, bench: Bench, options: argparse.Namespace) -> Subject:
+    """Somebody else's network, with FGSM and PGD-10 at the budget that was asked for."""
+    found = read_state_dict(Path(path))
+    model = models.build(
+        config.model,
+        shape=bench.images.shape,
+        classes=bench.images.classes,
+        width=config.width,
+        mean=_numbers("--input-mean", options.input_mean, "0"),
+        scale=_numbers("--input-scale", options.input_scale, "1"),
+    )
+    fill(model, found, config.model)
+    assert bench.eps is not None
+    config = replace(config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps)
+    return Subject(clean(Path(path).stem)[:64], "main", 0, model.to(bench.device).eval(), config)
+
+
+def _numbers(flag: str, text: str | None, default: str) -> list[float]:
+    """One number, or one a channel: '0.5' or '0.49,0.48,0.45', also '1/0.247'."""
+    try:
+        return [parse_number(part) for part in (text or default).split(",")]
+    except (ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{flag} must be numbers such as 0.4914,0.4822,0.4465, not '{clean(text or '')}'") from error
+
+
+def _diagnose(
+    subject: Subject, bench: Bench, reference: Subject | None, per_epoch: int, judge: Judge, title: str
+) -> None:
+    began, found = time.perf_counter(), {}
+    print(f"{title}:", end="", file=sys.stderr, flush=True)
+    try:
+        for kind, record in examine(subject, bench, reference, per_epoch):
+            found[kind] = record
+            _emit(kind, subject, record)
+            print(f" {kind.removeprefix('probe.')}", end="", file=sys.stderr, flush=True)
+        if (record := judge.add(subject, found)) is not None:
+            _emit("diagnosis", subject, record)
+    finally:
+        print(f"  {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+
+
+def _emit_target(name: str, bench: Bench, model: str, past: Past) -> None:
+    images: ImageSet = bench.images
+    about = {
+        "name": clean(name),
+        "model": model,
+        "data": images.name,
+        "classes": images.classes,
+        "n": bench.n,
+        "device": str(bench.device),
+        "past": past.as_data() if bench.comparable else {},
+    }
+    _write({"k": "target", "checkpoint": "", "step": 0, "branch": "", "d": about})
+
+
+def _emit(kind: str, subject: Subject, record: Mapping[str, Any]) -> None:
+    _write({"k": kind, "checkpoint": subject.id, "step": subject.step, "branch": subject.branch, "d": record})
+
+
+def _write(line: Mapping[str, Any]) -> None:
+    sys.stdout.write(to_json(line).decode("ascii") + "\n")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

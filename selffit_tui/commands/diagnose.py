@@ -1,0 +1,170 @@
+"""`selffit diagnose`: measure saved networks in a process of its own, and show what was found."""
+
+import os
+import shlex
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from selffit.errors import UserError
+from selffit_tui.options import RUNS, JsonOption, RunsOption
+
+if TYPE_CHECKING:
+    from selffit.report.findings import Report
+
+_FOREIGN = "Somebody else's network"
+
+
+def _option(flag: str, help: str, metavar: str, panel: str | None = None) -> Any:
+    return typer.Option(flag, help=help, metavar=metavar, show_default=False, rich_help_panel=panel)
+
+
+def diagnose(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="a run (path, name, unique prefix, 'latest'): all its checkpoints; RUN:main-480 or the path of a "
+            "checkpoint's folder: that one; with --foreign a .pt file",
+        ),
+    ] = "latest",
+    runs: RunsOption = RUNS,
+    checkpoint: Annotated[Optional[list[str]], _option("--checkpoint", "only this one; may be repeated", "ID")] = None,  # noqa: UP045
+    last: Annotated[bool, typer.Option("--last", help="only the last checkpoint of the run")] = False,
+    json: JsonOption = False,
+    html: Annotated[Optional[Path], _option("--html", "also write a report with figures", "FILE")] = None,  # noqa: UP045
+    reference: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--reference", "healthy network to compare with (default: the newest before the onset)", "CKPT"),
+    ] = None,
+    data: Annotated[Optional[str], _option("--data", "another image set than the run's own", "NAME")] = None,  # noqa: UP045
+    data_dir: Annotated[Optional[str], _option("--data-dir", "folder of downloaded sets", "DIR")] = None,  # noqa: UP045
+    images: Annotated[
+        Optional[int],  # noqa: UP045
+        _option("--images", "held-out images (default: 512), of them at most 256 for the channels", "N"),
+    ] = None,
+    eps: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--eps", "budget, e.g. 8/255 (default: what the network was trained with at its step)", "X"),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N", metavar="NAME")] = "auto",
+    foreign: Annotated[
+        bool,
+        typer.Option(
+            "--foreign", help="TARGET is a .pt file: read its tensors, run no code of it", rich_help_panel=_FOREIGN
+        ),
+    ] = False,
+    model: Annotated[Optional[str], _option("--model", "preact-resnet18, resnet18 or small", "NAME", _FOREIGN)] = None,  # noqa: UP045
+    width: Annotated[
+        Optional[int],  # noqa: UP045
+        _option("--width", "channels of its first convolution (default: the network's own)", "N", _FOREIGN),
+    ] = None,
+    input_mean: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--input-mean", "it sees (x − mean)·scale; a number, or one a channel", "X[,X…]", _FOREIGN),
+    ] = None,
+    input_scale: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--input-scale", "e.g. 1/0.247,1/0.243,1/0.262", "X[,X…]", _FOREIGN),
+    ] = None,
+) -> None:
+    """Diagnose saved networks.
+
+    Clean, FGSM, PGD and strong accuracy, self-information with index and verdict, channels and their causal check.
+    Nothing is written to the run, which may still be training.
+    """
+    given = {
+        "--runs": runs,
+        "--reference": reference,
+        "--data": data,
+        "--data-dir": data_dir,
+        "--images": images,
+        "--eps": eps,
+        "--device": device,
+        "--model": model,
+        "--width": width,
+        "--input-mean": input_mean,
+        "--input-scale": input_scale,
+    }
+    arguments = [f"{flag}={value}" for flag, value in given.items() if value is not None]
+    arguments += [f"--checkpoint={id}" for id in checkpoint or ()]
+    arguments += [flag for flag, on in (("--last", last), ("--foreign", foreign)) if on]
+    if html is not None:
+        check_html(html)
+    from selffit.report.findings import Report
+
+    report, process = Report(), _spawn([*arguments, "--", target])
+    try:
+        for line in process.stdout or ():
+            if not line.endswith(b"\n"):
+                break  # killed in the middle of it
+            report.add(line)
+            if json and not line.startswith(b'{"k":"target"'):
+                print(line.decode("ascii"), end="", flush=True)
+        code = process.wait()
+    except BaseException:
+        with suppress(OSError):
+            process.terminate()
+        process.wait()
+        raise
+    if report.found:
+        if not json:
+            _print(report)
+        if html is not None:
+            _write(report, html)
+    if code == 130:
+        raise KeyboardInterrupt
+    if code < 0:
+        print(f"selffit: the measuring process was killed by signal {-code}; was memory short?", file=sys.stderr)
+    if code:
+        raise typer.Exit(code if code > 0 else 1)
+
+
+def check_html(path: Path) -> None:
+    """Before minutes of measuring: raises UserError where a report could not be drawn or written."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        command = f"uv run --extra figures selffit {shlex.join(sys.argv[1:])}"
+        raise UserError(f"--html draws its figures with matplotlib, which is not installed here; run: {command}")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UserError(f"--html {path} is no place for a file; give a file name in a folder that exists")
+
+
+def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
+    """The process that loads torch and measures; what it says goes straight to this terminal."""
+    from selffit.supervisor import TRAINER_ENVIRONMENT
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "selffit.analysis", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env={**TRAINER_ENVIRONMENT, **os.environ},
+    )
+
+
+def _print(report: "Report") -> None:
+    from rich.console import Console
+
+    from selffit_tui.diagnosis_tables import diagnosis_tables
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for number, part in enumerate(diagnosis_tables(report, console.width)):
+        if number:
+            console.print()
+        console.print(part)
+
+
+def _write(report: "Report", path: Path) -> None:
+    from selffit.report.page import page
+
+    try:
+        path.write_text(page(report), "utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; give another file with --html") from error
+    print(f"report written to {path}", file=sys.stderr)
+

@@ -1,0 +1,69 @@
+"""Lines of a diagnosis become typed findings, one a network."""
+
+import math
+
+import pytest
+
+from selffit.report.findings import Findings, Report
+from selffit.report.words import DEFINITIONS, budget, lead_sentence, verdict_word
+
+
+def test_records_are_gathered_by_network(lines):
+    report = Report.read(lines)
+    assert [found.id for found in report.found] == ["main-10", "main-20"]
+    healthy, ill = report.found
+    assert (healthy.step, healthy.accuracy("pgd"), ill.accuracy("pgd")) == (10, 1.0, pytest.approx(0.1))
+    assert (ill.accuracy("strong"), ill.value("own"), ill.value("index"), ill.component("swap")) == (0.0, 0.9, 0.9, 0.0)
+    assert healthy.diagnosis is None and verdict_word(healthy) == "not fallen"
+    assert verdict_word(ill) == "self-fitting"
+    assert report.chance == 0.1
+
+
+def test_the_runs_own_probes_come_by_branch(lines):
+    report = Report.read(lines)
+    assert report.series("probes")["b1"] == {"step": [20], "clean": [0.7], "fgsm": [0.5], "pgd": [0.3]}
+    assert math.isnan(report.series("selfs")["main"]["index"][0])
+    assert report.series("onsets") == {"main": {"step": [15]}}
+    assert Report().series("probes") == {}
+
+
+def test_what_was_not_measured_is_not_a_number():
+    nothing = Findings("main-5", "main", 5)
+    assert math.isnan(nothing.accuracy("clean")) and math.isnan(nothing.value("own"))
+    assert math.isnan(nothing.component("carrier")) and nothing.strip is None
+
+
+def test_control_characters_do_not_survive(lines):
+    assert "\x1b" not in Report.read(lines).name
+
+
+def test_a_long_run_fits_the_limits_of_a_line():
+    steps = list(range(5000))
+    past = {"probes": {"branch": ["main"] * 5000, "step": steps, "clean": steps, "fgsm": steps, "pgd": steps}}
+    report = Report()
+    report.add(b'{"k":"target","d":{"past":%s}}' % str(past).replace("'", '"').encode())
+    assert len(report.series("probes")["main"]["pgd"]) == 5000
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [(3, "12 on, 3 steps before it"), (-3, "12 on, 3 steps after it"), (0, "12 on, with it"), (None, "onset is not")],
+)
+def test_lead_and_lag_in_words(lines, lead, words):
+    onset = "null" if lead is None else "15"
+    by = "null" if lead is None else lead
+    said = f'{{"disease":"self-fitting","onset_step":{onset},"index_step":12,"lead":{by}}}'
+    last = f'{{"k":"diagnosis","checkpoint":"main-20","step":20,"branch":"main","d":{said}}}'
+    assert words in lead_sentence(Report.read([*lines, last]).found)
+
+
+def test_no_fall_no_lead(lines):
+    assert lead_sentence(Report.read(lines[:7]).found) == "Robust accuracy has not fallen in any of these networks."
+
+
+def test_budgets_as_people_write_them():
+    assert (budget(8 / 255), budget(0.16), budget(math.nan)) == ("8/255", "0.16", "-")
+
+
+def test_every_definition_is_called_our_own():
+    assert all("our operational definition" in meaning for _, meaning in DEFINITIONS)

@@ -1,0 +1,126 @@
+"""An onset names its disease: in the alert, in the header's banner, in plain lines; and what is newer is said."""
+
+import pytest
+
+from selffit.eventlog.state import RunState, reduce_all
+from selffit.eventlog.summary import status_dict
+from selffit_tui.glyphs import ASCII
+from selffit_tui.lines import plain_text
+from selffit_tui.plain import runs_table, status_lines
+from selffit_tui.view import View
+from selffit_tui.widgets.alerts import alert_lines
+from selffit_tui.widgets.header import banners, header_lines
+
+SELF, MASKING = "self-fitting", "gradient masking"
+
+
+@pytest.fixture
+def onset(record):
+    """An onset at step 20, noticed at step 30, and what was diagnosed then and later."""
+
+    def make(disease=SELF, *later, level="onset", **alert):
+        evidence = {"pgd": 0.1, "carrier": 0.7, "conflict": 0.4, "abnormal_eval": 0.9, "swap": 0.2, "index": 0.5}
+        data = {"level": level, "onset_step": 20, "text": "it fell", "disease": disease, "evidence": evidence} | alert
+        told = [
+            record("diagnosis", {"disease": name, "onset_step": 20, "lead": lead, "text": f"{name}: why"}, step)
+            for step, name, lead in later
+        ]
+        return [record("alert", data, 30), *told]
+
+    return make
+
+
+def alert_text(scene, items, width=80, height=30, **more):
+    return plain_text(alert_lines(scene(items, View("alerts"), **more), width, height))
+
+
+def banner(scene, items, width=100):
+    return plain_text(header_lines(scene(items), width, 5)).split("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("disease", "shown"), [(SELF, SELF), (MASKING, MASKING), ("undecided", "disease undecided"), ("", "it fell")]
+)
+def test_the_first_line_of_an_onset_and_the_banner_name_the_disease(scene, onset, disease, shown):
+    lines = [line.strip("│ ") for line in alert_text(scene, onset(disease)).split("\n")]
+    assert lines[1].startswith("!! ONSET") and (lines[2] == shown or not disease)
+    assert ("disease" in "".join(lines)) == (disease == "undecided")
+    assert (f"ONSET step 20  {shown}  PGD 0.10" in banner(scene, onset(disease))) == bool(disease)
+
+
+def test_the_evidence_of_self_information_has_its_names(scene, onset):
+    text = alert_text(scene, onset())
+    for words in ("self index 0.50", "carrier    0.70", "conflict   0.40", "abn. probe 0.90", "label swap 0.20"):
+        assert words in text
+
+
+def test_a_newer_diagnosis_is_said_with_its_step(scene, onset):
+    first = onset(SELF, (30, SELF, 5))
+    assert "now:" not in alert_text(scene, first) and "index moved 5 steps before the onset" in alert_text(scene, first)
+    newer = onset(SELF, (30, SELF, 5), (60, MASKING, -10))
+    text = alert_text(scene, newer)
+    assert "now: gradient masking, step 60" in text and "index moved 10 steps after the onset" in text
+    assert "gradient masking: why" in text
+    assert "step 20  gradient masking" in banner(scene, newer)
+    before = plain_text(header_lines(scene(newer, View(cursor=40)), 100, 5))  # the banner is always of the present
+    assert "step 20  gradient masking" in before
+
+
+def test_a_diagnosis_names_the_disease_where_the_alert_did_not(scene, onset):
+    items = onset("", (30, MASKING, None))
+    lines = [line.strip("│ ") for line in alert_text(scene, items).split("\n")]
+    assert lines[2:4] == [MASKING, "the index has not moved"]
+
+
+def test_a_diagnosis_of_another_onset_does_not_count(scene, onset, record):
+    other = record("diagnosis", {"disease": MASKING, "onset_step": 99, "lead": 1}, 100)
+    text = alert_text(scene, [*onset(SELF), other])
+    assert MASKING not in text and "index moved" not in text
+
+
+def test_an_onset_without_a_step_is_diagnosed_by_the_step_of_its_alert(scene, onset, record):
+    items = onset(SELF, onset_step=None)
+    told = record("diagnosis", {"disease": MASKING, "onset_step": 30, "lead": None}, 31)
+    assert "now: gradient masking, step 31" in alert_text(scene, [*items, told])
+
+
+def test_of_an_onset_left_behind_only_the_headline_remains(scene, acted_on):
+    text = alert_text(scene, acted_on.rolled_back().records)
+    assert "left behind" in text and SELF not in text
+    assert SELF not in banner(scene, acted_on.rolled_back().records)
+
+
+def test_a_masked_alert_looks_as_serious_as_an_onset(scene, onset, record):
+    masked = {"level": "masked", "text": "PGD accuracy is back at 0.40, a stronger attack leaves 0.01", "n": 256}
+    items = [*onset(), record("alert", masked | {"evidence": {"strong": 0.01, "pgd": 0.4}}, 70)]
+    assert "strong PGD 0.01" in alert_text(scene, items)
+    whole = scene(items)
+    lines = header_lines(whole, 100, 6)
+    assert banners(whole) == 2
+    assert "ONSET step 20" in lines[0][0][0] and lines[0][0][1] == "onset"
+    assert "?! MASKED step 70  PGD accuracy is back at 0.40" in lines[1][0][0] and lines[1][0][1] == "onset"
+    styles = {text.strip(): style for line in alert_lines(whole, 60, 30) for text, style in line}
+    assert styles["?! MASKED"] == styles["!! ONSET"] == "onset"
+    recovered = record("alert", {"level": "recovered", "text": "back"}, 90)
+    assert banners(scene([*items, recovered])) == 0
+
+
+def test_in_forty_columns_the_banner_still_names_the_disease(scene, onset):
+    for disease in (SELF, MASKING):
+        assert f"step 20  {disease}" in banner(scene, onset(disease), 40)
+
+
+def test_hostile_diseases_are_only_text(scene, onset):
+    evil = "[red]\x1b[2J\u202eevil"
+    items = onset(evil, (40, evil + "2", 3))
+    for text in (alert_text(scene, items), alert_text(scene, items, glyphs=ASCII), banner(scene, items)):
+        assert "evil" in text and all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_status_and_runs_name_the_disease(onset):
+    summary = status_dict(reduce_all(RunState(run="x"), onset(MASKING)), "training", 0.0)
+    assert "  !! onset at step 30, gradient masking: it fell" in status_lines(summary)
+    assert "!! onset @20 gradient masking" in runs_table([summary])[1]
+    older = status_dict(reduce_all(RunState(run="x"), onset("")), "training", 0.0)
+    assert "  !! onset at step 30: it fell" in status_lines(older)
+    assert runs_table([older])[1].endswith("!! onset @20")

@@ -1,0 +1,302 @@
+"""The panels of self-information and of the dose curve, drawn from made-up probes before and after an onset."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from selffit.eventlog.records import Record
+from selffit_tui.glyphs import ASCII, BRAILLE, SETS
+from selffit_tui.view import View
+from selffit_tui.widgets.charting import LEFT, RIGHT, plot
+from selffit_tui.widgets.dose import dose_lines
+from selffit_tui.widgets.selfinfo import history_rows, self_lines, share_bar
+from selffit_tui.widgets.signals import signal_lines
+
+ONSET, EVERY = 620, 62
+FULL_SETS = (310, 620)
+DOSES = [i / 8 for i in range(13)]
+SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
+HEALTHY = {"clean": 0.72, "own": 0.31, "signs": 0.70, "abnormal": 0.0, "swap": 0.06, "carrier_grey": 0.10}
+HEALTHY |= {"conflict_self": 0.02, "conflict_data": 0.66}
+FALLEN = {"clean": 0.57, "own": 0.95, "signs": 0.56, "abnormal": 0.98, "swap": 0.12, "carrier_grey": 0.82}
+FALLEN |= {"conflict_self": 0.37, "conflict_data": 0.47, "other": 0.28, "gap": 0.67}
+ONLY_FULL = {"shuffled": 0.52, "carrier_mean": 0.79, "carrier_noise": 0.23, "p_abnormal": 0.83, "p_dominate": 0.44}
+DOSE_HEALTHY = [0.72 - 0.33 * k for k in DOSES]
+DOSE_FALLEN = [0.57, 0.42, 0.31, 0.24, 0.21, 0.33, 0.62, 0.86, 0.95, 0.96, 0.94, 0.9, 0.85]
+MIX_HEALTHY, MIX_FALLEN = [0.31, 0.41, 0.53, 0.63, 0.70], [0.95, 0.78, 0.34, 0.43, 0.56]
+
+
+def self_data(step, full=False, fallen=None, **more):
+    """The data of a `probe.self` record: as on `patterns` before and after the fall."""
+    fallen = step >= ONSET if fallen is None else fallen
+    data = {"n": 512 if full else 128, "full": full, "why": "interval", "eps": 0.16, "attack": "fgsm"}
+    data |= {"values": dict(FALLEN if fallen else HEALTHY), "dose": None, "mix": None, "sec": 0.2}
+    data |= {"reference": {"step": 558, "branch": "main"} if fallen else None}
+    data |= {"index": 0.59 if fallen else 0.02}
+    data |= {"components": {"carrier": 0.80, "conflict": 0.44, "abnormal": 0.98, "swap": 0.02} if fallen else {}}
+    if full:
+        data["values"] |= ONLY_FULL if fallen else dict.fromkeys(ONLY_FULL, 0.11)
+        data["dose"] = {"k": DOSES, "acc": DOSE_FALLEN if fallen else DOSE_HEALTHY}
+        data["mix"] = {"share": SHARES, "acc": MIX_FALLEN if fallen else MIX_HEALTHY}
+    return data | more
+
+
+def diagnosis_data(lead=62, disease="self-fitting"):
+    index_step = None if lead is None else ONSET - lead
+    found = {"disease": disease, "text": "it reads itself", "index": 0.59, "components": {}, "evidence": {}}
+    return found | {"onset_step": ONSET, "index_step": index_step, "lead": lead}
+
+
+def run_records(made_up, record, upto=702, **settings):
+    """The start of a run, its probes (light, and full at FULL_SETS), an onset alert and a diagnosis."""
+    start = made_up.run_start()
+    start["config"] = {**start["config"], **settings}
+    items = [record("run.start", start)]
+    for step in range(EVERY, upto + 1, EVERY):
+        items.append(record("probe.self", self_data(step, step in FULL_SETS), step))
+        if step == ONSET:
+            items.append(record("alert", {"level": "onset", "onset_step": step, "disease": "self-fitting"}, step))
+            items.append(record("diagnosis", diagnosis_data(), step))
+    return items
+
+
+@pytest.fixture
+def whole_run(made_up, record):
+    return run_records(made_up, record)
+
+
+def words(lines):
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+def row(lines, name):
+    """The line of that name."""
+    return next(line for line in words(lines).splitlines() if line[1:].startswith(f" {name} "))
+
+
+def alone(panel="self", cursor=None):
+    return View(panel=panel, cursor=cursor)
+
+
+# ---- self-information --------------------------------------------------------------------------------
+def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
+    lines = self_lines(scene(whole_run, alone()), 80, 19)
+    assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "carrier").rstrip("│ ").endswith("0.82")
+    assert row(lines, "own").count("█") > row(lines, "clean").count("█") > row(lines, "label swap").count("█")
+    assert "▁▁▁▁" in row(lines, "carrier") and "▇" in row(lines, "carrier")  # its history: chance, then high
+    text = words(lines)
+    assert "n 128" in text and "step 682" in text and "other network: step 558" in text
+    assert "index 0.59  !! self-fitting  index moved 62 steps before the onset" in text
+
+
+def test_a_small_panel_keeps_the_most_telling_rows(scene, whole_run):
+    text = words(self_lines(scene(whole_run), 36, 8))
+    for name in ("clean", "own", "carrier", "conflict self", "abnormal"):
+        assert f" {name} " in text
+    assert "label swap" not in text and "random signs" not in text
+    assert "!! self-fitting" in text and "62 steps before the onset" in text
+
+
+def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_step(scene, whole_run):
+    text = words(self_lines(scene(whole_run, alone()), 118, 36))
+    assert "mean of  carrier 0.80  conflict 0.44  abnormal 0.98  label swap 0.02" in text
+    assert "grey + own delta" in text and "our operational definition" in text and "it reads itself" in text
+    assert " full set of step 620 " in text and "step 682" in text
+    full = row(self_lines(scene(whole_run, alone()), 118, 36), "class pattern")
+    assert full.rstrip("│ ").endswith("0.83")
+
+
+def test_full_only_values_come_from_the_newest_full_set_before_the_cursor(scene, whole_run):
+    lines = self_lines(scene(whole_run, alone(cursor=500)), 118, 36)
+    assert " full set of step 310 " in words(lines) and "step 496" in words(lines)
+    assert row(lines, "mean carrier").rstrip("│ ").endswith("0.11")
+    early = words(self_lines(scene(whole_run, alone(cursor=200)), 118, 36))
+    assert "full set" not in early and "step 186" in early
+
+
+def test_the_cursor_picks_the_probe_and_hides_a_later_diagnosis(scene, whole_run):
+    text = words(self_lines(scene(whole_run, alone(cursor=619)), 80, 19))
+    assert "step 558" in text and "self-fitting" not in text and "no onset so far" in text and "index 0.02" in text
+    assert "▇" in row(self_lines(scene(whole_run, alone(cursor=619)), 80, 19), "carrier")  # histories go on
+    assert "no healthy one" in text  # there was no other network to compare with
+    assert "self-fitting" in words(self_lines(scene(whole_run, alone(cursor=620)), 80, 19))
+    before = words(self_lines(scene(whole_run, alone(cursor=10)), 60, 14))
+    assert "no self-information before the cursor" in before
+
+
+def test_a_lag_is_told_from_a_lead_however_short_the_line(scene, made_up, record):
+    items = run_records(made_up, record, ONSET - 1)
+    late = [*items, record("diagnosis", diagnosis_data(-62), ONSET)]
+    assert "index moved 62 steps after the onset" in words(self_lines(scene(late, alone()), 80, 19))
+    assert "62 steps after the onset" in words(self_lines(scene(late), 36, 8))
+    never = [*items, record("diagnosis", diagnosis_data(None), ONSET)]
+    assert "the index has not moved" in words(self_lines(scene(never), 36, 8))
+
+
+def test_an_onset_without_a_diagnosis_is_not_called_healthy(scene, made_up, record):
+    items = run_records(made_up, record, ONSET - 1)
+    items.append(record("alert", {"level": "onset", "onset_step": 600}, 610))
+    assert "onset, not diagnosed yet" in words(self_lines(scene(items, alone(cursor=605)), 80, 19))
+    assert "no onset so far" in words(self_lines(scene(items, alone(cursor=599)), 80, 19))
+
+
+def test_other_diseases_and_a_recovery_are_named(scene, made_up, record):
+    items = run_records(made_up, record, ONSET - 1)
+    masking = [*items, record("diagnosis", diagnosis_data(None, "gradient masking"), ONSET)]
+    assert "!! gradient masking" in words(self_lines(scene(masking, alone()), 80, 19))
+    undecided = [*items, record("diagnosis", diagnosis_data(None, "undecided"), ONSET)]
+    assert "? disease undecided" in words(self_lines(scene(undecided, alone()), 80, 19))
+    recovered = [*masking, record("alert", {"level": "recovered"}, ONSET + 31)]
+    assert "recovered from gradient masking" in words(self_lines(scene(recovered, alone()), 80, 19))
+
+
+def test_only_the_active_line_counts(scene, whole_run):
+    log = [*whole_run]
+    base = {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}
+    log.append(Record(1, 1, len(log) + 1, log[-1].t, "branch", "b1", 558, base, "trainer"))
+    back = words(self_lines(scene(log, alone()), 80, 19))
+    assert "step 558" in back and "self-fitting" not in back and "0.95" not in back
+    assert "step 310" in words(dose_lines(scene(log, alone("dose")), 80, 19))
+    healthy = self_data(589, fallen=False)
+    log.append(Record(1, 1, len(log) + 1, log[-1].t, "probe.self", "b1", 589, healthy, "trainer"))
+    assert "step 589" in words(self_lines(scene(log, alone()), 80, 19))
+
+
+def test_histories_keep_a_change_that_lasts_one_probe_and_hold_values_between_probes(scene, made_up, record):
+    items = [record("run.start", made_up.run_start())]
+    values = {step: 0.98 if step == 399 else 0.0 for step in range(1, 801, 2)}
+    for step, abnormal in values.items():
+        items.append(record("probe.self", self_data(step, values={"abnormal": abnormal}), step))
+    drawn = row(self_lines(scene(items, alone()), 80, 19), "abnormal")
+    assert drawn.count("█") == 1  # in its history; the newest value, 0, has no bar
+    sparse = [items[0], items[1], record("probe.self", self_data(800, values={"abnormal": 0.0}), 800)]
+    assert "▁" * 25 in row(self_lines(scene(sparse, alone()), 80, 19), "abnormal")
+
+
+def test_bars_are_full_at_one_and_notched_at_chance():
+    def drawn(value, chance=math.nan, glyphs=ASCII):
+        return "".join(text for text, _ in share_bar(value, 10, "self", glyphs, chance))
+
+    assert [drawn(value) for value in (0.0, 0.5, 1.0, 7.0, math.nan)] == [
+        "          ",
+        "#####     ",
+        "##########",
+        "##########",
+        "          ",
+    ]
+    assert drawn(0.55, glyphs=BRAILLE) == "█████▌    "
+    assert drawn(0.5, 0.1) == "#:###     " and drawn(0.0, 0.1) == " :        "
+
+
+def test_histories_have_eight_levels_a_line(scene, whole_run):
+    place = replace(plot(scene(whole_run), 4 + LEFT + RIGHT), marks={}, cursor=None)
+    assert words(history_rows([0.0, 0.5, 1.0, math.nan], 1, "self", place, BRAILLE)) == "▁▄█ "
+    assert words(history_rows([0.0, 0.5, 1.0, math.nan], 2, "self", place, BRAILLE)) == "  █ \n▁██ "
+
+
+def test_in_an_overview_the_histories_lie_below_the_plots_of_the_other_charts(scene, whole_run, record):
+    whole = scene([*whole_run, record("steps", {"n": 2, "cols": {"abnormal": [0.9, 0.9]}}, 700)])
+    below = words(self_lines(whole, 72, 12)).splitlines()[2:11]
+    above = words(signal_lines(whole, 72, 14)).splitlines()[1:11]
+    assert {line.index("│", 1) for line in below} == {line.index("│", 1) for line in above} == {LEFT}
+    assert [line[1:LEFT].rstrip() for line in below[:2]] == ["clean", "signs"]
+    onset = plot(whole, 70).cell(ONSET)
+    carrier = below[4][LEFT + 1 :]
+    assert carrier[onset - 1] == "▁" and carrier[onset] == "▇"
+
+
+def test_an_empty_panel_says_why(scene, made_up, record):
+    items = run_records(made_up, record, 0)
+    assert "no self-information yet" in words(self_lines(scene(items), 60, 12))
+    assert "with every probe" in words(self_lines(scene(items), 60, 12))
+    off = words(self_lines(scene(run_records(made_up, record, 0, self_images=0)), 60, 12))
+    assert "probes are off" in off and "--self-images 128 turns them on" in off
+    ended = [*items, record("end", {"how": "finished"}, 40)]
+    assert "the run ended with no self-information" in words(self_lines(scene(ended), 60, 12))
+    assert "the run ended with no full set" in words(dose_lines(scene(ended), 60, 12))
+
+
+def test_a_log_that_lies_is_drawn_all_the_same(scene, made_up, record):
+    items = [record("run.start", made_up.run_start())]
+    items += [
+        record("probe.self", {"values": {"own": "x", "clean": 1e9, "swap": -3.0}, "index": None, "components": [1]}, 5),
+        record("probe.self", {"full": True, "values": 7, "dose": {"k": [0, 1], "acc": [None]}, "mix": "no"}, 6),
+        record("diagnosis", {"disease": "\x1b[2J→é", "text": "\u202e" + "w" * 200, "lead": "soon"}, 6),
+    ]
+    for panel in (self_lines, dose_lines):
+        for glyphs in SETS.values():
+            lines = panel(scene(items, alone(), glyphs), 60, 20)
+            assert "\x1b" not in words(lines) and "\u202e" not in words(lines)
+            assert glyphs is not ASCII or words(lines).isascii()
+
+
+# ---- dose --------------------------------------------------------------------------------------------
+def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(scene, whole_run):
+    lines = words(dose_lines(scene(whole_run, alone("dose")), 60, 14)).splitlines()
+    ticks = next(line for line in lines if " k " in line and "1.5" in line)
+    now, before = lines[lines.index(ticks) + 1 :][:2]
+    assert " 620 " in now and " 310 " in before
+    for tick, value, earlier in (("0.5", "0.21", "0.56"), ("1 ", "0.95", "0.39"), ("1.5", "0.85", "0.22")):
+        at = ticks.index(tick, 10)
+        assert value in now[at - 3 : at + 6] and earlier in before[at - 3 : at + 6]
+    text = "\n".join(lines)
+    assert "dotted: step 310" in text and "mixed with random signs" in text and "step 620" in lines[0]
+    shares = lines[-2].split()
+    assert shares[-6:-1] == ["0.95", "0.78", "0.34", "0.43", "0.56"]
+
+
+def test_the_curve_dips_before_the_full_dose_and_one_is_marked(scene, whole_run):
+    drawn = dose_lines(scene(whole_run, alone("dose")), 60, 30)
+    marked = {line.index("┊") for line in words(drawn).splitlines() if "┊" in line}
+    assert marked == {40}  # k = 1: two thirds along the plot, which begins at 9
+    styled = [[(text, style) for text, style in line if style == "fgsm" and text.strip()] for line in drawn]
+    assert any(styled)
+    past = [text for line in drawn for text, style in line if style == "past" and text.strip()]
+    assert past  # the earlier set is dimmed
+
+
+def test_before_the_onset_the_dose_is_compared_with_the_set_before(scene, made_up, record):
+    items = run_records(made_up, record, 558)
+    items.append(record("probe.self", self_data(558, True), 558))
+    text = words(dose_lines(scene(items, alone("dose")), 80, 19))
+    assert "step 558" in text and "dotted: step 310" in text
+    first = words(dose_lines(scene(items, alone("dose", cursor=400)), 80, 19))
+    assert "step 310" in first and "dotted" not in first
+
+
+def test_after_the_onset_it_is_compared_with_the_last_set_before_it(scene, whole_run, record):
+    items = [*whole_run, record("probe.self", self_data(690, True), 690)]
+    text = words(dose_lines(scene(items, alone("dose")), 80, 19))
+    assert "step 690" in text and "dotted: step 310" in text
+
+
+def test_without_a_full_set_the_dose_says_how_to_get_one(scene, made_up, record):
+    items = run_records(made_up, record, 248)
+    text = words(dose_lines(scene(items), 60, 12))
+    assert "no full set yet" in text and "selffit ctl strokes-fgsm-7f3a probe" in text and "onset" in text
+    whole = run_records(made_up, record)
+    assert "no full set before the cursor" in words(dose_lines(scene(whole, View(cursor=100)), 60, 12))
+
+
+# ---- both --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("glyphs", SETS)
+@pytest.mark.parametrize("upto", [0, 62, 310, 702])
+def test_both_panels_fill_every_size_exactly(glyphs, upto, scene, made_up, record):
+    items = run_records(made_up, record, upto)
+    for view in (View(), alone(), alone(cursor=330)):
+        whole = scene(items, view, SETS[glyphs])
+        for width in (0, 1, 2, 7, 9, 20, 36, 44, 60, 78, 80, 118, 160):
+            for height in (0, 1, 2, 3, 5, 8, 9, 12, 14, 19, 36, 60):
+                for panel in (self_lines, dose_lines):
+                    lines = panel(whole, width, height)
+                    assert len(lines) == height
+                    assert all(sum(cell_len(text) for text, _ in line) == width for line in lines), (width, height)
+
+
+def test_in_ascii_both_panels_are_ascii(scene, whole_run):
+    for view in (View(), alone(cursor=650)):
+        whole = scene(whole_run, view, ASCII)
+        for size in ((36, 8), (72, 9), (118, 36)):
+            assert words(self_lines(whole, *size)).isascii() and words(dose_lines(whole, *size)).isascii()
