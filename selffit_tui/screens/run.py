@@ -268,5 +268,8 @@ class RunScreen(Screen[None]):
 
     def action_scroll_list(self, by: int) -> None:
         """Scrolls the events, or the alerts or images when they are shown alone."""
-        longest = max(len(self.drawn.state.events), 20 * len(self.drawn.state.alerts))
+        state = self.drawn.state
+        longest = max(len(state.events), 20 * len(state.alerts))
+        if self.view.panel == "images":
+            longest = max((len(strip.images) for strip in state.strips), default=1) - 1
         self._look(replace(self.view, scroll=min(max(0, self.view.scroll + by), longest)))

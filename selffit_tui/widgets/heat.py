@@ -20,6 +20,8 @@ from selffit_tui.widgets.charting import LEFT, Plot, axis_rows, plot
 from selffit_tui.widgets.panel import Panel
 
 LEVELS = 4  # of shades on either side of 0
+REACHES = (0.25, 0.5, 1.0)  # dominance of the strongest shade: the smallest that nearly all cells stay below
+NEARLY_ALL = 0.98
 RAMP, ASCII_RAMP = "≡=-· ░▒▓█", "=~-. :+*#"  # from data over 0 to self
 UPPER_HALF = "▀"
 LINED = ("onset", "masked")  # alerts that are marked by a line through all rows
@@ -51,7 +53,9 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
     strip = [lane for lane in range(len(lanes)) for _ in range(rows * per // len(lanes))]
     values = _through_time(scene.columns.channels, layer.name, len(order), place, scene.state.step)
     now = np.array(layer.dominance, dtype=np.float64)
-    levels = np.array([_levels(values[lane].mean(axis=0)) for lane in lanes]).reshape(len(lanes), place.cells)
+    means = np.array([values[lane].mean(axis=0) for lane in lanes]).reshape(len(lanes), place.cells)
+    reach = _reach(means)
+    levels = _levels(means / reach)
     body: list[Line] = []
     for start in range(0, len(strip), per):
         held = strip[start : start + per]
@@ -61,7 +65,7 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
         drawn = _shaded(levels, held, place, scene) if shaded else _ramped(levels, held, place, scene)
         body.append([(f"{left:>{LEFT - 2}} ", "text"), (glyphs.upright, "frame"), *drawn, (f" {right}", "dim")])
     note: list[Span] = [(f"by dominance at step {count(probe.step, glyphs.space)}", "dim")]
-    foot = [*_said(scene, place, lanes), *_legend(shaded, glyphs)]
+    foot = [*_said(scene, place, lanes), *_legend(shaded, glyphs, reach)]
     return framed([*body, *axis_rows(place, scene)], width, height, glyphs, title, note, foot)
 
 
@@ -95,8 +99,15 @@ def _through_time(probes: Sequence[ChannelProbe], name: str, channels: int, plac
     return result
 
 
+def _reach(values: Floats) -> float:
+    """Small differences of dominance are to be seen too: the largest value that the shades tell apart."""
+    known = np.abs(values[np.isfinite(values)])
+    most = float(np.quantile(known, NEARLY_ALL)) if len(known) else 1.0
+    return next((reach for reach in REACHES if most <= reach), REACHES[-1])
+
+
 def _levels(values: Floats) -> Ints:
-    """Dominance in [-1, 1] as 0 … 2·LEVELS, UNMEASURED for no number."""
+    """Shares of the reach in [-1, 1] as 0 … 2·LEVELS, UNMEASURED for no number."""
     nearest = np.rint(np.nan_to_num(np.clip(values, -1, 1)) * LEVELS).astype(np.int64) + LEVELS
     result: Ints = np.where(np.isnan(values), UNMEASURED, nearest)
     return result
@@ -145,11 +156,11 @@ def _said(scene: Scene, place: Plot, lanes: list[list[int]]) -> list[Span]:
     return [(f"{means}{count(number, scene.glyphs.space)} probes  ", "faint")]
 
 
-def _legend(shaded: bool, glyphs: Glyphs) -> list[Span]:
+def _legend(shaded: bool, glyphs: Glyphs, reach: float) -> list[Span]:
     levels = range(2 * LEVELS + 1)
     if shaded:
         scale: list[Span] = [("  ", shade(level, level)) for level in levels]
     else:
         ramp = ASCII_RAMP if glyphs.plain else RAMP
         scale = [(ramp[: LEVELS + 1], "data"), (ramp[LEVELS + 1 :], "self")]
-    return [("data ", "dim"), *scale, (" self", "dim")]
+    return [(f"data {signed(-reach)} ", "dim"), *scale, (f" {signed(reach)} self", "dim")]

@@ -1,5 +1,6 @@
 """The heat strip: the channels of a layer through time, in colours or in characters."""
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
@@ -8,7 +9,7 @@ from selffit_tui.lines import plain_text
 from selffit_tui.palette import UNMEASURED, palette, shade
 from selffit_tui.view import View
 from selffit_tui.widgets.charting import plot
-from selffit_tui.widgets.heat import heat_lines
+from selffit_tui.widgets.heat import LEVELS, _levels, _reach, heat_lines
 
 WIDTH = 83  # 58 cells of the strip
 
@@ -121,3 +122,11 @@ def test_without_colours_self_and_data_differ_by_their_characters(scene, record,
     items = probes(record, [[0.9, 0.3, 0.0, -0.3, -0.9]])
     rows = strip(heat_lines(scene(items, glyphs=SETS[glyphs]), WIDTH, 9))
     assert len({row[0] for row in rows}) == 5
+
+
+def test_small_differences_are_shaded_as_far_as_the_legend_says():
+    small = np.array([[0.0, 0.2, -0.2, np.nan]])
+    assert _reach(small) == 0.25
+    assert _reach(4 * small) == 1.0
+    assert _levels(small / _reach(small)).tolist() == [[LEVELS, LEVELS + 3, LEVELS - 3, UNMEASURED]]
+    assert _reach(np.full((2, 2), np.nan)) == 1.0
