@@ -4,7 +4,8 @@
     uv run python benchmarks/self_information.py interventions --data-dir DIR (the table of docs/interventions.md)
 
 `methods` trains fgsm, rs-fgsm, n-fgsm and pgd; `interventions` trains fgsm with what the trainer does by itself at
-its first `watch` alert: mask the most dominant channels, mask random ones, or mix random signs into the perturbation.
+its first `watch` alert (mask the most dominant channels, or mix random signs into the perturbation), and with random
+signs from the start.
 Each run is an ordinary run of the trainer. It is measured at two checkpoints: "before", the last healthy one before
 the onset or, without an onset, the first at the full budget; and "after", the last one. The networks compared with
 (g of the probes) are the checkpoint one epoch earlier for "before" and "before" for "after".
@@ -36,12 +37,10 @@ METHODS = {
     "pgd-5": {"method": "pgd", "attack_steps": 5},
 }
 INTERVENTIONS = {
-    "none": {},
-    "mask 10 %": {"on_watch": "suppress:conv1=2,conv2=3"},
-    "mask 25 %": {"on_watch": "suppress:conv1=4,conv2=8"},
-    "signs 0.3": {"on_watch": "set:mix_signs=0.3"},
-    "signs 0.6": {"on_watch": "set:mix_signs=0.6"},
-    "signs 0.3 from the start": {"mix_signs": 0.3},
+    "fgsm": METHODS["fgsm"],
+    "mask 25 % at watch": {"on_watch": "suppress:conv1=4,conv2=8"},
+    "30 % signs at watch": {"on_watch": "set:mix_signs=0.3"},
+    "30 % signs from the start": {"mix_signs": 0.3},
 }
 STUDIES = {"methods": METHODS, "interventions": INTERVENTIONS}
 # What the tables show: (name in the results, name in the table)
@@ -255,15 +254,14 @@ def main() -> int:
         sets.remove("mnist")
         print("MNIST is left out: --data-dir does not say where it lies", file=sys.stderr)
     variants = STUDIES[options.study]
-    folder = options.work / options.study
-    folder.mkdir(parents=True, exist_ok=True)
+    options.work.mkdir(parents=True, exist_ok=True)
     jobs = [
         Job(
             data,
             name,
             seed,
             {**variant, **({"data_dir": options.data_dir} if data == "mnist" else {})},
-            str(folder / f"{data}-{name.replace(' ', '-').replace('%', 'percent')}-{seed}.json"),
+            str(options.work / f"{data}-{name.replace(' ', '-').replace('%', 'percent')}-{seed}.json"),
         )
         for seed in range(options.seeds)
         for data in sets
