@@ -314,6 +314,9 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     _check_range("probe_alpha", probe_alpha)
     config = replace(config, alpha=alpha, probe_alpha=probe_alpha)
     _check_together(config)
+    for name in ("self_images", "causal_images"):  # their defaults mean "at most": a run may hold out fewer
+        if name in raw:
+            _check_count(config, name)
     return config
 
 
@@ -327,14 +330,19 @@ def _check_together(config: RunConfig) -> None:
             f"--batch-size {config.batch_size} is larger than --train-images {config.train_images}; "
             "lower the one or raise the other"
         )
-    for name in ("probe_images", "channel_images", "self_images", "causal_images"):
-        if getattr(config, name) > config.holdout:
-            raise UserError(f"{_flag(name)} {getattr(config, name)} is larger than --holdout {config.holdout}")
+    for name in ("probe_images", "channel_images"):
+        _check_count(config, name)
     device = config.device
     if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdigit()):
         raise UserError(f"unknown device '{device}'; valid: auto, cpu, cuda, cuda:N")
     if config.data_dir and "\0" in config.data_dir:
         raise UserError("--data-dir must not contain a NUL character")
+
+
+def _check_count(config: RunConfig, name: str) -> None:
+    """Raises UserError for a probe of more images than are held out."""
+    if getattr(config, name) > config.holdout:
+        raise UserError(f"{_flag(name)} {getattr(config, name)} is larger than --holdout {config.holdout}")
 
 
 def from_dict(data: Mapping[str, Any]) -> RunConfig:

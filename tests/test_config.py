@@ -102,3 +102,11 @@ def test_a_preset_file_of_ones_own_works(tmp_path):
 def test_a_configuration_of_another_version_is_refused():
     with pytest.raises(UserError, match="another version"):
         c.from_dict({**c.resolve().as_dict(), "warp": 9})
+
+
+def test_few_held_out_images_are_enough_for_the_default_probes_but_not_for_more_that_were_asked_for():
+    few = {"holdout": "64", "probe_images": "64", "channel_images": "64"}
+    assert c.resolve(None, few).self_images > 64
+    assert "--self-images 65 is larger than --holdout 64" in refusal(**few, self_images="65")
+    old = {name: value for name, value in c.resolve(None, few).as_dict().items() if name != "self_images"}
+    assert c.from_dict(old).holdout == 64

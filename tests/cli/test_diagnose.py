@@ -36,7 +36,11 @@ def started(tmp_path):
         command = [sys.executable, "-m", "selffit_tui", "diagnose", *map(str, args)]
         environment = {**os.environ, "SELFFIT_RUNS": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1", **env}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env=environment, cwd=tmp_path, start_new_session=True, **pipes)
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that it is ignored
+        try:
+            return subprocess.Popen(command, env=environment, cwd=tmp_path, start_new_session=True, **pipes)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return start
 
