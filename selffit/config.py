@@ -139,6 +139,7 @@ class RunConfig:
 
 
 FIELDS = {f.name: f for f in fields(RunConfig)}
+OF_THE_METHOD = ("alpha", "attack_steps", "start", "corner")  # another method brings its own
 
 
 def nearest(name: str, valid: list[str] | tuple[str, ...]) -> str:
@@ -299,7 +300,10 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     for key in overrides:
         if key not in FIELDS:
             raise UserError(f"unknown setting '{key}'; {nearest(key, list(FIELDS))}")
-    raw = {**load_preset(preset or DEFAULT_PRESET), **overrides}
+    base = load_preset(preset or DEFAULT_PRESET)
+    if "method" in overrides and overrides["method"] != base.get("method", FIELDS["method"].default):
+        base = {name: value for name, value in base.items() if name not in OF_THE_METHOD}
+    raw = {**base, **overrides}
     sizes = {name: raw.pop(name, "auto") for name in ("alpha", "probe_alpha")}
     config = RunConfig(**{name: parse_setting(name, value) for name, value in raw.items()})
     if "alpha" in overrides and config.method == "fgsm":

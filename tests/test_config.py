@@ -110,3 +110,12 @@ def test_few_held_out_images_are_enough_for_the_default_probes_but_not_for_more_
     assert "--self-images 65 is larger than --holdout 64" in refusal(**few, self_images="65")
     old = {name: value for name, value in c.resolve(None, few).as_dict().items() if name != "self_images"}
     assert c.from_dict(old).holdout == 64
+
+
+def test_another_method_than_the_presets_brings_its_own_step_size_start_and_form():
+    preset = c.resolve("patterns-multistep")
+    assert (preset.alpha, preset.start, preset.corner) == (pytest.approx(0.4), "zero", True)
+    other = c.resolve("patterns-multistep", {"method": "n-fgsm"})
+    assert (other.alpha, other.start, other.corner) == (pytest.approx(0.2), "default", False)
+    assert c.resolve("patterns-multistep", {"method": "pgd"}) == preset
+    assert c.resolve("patterns-multistep", {"method": "rs-fgsm", "start": "zero"}).start == "zero"
