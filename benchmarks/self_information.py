@@ -4,11 +4,10 @@
     uv run python benchmarks/self_information.py interventions --data-dir DIR (the table of docs/interventions.md)
 
 `methods` trains fgsm, rs-fgsm, n-fgsm and pgd; `interventions` trains fgsm with what the trainer does by itself at
-its first `watch` alert (mask the most dominant channels, or mix random signs into the perturbation), and with random
-signs from the start.
-Each run is an ordinary run of the trainer. It is measured at two checkpoints: "before", the last healthy one before
-the onset or, without an onset, the first at the full budget; and "after", the last one. The networks compared with
-(g of the probes) are the checkpoint one epoch earlier for "before" and "before" for "after".
+its first `watch` alert: mask the most dominant channels, or mix random signs into the perturbation. Each run is an
+ordinary run of the trainer. It is measured at two checkpoints: "before", the last healthy one before the onset or,
+without an onset, the first at the full budget; and "after", the last one. The networks compared with (g of the probes)
+are the checkpoint one epoch earlier for "before" and "before" for "after".
 
 What has been measured lies as one JSON file a run in --work and is not measured again, so that the command can be
 broken off and called again. MNIST is left out, with a word, where --data-dir does not hold it.
@@ -40,7 +39,6 @@ INTERVENTIONS = {
     "fgsm": METHODS["fgsm"],
     "mask 25 % at watch": {"on_watch": "suppress:conv1=4,conv2=8"},
     "30 % signs at watch": {"on_watch": "set:mix_signs=0.3"},
-    "30 % signs from the start": {"mix_signs": 0.3},
 }
 STUDIES = {"methods": METHODS, "interventions": INTERVENTIONS}
 # What the tables show: (name in the results, name in the table)
@@ -134,10 +132,12 @@ def measure(run: Any) -> dict[str, Any]:
     earlier = max((step for step in steps if step <= before - epoch), default=steps[0])
     ids = [f"main-{step}" for step in (earlier, before, steps[-1])]
     earlier, before, last = (load_checkpoint(run, id, images, device) for id in ids)
+    acted = [record.s for record in state.control if record.k == "ctl.applied"]
     named = [diagnosis for diagnosis in state.diagnoses if diagnosis.disease]
     return {
         "onset": None if onset is None else onset.onset_step or onset.step,
         "before_step": before.step,
+        "acted": acted[0] if acted else None,
         "disease": named[-1].disease if named else "",
         "lead": named[-1].lead if named else None,
         "before": values(before, earlier, images, epoch),
@@ -222,15 +222,16 @@ def tables(results: list[dict[str, Any]], names: list[str], sets: list[str]) -> 
 def runs_table(here: list[dict[str, Any]], columns: list[str]) -> list[str]:
     """One line a run: what happened, and how it ended."""
     text = [
-        "| run | onset at | index leads by | named | FGSM | PGD | strong | index | carrier | conflict | abnormal |",
-        "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| run | acted | onset at | index leads by | named | FGSM | PGD | strong | index | carrier | conflict | abn. |",
+        "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for result in sorted(here, key=lambda r: (columns.index(r["name"]), r["seed"])):
         after = result["after"]
         shown = ("fgsm", "pgd", "strong", "index", "carrier_grey", "conflict_self", "abnormal")
         onset = "none" if result["onset"] is None else str(result["onset"])
+        acted = "–" if result.get("acted") is None else str(result["acted"])
         lead = "–" if result["lead"] is None else f"{result['lead']} steps"
-        cells = [f"{result['name']}, seed {result['seed']}", onset, lead, result["disease"] or "–"]
+        cells = [f"{result['name']}, seed {result['seed']}", acted, onset, lead, result["disease"] or "–"]
         text.append("| " + " | ".join([*cells, *(f"{after[key]:.2f}" for key in shown)]) + " |")
     return text
 
@@ -241,7 +242,7 @@ def main() -> int:
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--sets", default=",".join(SETS), help="image sets, default %(default)s")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, one thread each")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = only tables")
     parser.add_argument("--data-dir", default="", help="where MNIST lies, in torchvision's layout")
     parser.add_argument("--work", type=Path, default=Path("runs/study"), help="where results are kept")
     parser.add_argument("--out", type=Path, help="write the tables into this file instead of to stdout")
@@ -267,15 +268,15 @@ def main() -> int:
         for data in sets
         for name, variant in variants.items()
     ]
-    missing = [job for job in jobs if not Path(job.result).exists()]
+    missing = [job for job in jobs if not Path(job.result).exists()] if options.jobs else []
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(options.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(options.jobs or 1, get_context("spawn"), max_tasks_per_child=1) as pool:
         running = {pool.submit(work, job): job for job in missing}
         for number, future in enumerate(as_completed(running), 1):
             job, result = running[future], future.result()
             Path(job.result).write_text(json.dumps(result, indent=1) + "\n")
             print(f"{number}/{len(missing)} {job.title}: {result['seconds']:.0f} s", file=sys.stderr, flush=True)
-    results = [json.loads(Path(job.result).read_text()) for job in jobs]
+    results = [json.loads(Path(job.result).read_text()) for job in jobs if Path(job.result).exists()]
     text = tables(results, list(variants), sets)
     if options.out:
         replace_tables(options.out, text)
