@@ -72,6 +72,14 @@ class Inbox:
         finally:
             os.close(fd)
 
+    def has_news(self) -> bool:
+        """Whether something lies in the inbox that no poll has seen; False where the folder cannot be read."""
+        try:
+            names = {name for name in os.listdir(self._inbox) if not name.startswith(".")}
+        except OSError:
+            return False
+        return not names <= self._left | set(self._names.values())
+
     def retire(self, id: str) -> None:
         """Move what was polled under this id to `control/done`; repeating it is harmless, and so is a failure.
 

@@ -78,6 +78,7 @@ def causal_check(
     shares: Sequence[float] = SHARES,
     singles: int = SINGLES,
     batch_size: int = 256,
+    pause: Callable[[], None] = lambda: None,
 ) -> CausalCheck:
     """Zeroes groups of channels, one stage of the network at a time, and measures the network again.
 
@@ -99,7 +100,8 @@ def causal_check(
     an attack of k steps, and 2k+1 for swap; images that PGD has taken cost no
     further steps, and groups of the same channels are measured once. The
     generator lives on the images' device; the network is in evaluation mode and
-    float32, and is left as it was.
+    float32, and is left as it was. `pause` is called before each group; what it
+    raises breaks the check off.
     """
     n_rank = len(images) // 2
     ranked = images[:n_rank], labels[:n_rank]
@@ -113,6 +115,7 @@ def causal_check(
         for stage, sites in stages(model).items():
             for group, order in orders.items():
                 for share in shares:
+                    pause()
                     zeroed = {site: order[site][: top_count(len(order[site]), share)] for site in sites}
                     count = sum(map(len, zeroed.values()))
                     rows.append(Ablation(stage, group, share, count, report.group(zeroed)))
@@ -120,6 +123,7 @@ def causal_check(
         for sites in stages(model).values():
             last = next(layer for layer in layers if layer.name == sites[-1])
             for channel in orders["self"][last.name][:singles]:
+                pause()
                 values = report.single({last.name: [channel]})
                 single.append(SingleAblation(last.name, channel, last.dominance[channel], values))
         base = report.group({})

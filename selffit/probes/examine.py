@@ -129,10 +129,11 @@ class Examiner:
         layers = channel_dominance(self.model, x, y, eps=self.eps, generator=self.generator())
         return {"n": len(x), "layers": [_short(asdict(layer)) for layer in layers], "sec": _since(began)}
 
-    def causal(self, n: int, *, brief: bool = False) -> dict[str, Any]:
+    def causal(self, n: int, *, brief: bool = False, pause: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """`probe.causal`: the first half of n images ranks the channels, the second half tells what zeroing does.
 
-        brief: fewer sizes of groups and fewer single channels, for a check that holds up training.
+        brief: fewer sizes of groups and fewer single channels, for a check that holds up training. pause is called
+        before each group and may raise to break the check off.
         """
         began = time.perf_counter()
         x, y = self._first(n)
@@ -146,6 +147,7 @@ class Examiner:
             generator=self.generator(),
             shares=BRIEF_SHARES if brief else SHARES,
             singles=BRIEF_SINGLES if brief else SINGLES,
+            pause=pause,
         )
         return {**found.as_data(), "sec": _since(began)}
 

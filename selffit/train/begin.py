@@ -38,7 +38,7 @@ def begin(
     log = TrainLog(writer, ledger)
     checkpoints = Checkpoints(run, attempt, log)
     commander = Commander(run, log, checkpoints, policy)
-    monitor = Monitor(setup, log, summary, commander.react)
+    monitor = Monitor(setup, log, summary, commander.react, commander.somebody_waits)
     loop = Loop(setup, monitor, log, stop, checkpoints, commander)
     log.emit("run.start", setup.describe(), critical=True)
     if last is not None:

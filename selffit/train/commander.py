@@ -46,6 +46,10 @@ class Commander:
         """An alert was raised: what the policy makes of it is applied at the next boundary."""
         self._waiting += self._policy.reaction(level, self._ledger)
 
+    def somebody_waits(self) -> bool:
+        """Whether a command has come in that is not being carried out: long measurements give way to it."""
+        return self._inbox.has_news()
+
     def boundary(self, loop: "Loop") -> None:
         """Between two steps. Raises Stop; does not return while the run is paused."""
         self._redo(loop)

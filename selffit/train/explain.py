@@ -5,7 +5,8 @@ full (what is healthy), when signals move, at an onset, at the end, and when som
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,10 @@ from selffit.train.trainlog import TrainLog
 
 STRONG_IMAGES = 256
 STRIP_IMAGES = 4
+
+
+class _GivenUp(Exception):
+    """Somebody waits for the trainer."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,18 @@ class Explainer:
             self.log.emit("probe.images", self.examiner(step).strip(STRIP_IMAGES), step=step)
         return data
 
-    def causal(self, step: int, *, brief: bool) -> None:
-        """Log the causal check of the channel ranking."""
+    def causal(self, step: int, *, brief: bool, give_up: Callable[[], bool]) -> None:
+        """Log the causal check of the channel ranking; nothing where `give_up`, asked again and again, says so."""
         n = self.setup.config.causal_images
-        if n and self.setup.schedule.eps(step) > 0:
-            self.log.emit("probe.causal", self.examiner(step).causal(n, brief=brief), step=step)
+        if n == 0 or self.setup.schedule.eps(step) == 0:
+            return
+
+        def pause() -> None:
+            if give_up():
+                raise _GivenUp
+
+        with suppress(_GivenUp):
+            self.log.emit("probe.causal", self.examiner(step).causal(n, brief=brief, pause=pause), step=step)
 
     def strong(self, step: int) -> Mapping[str, Any] | None:
         """Log what a strong attack leaves of the PGD accuracy."""

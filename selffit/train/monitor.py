@@ -21,10 +21,16 @@ class Monitor:
     """
 
     def __init__(
-        self, setup: Setup, log: TrainLog, summary: dict[str, Any], react: Callable[[str], None] = lambda level: None
+        self,
+        setup: Setup,
+        log: TrainLog,
+        summary: dict[str, Any],
+        react: Callable[[str], None] = lambda level: None,
+        somebody_waits: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`react` hears the level of every alert that was raised."""
-        self.setup, self.log, self.summary, self._react = setup, log, summary, react
+        """`react` hears the level of every alert that was raised; the causal check is broken off, without a record,
+        when `somebody_waits` for the next step boundary."""
+        self.setup, self.log, self.summary, self._react, self._waited_for = setup, log, summary, react, somebody_waits
         self._chance = 1 / setup.images.classes
         cooldown = max(setup.config.block_steps, self.every // 2)
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
@@ -76,7 +82,7 @@ class Monitor:
         if (at_length or why != "suspicion") and self.setup.config.channel_images:
             self._channels(step)
         if at_length:
-            self.explainer.causal(step, brief=why != "asked")
+            self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
         if why == "asked":
             self.explainer.strong(step)
         if why == "interval" and self.healthy:

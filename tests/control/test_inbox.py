@@ -269,3 +269,19 @@ def test_whatever_lies_there_the_poll_neither_raises_nor_hands_on_nonsense(tmp_p
     else:
         put(run, msgspec.json.encode(item))
         assert only(run, now=1000.0) == item  # normal already
+
+
+def test_news_is_what_no_poll_has_seen_whether_or_not_the_rest_is_retired(run):
+    inbox = Inbox(run)
+    assert not inbox.has_news()
+    put(run, b"half", name=".writing")
+    assert not inbox.has_news()
+    put(run, GOOD)
+    assert inbox.has_news()
+    assert len(inbox.poll()) == 1
+    assert not inbox.has_news()  # it is being carried out
+    inbox.retire(ID)
+    assert not inbox.has_news()
+    put(run, GOOD, name="another.json")
+    assert inbox.has_news()
+    assert not Inbox(run / "nowhere").has_news()

@@ -8,6 +8,7 @@ import torch
 from selffit.checkpoint.manifest import MODEL
 from selffit.checkpoint.tensors import load_model
 from selffit.detect import Alert, Detector, selffitting
+from selffit.probes.examine import Examiner
 
 ALWAYS = {"eps_ramp": 0}  # the full budget from the first step on
 
@@ -184,3 +185,22 @@ def test_the_data_side_settings_change_training_and_repeat_bit_for_bit(start, eq
 def test_signs_mixed_in_by_a_command_are_those_of_a_run_that_had_them_from_there(start, equal):
     live = start(**ALWAYS).go(at={0: lambda t: t.send("set", mix_signs=0.5)})
     assert equal(live, start(**ALWAYS, mix_signs=0.5).go())
+
+
+def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_for_it(start, monkeypatch):
+    force(monkeypatch, onset_at=10)
+    examined = []
+    causal = Examiner.causal
+
+    def and_a_command(self, n, **options):
+        examined.append(n)
+        if len(examined) == 1:
+            trained.send("pause")
+            trained.send("resume")
+        return causal(self, n, **options)
+
+    monkeypatch.setattr(Examiner, "causal", and_a_command)
+    trained = start(**ALWAYS, epochs=3, causal_images=16)
+    trained.go(at={12: lambda t: t.send("probe")})
+    assert len(examined) == 3
+    assert [step for step, _ in trained.of("probe.causal")] == [12, 15]  # not at 10, where somebody waited
