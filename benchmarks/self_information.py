@@ -80,6 +80,7 @@ class Job:
     seed: int
     overrides: dict[str, Any]
     result: str  # the JSON file
+    brief: bool = False  # without what concerns the channels
 
     @property
     def title(self) -> str:
@@ -98,20 +99,23 @@ def work(job: Job) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="selffit-study-"))
     try:
         fixed = {"seed": job.seed, "keep": 10_000, "probe_images": 256, "causal_images": 0, "threads": 1}
+        if job.brief:
+            fixed |= {"self_images": 0, "channel_images": 0}
         config = resolve(job.set, {**job.overrides, **fixed})
         run = RunDir.create(folder, "run", {"config": config.as_dict()})
         code = Trainer(run, run.claim_attempt(here()), StopSwitch()).main()
         if code:
             raise RuntimeError(f"{job.title}: the trainer ended with exit code {code}; see its log in {run.path}")
         trained = time.perf_counter() - began
-        result = {**measure(run), "set": job.set, "name": job.name, "seed": job.seed, "train_seconds": trained}
+        about = {"set": job.set, "name": job.name, "seed": job.seed, "train_seconds": trained}
+        result = measure(run, job.brief) | about
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     result["seconds"] = time.perf_counter() - began
     return result
 
 
-def measure(run: Any) -> dict[str, Any]:
+def measure(run: Any, brief: bool) -> dict[str, Any]:
     """Both checkpoints of a run that has ended, and what its log says of the onset."""
     import torch
 
@@ -140,12 +144,12 @@ def measure(run: Any) -> dict[str, Any]:
         "acted": acted[0] if acted else None,
         "disease": named[-1].disease if named else "",
         "lead": named[-1].lead if named else None,
-        "before": values(before, earlier, images, epoch),
-        "after": values(last, before, images, epoch),
+        "before": values(before, earlier, images, epoch, brief),
+        "after": values(last, before, images, epoch, brief),
     }
 
 
-def values(subject: Any, reference: Any, images: Any, steps_per_epoch: int) -> dict[str, float]:
+def values(subject: Any, reference: Any, images: Any, steps_per_epoch: int, brief: bool) -> dict[str, float]:
     """All figures of one network at the budget of its step, by the names of ROWS."""
     import torch
 
@@ -173,13 +177,15 @@ def values(subject: Any, reference: Any, images: Any, steps_per_epoch: int) -> d
         reference=reference.model,
     )
     robust, about = examiner.robust(IMAGES, "asked"), examiner.self_information(True, IMAGES, "asked")
+    found = {name: robust[name] for name in ("clean", "fgsm", "pgd")} | about["values"]
+    found |= {"strong": examiner.strong(IMAGES // 2)["pgd"], "index": about["index"]}
+    found["verdict"] = verdict(about["values"], 1 / images.classes, about["n"]).disease
+    if brief:
+        return found
     layers, x, y = examiner.channels(IMAGES)["layers"], images.held_x[:CAUSAL_IMAGES], images.held_y[:CAUSAL_IMAGES]
     weak = {"pgd_steps": config.probe_steps, "pgd_alpha": examiner.probe_alpha, "generator": probe_generator(cpu)}
     causal = causal_check(subject.model, x, y, attack=examiner.attack, shares=(SHARE,), singles=0, **weak).as_data()
-    found = {name: robust[name] for name in ("clean", "fgsm", "pgd")} | about["values"]
-    found |= {"strong": examiner.strong(IMAGES // 2)["pgd"], "index": about["index"]}
     found |= {"gini": layers[-1]["gini"], "rho": layers[-1]["rho"]}
-    found["verdict"] = verdict(about["values"], 1 / images.classes, about["n"]).disease
     last = causal["rows"][-1]["stage"]
     for row in causal["rows"]:
         if row["stage"] == last and row["share"] == SHARE:
@@ -209,6 +215,8 @@ def tables(results: list[dict[str, Any]], names: list[str], sets: list[str]) -> 
         text.append("| probe |" + "".join(f" {name}: before | {name}: after |" for name in columns))
         text.append("| --- |" + " ---: | ---: |" * len(columns))
         for key, title in ROWS:
+            if any(key not in result["after"] for result in here):
+                continue  # a brief study
             cells = [
                 mean_sd([result[when].get(key) for result in here if result["name"] == name])
                 for name in columns
@@ -263,6 +271,7 @@ def main() -> int:
             seed,
             {**variant, **({"data_dir": options.data_dir} if data == "mnist" else {})},
             str(options.work / f"{data}-{name.replace(' ', '-').replace('%', 'percent')}-{seed}.json"),
+            brief=options.study == "interventions",
         )
         for seed in range(options.seeds)
         for data in sets
