@@ -45,6 +45,8 @@ SETTINGS = {
     "probe_images": 32,
     "probe_steps": 1,
     "channel_images": 0,
+    "self_images": 16,
+    "causal_images": 0,
     "checkpoint_every": 7,
     "method": "rs-fgsm",
     "threads": 1,
