@@ -11,14 +11,13 @@ from selffit.eventlog.entries import Diagnosis, SelfProbe
 from selffit.eventlog.values import mapping, whole
 from selffit_tui.disease import KNOWN, disease_words, lead_words
 from selffit_tui.format import count, fit, known, safe, share, wrap
-from selffit_tui.glyphs import Glyphs
 from selffit_tui.lines import Line, Span, framed, width_of
 from selffit_tui.marks import mark_step
 from selffit_tui.view import M, Scene
 from selffit_tui.widgets.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.widgets.panel import Panel
+from selffit_tui.widgets.shares import history_rows, share_bar
 
-LEVELS, PLAIN_LEVELS = "▁▂▃▄▅▆▇█", ".:-=+*#@"  # of a history, lowest to highest
 FEWEST_HISTORY = 10  # cells in which a history says something
 ALIGNED_HISTORY = 20  # cells from which it takes the place of the plots above it
 NAME, NUMBER = 15, 6  # cells of a row beside its bar and its history
@@ -264,17 +263,6 @@ def _value(name: str, probe: SelfProbe) -> float:
     return probe.index if name == INDEX.value else probe.values.get(name, math.nan)
 
 
-def share_bar(value: float, width: int, style: str, glyphs: Glyphs, chance: float = math.nan) -> list[Span]:
-    """A bar from the left of `width` cells, full at 1, with a notch at `chance` where that is known."""
-    steps = len(glyphs.bar) - 1
-    full, part = divmod(round(min(1.0, max(0.0, value)) * width * steps) if known(value) else 0, steps)
-    drawn = (glyphs.bar[-1] * full + (glyphs.bar[part] if part else "")).ljust(width)
-    at = math.floor(chance * width) if known(chance) else width
-    if at >= width:
-        return [(drawn, style)]
-    return [(drawn[:at], style), (glyphs.mark, "mark"), (drawn[at + 1 :], style)]
-
-
 def _by_cell(name: str, probes: Sequence[SelfProbe], place: Plot) -> list[float]:
     """A value for each cell of a history: it lasts until the next probe; NaN before the first and after the last.
 
@@ -300,25 +288,3 @@ def _farthest(values: Sequence[float], before: float) -> float:
     if not seen or not known(before):
         return seen[-1] if seen else math.nan
     return max(seen, key=lambda value: abs(value - before))
-
-
-def history_rows(values: Sequence[float], high: int, style: str, place: Plot, glyphs: Glyphs) -> list[list[Span]]:
-    """The filled curve of values in [0,1], one a cell, in `high` lines; marks and cursor show above it."""
-    levels = PLAIN_LEVELS if glyphs.plain else LEVELS
-    heights = [max(1, round(min(1.0, max(0.0, v)) * high * len(levels))) if known(v) else 0 for v in values]
-    lines: list[list[Span]] = []
-    for row in range(high):
-        spans: list[Span] = []
-        for cell, height in enumerate(heights):
-            level = min(len(levels), height - (high - 1 - row) * len(levels))
-            ink, character = style, levels[level - 1] if level > 0 else " "
-            if cell == place.cursor:
-                ink, character = "cursor", character if level > 0 else glyphs.upright
-            elif level <= 0 and cell in place.marks and place.marks[cell].live:
-                ink, character = "mark", glyphs.mark
-            if spans and spans[-1][1] == ink:
-                spans[-1] = (spans[-1][0] + character, ink)
-            else:
-                spans.append((character, ink))
-        lines.append(spans)
-    return lines

@@ -11,7 +11,8 @@ from selffit_tui.glyphs import ASCII, BRAILLE, SETS
 from selffit_tui.view import View
 from selffit_tui.widgets.charting import LEFT, RIGHT, plot
 from selffit_tui.widgets.dose import dose_lines
-from selffit_tui.widgets.selfinfo import history_rows, self_lines, share_bar
+from selffit_tui.widgets.selfinfo import self_lines
+from selffit_tui.widgets.shares import history_rows, share_bar
 from selffit_tui.widgets.signals import signal_lines
 
 ONSET, EVERY = 620, 62
