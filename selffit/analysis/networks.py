@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from selffit import models
 from selffit.checkpoint.errors import Damaged
 from selffit.checkpoint.manifest import MODEL, STATE, parse_id
 from selffit.checkpoint.state import CheckpointState
@@ -20,7 +19,7 @@ from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.values import items, mapping, whole
 from selffit.models import Network
 from selffit.models.masks import Masks
-from selffit.train.setup import layers
+from selffit.train.setup import build_network, layers
 
 
 @dataclass(frozen=True)
@@ -53,26 +52,13 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     state = CheckpointState.decode(files[STATE], manifest.id)
     live = {name: state.settings[name] for name in state.settings.keys() & FIELDS.keys()}
     config = from_dict({**run_config(run).as_dict(), **live})
-    model = build(config, images, device)
+    model = build_network(config, images).to(device).eval()
     load_model(files[MODEL], model.state_dict())
     suppressed = mapping(state.settings.get(SUPPRESS))
     _check_channels(suppressed, {layer["name"]: layer["channels"] for layer in layers(model, images)}, id)
     Masks(model, device).set(suppressed)
     branch, step = parse_id(id)
     return Subject(id, branch, step, model, config)
-
-
-def build(config: RunConfig, images: ImageSet, device: torch.device) -> Network:
-    """A network of this configuration for these images, in evaluation mode, its weights not yet of any use."""
-    model = models.build(
-        config.model,
-        shape=images.shape,
-        classes=images.classes,
-        width=config.width,
-        mean=config.input_mean,
-        scale=config.input_scale,
-    )
-    return model.to(device).eval()
 
 
 def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:

@@ -81,17 +81,22 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     batches = _batches(images, config)
     announce("model")
     torch.manual_seed(step_seed(config.seed, "weights", 0))
-    model = models.build(
+    model = build_network(config, images).to(device)
+    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
+    schedule = Schedule(config, batches.steps_per_epoch)
+    return Setup(config, device, images, batches, model, step, schedule, Masks(model, device))
+
+
+def build_network(config: RunConfig, images: ImageSet) -> Network:
+    """A new network of this configuration for these images, on the CPU; the caller sets torch's seed."""
+    return models.build(
         config.model,
         shape=images.shape,
         classes=images.classes,
         width=config.width,
         mean=config.input_mean,
         scale=config.input_scale,
-    ).to(device)
-    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
-    schedule = Schedule(config, batches.steps_per_epoch)
-    return Setup(config, device, images, batches, model, step, schedule, Masks(model, device))
+    )
 
 
 def _batches(images: ImageSet, config: RunConfig) -> Batches:
