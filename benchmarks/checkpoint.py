@@ -1,6 +1,8 @@
-"""How long saving and loading a PreAct ResNet-18 checkpoint (11.2 M parameters, SGD with momentum) takes, part by part.
+"""How long saving and loading a PreAct ResNet-18 checkpoint (11.2 M parameters, SGD with momentum)
+takes, part by part.
 
-Only `copy` holds up training; the rest may run in a thread. Medians of five, on the disk of the current folder.
+Only `copy` holds up training; the rest may run in a thread. Medians of five, on the disk of the
+current folder.
 """
 
 import os
@@ -37,7 +39,9 @@ def timed(part: str) -> Iterator[None]:
 def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = build("preact-resnet18", shape=(3, 32, 32), classes=10).to(device)
-    optimizer = torch.optim.SGD(net.parameters(), lr=torch.tensor(0.1, device=device), momentum=0.9, fused=True)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=torch.tensor(0.1, device=device), momentum=0.9, fused=True
+    )
     for parameter in net.parameters():
         parameter.grad = torch.randn_like(parameter)
     optimizer.step()
@@ -47,7 +51,9 @@ def main() -> None:
             id = f"main-{step}"
             with timed("copy"):
                 files, structure = state_to_files(net.state_dict(), optimizer)
-            state = CheckpointState(step=step, branch="main", attempt=1, settings={}, version=0, optimizer=structure)
+            state = CheckpointState(
+                step=step, branch="main", attempt=1, settings={}, version=0, optimizer=structure
+            )
             with timed("write"):
                 manifest = store.write(id, {**files, STATE: state.encode()})
             with timed("verify"):
@@ -55,13 +61,28 @@ def main() -> None:
             with timed("read"):
                 _, loaded = store.read(id)
             with timed("restore"):
-                restore(loaded, CheckpointState.decode(loaded[STATE], id).optimizer, net.state_dict(), optimizer)
+                restore(
+                    loaded,
+                    CheckpointState.decode(loaded[STATE], id).optimizer,
+                    net.state_dict(),
+                    optimizer,
+                )
     for part, target in TARGETS.items():
         took = statistics.median(seconds[part])
-        print(f"checkpoint {part}: {took:.3f} s, target {target} s, {'ok' if took <= target else 'missed'}")
-    where = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or platform.machine()
+        print(
+            f"checkpoint {part}: {took:.3f} s, target {target} s, "
+            f"{'ok' if took <= target else 'missed'}"
+        )
+    where = (
+        torch.cuda.get_device_name()
+        if device.type == "cuda"
+        else platform.processor() or platform.machine()
+    )
     load = os.getloadavg()[0]
-    print(f"{manifest.size / 1e6:.1f} MB; {where}, {os.cpu_count()} cores, load {load:.1f}, torch {torch.__version__}")
+    print(
+        f"{manifest.size / 1e6:.1f} MB; {where}, {os.cpu_count()} cores, load {load:.1f}, torch "
+        f"{torch.__version__}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""What the command channel costs: at every training step, when idle, when used, and when a log is read again."""
+"""What the command channel costs: at every training step, when idle, when used, and when a log is
+read again.
+"""
 
 import os
 import platform
@@ -29,15 +31,20 @@ def median(act: Callable[[], object], rounds: int) -> float:
 
 
 def line(name: str, figure: float, unit: str, target: float) -> None:
-    print(f"{name:<44} {figure:>10,.1f} {unit:<4} target <= {target:,g}  {'ok' if figure <= target else 'missed'}")
+    print(
+        f"{name:<44} {figure:>10,.1f} {unit:<4} target <= {target:,g}  "
+        f"{'ok' if figure <= target else 'missed'}"
+    )
 
 
 def boundary() -> tuple[float, float]:
-    """Seconds of a step boundary with nothing to do, averaged over real time, and of a step of the default run."""
+    """Seconds of a step boundary with nothing to do, averaged over real time, and of a step of the
+    default run.
+    """
     from selffit.config import resolve
     from selffit.eventlog.liveness import here
-    from selffit.eventlog.rundir import RunDir
     from selffit.eventlog.writer import EventWriter
+    from selffit.run.run_dir import RunDir
     from selffit.train.__main__ import empty_summary
     from selffit.train.begin import begin
     from selffit.train.stopping import StopSwitch
@@ -61,14 +68,21 @@ def boundary() -> tuple[float, float]:
 def main() -> None:
     idle, step = boundary()
     line("step boundary with nothing to do", 1e6 * idle, "us", 20)
-    print(f"  that is {idle / step:.3%} of a training step of the default run ({1e3 * step:.1f} ms)")
+    print(
+        f"  that is {idle / step:.3%} of a training step of the default run ({1e3 * step:.1f} ms)"
+    )
     with tempfile.TemporaryDirectory(dir=".") as folder:
         run = Path(folder)
         for name in ("inbox", "done"):
             (run / "control" / name).mkdir(parents=True)
         inbox = Inbox(run)
         line("idle poll", 1e6 * median(inbox.poll, 20_000), "us", 50)
-        line("submit", 1e3 * median(lambda: submit(run, new_command("set", {"eps": "8/255"}, by="ann")), 50), "ms", 100)
+        line(
+            "submit",
+            1e3 * median(lambda: submit(run, new_command("set", {"eps": "8/255"}, by="ann")), 50),
+            "ms",
+            100,
+        )
         line("poll with 50 commands, each", 1e6 * median(inbox.poll, 20) / 50, "us", 500)
     ledger, records = Ledger(), []
     for step in range(COMMANDS):

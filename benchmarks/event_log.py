@@ -1,4 +1,6 @@
-"""Speed of the event log: writing, reading a long log, and what an idle poll and a critical event cost."""
+"""Speed of the event log: writing, reading a long log, and what an idle poll and a critical event
+cost.
+"""
 
 import os
 import platform
@@ -12,18 +14,35 @@ from selffit.eventlog.writer import EventWriter
 
 EVENTS = 500_000
 METRIC = {"cpu": 0.5, "rss": 123_456_789, "gpu": 0.97, "gpu_temp": 61.0}
-SIGNALS = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta", "lr", "eps", "alpha")
+SIGNALS = (
+    "loss_clean",
+    "loss_adv",
+    "acc_adv",
+    "abnormal",
+    "pertalign",
+    "delta",
+    "lr",
+    "eps",
+    "alpha",
+)
 
 
 def line(name: str, figure: float, unit: str, target: float, at_least: bool) -> None:
     ok = figure >= target if at_least else figure <= target
     sign = ">=" if at_least else "<="
-    print(f"{name:<44} {figure:>12,.1f} {unit:<10} target {sign} {target:,g}  {'ok' if ok else 'missed'}")
+    print(
+        f"{name:<44} {figure:>12,.1f} {unit:<10} target {sign} {target:,g}  "
+        f"{'ok' if ok else 'missed'}"
+    )
 
 
 def main() -> None:
     rng = random.Random(0)
-    block = {"n": 20, "cols": {name: [rng.random() for _ in range(20)] for name in SIGNALS}, "img_s": 2400.1}
+    block = {
+        "n": 20,
+        "cols": {name: [rng.random() for _ in range(20)] for name in SIGNALS},
+        "img_s": 2400.1,
+    }
     with tempfile.TemporaryDirectory(dir=".") as folder:
         run = Path(folder)
         writer = EventWriter(run, "trainer", 1)
@@ -33,7 +52,9 @@ def main() -> None:
         emitted = time.perf_counter()
         writer.close("done")
         ended = time.perf_counter()
-        line("writer, small metrics, end to end", EVENTS / (ended - began), "events/s", 50_000, True)
+        line(
+            "writer, small metrics, end to end", EVENTS / (ended - began), "events/s", 50_000, True
+        )
         line("emit, small metric", 1e6 * (emitted - began) / EVENTS, "us", 20, False)
         line("writer, metrics dropped", writer.health.dropped, "events", 0, False)
 
@@ -47,9 +68,19 @@ def main() -> None:
             if len(items) < 20_000:
                 break
         line(
-            "reader, small metrics, processor time", read / (time.process_time() - cpu_began), "events/s", 200_000, True
+            "reader, small metrics, processor time",
+            read / (time.process_time() - cpu_began),
+            "events/s",
+            200_000,
+            True,
         )
-        line("reader, small metrics, wall time", read / (time.perf_counter() - began), "events/s", 170_000, True)
+        line(
+            "reader, small metrics, wall time",
+            read / (time.perf_counter() - began),
+            "events/s",
+            170_000,
+            True,
+        )
         line("reader, slowest slice of 20 000", 1e3 * slowest, "ms", 200, False)
         began = time.perf_counter()
         for _ in range(1000):
@@ -62,14 +93,28 @@ def main() -> None:
                 began = time.perf_counter()
                 writer.emit("alert", {"level": "watch"}, step=step, critical=True)
                 waits.append(time.perf_counter() - began)
-            line("critical event, median wait for the disk", 1e3 * sorted(waits)[25], "ms", 50, False)
+            line(
+                "critical event, median wait for the disk", 1e3 * sorted(waits)[25], "ms", 50, False
+            )
             began = time.perf_counter()
             for step in range(2000):
                 writer.emit("steps", block, step=step)
-            line("emit, block of 20 steps", 1e6 * (time.perf_counter() - began) / 2000, "us", 100, False)
+            line(
+                "emit, block of 20 steps",
+                1e6 * (time.perf_counter() - began) / 2000,
+                "us",
+                100,
+                False,
+            )
         began = time.perf_counter()
         read = len(reader.poll())
-        line("reader, blocks of 20 steps", read * 20 / (time.perf_counter() - began), "steps/s", 200_000, True)
+        line(
+            "reader, blocks of 20 steps",
+            read * 20 / (time.perf_counter() - began),
+            "steps/s",
+            200_000,
+            True,
+        )
     machine = platform.processor() or platform.machine()
     print(f"hardware: {os.cpu_count()} cores, {machine}, Python {platform.python_version()}")
 

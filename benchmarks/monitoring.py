@@ -1,18 +1,22 @@
 """What monitoring costs beside training: `uv run python benchmarks/monitoring.py [--width 16]`.
 
-PreActResNet18 with the settings of preset cifar10-fgsm-8, on random images of CIFAR-10's shape. Shares of the
-training time:
+PreActResNet18 with the settings of preset cifar10-fgsm-8, on random images of CIFAR-10's shape.
+Shares of the training time:
 
-signals and log   the per-step signals, the input gradient that PertAlign needs, and the `steps` records of a real
+signals and log   the per-step signals, the input gradient that PertAlign needs, and the `steps`
+                  records of a real
                   event log, each timed by itself: differences of whole steps would drown in noise.
-probes            a robust-accuracy probe, a channel probe and a light self-information probe (with a reference
-                  network) against the steps between two of them (one epoch of 49 000 images), extrapolated from the
-                  time of one step. PGD leaves out images that it has beaten: the typical case here keeps 60 % of
-                  them throughout, the worst case all.
-at an onset       the full self-information set and the causal check, once, in seconds and as a share of an epoch.
+probes            a robust-accuracy probe, a channel probe and a light self-information probe (with
+                  a reference
+                  network) against the steps between two of them (one epoch of 49 000 images),
+                  extrapolated from the time of one step. PGD leaves out images that it has beaten:
+                  the typical case here keeps 60 % of them throughout, the worst case all.
+at an onset       the full self-information set and the causal check, once, in seconds and as a
+                  share of an epoch.
 
-On a CPU these are processor times with one thread, which other processes hardly change; on CUDA wall times. The
-network is narrow on a CPU, which overstates the signals: their cost does not depend on the width, a step's does.
+On a CPU these are processor times with one thread, which other processes hardly change; on CUDA
+wall times. The network is narrow on a CPU, which overstates the signals: their cost does not depend
+on the width, a step's does.
 """
 
 import argparse
@@ -29,7 +33,13 @@ from torch import Tensor, nn
 from selffit.config import resolve
 from selffit.eventlog.writer import EventWriter
 from selffit.models import build
-from selffit.probes import ProbeAttack, causal_check, channel_dominance, robust_accuracies, self_information
+from selffit.probes import (
+    ProbeAttack,
+    causal_check,
+    channel_dominance,
+    robust_accuracies,
+    self_information,
+)
 from selffit.probes.examine import BRIEF_SHARES, BRIEF_SINGLES
 from selffit.train.loop import ALIGN_EVERY
 from selffit.train.monitor import six_digits
@@ -38,7 +48,8 @@ from selffit.train.signals import MEASURED, SignalBuffer
 from selffit.train.step import Step, make_optimizer
 
 SHAPE, CLASSES, IMAGES = (3, 32, 32), 10, 49_000
-HARMLESS = 1e-6  # a budget that changes no prediction, so that the labels alone decide which images survive
+# a budget that changes no prediction, so that the labels alone decide which images survive
+HARMLESS = 1e-6
 CUDA = torch.cuda.is_available()
 
 
@@ -66,12 +77,17 @@ def to_input(first: nn.Module, x: Tensor, autocast: torch.dtype | None) -> Calla
 
 
 def report(name: str, share: float, target: float) -> None:
-    print(f"{name}: {100 * share:.2f} %  target {100 * target:g} %  {'ok' if share <= target else 'missed'}")
+    print(
+        f"{name}: {100 * share:.2f} %  target {100 * target:g} %  "
+        f"{'ok' if share <= target else 'missed'}"
+    )
 
 
 def main() -> int:
     """Prints one line a figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--width", type=int, default=64 if CUDA else 16)
     width = parser.parse_args().width
     torch.set_num_threads(1)
@@ -105,7 +121,9 @@ def main() -> int:
 
         parts = {
             "signals": seconds(a_block, 5) / block,
-            "input gradient": seconds(to_input(nn.Sequential(model.normalise, model.conv1), x, autocast), 20)
+            "input gradient": seconds(
+                to_input(nn.Sequential(model.normalise, model.conv1), x, autocast), 20
+            )
             / ALIGN_EVERY,
             "log": seconds(a_record, 50) / block,
         }
@@ -116,17 +134,29 @@ def main() -> int:
 
     def probe(survivors: float) -> float:
         n = config.probe_images
-        labels = torch.where(torch.arange(n, device=device) < survivors * n, right[:n], (right[:n] + 1) % CLASSES)
+        labels = torch.where(
+            torch.arange(n, device=device) < survivors * n, right[:n], (right[:n] + 1) % CLASSES
+        )
         budgets = [(HARMLESS, HARMLESS)]
         return seconds(
             lambda: robust_accuracies(
-                model, images[:n], labels, budgets=budgets, pgd_steps=config.probe_steps, generator=generator
+                model,
+                images[:n],
+                labels,
+                budgets=budgets,
+                pgd_steps=config.probe_steps,
+                generator=generator,
             ),
             3,
         )
 
     n = config.channel_images
-    channels = seconds(lambda: channel_dominance(model, images[:n], right[:n], eps=config.eps, generator=generator), 3)
+    channels = seconds(
+        lambda: channel_dominance(
+            model, images[:n], right[:n], eps=config.eps, generator=generator
+        ),
+        3,
+    )
     other = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).eval()
     attack = ProbeAttack(config.eps)
 
@@ -148,26 +178,40 @@ def main() -> int:
 
     light, full = explain(config.self_images, False), explain(config.probe_images, True)
     began = time.perf_counter() if CUDA else time.process_time()
-    n = config.causal_images // 4  # on a CPU the whole check takes minutes; its time is in proportion to the images
+    # on a CPU the whole check takes minutes; its time is in proportion to the images
+    n = config.causal_images // 4
     pgd = {"pgd_steps": config.probe_steps, "pgd_alpha": config.probe_alpha}
     brief = {"shares": BRIEF_SHARES, "singles": BRIEF_SINGLES}
     causal_check(model, images[:n], right[:n], attack=attack, generator=generator, **pgd, **brief)
     causal = 4 * ((time.perf_counter() if CUDA else time.process_time()) - began)
     interval = config.probe_every or IMAGES // batch
 
-    print(f"hardware: {torch.cuda.get_device_name(device) if CUDA else cpu_name()}; torch {torch.__version__}")
-    print(f"recipe: preact-resnet18, width {width}, batch {batch}, 3x32x32; a step takes {1e3 * whole:.1f} ms")
+    print(
+        f"hardware: {torch.cuda.get_device_name(device) if CUDA else cpu_name()}; torch "
+        f"{torch.__version__}"
+    )
+    print(
+        f"recipe: preact-resnet18, width {width}, batch {batch}, 3x32x32; a step takes "
+        f"{1e3 * whole:.1f} ms"
+    )
     for name, cost in parts.items():
         print(f"  {name}: {1e6 * cost:.0f} us a step, {100 * cost / whole:.2f} %")
     images_of = f"{config.probe_images} images, {config.channel_images} for channels, {config.self_images} for self"
     print(f"  a probe every {interval} steps: PGD-{config.probe_steps}; {images_of}-information")
     report("signals and log", sum(parts.values()) / whole, 0.01)
-    report("probes, 60 % of the images survive", (probe(0.6) + channels + light) / (interval * whole), 0.05)
+    report(
+        "probes, 60 % of the images survive",
+        (probe(0.6) + channels + light) / (interval * whole),
+        0.05,
+    )
     report("probes, all images survive", (probe(1.0) + channels + light) / (interval * whole), 0.05)
     for name, cost in {"channels": channels, "light self-information": light}.items():
         print(f"  of which {name}: {100 * cost / (interval * whole):.2f} %")
     for name, cost in {"full self-information": full, "causal check": causal}.items():
-        print(f"  at an onset, {name}: {cost:.1f} s, {100 * cost / (interval * whole):.1f} % of an epoch, once")
+        print(
+            f"  at an onset, {name}: {cost:.1f} s, {100 * cost / (interval * whole):.1f} % of an "
+            "epoch, once"
+        )
     return 0
 
 

@@ -1,10 +1,12 @@
-"""Our training step against a textbook FGSM loop: `uv run python benchmarks/training_step.py [--width N] [--batch N]`.
+"""Our training step against a textbook FGSM loop: `uv run python benchmarks/training_step.py
+[--width N] [--batch N]`.
 
-The textbook loop is written from the formula as public codes have it: contiguous NCHW tensors, a backward pass that
-computes weight gradients for the attack too, torch's default SGD, a running loss and accuracy read with .item() at
-every step. Both start from the same weights, see the same batches and must report the same losses. Ours includes all
-per-step signals. On a CPU the figure is the ratio of processor times with one thread, which other processes on the
-machine hardly change; on CUDA it is wall time. The two alternate, so that both see the same weather.
+The textbook loop is written from the formula as public codes have it: contiguous NCHW tensors, a
+backward pass that computes weight gradients for the attack too, torch's default SGD, a running loss
+and accuracy read with .item() at every step. Both start from the same weights, see the same batches
+and must report the same losses. Ours includes all per-step signals. On a CPU the figure is the
+ratio of processor times with one thread, which other processes on the machine hardly change; on
+CUDA it is wall time. The two alternate, so that both see the same weather.
 """
 
 import argparse
@@ -57,7 +59,13 @@ def ours(model: nn.Module, device: torch.device, batch: int) -> Callable[[Tensor
     """The same with this project's step and all of its signals."""
     config = resolve("cifar10-fgsm-8", {"eps": EPS, "lr": LR})
     model = model.to(memory_format=torch.channels_last).train()
-    step = Step(config, model, make_optimizer(config, model, device), device, choose_precision("auto", device))
+    step = Step(
+        config,
+        model,
+        make_optimizer(config, model, device),
+        device,
+        choose_precision("auto", device),
+    )
     signals = SignalBuffer(1000, batch, SHAPE, device)
     generator = torch.Generator(device)
     step.set(LR, EPS, EPS)
@@ -92,10 +100,17 @@ def main() -> int:
     layouts = {"textbook": torch.contiguous_format, "ours": torch.channels_last}
     x = torch.rand(8, batch, *SHAPE, device=device)
     y = torch.randint(0, CLASSES, (8, batch), device=device)
-    batches = {name: [x[i].contiguous(memory_format=form) for i in range(8)] for name, form in layouts.items()}
+    batches = {
+        name: [x[i].contiguous(memory_format=form) for i in range(8)]
+        for name, form in layouts.items()
+    }
 
-    losses = {name: [float(loop(batches[name][i], y[i])) for i in range(3)] for name, loop in loops.items()}
-    # From the second step on, pixels whose gradient is about 0 get another sign in another summation order.
+    losses = {
+        name: [float(loop(batches[name][i], y[i])) for i in range(3)]
+        for name, loop in loops.items()
+    }
+    # From the second step on, pixels whose gradient is about 0 get another sign in another
+    # summation order.
     errors = [abs(a - b) for a, b in zip(losses["textbook"], losses["ours"], strict=True)]
     same = errors[0] < (2e-2 if cuda else 1e-3) and max(errors) < (0.1 if cuda else 2e-2)
 
@@ -112,14 +127,24 @@ def main() -> int:
 
     times = [(seconds("textbook"), seconds("ours")) for _ in range(options.rounds)]
     ratio = statistics.median(a / b for a, b in times)
-    print(f"hardware: {torch.cuda.get_device_name(device) if cuda else cpu_name()}; torch {torch.__version__}")
     print(
-        f"recipe: preact-resnet18, width {width}, batch {batch}, 3x32x32; median of {options.rounds} rounds of 4 steps"
+        f"hardware: {torch.cuda.get_device_name(device) if cuda else cpu_name()}; torch "
+        f"{torch.__version__}"
     )
-    print(f"losses agree: difference {errors[0]:.1e} at step 1, {errors[2]:.1e} at step 3  {'ok' if same else 'WRONG'}")
+    print(
+        f"recipe: preact-resnet18, width {width}, batch {batch}, 3x32x32; median of "
+        f"{options.rounds} rounds of 4 steps"
+    )
+    print(
+        f"losses agree: difference {errors[0]:.1e} at step 1, {errors[2]:.1e} at step 3  "
+        f"{'ok' if same else 'WRONG'}"
+    )
     for i, name in enumerate(("textbook", "ours")):
         print(f"{name}: {1e3 * statistics.median(t[i] for t in times):.1f} ms a step")
-    print(f"speed-up over textbook: {ratio:.2f}x  target {TARGET}x  {'ok' if ratio >= TARGET else 'missed'}")
+    print(
+        f"speed-up over textbook: {ratio:.2f}x  target {TARGET}x  "
+        f"{'ok' if ratio >= TARGET else 'missed'}"
+    )
     return 0 if same else 1
 
 

@@ -1,12 +1,14 @@
-"""The Run screen in a real pseudo-terminal: how soon it paints, and what it costs idle and live. No training.
+"""The Run screen in a real pseudo-terminal: how soon it paints, and what it costs idle and live. No
+training.
 
-`uv run python benchmarks/viewer.py [--events 500000] [--seconds 15]`. Byte code is cached in a temporary folder and
-warmed up first, as an installed package has it.
+`uv run python benchmarks/viewer.py [--events 500000] [--seconds 15]`. Byte code is cached in a
+temporary folder and warmed up first, as an installed package has it.
 """
 
 import argparse
 import os
 import platform
+import sys
 import tempfile
 import threading
 import time
@@ -14,8 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-import synthetic_run
-from pseudo_terminal import Terminal, show_run
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from made_up import run as synthetic  # noqa: E402
+from made_up.terminal import Terminal, show_run  # noqa: E402
 
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import seal
@@ -28,11 +33,16 @@ LAST_WORDS = "the-last-event"
 
 def report(name: str, figure: float, unit: str, target: float) -> None:
     """One line a figure."""
-    print(f"{name:<58} {figure:9.2f} {unit:<5} target < {target:g} {unit:<5} {'ok' if figure < target else 'MISSED'}")
+    print(
+        f"{name:<58} {figure:9.2f} {unit:<5} target < {target:g} {unit:<5} "
+        f"{'ok' if figure < target else 'MISSED'}"
+    )
 
 
 def lines(events: int) -> Iterator[bytes]:
-    """So many events: a short made-up run first, then one heartbeat and one block of two steps by turns."""
+    """So many events: a short made-up run first, then one heartbeat and one block of two steps by
+    turns.
+    """
     q = 0
 
     def line(kind: str, data: dict[str, object], step: int, t: float) -> bytes:
@@ -41,16 +51,19 @@ def lines(events: int) -> Iterator[bytes]:
         text = b'{"v":1,"a":1,"q":%d,"t":%.3f,"k":"%b","b":"main","s":%d,"d":%b'
         return seal(text % (q, t, kind.encode(), step, to_json(data)))
 
-    t = synthetic_run.START
+    t = synthetic.START
     identity = {"run": "long", "stream": "trainer", "seg": 0, **here().as_data()}
-    for event in synthetic_run.events(702):
+    for event in synthetic.events(702):
         t = event.t
         if event.stream == "trainer":
             data = {**identity} if event.kind == "open" else {**event.data}
             data |= {"steps_total": events + 1000} if event.kind == "run.start" else {}
             yield line(event.kind, data, event.step, t)
-    host = synthetic_run.host(t)
-    cols = {name: [0.0625, 0.1234] for name in ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")}
+    host = synthetic.host(t)
+    cols = {
+        name: [0.0625, 0.1234]
+        for name in ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
+    }
     cols |= {"lr": [0.05, 0.05], "eps": [0.35, 0.35], "alpha": [0.35, 0.35]}
     block = {"n": 2, "cols": cols, "img_s": 6000.0, "sec": 0.04, "epoch": 11.0}
     step = 700
@@ -73,7 +86,7 @@ def write_long_log(run_dir: Path, events: int) -> int:
             if file is not None:
                 file.close()
             number, size = number + 1, 0
-            file = open(folder / f"000001-{number:06d}.jsonl", "wb", buffering=1 << 20)  # noqa: SIM115
+            file = open(folder / f"000001-{number:06d}.jsonl", "wb", buffering=1 << 20)
         assert file is not None
         file.write(line)
         size += len(line)
@@ -100,7 +113,12 @@ def first_paint(run_dir: Path, env: dict[str, str]) -> None:
 
 
 def steady(
-    name: str, run_dir: Path, env: dict[str, str], seconds: float, ticks: float, feed: Callable[[threading.Event], None]
+    name: str,
+    run_dir: Path,
+    env: dict[str, str],
+    seconds: float,
+    ticks: float,
+    feed: Callable[[threading.Event], None],
 ) -> tuple[float, float]:
     """CPU seconds a tick and bytes a second while `feed` writes to the log (or does not)."""
     stop = threading.Event()
@@ -131,10 +149,10 @@ def leave(terminal: Terminal) -> None:
 def charts() -> None:
     """Milliseconds to draw the two charts at 120×40 with few and with many points."""
     from selffit.eventlog.records import Record
-    from selffit.eventlog.state import RunState, reduce_all
-    from selffit_tui.columns import SIGNALS, Columns
-    from selffit_tui.view import Scene, Snapshot, View
-    from selffit_tui.widgets.signals import signal_lines
+    from selffit.run.state import RunState, reduce_all
+    from selffit_tui.model.scene import Scene, Snapshot, View
+    from selffit_tui.model.series import SIGNALS, Columns
+    from selffit_tui.panels.signals import signal_lines
 
     for points, target in ((1_000, 10.0), (100_000, 50.0)):
         cols = {name: [(i * 7919 % 1000) / 1000 for i in range(points)] for name in SIGNALS}
@@ -148,21 +166,26 @@ def charts() -> None:
             begin = time.perf_counter()
             signal_lines(scene, 72, 14)
             taken.append(time.perf_counter() - begin)
-        report(f"signal charts (5 rows, smoothed), {points} points", 1000 * sorted(taken)[4], "ms", target)
+        report(
+            f"signal charts (5 rows, smoothed), {points} points",
+            1000 * sorted(taken)[4],
+            "ms",
+            target,
+        )
 
 
 def strips() -> None:
     """Milliseconds to draw what is measured at probes, at 120×40: a long run with a wide layer."""
     from selffit.eventlog.records import Record
-    from selffit.eventlog.state import RunState, reduce_all
-    from selffit_tui.columns import Columns
-    from selffit_tui.view import Scene, Snapshot, View
-    from selffit_tui.widgets.heat import heat_lines
-    from selffit_tui.widgets.selfinfo import self_lines
+    from selffit.run.state import RunState, reduce_all
+    from selffit_tui.model.scene import Scene, Snapshot, View
+    from selffit_tui.model.series import Columns
+    from selffit_tui.panels.heat import heat_lines
+    from selffit_tui.panels.selfinfo import self_lines
 
     probes, channels = 1_000, 512
     layer = [{"name": "wide", "dominance": [(i * 7919 % 200) / 100 - 1 for i in range(channels)]}]
-    found = next(e.data for e in synthetic_run.events(702) if e.kind == "probe.self" and e.step > 600)
+    found = next(e.data for e in synthetic.events(702) if e.kind == "probe.self" and e.step > 600)
     records = [
         Record(1, 1, 1, 1.0, kind, "main", 10 * i, data)
         for i in range(probes)
@@ -178,7 +201,9 @@ def strips() -> None:
             begin = time.perf_counter()
             heat_lines(scene, 120, 34, True) if panel == "heat" else self_lines(scene, 72, 9)
             taken.append(time.perf_counter() - begin)
-        report(f"{name}, {probes} probes of {channels} channels", 1000 * sorted(taken)[4], "ms", 50.0)
+        report(
+            f"{name}, {probes} probes of {channels} channels", 1000 * sorted(taken)[4], "ms", 50.0
+        )
 
 
 def main() -> None:
@@ -187,7 +212,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--seconds", type=float, default=15.0)
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
     charts()
     strips()
     with tempfile.TemporaryDirectory() as folder:
@@ -195,7 +223,7 @@ def main() -> None:
         short, long = Path(folder) / "short", Path(folder) / "long"
         short.mkdir()
         writer = EventWriter(short, "trainer", 1, opening={"run": "short"})
-        for event in synthetic_run.events(400):
+        for event in synthetic.events(400):
             if event.stream == "trainer" and event.kind != "open":
                 writer.emit(event.kind, event.data, step=event.step)
         with show_run(str(short), **env) as terminal:  # warms the byte code
@@ -207,7 +235,7 @@ def main() -> None:
         report("idle: output", written / 1000, "kB/s", 0.2)
 
         def live(stop: threading.Event) -> None:
-            for event in synthetic_run.events():
+            for event in synthetic.events():
                 if event.step >= 400 and event.stream == "trainer" and event.kind != "end":
                     writer.emit(event.kind, event.data, step=event.step)
                     if event.kind == "steps" and stop.wait(0.5):

@@ -1,4 +1,6 @@
-"""How a trainer process ended and why, as far as its exit status, its last words and the kernel can tell."""
+"""How a trainer process ended and why, as far as its exit status, its last words and the kernel can
+tell.
+"""
 
 import signal as signals
 from collections.abc import Mapping
@@ -17,7 +19,9 @@ QUIET = ("finished", "stopped", "superseded")  # ends that need no last words
 
 @dataclass(frozen=True)
 class Exit:
-    """how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its number or 0."""
+    """how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its
+    number or 0.
+    """
 
     how: str
     code: int
@@ -28,27 +32,39 @@ class Exit:
     def as_data(self) -> dict[str, Any]:
         """The data of a `sup.exit` record; `signal` as a name there, null without one."""
         name = signal_name(self.signal) if self.signal else None
-        return {"how": self.how, "code": self.code, "signal": name, "stderr": list(self.stderr), "text": self.text}
+        return {
+            "how": self.how,
+            "code": self.code,
+            "signal": name,
+            "stderr": list(self.stderr),
+            "text": self.text,
+        }
 
 
-def classify(code: int, end: Mapping[str, Any] | None, stderr: tuple[str, ...], memory: str) -> Exit:
+def classify(
+    code: int, end: Mapping[str, Any] | None, stderr: tuple[str, ...], memory: str
+) -> Exit:
     """What an exit status means.
 
-    code: as `Popen.wait` gives it. end: data of the trainer's own `end` record, None when it wrote none. stderr: its
-    last lines. memory: evidence that the kernel killed a process for memory meanwhile, "" for none.
+    code: as `Popen.wait` gives it. end: data of the trainer's own `end` record, None when it wrote
+    none. stderr: its last lines. memory: evidence that the kernel killed a process for memory
+    meanwhile, "" for none.
     """
     signal = -code if code < 0 else 0
     how, text = _judge(code, end, stderr, memory)
     return Exit(how, code, signal, text, () if how in QUIET else stderr)
 
 
-def _judge(code: int, end: Mapping[str, Any] | None, stderr: tuple[str, ...], memory: str) -> tuple[str, str]:
+def _judge(
+    code: int, end: Mapping[str, Any] | None, stderr: tuple[str, ...], memory: str
+) -> tuple[str, str]:
     last = stderr[-1] if stderr else ""
     if end is not None and isinstance(end.get("how"), str):
         reason = str(end.get("reason") or "")
         if code >= 0:
             return end["how"], reason
-        return end["how"], f"{reason} (then ended by {signal_name(-code)})".strip()  # its work was done by then
+        # its work was done by then
+        return end["how"], f"{reason} (then ended by {signal_name(-code)})".strip()
     if code == 0:
         return "finished", "the process ended well, but its log has no end: was the disk full?"
     if code == 2:
@@ -74,14 +90,22 @@ def signal_name(number: int) -> str:
 
 
 def last_lines(path: Path) -> tuple[str, ...]:
-    """The last lines of a text file that anybody may have written anything to; () when it cannot be read."""
+    """The last lines of a text file that anybody may have written anything to; () when it cannot be
+    read.
+    """
     text = _tail(path).decode("utf-8", "replace").rstrip()
-    return tuple(line.rstrip()[:LINE_LENGTH] for line in text.split("\n")[-STDERR_LINES:]) if text else ()
+    return (
+        tuple(line.rstrip()[:LINE_LENGTH] for line in text.split("\n")[-STDERR_LINES:])
+        if text
+        else ()
+    )
 
 
 def trainer_end(run_dir: Path, attempt: int) -> Mapping[str, Any] | None:
     """The data of the attempt's `end` record, None where its log has none."""
-    for path in sorted((run_dir / "log" / "trainer").glob(f"{attempt:06d}-*.jsonl"), reverse=True)[:2]:
+    for path in sorted((run_dir / "log" / "trainer").glob(f"{attempt:06d}-*.jsonl"), reverse=True)[
+        :2
+    ]:
         for line in reversed(_tail(path).split(b"\n")):
             with suppress(Damaged, NewerFormat):
                 record = decode(line, "trainer", attempt, plain=False)
@@ -98,7 +122,9 @@ def _tail(path: Path) -> bytes:
 
 
 class MemoryKills:
-    """Whether the kernel killed processes for want of memory since this object was made; Linux only."""
+    """Whether the kernel killed processes for want of memory since this object was made; Linux
+    only.
+    """
 
     def __init__(self) -> None:
         self._before = _kill_counters()
@@ -112,13 +138,18 @@ class MemoryKills:
 
 
 def _kill_counters() -> dict[str, int]:
-    """Out-of-memory kills so far: of this process's control group (version 2, or 1), and of the machine."""
+    """Out-of-memory kills so far: of this process's control group (version 2, or 1), and of the
+    machine.
+    """
     counters: dict[str, int] = {}
     with suppress(OSError, ValueError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, group = line.split(":", 2)
             if not controllers:
-                files = [f"/sys/fs/cgroup{group}/memory.events", f"/sys/fs/cgroup/unified{group}/memory.events"]
+                files = [
+                    f"/sys/fs/cgroup{group}/memory.events",
+                    f"/sys/fs/cgroup/unified{group}/memory.events",
+                ]
             elif "memory" in controllers.split(","):
                 files = [f"/sys/fs/cgroup/memory{group}/memory.oom_control"]
             else:

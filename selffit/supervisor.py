@@ -1,10 +1,12 @@
-"""The supervisor: starts the trainer in a session of its own, waits for it, and records how it ended.
+"""The supervisor: starts the trainer in a session of its own, waits for it, and records how it
+ended.
 
     python -m selffit.supervisor RUN_DIR
 
-A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither of the two; if
-the supervisor itself dies, the trainer trains on. SIGTERM and SIGINT are passed on, so the run stops at its next step.
-Exit codes: 0 finished or stopped, 1 crashed, 2 refused, 3 superseded, 128 + signal when the trainer was killed.
+A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither
+of the two; if the supervisor itself dies, the trainer trains on. SIGTERM and SIGINT are passed on,
+so the run stops at its next step. Exit codes: 0 finished or stopped, 1 crashed, 2 refused, 3
+superseded, 128 + signal when the trainer was killed.
 """
 
 import os
@@ -18,24 +20,28 @@ from types import FrameType
 
 from selffit.errors import UserError
 from selffit.eventlog.liveness import for_pid, here
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
+from selffit.run.run_dir import RunDir
 
 EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
-ACCIDENTS = ("crashed", "killed", "oom")  # ends after which another attempt may go on from the newest checkpoint
+# ends after which another attempt may go on from the newest checkpoint
+ACCIDENTS = ("crashed", "killed", "oom")
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 TRAINER_ENVIRONMENT = {  # unless the person has set them
     # Threads that spin at every barrier cost a factor of ten as soon as anything else wants a core.
     "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONUNBUFFERED": "1",
     "PYTHONFAULTHANDLER": "1",  # a segmentation fault then leaves a Python traceback in raw/
-    "TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGTERM,SIGINT,SIGQUIT",  # its default takes SIGHUP too, and dies of it
+    # its default takes SIGHUP too, and dies of it
+    "TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGTERM,SIGINT,SIGQUIT",
 }
 
 
 def spawn(run_dir: Path) -> "subprocess.Popen[bytes]":
-    """Start the supervisor of a run, detached from this terminal; what it prints goes to raw/supervisor.err."""
+    """Start the supervisor of a run, detached from this terminal; what it prints goes to
+    raw/supervisor.err.
+    """
     with open(run_dir / "raw" / "supervisor.err", "ab") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "selffit.supervisor", str(run_dir)],
@@ -60,7 +66,9 @@ class Supervisor:
         self._passed: int | None = None  # the signal that was asked to be passed on
 
     def install(self) -> None:
-        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer then inherits."""
+        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer then
+        inherits.
+        """
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in PASSED_ON:
             signal.signal(number, self._pass_on)
@@ -71,7 +79,8 @@ class Supervisor:
             self._trainer.send_signal(number)
 
     def run_all(self, restarts: int, command: Sequence[str] | None = None) -> Exit:
-        """Attempt after attempt, until one ends otherwise than by accident or `restarts` are used up.
+        """Attempt after attempt, until one ends otherwise than by accident or `restarts` are used
+        up.
 
         Raises UserError where the run directory cannot be written.
         """
@@ -85,7 +94,8 @@ class Supervisor:
         return exit.how in ACCIDENTS and restarts > 0 and self._passed is None
 
     def attempt(self, command: Sequence[str] | None = None, restarts: int = 0) -> Exit:
-        """Claim an attempt, run the trainer to its end, record it. `command`: instead of the trainer's own, for tests.
+        """Claim an attempt, run the trainer to its end, record it. `command`: instead of the
+        trainer's own, for tests.
 
         Raises UserError where the run directory cannot be written.
         """
@@ -106,7 +116,8 @@ class Supervisor:
         if self._passed is not None:  # came before there was a trainer
             trainer.send_signal(self._passed)
         identity = for_pid(trainer.pid)
-        # Names without their folders: a log is made to be passed on, and where somebody's home is stays theirs.
+        # Names without their folders: a log is made to be passed on, and where somebody's home is
+        # stays theirs.
         shown = [Path(word).name if os.sep in word else word for word in argv]
         spawned = {"pid": trainer.pid, "pstart": identity and identity.pstart, "argv": shown}
         log.emit("sup.spawn", spawned, critical=True)
@@ -114,7 +125,11 @@ class Supervisor:
         seconds = time.monotonic() - began
         exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())
         again = self._again(exit, restarts)
-        log.emit("sup.exit", {**exit.as_data(), "seconds": round(seconds, 3), "again": again}, critical=True)
+        log.emit(
+            "sup.exit",
+            {**exit.as_data(), "seconds": round(seconds, 3), "again": again},
+            critical=True,
+        )
         log.close(exit.how)
         return exit
 

@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# As in the trainer: threads that spin at barriers make a busy machine ten times slower. Read when torch is loaded.
+# As in the trainer: threads that spin at barriers make a busy machine ten times slower. Read when
+# torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # texts are the same however the tests were started
 
-# Shared, noisy machines: no deadlines; the same examples every time, so that a failure can be run again.
+# Shared, noisy machines: no deadlines; the same examples every time, so that a failure can be run
+# again.
 settings.register_profile(
-    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("suite")
 
@@ -29,17 +34,31 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """A short training of two epochs, ended, with the checkpoints main-5 and main-10. Never to be changed: copy it."""
+    """A short training of two epochs, ended, with the checkpoints main-5 and main-10. Never to be
+    changed: copy it.
+    """
     from selffit.config import resolve
     from selffit.eventlog.liveness import here
-    from selffit.eventlog.rundir import RunDir
     from selffit.eventlog.writer import EventWriter
+    from selffit.run.run_dir import RunDir
     from selffit.train.__main__ import empty_summary
     from selffit.train.begin import begin
     from selffit.train.stopping import StopSwitch
 
-    small = {"train_images": 160, "batch_size": 32, "holdout": 32, "probe_images": 32, "probe_steps": 2}
-    small |= {"channel_images": 16, "self_images": 16, "causal_images": 0, "threads": 1, "device": "cpu"}
+    small = {
+        "train_images": 160,
+        "batch_size": 32,
+        "holdout": 32,
+        "probe_images": 32,
+        "probe_steps": 2,
+    }
+    small |= {
+        "channel_images": 16,
+        "self_images": 16,
+        "causal_images": 0,
+        "threads": 1,
+        "device": "cpu",
+    }
     config = resolve("patterns", {**small, "epochs": 2, "eps_ramp": 0, "keep": 5})
     run = RunDir.create(tmp_path_factory.mktemp("runs"), "tiny", {"config": config.as_dict()})
     with EventWriter(run.path, "trainer", run.claim_attempt(here())) as log:

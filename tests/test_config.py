@@ -31,7 +31,13 @@ def test_fractions_are_pixel_units():
 
 @pytest.mark.parametrize(
     ("method", "steps", "ratio"),
-    [("fgsm", None, 1), ("rs-fgsm", None, 1.25), ("n-fgsm", None, 1), ("pgd", 2, 0.5), ("pgd", 10, 0.25)],
+    [
+        ("fgsm", None, 1),
+        ("rs-fgsm", None, 1.25),
+        ("n-fgsm", None, 1),
+        ("pgd", 2, 0.5),
+        ("pgd", 10, 0.25),
+    ],
 )
 def test_alpha_defaults_to_the_methods_own(method, steps, ratio):
     overrides = {"method": method, "eps": 0.1} | ({"attack_steps": steps} if steps else {})
@@ -39,7 +45,9 @@ def test_alpha_defaults_to_the_methods_own(method, steps, ratio):
 
 
 def test_alpha_may_be_a_multiple_of_eps():
-    assert c.resolve(None, {"method": "rs-fgsm", "eps": "0.2", "alpha": "1.5eps"}).alpha == pytest.approx(0.3)
+    assert c.resolve(
+        None, {"method": "rs-fgsm", "eps": "0.2", "alpha": "1.5eps"}
+    ).alpha == pytest.approx(0.3)
 
 
 def test_overrides_beat_the_preset():
@@ -108,7 +116,11 @@ def test_few_held_out_images_are_enough_for_the_default_probes_but_not_for_more_
     few = {"holdout": "64", "probe_images": "64", "channel_images": "64"}
     assert c.resolve(None, few).self_images > 64
     assert "--self-images 65 is larger than --holdout 64" in refusal(**few, self_images="65")
-    old = {name: value for name, value in c.resolve(None, few).as_dict().items() if name != "self_images"}
+    old = {
+        name: value
+        for name, value in c.resolve(None, few).as_dict().items()
+        if name != "self_images"
+    }
     assert c.from_dict(old).holdout == 64
 
 

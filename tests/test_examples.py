@@ -1,4 +1,6 @@
-"""The recorded runs that a newcomer opens first: they read without fault and tell what the README says."""
+"""The recorded runs that a newcomer opens first: they read without fault and tell what the README
+says.
+"""
 
 import math
 from pathlib import Path
@@ -8,8 +10,8 @@ import pytest
 from selffit.control.ledger import Ledger
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice
-from selffit.eventlog.rundir import RunDir
-from selffit.eventlog.state import RunState, reduce, reduce_all
+from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState, reduce, reduce_all
 
 RUNS = Path(__file__).parents[1] / "runs"
 EXAMPLES = sorted(RUNS.glob("example-*"))

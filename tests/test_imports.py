@@ -12,7 +12,9 @@ SCREEN = ("textual",)
 
 def loaded_by(code: str) -> set[str]:
     program = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split("\n"))
 
 
@@ -21,14 +23,23 @@ def run_command(*args: str) -> str:
     return (
         f"import contextlib, io; sys.argv = ['selffit', *{args!r}]\n"
         "from selffit_tui.cli import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        "with contextlib.redirect_stdout(io.StringIO()), "
+        "contextlib.redirect_stderr(io.StringIO()):\n"
         "    try: main()\n"
         "    except SystemExit: pass"
     )
 
 
 @pytest.mark.parametrize(
-    "args", [("--help",), ("train", "--help"), ("status",), ("runs",), ("detect", "x.csv"), ("diagnose", "--help")]
+    "args",
+    [
+        ("--help",),
+        ("train", "--help"),
+        ("status",),
+        ("runs",),
+        ("detect", "x.csv"),
+        ("diagnose", "--help"),
+    ],
 )
 def test_quick_commands_load_neither_torch_nor_textual(args, tmp_path, monkeypatch):
     monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path))
@@ -36,14 +47,23 @@ def test_quick_commands_load_neither_torch_nor_textual(args, tmp_path, monkeypat
 
 
 def test_the_screen_loads_no_torch():
-    assert not loaded_by("import selffit_tui.app, selffit_tui.follow, selffit_tui.plain") & {*TORCH}
+    assert not loaded_by(
+        "import selffit_tui.app.app, selffit_tui.plain.follow, selffit_tui.plain.lines"
+    ) & {*TORCH}
 
 
 @pytest.mark.parametrize(
-    "module", ["eventlog.reader", "eventlog.writer", "eventlog.state", "detect", "config", "supervisor"]
+    "module",
+    ["eventlog.reader", "eventlog.writer", "run.state", "detect", "config", "supervisor"],
 )
 def test_the_torch_free_packages_load_neither_torch_nor_a_screen(module):
-    assert not loaded_by(f"import selffit.{module}") & {*TORCH, *SCREEN, "rich", "typer", "selffit_tui"}
+    assert not loaded_by(f"import selffit.{module}") & {
+        *TORCH,
+        *SCREEN,
+        "rich",
+        "typer",
+        "selffit_tui",
+    }
 
 
 def test_the_trainer_loads_nothing_of_the_terminal():

@@ -1,4 +1,6 @@
-"""The supervisor with stand-ins for the trainer: how it starts one, what it passes on, what it makes of its end."""
+"""The supervisor with stand-ins for the trainer: how it starts one, what it passes on, what it
+makes of its end.
+"""
 
 import os
 import signal
@@ -13,9 +15,9 @@ import pytest
 
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, classify, last_lines, signal_name, trainer_end
+from selffit.run.run_dir import RunDir
 from selffit.supervisor import Supervisor, main
 
 
@@ -29,11 +31,16 @@ def supervise(run: RunDir, code: str) -> Exit:
 
 
 def records(run: RunDir, kind: str) -> list[Record]:
-    return [item for item in RunReader(run.path).poll() if isinstance(item, Record) and item.k == kind]
+    return [
+        item for item in RunReader(run.path).poll() if isinstance(item, Record) and item.k == kind
+    ]
 
 
 def test_a_crash_is_recorded_with_the_last_lines_of_stderr(run: RunDir) -> None:
-    exit = supervise(run, "import sys; [print(i, file=sys.stderr) for i in range(100)]; raise ValueError('no luck')")
+    exit = supervise(
+        run,
+        "import sys; [print(i, file=sys.stderr) for i in range(100)]; raise ValueError('no luck')",
+    )
     [record] = records(run, "sup.exit")
     assert record.d["how"] == exit.how == "crashed"
     assert record.d["text"] == "ValueError: no luck"
@@ -51,7 +58,10 @@ def test_the_spawned_process_is_identified_and_lives_in_a_session_of_its_own(run
 
 
 def test_each_start_is_an_attempt_of_its_own(run: RunDir) -> None:
-    assert [supervise(run, "pass").how, supervise(run, "raise SystemExit(3)").how] == ["finished", "superseded"]
+    assert [supervise(run, "pass").how, supervise(run, "raise SystemExit(3)").how] == [
+        "finished",
+        "superseded",
+    ]
     assert [record.a for record in records(run, "sup.exit")] == [1, 2]
 
 
@@ -64,7 +74,8 @@ def test_sigterm_is_passed_on_to_the_trainer(run: RunDir) -> None:
     ready = run.path / "ready"
     code = f"import pathlib, time; pathlib.Path({str(ready)!r}).touch(); time.sleep(60)"
     program = (
-        "import sys, pathlib; from selffit.supervisor import *; from selffit.eventlog.rundir import RunDir\n"
+        "import sys, pathlib; from selffit.supervisor import *; from selffit.run.run_dir import "
+        "RunDir\n"
         f"s = Supervisor(RunDir.open(pathlib.Path({str(run.path)!r}))); s.install()\n"
         f"print(s.attempt([sys.executable, '-c', {code!r}]).how)"
     )
@@ -77,7 +88,9 @@ def test_sigterm_is_passed_on_to_the_trainer(run: RunDir) -> None:
 def test_a_signal_that_came_before_the_trainer_reaches_it(run: RunDir) -> None:
     supervisor = Supervisor(run)
     supervisor._pass_on(signal.SIGTERM, None)
-    assert supervisor.attempt([sys.executable, "-c", "import time; time.sleep(60)"]).how == "stopped"
+    assert (
+        supervisor.attempt([sys.executable, "-c", "import time; time.sleep(60)"]).how == "stopped"
+    )
 
 
 def test_the_trainers_own_last_word_decides(run: RunDir) -> None:
@@ -95,7 +108,9 @@ def test_the_trainers_own_last_word_decides(run: RunDir) -> None:
     assert trainer_end(run.path, 2) is None
 
 
-def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_no_run_is_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(tmp_path)]) == 2
     assert "is not a run" in capsys.readouterr().err
     assert main([]) == 2
@@ -118,11 +133,15 @@ def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path, caps
         (-9, {"how": 7}, "", "killed", "killed by SIGKILL"),
     ],
 )
-def test_what_an_exit_status_means(code: int, end: dict[str, object] | None, memory: str, how: str, said: str) -> None:
+def test_what_an_exit_status_means(
+    code: int, end: dict[str, object] | None, memory: str, how: str, said: str
+) -> None:
     exit = classify(code, end, ("first words", "last words"), memory)
     assert exit.how == how
     assert said in exit.text
-    assert exit.stderr == (() if how in ("finished", "stopped", "superseded") else ("first words", "last words"))
+    assert exit.stderr == (
+        () if how in ("finished", "stopped", "superseded") else ("first words", "last words")
+    )
 
 
 def test_signals_have_names() -> None:
@@ -141,7 +160,10 @@ def test_last_words_are_capped_and_need_no_valid_text(tmp_path: Path) -> None:
 def test_memory_kills_are_counted_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     from selffit import postmortem
 
-    counters = [{"its control group": 4, "the machine": 7}, {"its control group": 4, "the machine": 7}]
+    counters = [
+        {"its control group": 4, "the machine": 7},
+        {"its control group": 4, "the machine": 7},
+    ]
     monkeypatch.setattr(postmortem, "_kill_counters", lambda: counters[0])
     kills = postmortem.MemoryKills()
     assert kills.evidence() == ""

@@ -1,8 +1,10 @@
-"""The process that diagnoses: `python -m selffit.analysis TARGET [options]`, spawned by `selffit diagnose`.
+"""The process that diagnoses: `python -m selffit.analysis TARGET [options]`, spawned by `selffit
+diagnose`.
 
-stdout: one JSON object a line, {"k": kind, "checkpoint": id, "step": n, "branch": b, "d": {…}} with the kinds and
-data of the log's `probe.*` and `diagnosis` records; the first line, of kind "target", says what is being diagnosed.
-stderr: progress, and what was skipped. Exit codes: 0; 1 nothing could be diagnosed; 2 bad input; 130 interrupted.
+stdout: one JSON object a line, {"k": kind, "checkpoint": id, "step": n, "branch": b, "d": {…}} with
+the kinds and data of the log's `probe.*` and `diagnosis` records; the first line, of kind "target",
+says what is being diagnosed. stderr: progress, and what was skipped. Exit codes: 0; 1 nothing could
+be diagnosed; 2 bad input; 130 interrupted.
 """
 
 import argparse
@@ -19,7 +21,9 @@ FOREIGN_ONLY = ("model", "width", "input_mean", "input_scale")
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line; `selffit diagnose` has the same options, and explains them."""
-    parser = argparse.ArgumentParser(prog="python -m selffit.analysis", description="Diagnose saved networks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m selffit.analysis", description="Diagnose saved networks."
+    )
     parser.add_argument("target")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--checkpoint", action="append", default=[])
@@ -39,21 +43,31 @@ def diagnose(options: argparse.Namespace) -> int:
         raise UserError(f"--images must be at least 16, not {options.images}")
     if options.foreign:
         if options.checkpoint or options.last:
-            raise UserError("--checkpoint and --last choose checkpoints of a run; leave them out with --foreign")
+            raise UserError(
+                "--checkpoint and --last choose checkpoints of a run; leave them out with --foreign"
+            )
         from selffit.analysis.session import diagnose_file
 
         return diagnose_file(options)
     if looks_like_a_pickle(options.target):
         raise UserError(
-            f"{clean(options.target)} is no run and no checkpoint of selffit. A PyTorch file of somebody else can be "
-            "diagnosed with --foreign, together with --model, --data and --eps; only its tensors are then read"
+            f"{clean(options.target)} is no run and no checkpoint of selffit. A PyTorch file of "
+            "somebody else can be "
+            "diagnosed with --foreign, together with --model, --data and --eps; only its tensors "
+            "are then read"
         )
     for name in FOREIGN_ONLY:
         if getattr(options, name) is not None:
             flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} is for --foreign files; a run knows its own network, so leave it out")
+            raise UserError(
+                f"{flag} is for --foreign files; a run knows its own network, so leave it out"
+            )
     target = find_target(options.target, options.runs, options.checkpoint, options.last)
-    reference = None if options.reference is None else find_reference(options.reference, options.runs, target.run)
+    reference = (
+        None
+        if options.reference is None
+        else find_reference(options.reference, options.runs, target.run)
+    )
     from selffit.analysis.session import diagnose_run
 
     return diagnose_run(target, reference, options)

@@ -19,7 +19,8 @@ from selffit.eventlog.entries import Probe
 from selffit.probes.examine import Examiner, probe_attack, probe_generator
 from selffit.train.schedule import Schedule
 
-MANY = 256  # images, at most, of what concerns channels: the ranking needs no more, the causal check costs most
+# images, at most, of what concerns channels: the ranking needs no more, the causal check costs most
+MANY = 256
 SHOWN = 4  # images of the strip
 
 
@@ -27,9 +28,9 @@ SHOWN = 4  # images of the strip
 class Bench:
     """What every network of a diagnosis is examined on.
 
-    mean: the training mean, float32 [C,H,W]. n: held-out images. eps: the budget that was asked for, in pixels of
-    [0,1]; None for the one that each network was trained with at its step. own: whether these are the images of the
-    run's own probes.
+    mean: the training mean, float32 [C,H,W]. n: held-out images. eps: the budget that was asked
+    for, in pixels of [0,1]; None for the one that each network was trained with at its step. own:
+    whether these are the images of the run's own probes.
     """
 
     images: ImageSet
@@ -48,7 +49,8 @@ class Bench:
 def examine(
     subject: Subject, bench: Bench, reference: Subject | None, steps_per_epoch: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Kind and data of every `probe.*` record, as soon as it is measured; `steps_per_epoch` 0: not known.
+    """Kind and data of every `probe.*` record, as soon as it is measured; `steps_per_epoch` 0: not
+    known.
 
     Raises UserError where there is no budget to examine at.
     """
@@ -67,7 +69,9 @@ def examine(
         mean=bench.mean,
         generator=lambda: probe_generator(bench.device),
         reference=None if reference is None else reference.model,
-        reference_at=None if reference is None else {"step": reference.step, "branch": reference.branch},
+        reference_at=None
+        if reference is None
+        else {"step": reference.step, "branch": reference.branch},
     )
     epoch = schedule.epoch(subject.step) if schedule else None
     many = min(MANY, bench.n)
@@ -82,12 +86,17 @@ def examine(
 def _budgets(
     subject: Subject, bench: Bench, schedule: Schedule | None
 ) -> tuple[float, tuple[float, float] | None]:
-    """The budget to examine at, and the final one with its step size while the training's is still rising."""
+    """The budget to examine at, and the final one with its step size while the training's is still
+    rising.
+    """
     config = subject.config
     if bench.eps is not None:
         return bench.eps, None
     if not config.eps:
-        raise UserError(f"{subject.id} was trained with eps 0; say with --eps at which budget it is to be examined")
+        raise UserError(
+            f"{subject.id} was trained with eps 0; say with --eps at which budget it is to be "
+            "examined"
+        )
     eps = schedule.eps(subject.step) if schedule else config.eps
     if eps in (0, config.eps):
         return config.eps, None
@@ -113,8 +122,11 @@ class Judge:
         self._chance = 1 / self.bench.images.classes
         self._seen: list[tuple[Subject, Mapping[str, Mapping[str, Any]]]] = []
 
-    def add(self, subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-        """The data of a `diagnosis` record; None for a network whose robust accuracy has not fallen.
+    def add(
+        self, subject: Subject, found: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any] | None:
+        """The data of a `diagnosis` record; None for a network whose robust accuracy has not
+        fallen.
 
         found: data of the probes of this network, by kind.
         """
@@ -138,7 +150,8 @@ class Judge:
         }
 
     def _fallen(self, subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> bool:
-        """The detector's rule, with what the strong attack has left, after the run's own probes up to this step.
+        """The detector's rule, with what the strong attack has left, after the run's own probes up
+        to this step.
 
         So a network whose PGD accuracy came back by gradient masking counts as fallen.
         """
@@ -151,7 +164,10 @@ class Judge:
             if self.past.leads_to(other.branch, other.step, subject.branch, subject.step):
                 rule.learn(_measured(other, theirs))
         now, strong = _measured(subject, found), found["probe.strong"]
-        states = {rule.judge(now).state, rule.judge(replace(now, pgd=strong["pgd"], n=strong["n"])).state}
+        states = {
+            rule.judge(now).state,
+            rule.judge(replace(now, pgd=strong["pgd"], n=strong["n"])).state,
+        }
         return bool(states & {"fallen", "blind"})
 
     def _tracked(self, subject: Subject) -> Tracker:

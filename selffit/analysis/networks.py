@@ -1,4 +1,6 @@
-"""A checkpoint of a run as a network that can be examined: weights, settings in effect, suppressed channels."""
+"""A checkpoint of a run as a network that can be examined: weights, settings in effect, suppressed
+channels.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +17,10 @@ from selffit.config import FIELDS, RunConfig, from_dict
 from selffit.control.settings import SUPPRESS
 from selffit.data import ImageSet
 from selffit.errors import UserError
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.values import items, mapping, whole
 from selffit.models import Network
 from selffit.models.masks import Masks
+from selffit.run.run_dir import RunDir
 from selffit.train.setup import build_network, layers
 
 
@@ -26,7 +28,8 @@ from selffit.train.setup import build_network, layers
 class Subject:
     """A network to be diagnosed. `config` holds the settings that it was trained with at that step.
 
-    `id` names it in every record: a checkpoint's id, or the name of the file for one of somebody else.
+    `id` names it in every record: a checkpoint's id, or the name of the file for one of somebody
+    else.
     """
 
     id: str
@@ -44,7 +47,8 @@ def run_config(run: RunDir) -> RunConfig:
 def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device) -> Subject:
     """Verify and read a checkpoint, and build its network for these images, in evaluation mode.
 
-    Raises Damaged, and UserError where the network is not made for the images or a newer selffit wrote it.
+    Raises Damaged, and UserError where the network is not made for the images or a newer selffit
+    wrote it.
     """
     manifest, files = CheckpointStore(run.path).read(id)
     if lost := [name for name in (MODEL, STATE) if name not in files]:
@@ -55,15 +59,22 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     model = build_network(config, images).to(device).eval()
     load_model(files[MODEL], model.state_dict())
     suppressed = mapping(state.settings.get(SUPPRESS))
-    _check_channels(suppressed, {layer["name"]: layer["channels"] for layer in layers(model, images)}, id)
+    _check_channels(
+        suppressed, {layer["name"]: layer["channels"] for layer in layers(model, images)}, id
+    )
     Masks(model, device).set(suppressed)
     branch, step = parse_id(id)
     return Subject(id, branch, step, model, config)
 
 
 def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:
-    """Raises UserError where a network that was trained on the data of `run.start` cannot look at other images."""
-    shape, classes = [whole(side) for side in items(trained_on.get("shape"))], whole(trained_on.get("classes"))
+    """Raises UserError where a network that was trained on the data of `run.start` cannot look at
+    other images.
+    """
+    shape, classes = (
+        [whole(side) for side in items(trained_on.get("shape"))],
+        whole(trained_on.get("classes")),
+    )
     if len(shape) != 3 or not classes:
         return  # the log does not say: what does not fit shows when the weights are loaded
     any_size = model != "small"
@@ -72,14 +83,19 @@ def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) ->
         return
     sides = "×".join(map(str, shape))
     raise UserError(
-        f"--data {images.name} has images of {'×'.join(map(str, images.shape))} in {images.classes} classes, "
+        f"--data {images.name} has images of {'×'.join(map(str, images.shape))} in "
+        f"{images.classes} classes, "
         f"the network was trained on {sides} in {classes}; choose a set of that form"
     )
 
 
 def _check_channels(suppressed: Mapping[str, Any], sizes: Mapping[str, int], id: str) -> None:
-    """Raises Damaged where channels are suppressed that the network, with layers of these sizes, does not have."""
+    """Raises Damaged where channels are suppressed that the network, with layers of these sizes,
+    does not have.
+    """
     for layer, spec in suppressed.items():
         channels = items(mapping(spec).get("channels"))
-        if layer not in sizes or not all(isinstance(c, int) and 0 <= c < sizes[layer] for c in channels):
+        if layer not in sizes or not all(
+            isinstance(c, int) and 0 <= c < sizes[layer] for c in channels
+        ):
             raise Damaged(id, f"it suppresses channels of {layer!r} that the network does not have")

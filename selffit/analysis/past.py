@@ -1,4 +1,6 @@
-"""What the log of a run tells about its checkpoints: the probes and alerts before each, and which one was healthy."""
+"""What the log of a run tells about its checkpoints: the probes and alerts before each, and which
+one was healthy.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +9,8 @@ from typing import Any, TypeVar
 from selffit.control.ledger import Ledger
 from selffit.eventlog.entries import Alert, Probe, SelfProbe
 from selffit.eventlog.reader import RunReader
-from selffit.eventlog.rundir import RunDir
-from selffit.eventlog.state import RunState, reduce_all
+from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState, reduce_all
 
 Entry = TypeVar("Entry", Alert, Probe, SelfProbe)
 
@@ -41,7 +43,9 @@ class Past:
         return self._before(self.state.selfs, branch, step)
 
     def onset(self, branch: str, step: int) -> Alert | None:
-        """The onset that was open at this step of this branch, None where there was none or it had recovered."""
+        """The onset that was open at this step of this branch, None where there was none or it had
+        recovered.
+        """
         found = None
         for alert in self._before(self.state.alerts, branch, step):
             if alert.level == "onset":
@@ -51,7 +55,9 @@ class Past:
         return found
 
     def healthy(self) -> list[str]:
-        """Checkpoints from before the first onset that were healthy, the newest first; [] without an onset."""
+        """Checkpoints from before the first onset that were healthy, the newest first; [] without
+        an onset.
+        """
         onset = next((alert for alert in self.state.alerts if alert.level == "onset"), None)
         if onset is None:
             return []
@@ -62,22 +68,31 @@ class Past:
         return [id for _, id in sorted(mine, reverse=True)]
 
     def leads_to(self, branch: str, step: int, later: str, later_step: int) -> bool:
-        """Whether a step of a branch lies before (or at) another, on the line of history that leads there."""
+        """Whether a step of a branch lies before (or at) another, on the line of history that leads
+        there.
+        """
         return step <= dict(self._line(later, later_step)).get(branch, -1)
 
     def as_data(self) -> dict[str, Any]:
         """Probes and onsets between the checkpoints in columns, for a report."""
         state = self.state
-        onsets = [(alert.branch, onset_step(alert)) for alert in state.alerts if alert.level == "onset"]
+        onsets = [
+            (alert.branch, onset_step(alert)) for alert in state.alerts if alert.level == "onset"
+        ]
         return {
-            "onsets": {"branch": [branch for branch, _ in onsets], "step": [step for _, step in onsets]},
+            "onsets": {
+                "branch": [branch for branch, _ in onsets],
+                "step": [step for _, step in onsets],
+            },
             "probes": {name: [getattr(p, name) for p in state.probes] for name in PROBE_COLUMNS},
             "selfs": {name: [getattr(p, name) for p in state.selfs] for name in SELF_COLUMNS},
         }
 
     def _before(self, entries: Iterable[Entry], branch: str, step: int) -> list[Entry]:
         line = dict(self._line(branch, step))
-        mine = [entry for entry in entries if entry.branch in line and entry.step <= line[entry.branch]]
+        mine = [
+            entry for entry in entries if entry.branch in line and entry.step <= line[entry.branch]
+        ]
         return sorted(mine, key=lambda entry: entry.step)
 
     def _line(self, branch: str, step: int) -> list[tuple[str, int]]:

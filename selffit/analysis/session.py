@@ -1,4 +1,6 @@
-"""One diagnosis from its options to its records: images, networks, reference, and what cannot be used on the way."""
+"""One diagnosis from its options to its records: images, networks, reference, and what cannot be
+used on the way.
+"""
 
 import argparse
 import sys
@@ -23,16 +25,18 @@ from selffit.data import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.eventlog.encode import to_json
-from selffit.eventlog.state import RunState
 from selffit.eventlog.values import mapping, whole
 from selffit.probes.examine import training_mean
+from selffit.run.state import RunState
 from selffit.train.setup import choose_device, sensible_threads
 
 IMAGES = 512  # by default
 
 
 def diagnose_run(target: Target, reference: Target | None, options: argparse.Namespace) -> int:
-    """Diagnose checkpoints of a run; returns the exit code. Raises UserError for options that do not fit the run."""
+    """Diagnose checkpoints of a run; returns the exit code. Raises UserError for options that do
+    not fit the run.
+    """
     config, past = run_config(target.run), Past.read(target.run)
     bench = _bench(config, options, own=options.data in (None, config.data))
     if not bench.own:
@@ -47,11 +51,25 @@ def diagnose_run(target: Target, reference: Target | None, options: argparse.Nam
         except (Damaged, UserError) as fault:
             _say(f"skipped {id}: {fault}")
             continue
-        itself = g is not None and g.id == id and (reference is None or reference.run.path == target.run.path)
-        _diagnose(subject, bench, None if itself else g, per_epoch, judge, f"{id} ({number} of {len(target.ids)})")
+        itself = (
+            g is not None
+            and g.id == id
+            and (reference is None or reference.run.path == target.run.path)
+        )
+        _diagnose(
+            subject,
+            bench,
+            None if itself else g,
+            per_epoch,
+            judge,
+            f"{id} ({number} of {len(target.ids)})",
+        )
         done += 1
     if not done:
-        _say(f"selffit: none of the {len(target.ids)} checkpoint(s) of {target.run.name} could be diagnosed")
+        _say(
+            f"selffit: none of the {len(target.ids)} checkpoint(s) of {target.run.name} could be "
+            "diagnosed"
+        )
     return 0 if done else 1
 
 
@@ -63,7 +81,9 @@ def diagnose_file(options: argparse.Namespace) -> int:
             raise UserError(f"--foreign needs --{name}: such a file does not say; e.g. {_EXAMPLE}")
         if valid and value not in valid:
             raise UserError(f"unknown {name} '{clean(value)}'; {nearest(value, valid)}")
-    config = RunConfig(data=options.data, model=options.model, width=parse_setting("width", options.width or 0))
+    config = RunConfig(
+        data=options.data, model=options.model, width=parse_setting("width", options.width or 0)
+    )
     bench = _bench(config, options, own=False)
     subject = _foreign(options.target, config, bench, options)
     g = None if options.reference is None else _foreign(options.reference, config, bench, options)
@@ -87,10 +107,15 @@ def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
     torch.set_num_threads(sensible_threads())
     eps = None if options.eps is None else parse_setting("eps", options.eps)
     if eps == 0:
-        raise UserError("--eps 0 leaves nothing to diagnose; give the budget of the attack, e.g. 8/255")
+        raise UserError(
+            "--eps 0 leaves nothing to diagnose; give the budget of the attack, e.g. 8/255"
+        )
     n = options.images or min(IMAGES, config.holdout)
     if own and n > config.holdout:
-        raise UserError(f"--images {n} is more than the {config.holdout} held-out images of this run; give fewer")
+        raise UserError(
+            f"--images {n} is more than the {config.holdout} held-out images of this run; give "
+            "fewer"
+        )
     changed: dict[str, Any] = {"data_dir": options.data_dir or config.data_dir, "download": False}
     if not own:  # any image will do that the run was not trained on
         changed |= {"data": options.data, "holdout": n, "train_images": 0}
@@ -128,7 +153,9 @@ def _foreign(path: str, config: RunConfig, bench: Bench, options: argparse.Names
     )
     fill(model, found, config.model)
     assert bench.eps is not None
-    config = replace(config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps)
+    config = replace(
+        config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
+    )
     return Subject(clean(Path(path).stem)[:64], "main", 0, model.to(bench.device).eval(), config)
 
 
@@ -137,11 +164,18 @@ def _numbers(flag: str, text: str | None, default: str) -> list[float]:
     try:
         return [parse_number(part) for part in (text or default).split(",")]
     except (ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{flag} must be numbers such as 0.4914,0.4822,0.4465, not '{clean(text or '')}'") from error
+        raise UserError(
+            f"{flag} must be numbers such as 0.4914,0.4822,0.4465, not '{clean(text or '')}'"
+        ) from error
 
 
 def _diagnose(
-    subject: Subject, bench: Bench, reference: Subject | None, per_epoch: int, judge: Judge, title: str
+    subject: Subject,
+    bench: Bench,
+    reference: Subject | None,
+    per_epoch: int,
+    judge: Judge,
+    title: str,
 ) -> None:
     began, found = time.perf_counter(), {}
     print(f"{title}:", end="", file=sys.stderr, flush=True)
@@ -171,7 +205,15 @@ def _emit_target(name: str, bench: Bench, model: str, past: Past) -> None:
 
 
 def _emit(kind: str, subject: Subject, record: Mapping[str, Any]) -> None:
-    _write({"k": kind, "checkpoint": subject.id, "step": subject.step, "branch": subject.branch, "d": record})
+    _write(
+        {
+            "k": kind,
+            "checkpoint": subject.id,
+            "step": subject.step,
+            "branch": subject.branch,
+            "d": record,
+        }
+    )
 
 
 def _write(line: Mapping[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""What a person means by TARGET: a run with its checkpoints, or one checkpoint; without torch, so errors are quick."""
+"""What a person means by TARGET: a run with its checkpoints, or one checkpoint; without torch, so
+errors are quick.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from selffit.checkpoint.manifest import is_id, parse_id
 from selffit.checkpoint.store import FOLDER, CheckpointStore
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.eventlog.rundir import RunDir, find_run
+from selffit.run.run_dir import RunDir, find_run
 
 PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin")
 
@@ -23,21 +25,27 @@ class Target:
 
 
 def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool = False) -> Target:
-    """The checkpoints that `token` means: all of a run, RUN:main-480, or the path of a checkpoint's folder.
+    """The checkpoints that `token` means: all of a run, RUN:main-480, or the path of a checkpoint's
+    folder.
 
-    RUN is a name, a unique beginning of one, a path or `latest`; `runs` is the folder of runs. chosen: of a run,
-    these ids only; last: the last one only. Raises UserError where there is no such run or checkpoint.
+    RUN is a name, a unique beginning of one, a path or `latest`; `runs` is the folder of runs.
+    chosen: of a run, these ids only; last: the last one only. Raises UserError where there is no
+    such run or checkpoint.
     """
     run, id = _one(token, runs)
     if id is not None:
         if chosen or last:
-            raise UserError(f"{clean(token)} is one checkpoint; leave --checkpoint and --last out, or name the run")
+            raise UserError(
+                f"{clean(token)} is one checkpoint; leave --checkpoint and --last out, or name the "
+                "run"
+            )
         chosen = [id]
     run = run or find_run(token, runs)
     there = sorted(CheckpointStore(run.path).ids(), key=_place)
     if not there:
         raise UserError(
-            f"run {run.name} has no checkpoint; a running one saves one with 'ctl {run.name} checkpoint', "
+            f"run {run.name} has no checkpoint; a running one saves one with 'ctl {run.name} "
+            "checkpoint', "
             "a new one with --keep 1 or more"
         )
     for wanted in chosen:
@@ -55,7 +63,10 @@ def find_reference(token: str, runs: Path, home: RunDir | None) -> Target:
     if home is not None and is_id(token):
         return find_target(f"{home.path}:{token}", runs)
     if _one(token, runs)[1] is None:
-        raise UserError(f"--reference {clean(token)} is no checkpoint; give an id such as main-480, RUN:ID or its path")
+        raise UserError(
+            f"--reference {clean(token)} is no checkpoint; give an id such as main-480, RUN:ID or "
+            "its path"
+        )
     return find_target(token, runs)
 
 
@@ -75,7 +86,8 @@ def _one(token: str, runs: Path) -> tuple[RunDir | None, str | None]:
             return RunDir.open(path.parent.parent), path.name
         if is_id(path.name) and path.is_dir() and not (path / "run.json").exists():
             raise UserError(
-                f"{clean(token)} is not in the {FOLDER} folder of a run, whose run.json says which network it is; "
+                f"{clean(token)} is not in the {FOLDER} folder of a run, whose run.json says which "
+                "network it is; "
                 f"give RUN/{FOLDER}/{path.name}"
             )
     return None, None

@@ -1,4 +1,6 @@
-"""A folder held by its descriptor: names in it are reached without ever following a link. All raise OSError."""
+"""A folder held by its descriptor: names in it are reached without ever following a link. All raise
+OSError.
+"""
 
 import errno
 import hashlib
@@ -10,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a pipe must not hang the opening
+# NONBLOCK: a pipe must not hang the opening
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 22  # bytes written, then hashed while they are still in the processor's cache
 
@@ -26,7 +29,10 @@ class Folder:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         os.close(self._fd)
 

@@ -1,4 +1,5 @@
-"""What a checkpoint consists of, and the proof of it: ids, file names, and manifest.json with a hash of each file.
+"""What a checkpoint consists of, and the proof of it: ids, file names, and manifest.json with a
+hash of each file.
 
 One line of JSON. It ends in `,"sha256":"<64 hex>"}` and a newline, where the
 hash covers all bytes before the comma: a changed byte anywhere in the manifest
@@ -21,13 +22,16 @@ MODEL, OPTIMIZER, STATE = "model.safetensors", "optim.safetensors", "state.json"
 MANIFEST_LIMIT = 1 << 20  # bytes: more than any manifest of ours, little enough to read whole
 
 _ID = re.compile(r"(main|b[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,15})")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # no slash, no leading dot: never a path, never hidden
+# no slash, no leading dot: never a path, never hidden
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 def parse_id(id: str) -> tuple[str, int]:
-    """Branch and step of a checkpoint id, `<branch>-<step>`. Raises UserError for anything that is none."""
+    """Branch and step of a checkpoint id, `<branch>-<step>`. Raises UserError for anything that is
+    none.
+    """
     found = _ID.fullmatch(id)
     if found is None:
         raise UserError(f"'{id[:80]}' is no checkpoint; ids look like main-1200 or b1-1500")
@@ -87,7 +91,9 @@ def decode(id: str, data: bytes) -> Manifest:
     try:
         newer = msgspec.json.decode(data, type=_Format).format > FORMAT_VERSION
         if newer:
-            raise UserError(f"checkpoint {id} was written by a newer selffit; update selffit to use it")
+            raise UserError(
+                f"checkpoint {id} was written by a newer selffit; update selffit to use it"
+            )
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, RecursionError) as fault:
         raise Damaged(id, f"the manifest cannot be read: {fault}") from fault

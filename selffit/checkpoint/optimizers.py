@@ -1,4 +1,6 @@
-"""An optimiser taken apart into JSON and tensors, and put together again: SGD, Adam and others of their shape."""
+"""An optimiser taken apart into JSON and tensors, and put together again: SGD, Adam and others of
+their shape.
+"""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -11,19 +13,24 @@ from torch.optim import Optimizer
 
 from selffit.errors import UserError
 
-# How an optimiser computes, not what: these stay as the running process has chosen them for its device.
+# How an optimiser computes, not what: these stay as the running process has chosen them for its
+# device.
 _HOW = {"foreach", "fused", "capturable", "differentiable"}
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One parameter group, or the state of one parameter: plain values, and the names of its tensors."""
+    """One parameter group, or the state of one parameter: plain values, and the names of its
+    tensors.
+    """
 
     values: dict[str, Any]
     tensors: list[str]
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """The optimiser but for its tensors. `sizes`: parameters of each group; `state` by number of the parameter."""
+    """The optimiser but for its tensors. `sizes`: parameters of each group; `state` by number of
+    the parameter.
+    """
 
     kind: str
     sizes: list[int]
@@ -41,23 +48,38 @@ class Structure(msgspec.Struct, frozen=True):
 def take_apart(optimizer: Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The structure, ready for JSON, and the live tensors by name."""
     groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-    states = {str(i): optimizer.state[p] for i, p in enumerate(_parameters(optimizer)) if optimizer.state.get(p)}
+    states = {
+        str(i): optimizer.state[p]
+        for i, p in enumerate(_parameters(optimizer))
+        if optimizer.state.get(p)
+    }
     structure = Structure(
         type(optimizer).__name__,
         [len(group["params"]) for group in optimizer.param_groups],
         [_part(group) for group in groups],
         {number: _part(state) for number, state in states.items()},
     )
-    named = {f"group.{i}": group for i, group in enumerate(groups)} | {f"state.{n}": s for n, s in states.items()}
-    tensors = {f"{of}.{k}": v for of, values in named.items() for k, v in values.items() if isinstance(v, Tensor)}
+    named = {f"group.{i}": group for i, group in enumerate(groups)} | {
+        f"state.{n}": s for n, s in states.items()
+    }
+    tensors = {
+        f"{of}.{k}": v
+        for of, values in named.items()
+        for k, v in values.items()
+        if isinstance(v, Tensor)
+    }
     return msgspec.structs.asdict(structure) | {
         "groups": [msgspec.structs.asdict(part) for part in structure.groups],
         "state": {number: msgspec.structs.asdict(part) for number, part in structure.state.items()},
     }, tensors
 
 
-def check(structure: Mapping[str, Any], saved: Mapping[str, Tensor], optimizer: Optimizer) -> Structure:
-    """Raises UserError unless it is an optimiser of the same kind over parameters of the same shapes."""
+def check(
+    structure: Mapping[str, Any], saved: Mapping[str, Tensor], optimizer: Optimizer
+) -> Structure:
+    """Raises UserError unless it is an optimiser of the same kind over parameters of the same
+    shapes.
+    """
     try:
         plan = msgspec.convert(structure, Structure)
         wanted = dict(plan.tensors())
@@ -76,22 +98,38 @@ def check(structure: Mapping[str, Any], saved: Mapping[str, Tensor], optimizer: 
     for name, number in wanted.items():
         shapes = [[]] if number is None else [[], list(parameters[number].shape)]
         if list(saved[name].shape) not in shapes:
-            raise _misfit(f"{name} has the shape {list(saved[name].shape)} there and {shapes[-1]} here")
+            raise _misfit(
+                f"{name} has the shape {list(saved[name].shape)} there and {shapes[-1]} here"
+            )
     return plan
 
 
 def put_together(plan: Structure, saved: Mapping[str, Tensor], optimizer: Optimizer) -> None:
     """Groups and states as saved. A parameter that had no state (no step done yet) has none again."""
     with torch.no_grad():
-        for index, (part, group) in enumerate(zip(plan.groups, optimizer.param_groups, strict=True)):
+        for index, (part, group) in enumerate(
+            zip(plan.groups, optimizer.param_groups, strict=True)
+        ):
             values = part.values | {name: saved[f"group.{index}.{name}"] for name in part.tensors}
-            group.update({name: _setting(group.get(name), v) for name, v in values.items() if name not in _HOW})
-        groups = chain.from_iterable([group] * len(group["params"]) for group in optimizer.param_groups)
-        for number, (parameter, group) in enumerate(zip(_parameters(optimizer), groups, strict=True)):
+            group.update(
+                {
+                    name: _setting(group.get(name), v)
+                    for name, v in values.items()
+                    if name not in _HOW
+                }
+            )
+        groups = chain.from_iterable(
+            [group] * len(group["params"]) for group in optimizer.param_groups
+        )
+        for number, (parameter, group) in enumerate(
+            zip(_parameters(optimizer), groups, strict=True)
+        ):
             live = optimizer.state.pop(parameter, {})
             if (state := plan.state.get(str(number))) is not None:
                 optimizer.state[parameter] = state.values | {
-                    name: _state_tensor(live.get(name), saved[f"state.{number}.{name}"], name, parameter, group)
+                    name: _state_tensor(
+                        live.get(name), saved[f"state.{number}.{name}"], name, parameter, group
+                    )
                     for name in state.tensors
                 }
 
@@ -105,11 +143,14 @@ def _setting(live: object, value: Any) -> Any:
     return value
 
 
-def _state_tensor(live: object, value: Tensor, name: str, parameter: Tensor, group: Mapping[str, Any]) -> Tensor:
+def _state_tensor(
+    live: object, value: Tensor, name: str, parameter: Tensor, group: Mapping[str, Any]
+) -> Tensor:
     if isinstance(live, Tensor) and (live.shape, live.dtype) == (value.shape, value.dtype):
         return live.copy_(value)
     if name == "step" and not (group.get("fused") or group.get("capturable")):
-        return value.clone()  # torch counts steps on the CPU unless the kernel reads the count itself
+        # torch counts steps on the CPU unless the kernel reads the count itself
+        return value.clone()
     if value.shape == parameter.shape:
         return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
     return value.to(parameter.device, copy=True)
@@ -125,4 +166,6 @@ def _part(values: Mapping[str, Any]) -> Part:
 
 
 def _misfit(what: str) -> UserError:
-    return UserError(f"the checkpoint is not of this optimiser: {what}; use the settings that it was saved with")
+    return UserError(
+        f"the checkpoint is not of this optimiser: {what}; use the settings that it was saved with"
+    )

@@ -1,4 +1,6 @@
-"""state.json: all that a resumed training needs besides tensors, and a JSON form that loses nothing."""
+"""state.json: all that a resumed training needs besides tensors, and a JSON form that loses
+nothing.
+"""
 
 import math
 from typing import Any
@@ -19,11 +21,14 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
     settings     the live ones in effect, suppressed channels included
     version      configuration version: how many commands have changed settings
     detector     Detector.state()
-    rng          states of random generators by rank ("0", "1", …), for what is no function of the step
+    rng          states of random generators by rank ("0", "1", …), for what is no function of the
+                 step
     optimizer    the optimiser's structure, from `tensors.state_to_files`
-    unknown      fields of other writers of the same format: kept when encoded again, otherwise ignored
+    unknown      fields of other writers of the same format: kept when encoded again, otherwise
+                 ignored
 
-    Values are None, bool, int (64 bits), float, str, list, tuple, and dict with str keys that do not start with "$".
+    Values are None, bool, int (64 bits), float, str, list, tuple, and dict with str keys that do
+    not start with "$".
     """
 
     step: int
@@ -50,16 +55,22 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
             if not isinstance(fields, dict):
                 raise Damaged(id, "state.json holds no object")
             if isinstance(version := fields.get("format"), int) and version > FORMAT_VERSION:
-                raise UserError(f"checkpoint {id} was written by a newer selffit; update selffit to use it")
+                raise UserError(
+                    f"checkpoint {id} was written by a newer selffit; update selffit to use it"
+                )
             known = set(cls.__struct_fields__) - {"unknown"}
             unknown = {name: value for name, value in fields.items() if name not in known}
-            return msgspec.convert({name: fields[name] for name in fields.keys() & known} | {"unknown": unknown}, cls)
+            return msgspec.convert(
+                {name: fields[name] for name in fields.keys() & known} | {"unknown": unknown}, cls
+            )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise Damaged(id, f"state.json cannot be read: {fault}") from fault
 
 
 def _pack(value: object) -> object:
-    """JSON has neither infinities, nor NaN, nor tuples: those become objects with one key that starts with `$`."""
+    """JSON has neither infinities, nor NaN, nor tuples: those become objects with one key that
+    starts with `$`.
+    """
     match value:
         case None | bool() | str():
             return value

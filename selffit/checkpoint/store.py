@@ -1,4 +1,6 @@
-"""The checkpoints of a run directory: written whole or not at all, believed only when the manifest verifies."""
+"""The checkpoints of a run directory: written whole or not at all, believed only when the manifest
+verifies.
+"""
 
 import errno
 import os
@@ -22,7 +24,8 @@ RESERVE = 256 << 20  # bytes that a checkpoint leaves free, for the event log of
 
 _TEMPORARY = re.compile(r"\.tmp-([0-9]{6,})-.+")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}  # what opening a link, or something else than a folder, ends in
+# what opening a link, or something else than a folder, ends in
+_NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
 
 
 class FileWriter(Protocol):
@@ -47,7 +50,9 @@ class CheckpointStore:
     """
 
     def __init__(self, run: Path, attempt: int = 0, *, reserve: int = RESERVE) -> None:
-        """run: the run directory. attempt: the writer's own; a reader needs none. reserve: bytes to leave free."""
+        """run: the run directory. attempt: the writer's own; a reader needs none. reserve: bytes to
+        leave free.
+        """
         self.path = run / FOLDER
         self._attempt, self._reserve = attempt, reserve
 
@@ -79,7 +84,10 @@ class CheckpointStore:
             parse_id(base)
         if bad := [name for name in files if not manifests.is_file_name(name)]:
             raise ValueError(f"no names for files of a checkpoint: {bad}")
-        size = sum(len(content) if isinstance(content, bytes) else content.size for content in files.values())
+        size = sum(
+            len(content) if isinstance(content, bytes) else content.size
+            for content in files.values()
+        )
         try:
             self._make_folder()
             with Folder(self.path) as root:
@@ -87,7 +95,10 @@ class CheckpointStore:
                     root.sync()  # whoever renamed it in may have been killed before this
                     return present
                 if not self.free_space_ok(size):
-                    raise NoSpace(f"{size:,} bytes for checkpoint {id} would leave less than {self._reserve:,} free")
+                    raise NoSpace(
+                        f"{size:,} bytes for checkpoint {id} would leave less than "
+                        f"{self._reserve:,} free"
+                    )
                 return self._write(root, id, files, base, time.time() if t is None else t)
         except OSError as fault:
             kind = NoSpace if fault.errno in _FULL else SaveFailed
@@ -107,16 +118,23 @@ class CheckpointStore:
             with Folder(self.path.parent.resolve()) as run:
                 run.sync()
 
-    def _write(self, root: Folder, id: str, files: Mapping[str, Content], base: str | None, t: float) -> Manifest:
+    def _write(
+        self, root: Folder, id: str, files: Mapping[str, Content], base: str | None, t: float
+    ) -> Manifest:
         temporary = self._temporary(id)
         if root.holds(temporary):
             root.remove(temporary)
         root.make(temporary)
         try:
             with Folder(temporary, root) as folder:
-                entries = {name: self._fill(folder, temporary, name, content) for name, content in files.items()}
+                entries = {
+                    name: self._fill(folder, temporary, name, content)
+                    for name, content in files.items()
+                }
                 branch, step = parse_id(id)
-                manifest = Manifest(manifests.FORMAT_VERSION, id, branch, step, self._attempt, t, base, entries)
+                manifest = Manifest(
+                    manifests.FORMAT_VERSION, id, branch, step, self._attempt, t, base, entries
+                )
                 folder.create(MANIFEST, manifest.encode())
                 folder.sync()
             if root.holds(id):
@@ -155,20 +173,27 @@ class CheckpointStore:
             return []
         except OSError as fault:
             if fault.errno in _NO_FOLDER:
-                raise UserError(f"{self.path} is no folder, or a link; replace it by a folder") from fault
+                raise UserError(
+                    f"{self.path} is no folder, or a link; replace it by a folder"
+                ) from fault
             raise
-        keys = sorted((step, of, id) for id in found for of, step in [parse_id(id)] if branch in (None, of))
+        keys = sorted(
+            (step, of, id) for id in found for of, step in [parse_id(id)] if branch in (None, of)
+        )
         return [id for _, _, id in keys]
 
     def verify(self, id: str) -> Manifest:
-        """Read everything and compare: every listed file and no other, sizes, hashes; no link is followed.
+        """Read everything and compare: every listed file and no other, sizes, hashes; no link is
+        followed.
 
         Raises Damaged, and UserError for an id that is none or a checkpoint of a newer selffit.
         """
         return self._check(id, lambda folder, name: folder.digest(name))
 
     def read(self, id: str) -> tuple[Manifest, dict[str, bytes]]:
-        """All files of a checkpoint, each hashed as it was read: what is returned is what was verified."""
+        """All files of a checkpoint, each hashed as it was read: what is returned is what was
+        verified.
+        """
         files: dict[str, bytes] = {}
 
         def take(folder: Folder, name: str) -> str:
@@ -178,9 +203,11 @@ class CheckpointStore:
         return self._check(id, take), files
 
     def newest_valid(self, branch: str) -> tuple[str | None, list[tuple[str, str]]]:
-        """The newest id of the branch that verifies (None: there is none), and the newer ones, each with a reason.
+        """The newest id of the branch that verifies (None: there is none), and the newer ones, each
+        with a reason.
 
-        Raises UserError at one that a newer selffit wrote: going back before it would throw good work away.
+        Raises UserError at one that a newer selffit wrote: going back before it would throw good
+        work away.
         """
         skipped = []
         for id in reversed(self.ids(branch)):
@@ -202,7 +229,9 @@ class CheckpointStore:
                 if lost := sorted(manifest.files.keys() - present):
                     raise Damaged(id, f"{lost[0]} is missing")
                 if strange := sorted(present - manifest.files.keys()):
-                    raise Damaged(id, f"it holds {strange[0][:80]!r}, which the manifest does not list")
+                    raise Damaged(
+                        id, f"it holds {strange[0][:80]!r}, which the manifest does not list"
+                    )
                 for name, entry in manifest.files.items():
                     if (size := folder.size(name)) != entry.size:
                         raise Damaged(id, f"{name} has {size:,} bytes, not {entry.size:,}")
@@ -219,7 +248,8 @@ class CheckpointStore:
     # --- tidying --------------------------------------------------------------------------------------------
 
     def prune(self, keep_last: int, pinned: Collection[str] = ()) -> list[str]:
-        """Remove what lies before the `keep_last` newest whole checkpoints of each branch; the ids removed.
+        """Remove what lies before the `keep_last` newest whole checkpoints of each branch; the ids
+        removed.
 
         Never one in `pinned`, never one that a checkpoint names as the base of
         its branch (a branch without a checkpoint yet is known to the log only:
@@ -270,7 +300,9 @@ class CheckpointStore:
             return None
 
     def _remove(self, ids: list[str]) -> list[str]:
-        """Out of sight first, for good, then the manifest, then the rest: no crash leaves half of one under an id."""
+        """Out of sight first, for good, then the manifest, then the rest: no crash leaves half of
+        one under an id.
+        """
         removed: list[str] = []
         if not ids:
             return removed

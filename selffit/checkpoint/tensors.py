@@ -1,4 +1,6 @@
-"""Network and optimiser to and from safetensors, bit for bit, in place, whatever device or memory format they have."""
+"""Network and optimiser to and from safetensors, bit for bit, in place, whatever device or memory
+format they have.
+"""
 
 import errno
 import re
@@ -30,9 +32,13 @@ class TensorFile:
         return sum(tensor.nbytes for tensor in self.tensors.values())
 
     def __call__(self, path: Path) -> None:
-        """Raises OSError. Takes the slow way of 4-d tensors in channels_last to the format's plain order."""
+        """Raises OSError. Takes the slow way of 4-d tensors in channels_last to the format's plain
+        order.
+        """
         try:
-            safetensors.torch.save_file({name: t.contiguous() for name, t in self.tensors.items()}, path)
+            safetensors.torch.save_file(
+                {name: t.contiguous() for name, t in self.tensors.items()}, path
+            )
         except SafetensorError as fault:
             code = re.search(r"os error ([0-9]+)", str(fault))
             raise OSError(int(code[1]) if code else errno.EIO, str(fault)) from fault
@@ -41,7 +47,8 @@ class TensorFile:
 def state_to_files(
     model_state: Mapping[str, Tensor], optimizer: Optimizer
 ) -> tuple[dict[str, TensorFile], dict[str, Any]]:
-    """A copy of everything as it is now: two files by name, and the optimiser's structure for state.json.
+    """A copy of everything as it is now: two files by name, and the optimiser's structure for
+    state.json.
 
     Only this copy in memory needs to hold up training: the files refer to no
     live tensor and may be written in another thread. Tied weights are written
@@ -62,9 +69,13 @@ def load_model(data: bytes, model_state: Mapping[str, Tensor]) -> None:
 
 
 def restore(
-    files: Mapping[str, bytes], structure: dict[str, Any], model_state: Mapping[str, Tensor], optimizer: Optimizer
+    files: Mapping[str, bytes],
+    structure: dict[str, Any],
+    model_state: Mapping[str, Tensor],
+    optimizer: Optimizer,
 ) -> None:
-    """Network and optimiser as they were when saved; UserError, and both unchanged, when they do not fit.
+    """Network and optimiser as they were when saved; UserError, and both unchanged, when they do
+    not fit.
 
     Live tensors are filled, not replaced, where there are any (weights, the
     learning rate, momentum): captured graphs stay valid. New ones get the
@@ -92,7 +103,9 @@ def _check_model(saved: Mapping[str, Tensor], live: Mapping[str, Tensor]) -> Non
             raise _misfit(f"'{name}' is {_looks(value)} there and {_looks(target)} here")
         if not target.data_ptr():  # empty, or without memory as on the meta device
             continue
-        tied = first.setdefault((target.device, target.data_ptr(), target.shape, target.stride()), name)
+        tied = first.setdefault(
+            (target.device, target.data_ptr(), target.shape, target.stride()), name
+        )
         if tied != name and not torch.equal(_bits(saved[tied]), _bits(value)):
             raise _misfit(f"'{tied}' and '{name}' are one tensor here and two there")
 
@@ -119,9 +132,15 @@ def _copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _load(data: bytes, name: str) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(data)
-    except (SafetensorError, KeyError, ValueError) as fault:  # KeyError: a dtype that torch does not have
-        raise UserError(f"{name} of the checkpoint cannot be read ({fault}); choose another checkpoint") from fault
+    # KeyError: a dtype that torch does not have
+    except (SafetensorError, KeyError, ValueError) as fault:
+        raise UserError(
+            f"{name} of the checkpoint cannot be read ({fault}); choose another checkpoint"
+        ) from fault
 
 
 def _misfit(what: str) -> UserError:
-    return UserError(f"the checkpoint is not of this network: {what}; use the model and width that it was saved from")
+    return UserError(
+        f"the checkpoint is not of this network: {what}; use the model and width that it was saved "
+        "from"
+    )

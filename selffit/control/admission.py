@@ -14,7 +14,8 @@ _SHOWN = 3  # changes that a "stale" refusal names
 def admit(command: Command, ledger: Ledger, now: float) -> Refusal | None:
     """Why the command is refused, None when it may be applied. `now` is the wall clock in seconds.
 
-    A command of which the log holds only `ctl.received` is no duplicate: after a crash it is taken up again.
+    A command of which the log holds only `ctl.received` is no duplicate: after a crash it is taken
+    up again.
     """
     try:
         _decide(command, ledger, now)
@@ -23,25 +24,38 @@ def admit(command: Command, ledger: Ledger, now: float) -> Refusal | None:
     return None
 
 
-def new_settings(command: Command, ledger: Ledger, at: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The live settings that an admitted command changes, as `lines.applied` wants them; {} for what changes none.
+def new_settings(
+    command: Command, ledger: Ledger, at: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The live settings that an admitted command changes, as `lines.applied` wants them; {} for
+    what changes none.
 
-    A roll-back gives `at`, the live settings that its checkpoint holds. `suppress` must name channels by now: the
-    trainer replaces `top` by those that are most dominant at this step. Raises Refusal.
+    A roll-back gives `at`, the live settings that its checkpoint holds. `suppress` must name
+    channels by now: the trainer replaces `top` by those that are most dominant at this step. Raises
+    Refusal.
     """
     args = command.args
     if command.op == "set":
         now, new = ledger.settings, changed(ledger.settings, args, ledger.config)
-        # What was asked for by name is named even if only something else differs: see `replay_plan` on overtaking.
+        # What was asked for by name is named even if only something else differs: see `replay_plan`
+        # on overtaking.
         different = differing(now, new)
-        return {name: new[name] for name in new if name in different or name in args} if different else {}
+        return (
+            {name: new[name] for name in new if name in different or name in args}
+            if different
+            else {}
+        )
     if command.op == "rollback":
         return changed(ledger.settings if at is None else at, args, ledger.config)
     if command.op == "suppress":
         layer = {"channels": list(args.get("channels", ())), "mode": args["mode"]}
         return {SUPPRESS: {**ledger.suppressed, args["layer"]: layer}}
     if command.op == "unsuppress":
-        left = {name: value for name, value in ledger.suppressed.items() if args["layer"] not in (None, name)}
+        left = {
+            name: value
+            for name, value in ledger.suppressed.items()
+            if args["layer"] not in (None, name)
+        }
         return {SUPPRESS: left}
     return {}
 
@@ -49,13 +63,19 @@ def new_settings(command: Command, ledger: Ledger, at: dict[str, Any] | None = N
 def _decide(command: Command, ledger: Ledger, now: float) -> None:
     if command.id in ledger.outcomes:
         past = ledger.outcomes[command.id]
-        raise Refusal("duplicate", f"it was {past.how} already at step {past.step}; send a new command to repeat it")
+        raise Refusal(
+            "duplicate",
+            f"it was {past.how} already at step {past.step}; send a new command to repeat it",
+        )
     checked(command)  # it may come from a log that another version wrote
     late = expired(command, now)
     if late is not None:
         raise late
     if ledger.ended:
-        raise Refusal("ended", f"the run has ended ({ledger.ended}); resume it first, then send the command again")
+        raise Refusal(
+            "ended",
+            f"the run has ended ({ledger.ended}); resume it first, then send the command again",
+        )
     urgent = command.op == "stop" and command.args["now"] and ledger.stopping == "soon"
     if ledger.stopping and not urgent and command.op != "note":
         rule = "nothing-to-do" if command.op == "stop" else "ended"
@@ -68,9 +88,14 @@ def _decide(command: Command, ledger: Ledger, now: float) -> None:
         _suppression(command, ledger)
     if OPERATIONS[command.op].changes and command.op != "rollback":
         if not differing(ledger.settings, new_settings(command, ledger)):
-            raise Refusal("nothing-to-do", "the settings are so already; look at the current ones first")
+            raise Refusal(
+                "nothing-to-do", "the settings are so already; look at the current ones first"
+            )
     elif command.op in ("pause", "resume") and ledger.paused == (command.op == "pause"):
-        raise Refusal("nothing-to-do", f"the run is {'' if ledger.paused else 'not '}paused; there is nothing to do")
+        raise Refusal(
+            "nothing-to-do",
+            f"the run is {'' if ledger.paused else 'not '}paused; there is nothing to do",
+        )
 
 
 def _stale(expect: int, ledger: Ledger) -> str:
@@ -84,7 +109,9 @@ def _stale(expect: int, ledger: Ledger) -> str:
 
 def _told(change: Applied) -> str:
     names = [name for name in change.new if change.old.get(name) != change.new[name]]
-    values = ", ".join(f"{name} {_short(change.old.get(name))} → {_short(change.new[name])}" for name in names)
+    values = ", ".join(
+        f"{name} {_short(change.old.get(name))} → {_short(change.new[name])}" for name in names
+    )
     how = "could not apply and undid" if change.failed else "applied"
     what = f"{change.op} ({values})" if values else change.op
     return f"{change.by} {how} {what} at step {change.step} of {change.branch}"
@@ -100,7 +127,10 @@ def _rollback(command: Command, ledger: Ledger) -> None:
     to = command.args["to"]
     if ledger.target(to) is None:
         if to == "healthy":
-            raise Refusal("no-checkpoint", "no checkpoint of this history is known to be healthy; name one with --to")
+            raise Refusal(
+                "no-checkpoint",
+                "no checkpoint of this history is known to be healthy; name one with --to",
+            )
         ids = sorted(ledger.checkpoints, key=lambda id: ledger.checkpoints[id].step)
         hint = f"the newest are {', '.join(ids[-5:])}" if ids else "none has been saved yet"
         raise Refusal("no-checkpoint", f"there is no usable checkpoint {to}; {hint}")
@@ -111,14 +141,26 @@ def _suppression(command: Command, ledger: Ledger) -> None:
     layer = command.args["layer"]
     if command.op == "unsuppress":
         if not ledger.suppressed or layer not in (None, *ledger.suppressed):
-            hint = f"suppressed: {', '.join(ledger.suppressed)}" if ledger.suppressed else "nothing is suppressed"
+            hint = (
+                f"suppressed: {', '.join(ledger.suppressed)}"
+                if ledger.suppressed
+                else "nothing is suppressed"
+            )
             raise Refusal("nothing-to-do", f"there is nothing to undo; {hint}")
         return
     if layer not in ledger.layers:
-        raise Refusal("bad-argument", f"the network has no layer '{layer}'; {nearest(layer, tuple(ledger.layers))}")
+        raise Refusal(
+            "bad-argument",
+            f"the network has no layer '{layer}'; {nearest(layer, tuple(ledger.layers))}",
+        )
     total = ledger.layers[layer]
     named = command.args.get("channels", [])
     if any(channel >= total for channel in named):
-        raise Refusal("out-of-range", f"{layer} has {total} channels, numbered from 0; channel {max(named)} is none")
+        raise Refusal(
+            "out-of-range",
+            f"{layer} has {total} channels, numbered from 0; channel {max(named)} is none",
+        )
     if max(len(named), command.args.get("top", 0)) >= total:
-        raise Refusal("out-of-range", f"{layer} has {total} channels; leave at least one of them unmasked")
+        raise Refusal(
+            "out-of-range", f"{layer} has {total} channels; leave at least one of them unmasked"
+        )

@@ -1,7 +1,8 @@
-"""What a person or a policy may ask of a running trainer: a closed table of operations with typed, ranged arguments.
+"""What a person or a policy may ask of a running trainer: a closed table of operations with typed,
+ranged arguments.
 
-There is no operation that runs code or names a path. `check` is the one gate: the viewer uses it before it
-writes a command, the trainer when it reads one.
+There is no operation that runs code or names a path. `check` is the one gate: the viewer uses it
+before it writes a command, the trainer when it reads one.
 """
 
 import re
@@ -29,7 +30,9 @@ _CHECKPOINT = re.compile(r"((?:main|b[1-9][0-9]{0,8})-[0-9]{1,15})\Z")
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One request. `expect` is the configuration version its author saw, `ttl` seconds from `t`, the wall clock."""
+    """One request. `expect` is the configuration version its author saw, `ttl` seconds from `t`,
+    the wall clock.
+    """
 
     id: str
     op: str
@@ -41,7 +44,9 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def new_id(t: float) -> str:
-    """An id whose alphabetical order is the order of submission: `c`, 12 hex of milliseconds, 8 random hex."""
+    """An id whose alphabetical order is the order of submission: `c`, 12 hex of milliseconds, 8
+    random hex.
+    """
     return f"c{int(t * 1000) & 0xFFFFFFFFFFFF:012x}{secrets.token_hex(4)}"
 
 
@@ -59,7 +64,9 @@ def new_command(
     ttl: float | None = None,
     t: float | None = None,
 ) -> Command:
-    """A checked command with a new id; `t` is the wall clock in seconds, now by default. Raises Refusal."""
+    """A checked command with a new id; `t` is the wall clock in seconds, now by default. Raises
+    Refusal.
+    """
     when = time.time() if t is None else t
     return checked(Command(new_id(when), op, dict(args or {}), by, expect, ttl, when))
 
@@ -67,14 +74,22 @@ def new_command(
 def checked(command: Command) -> Command:
     """The command with normalised arguments and a harmless name of its author. Raises Refusal."""
     if not is_id(command.id):
-        raise Refusal("bad-id", f"'{clean(command.id)[:80]}' is no command id; submit the command with selffit ctl")
+        raise Refusal(
+            "bad-id",
+            f"'{clean(command.id)[:80]}' is no command id; submit the command with selffit ctl",
+        )
     by = clean(command.by.strip())[:MAX_BY]
     if not by:
         raise Refusal("bad-command", "'by' is empty; say who sends the command")
     if command.expect is not None and command.expect < 0:
-        raise Refusal("bad-command", f"expect must be a configuration version from 0 on, not {command.expect}")
+        raise Refusal(
+            "bad-command", f"expect must be a configuration version from 0 on, not {command.expect}"
+        )
     if command.ttl is not None and not 0 < command.ttl <= MAX_TTL:
-        raise Refusal("bad-command", f"ttl must be above 0 and at most {MAX_TTL:.0f} seconds, not {command.ttl:g}")
+        raise Refusal(
+            "bad-command",
+            f"ttl must be above 0 and at most {MAX_TTL:.0f} seconds, not {command.ttl:g}",
+        )
     if not 0 <= command.t <= 1e11:
         raise Refusal("bad-command", f"t must be a wall clock in seconds, not {command.t:g}")
     return msgspec.structs.replace(command, args=check(command.op, command.args), by=by)
@@ -92,7 +107,10 @@ def check(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of an operation, typed, in range, with defaults filled in. Raises Refusal."""
     operation = OPERATIONS.get(op)
     if operation is None:
-        raise Refusal("unknown-op", f"there is no operation '{clean(op[:80])}'; {nearest(op[:80], tuple(OPERATIONS))}")
+        raise Refusal(
+            "unknown-op",
+            f"there is no operation '{clean(op[:80])}'; {nearest(op[:80], tuple(OPERATIONS))}",
+        )
     values = dict(operation.defaults)
     for name, raw in args.items():
         if name not in operation.args:
@@ -109,7 +127,10 @@ def check(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(op: str, name: str) -> Refusal:
     valid, shown = tuple(OPERATIONS[op].args), clean(name[:80])
     if "eps" in valid and name in FIELDS:
-        return Refusal("bad-argument", f"{shown} cannot change while a run trains; start a new run to change it")
+        return Refusal(
+            "bad-argument",
+            f"{shown} cannot change while a run trains; start a new run to change it",
+        )
     hint = nearest(name[:80], valid) if valid else "it takes no arguments"
     return Refusal("bad-argument", f"{op} has no argument '{shown}'; {hint}")
 
@@ -127,7 +148,10 @@ def _truth(name: str, raw: Any) -> bool:
 
 def _target(name: str, raw: Any) -> str:
     if raw != "healthy" and not (isinstance(raw, str) and _CHECKPOINT.match(raw)):
-        raise Refusal("bad-argument", f"{name} must be 'healthy' or a checkpoint such as main-1200, not {_shown(raw)}")
+        raise Refusal(
+            "bad-argument",
+            f"{name} must be 'healthy' or a checkpoint such as main-1200, not {_shown(raw)}",
+        )
     return str(raw)
 
 
@@ -155,7 +179,9 @@ def _top(name: str, raw: Any) -> int:
 def _channels(name: str, raw: Any) -> list[int]:
     parts = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(parts, list | tuple) or not parts:
-        raise Refusal("bad-argument", f"{name} must be channel numbers such as 3,5,7, not {_shown(raw)}")
+        raise Refusal(
+            "bad-argument", f"{name} must be channel numbers such as 3,5,7, not {_shown(raw)}"
+        )
     return sorted({_whole(name, part, 0, MAX_CHANNELS - 1) for part in parts})
 
 
@@ -175,7 +201,8 @@ def _text(name: str, raw: Any) -> str:
 
 
 def _shown(raw: Any) -> str:
-    huge = isinstance(raw, int) and abs(raw) >= 10**18  # Python refuses to write integers of thousands of digits
+    # Python refuses to write integers of thousands of digits
+    huge = isinstance(raw, int) and abs(raw) >= 10**18
     return "a huge number" if huge else clean(repr(raw)[:60])
 
 
@@ -190,7 +217,10 @@ def _something(values: Mapping[str, Any]) -> None:
 
 def _one_choice(values: Mapping[str, Any]) -> None:
     if ("channels" in values) == ("top" in values):
-        raise Refusal("bad-argument", "suppress needs either channels (3,5,7) or top (how many of the most dominant)")
+        raise Refusal(
+            "bad-argument",
+            "suppress needs either channels (3,5,7) or top (how many of the most dominant)",
+        )
 
 
 @dataclass(frozen=True)
@@ -210,7 +240,9 @@ OPERATIONS: dict[str, Operation] = {
     "pause": Operation("hold training before the next step"),
     "resume": Operation("go on after a pause"),
     "stop": Operation(
-        "end the run: with a checkpoint and a last probe, or at once with now", {"now": _truth}, {"now": False}
+        "end the run: with a checkpoint and a last probe, or at once with now",
+        {"now": _truth},
+        {"now": False},
     ),
     "checkpoint": Operation("save a checkpoint before the next step"),
     "rollback": Operation(
@@ -219,7 +251,9 @@ OPERATIONS: dict[str, Operation] = {
         {"to": "healthy", "exact": False},
         changes=True,
     ),
-    "set": Operation("change settings from the next step on", _SETTINGS, together=_something, changes=True),
+    "set": Operation(
+        "change settings from the next step on", _SETTINGS, together=_something, changes=True
+    ),
     "suppress": Operation(
         "mask channels of a layer from the next step on",
         {"layer": _layer, "channels": _channels, "top": _top, "mode": _mode},
@@ -229,10 +263,14 @@ OPERATIONS: dict[str, Operation] = {
         changes=True,
     ),
     "unsuppress": Operation(
-        "undo suppress, in one layer or, without layer, everywhere", {"layer": _layer}, {"layer": None}, changes=True
+        "undo suppress, in one layer or, without layer, everywhere",
+        {"layer": _layer},
+        {"layer": None},
+        changes=True,
     ),
     "probe": Operation(
-        "measure before the next step: robust accuracy, the full self-information set, channels, the causal check, "
+        "measure before the next step: robust accuracy, the full self-information set, channels, "
+        "the causal check, "
         "and a strong attack"
     ),
     "note": Operation("write a line into the log", {"text": _text}, {}, ("text",)),

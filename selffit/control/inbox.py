@@ -1,4 +1,6 @@
-"""The trainer's end of the command channel: what lies in the inbox, checked as if somebody hostile had put it there."""
+"""The trainer's end of the command channel: what lies in the inbox, checked as if somebody hostile
+had put it there.
+"""
 
 import os
 import stat
@@ -25,7 +27,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class Rejected:
-    """Something in the inbox that is no command: `id` is the command's id, or the (cleaned) file name."""
+    """Something in the inbox that is no command: `id` is the command's id, or the (cleaned) file
+    name.
+    """
 
     id: str
     rule: str
@@ -33,7 +37,9 @@ class Rejected:
 
 
 class Inbox:
-    """Follows `control/inbox` of a run. It remembers nothing that matters: what was decided, the log knows."""
+    """Follows `control/inbox` of a run. It remembers nothing that matters: what was decided, the
+    log knows.
+    """
 
     def __init__(self, run_path: Path) -> None:
         self._inbox = run_path / "control" / "inbox"
@@ -43,10 +49,11 @@ class Inbox:
         self.fault = ""  # why the last poll could not read the folder, "" when it could
 
     def poll(self, now: float | None = None) -> list[Command | Rejected]:
-        """What lies in the inbox, in the order of ids, until it is retired; `now` is the wall clock in seconds.
+        """What lies in the inbox, in the order of ids, until it is retired; `now` is the wall clock
+        in seconds.
 
-        Names with a leading dot are being written and are left alone. At most MAX_FILES at a time. Never raises:
-        when the folder cannot be read, `fault` says why.
+        Names with a leading dot are being written and are left alone. At most MAX_FILES at a time.
+        Never raises: when the folder cannot be read, `fault` says why.
         """
         try:
             fd = os.open(self._inbox, _FOLDER)
@@ -73,7 +80,9 @@ class Inbox:
             os.close(fd)
 
     def has_news(self) -> bool:
-        """Whether something lies in the inbox that no poll has seen; False where the folder cannot be read."""
+        """Whether something lies in the inbox that no poll has seen; False where the folder cannot
+        be read.
+        """
         try:
             names = {name for name in os.listdir(self._inbox) if not name.startswith(".")}
         except OSError:
@@ -81,9 +90,11 @@ class Inbox:
         return not names <= self._left | set(self._names.values())
 
     def retire(self, id: str) -> None:
-        """Move what was polled under this id to `control/done`; repeating it is harmless, and so is a failure.
+        """Move what was polled under this id to `control/done`; repeating it is harmless, and so is
+        a failure.
 
-        A link, pipe or the like is removed, never followed. A folder stays where it is and is not polled again.
+        A link, pipe or the like is removed, never followed. A folder stays where it is and is not
+        polled again.
         """
         name = self._names.pop(id, f"{id}.json" if is_id(id) else "")
         if not name:
@@ -110,12 +121,21 @@ class Inbox:
         self._names.setdefault(id, name)
         try:
             if stem == name or id != stem:
-                raise Refusal("bad-id", "the file is not called <command id>.json; submit commands with selffit ctl")
+                raise Refusal(
+                    "bad-id",
+                    "the file is not called <command id>.json; submit commands with selffit ctl",
+                )
             command = _command(_read(folder, name))
             if command.id != id:
-                raise Refusal("bad-id", f"the file of {id} holds '{command.id[:80]}'; submit the command again")
+                raise Refusal(
+                    "bad-id",
+                    f"the file of {id} holds '{command.id[:80]}'; submit the command again",
+                )
             if command.by == POLICY:
-                raise Refusal("bad-command", f"the name '{POLICY}' is kept for the trainer's own policies; use another")
+                raise Refusal(
+                    "bad-command",
+                    f"the name '{POLICY}' is kept for the trainer's own policies; use another",
+                )
             command = checked(command)
             late = expired(command, now)
             return command if late is None else Rejected(id, late.rule, late.reason)
@@ -137,15 +157,24 @@ def _read(folder: int, name: str) -> bytes:
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise Refusal("not-a-file", "it is not a regular file; submit commands with selffit ctl")
+            raise Refusal(
+                "not-a-file", "it is not a regular file; submit commands with selffit ctl"
+            )
         if status.st_uid != os.geteuid():
-            raise Refusal("not-owner", f"it belongs to user {status.st_uid}; only the owner of the run may command it")
+            raise Refusal(
+                "not-owner",
+                f"it belongs to user {status.st_uid}; only the owner of the run may command it",
+            )
         data = b"" if status.st_size > MAX_BYTES else os.read(fd, MAX_BYTES + 1)
         if status.st_size > MAX_BYTES or len(data) > MAX_BYTES:
-            raise Refusal("too-large", f"it is larger than {MAX_BYTES // 1024} KiB; a command is a few lines")
+            raise Refusal(
+                "too-large", f"it is larger than {MAX_BYTES // 1024} KiB; a command is a few lines"
+            )
         return data
     except OSError as error:
-        raise Refusal("not-a-file", f"it cannot be read ({error.strerror}); submit it again") from None
+        raise Refusal(
+            "not-a-file", f"it cannot be read ({error.strerror}); submit it again"
+        ) from None
     finally:
         with suppress(OSError):
             os.close(fd)
@@ -159,8 +188,12 @@ def _command(data: bytes) -> Command:
             raise ValueError("not a JSON object")
         raw = clean_data(raw)
     except (ValueError, RecursionError, Refused) as error:  # a MsgspecError is a ValueError
-        raise Refusal("bad-json", f"it is no usable JSON object ({error}); submit commands with selffit ctl") from None
+        raise Refusal(
+            "bad-json", f"it is no usable JSON object ({error}); submit commands with selffit ctl"
+        ) from None
     try:
         return msgspec.convert(raw, Command)
     except ValueError as error:
-        raise Refusal("bad-command", f"it is no command ({error}); submit commands with selffit ctl") from None
+        raise Refusal(
+            "bad-command", f"it is no command ({error}); submit commands with selffit ctl"
+        ) from None

@@ -1,7 +1,8 @@
-"""What the log says about commands: a fold over its control, checkpoint and branch records, and nothing else.
+"""What the log says about commands: a fold over its control, checkpoint and branch records, and
+nothing else.
 
-Which commands were decided, what the settings are, who changed them last, which branch is active: after any crash
-the trainer learns it from here. The order of the log is the order of effect.
+Which commands were decided, what the settings are, who changed them last, which branch is active:
+after any crash the trainer learns it from here. The order of the log is the order of effect.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,10 +19,12 @@ _KEYS = frozenset((*LIVE, SEED, SUPPRESS))
 
 @dataclass(frozen=True)
 class Applied:
-    """A change of settings at a step. `old` and `new` map what changed; a roll-back names every live setting.
+    """A change of settings at a step. `old` and `new` map what changed; a roll-back names every
+    live setting.
 
-    `branch` is the line of history that the change belongs to; for a roll-back that is the new branch, `step` its
-    base step and `asked_on` the branch it was asked on. `failed`: it could not be carried out and was undone.
+    `branch` is the line of history that the change belongs to; for a roll-back that is the new
+    branch, `step` its base step and `asked_on` the branch it was asked on. `failed`: it could not
+    be carried out and was undone.
     """
 
     id: str
@@ -38,7 +41,9 @@ class Applied:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command was decided: "applied", "rejected" or "failed"; `text` is the reason of the latter two."""
+    """How a command was decided: "applied", "rejected" or "failed"; `text` is the reason of the
+    latter two.
+    """
 
     how: str
     step: int
@@ -58,8 +63,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Branch:
-    """A line of history. `announced`: its `branch` record is in the log; if the active one's is not, the trainer was
-    killed after it committed the roll-back and writes the record when it starts again."""
+    """A line of history. `announced`: its `branch` record is in the log; if the active one's is
+    not, the trainer was killed after it committed the roll-back and writes the record when it
+    starts again.
+    """
 
     name: str
     parent: str = ""
@@ -70,15 +77,19 @@ class Branch:
 
 @dataclass
 class Ledger:
-    """The control state of a run. It changes only by `note` and `add`, so it is a function of the log."""
+    """The control state of a run. It changes only by `note` and `add`, so it is a function of the
+    log.
+    """
 
     version: int = 0  # configuration version
     config: Mapping[str, Any] = field(default_factory=dict)  # of run.start
     layers: Mapping[str, int] = field(default_factory=dict)  # channels of each, from run.start
-    overrides: dict[str, Any] = field(default_factory=dict)  # live settings that are not the configuration's
+    # live settings that are not the configuration's
+    overrides: dict[str, Any] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # by command id
     pending: dict[str, Command] = field(default_factory=dict)  # received, not decided yet
-    history: list[Applied] = field(default_factory=list)  # what changed settings, in the order of the log
+    # what changed settings, in the order of the log
+    history: list[Applied] = field(default_factory=list)
     branch: str = "main"  # the active one
     branches: dict[str, Branch] = field(default_factory=lambda: {"main": Branch("main")})
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
@@ -133,7 +144,9 @@ class Ledger:
         return line[::-1]
 
     def target(self, to: str) -> Checkpoint | None:
-        """The checkpoint that a roll-back `to` means: an id, or "healthy", the newest healthy one of this history."""
+        """The checkpoint that a roll-back `to` means: an id, or "healthy", the newest healthy one
+        of this history.
+        """
         if to != "healthy":
             return self.checkpoints.get(to)
         line = self.lineage()
@@ -147,7 +160,9 @@ class Ledger:
 
     def next_branch(self) -> str:
         """The name of the next branch; one whose roll-back failed is not used again."""
-        numbers = [int(name[1:]) for name in self.branches if name[:1] == "b" and name[1:].isdecimal()]
+        numbers = [
+            int(name[1:]) for name in self.branches if name[:1] == "b" and name[1:].isdecimal()
+        ]
         return f"b{max(numbers, default=0) + 1}"
 
 
@@ -159,7 +174,8 @@ def _run_start(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) 
 
 def _end(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
     ledger.ended = text(data.get("how")) or "ended"
-    if ledger.ended in ("finished", "stopped"):  # after anything else the next attempt goes on where this one was
+    # after anything else the next attempt goes on where this one was
+    if ledger.ended in ("finished", "stopped"):
         ledger.paused, ledger.stopping = False, ""
 
 
@@ -221,7 +237,9 @@ def _failed(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> 
         if change.id == id:
             ledger.overrides.update(change.old)
             ledger.version = max(ledger.version + 1, whole(data.get("version")))
-            ledger.history[place] = replace(change, old=change.new, new=change.old, version=ledger.version, failed=True)
+            ledger.history[place] = replace(
+                change, old=change.new, new=change.old, version=ledger.version, failed=True
+            )
             if change.op == "rollback":
                 ledger.branch = change.asked_on
                 ledger.rollbacks -= change.by == "policy"
@@ -233,14 +251,18 @@ def _known(values: Any) -> dict[str, Any]:
 
 def _branch(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
     name = text(data.get("name"))
-    ledger.branches[name] = Branch(name, text(data.get("parent")), whole(data.get("base_step")), text(data.get("ckpt")))
+    ledger.branches[name] = Branch(
+        name, text(data.get("parent")), whole(data.get("base_step")), text(data.get("ckpt"))
+    )
     ledger.branch = name
 
 
 def _saved(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
     id, home = text(data.get("id")), text(data.get("branch")) or branch
     healthy = data.get("healthy") is True
-    ledger.checkpoints[id] = Checkpoint(id, home, whole(data.get("step")), num(data.get("pgd")), healthy)
+    ledger.checkpoints[id] = Checkpoint(
+        id, home, whole(data.get("step")), num(data.get("pgd")), healthy
+    )
 
 
 def _gone(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:

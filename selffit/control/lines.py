@@ -1,4 +1,6 @@
-"""The data of the control records, as the trainer emits them: the one place that knows their fields."""
+"""The data of the control records, as the trainer emits them: the one place that knows their
+fields.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +11,9 @@ from selffit.control.refusal import Refusal
 
 
 def received(command: Command) -> dict[str, Any]:
-    """`ctl.received`: everything that is needed to go on with the command after a crash, without its file."""
+    """`ctl.received`: everything that is needed to go on with the command after a crash, without
+    its file.
+    """
     return {
         "id": command.id,
         "op": command.op,
@@ -22,8 +26,16 @@ def received(command: Command) -> dict[str, Any]:
 
 
 def rejected(command: Command, refusal: Refusal) -> dict[str, Any]:
-    """`ctl.rejected` of a command. For something in the inbox that is none, the fields of `Rejected` do."""
-    return {"id": command.id, "op": command.op, "by": command.by, "rule": refusal.rule, "reason": refusal.reason}
+    """`ctl.rejected` of a command. For something in the inbox that is none, the fields of
+    `Rejected` do.
+    """
+    return {
+        "id": command.id,
+        "op": command.op,
+        "by": command.by,
+        "rule": refusal.rule,
+        "reason": refusal.reason,
+    }
 
 
 def applied(
@@ -34,10 +46,12 @@ def applied(
     branch: str | None = None,
     args: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`ctl.applied`: the commit. `new` are the live settings that it changes, resolved (alpha in pixels).
+    """`ctl.applied`: the commit. `new` are the live settings that it changes, resolved (alpha in
+    pixels).
 
-    A roll-back gives `branch`, the new one; `args` with `to` as a checkpoint id; and in `new` every live setting
-    of the new branch, so that nothing after the checkpoint has to be known to continue from it.
+    A roll-back gives `branch`, the new one; `args` with `to` as a checkpoint id; and in `new` every
+    live setting of the new branch, so that nothing after the checkpoint has to be known to continue
+    from it.
     """
     before, after = ledger.settings, dict(new or {})
     return {
@@ -53,7 +67,8 @@ def applied(
 
 
 def failed(ledger: Ledger, command: Command, reason: str) -> dict[str, Any]:
-    """`ctl.failed`: what was applied could not be carried out and is undone, which is a new version again.
+    """`ctl.failed`: what was applied could not be carried out and is undone, which is a new version
+    again.
 
     `new` are the values that hold once more.
     """

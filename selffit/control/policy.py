@@ -1,4 +1,6 @@
-"""What the trainer does by itself when the detector speaks: decided once at the start, in the words of a command."""
+"""What the trainer does by itself when the detector speaks: decided once at the start, in the words
+of a command.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,18 +18,23 @@ from selffit.errors import UserError
 
 ON_CO = ("alert", "pause", "stop", "rollback")
 ON_WATCH = ("none", "probe", "checkpoint", "suppress", "set")
-ONCE = ("suppress", "set")  # what changes settings is done at the first watch alert of a branch only
+# what changes settings is done at the first watch alert of a branch only
+ONCE = ("suppress", "set")
 ROLLBACK_KEYS = ("eps", "alpha", "lr_scale")
-_ROLLBACK = "write it as rollback:METHOD[,eps=…,alpha=…,lr_scale=…], e.g. rollback:n-fgsm,lr_scale=0.5"
+_ROLLBACK = (
+    "write it as rollback:METHOD[,eps=…,alpha=…,lr_scale=…], e.g. rollback:n-fgsm,lr_scale=0.5"
+)
 _SUPPRESS = "write it as suppress:LAYER=TOP[,LAYER=TOP], e.g. suppress:conv1=2,conv2=4"
 _SET = "write it as set:KEY=VALUE[,KEY=VALUE], e.g. set:mix_signs=0.3"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Reactions to alerts: operations and their arguments; `max_rollbacks` ends a series of roll-backs.
+    """Reactions to alerts: operations and their arguments; `max_rollbacks` ends a series of
+    roll-backs.
 
-    `watch` holds the arguments of each command that a watch alert calls for: `suppress` takes one for each layer.
+    `watch` holds the arguments of each command that a watch alert calls for: `suppress` takes one
+    for each layer.
     """
 
     on_co: str = "alert"
@@ -39,8 +46,8 @@ class Policy:
     def reaction(self, level: str, ledger: Ledger, *, t: float | None = None) -> list[Command]:
         """The commands that an alert of this level calls for; they take the same way as a person's.
 
-        When as many roll-backs are made as may be, the reaction is a note that says so. `t` is the wall clock in
-        seconds, now by default.
+        When as many roll-backs are made as may be, the reaction is a note that says so. `t` is the
+        wall clock in seconds, now by default.
         """
         when = time.time() if t is None else t
         if level == "watch":
@@ -51,16 +58,27 @@ class Policy:
             return [new_command(self.on_co, by=POLICY, t=when)]
         if ledger.rollbacks >= self.max_rollbacks:
             made = f"{ledger.rollbacks} of max_rollbacks {self.max_rollbacks} are made"
-            return [new_command("note", {"text": f"no roll-back: {made}; a person has to decide"}, by=POLICY, t=when)]
+            return [
+                new_command(
+                    "note",
+                    {"text": f"no roll-back: {made}; a person has to decide"},
+                    by=POLICY,
+                    t=when,
+                )
+            ]
         return [new_command("rollback", self.rollback, by=POLICY, t=when)]
 
     def _to_watch(self, ledger: Ledger, t: float) -> list[Command]:
         commands = [new_command(self.on_watch, args, by=POLICY, t=t) for args in self.watch]
         if self.on_watch not in ONCE:
             return commands
-        # On a branch each of them has one id for ever, so whatever became of it, the log tells that it is decided:
-        # after a crash, too, when the steps are done again and the alert is raised again.
-        commands = [msgspec.structs.replace(command, id=_id_on(ledger.branch, command)) for command in commands]
+        # On a branch each of them has one id for ever, so whatever became of it, the log tells that
+        # it is decided: after a crash, too, when the steps are done again and the alert is raised
+        # again.
+        commands = [
+            msgspec.structs.replace(command, id=_id_on(ledger.branch, command))
+            for command in commands
+        ]
         return [command for command in commands if command.id not in ledger.outcomes]
 
 
@@ -70,7 +88,8 @@ def _id_on(branch: str, command: Command) -> str:
 
 
 def parse_policy(on_co: str = "alert", on_watch: str = "none", max_rollbacks: int = 3) -> Policy:
-    """The policy that the options --on-co, --on-watch and --max-rollbacks describe. Raises UserError.
+    """The policy that the options --on-co, --on-watch and --max-rollbacks describe. Raises
+    UserError.
 
     Whether a network has the layers of `suppress:…` shows when they are to be masked.
     """
@@ -82,7 +101,9 @@ def parse_policy(on_co: str = "alert", on_watch: str = "none", max_rollbacks: in
     return Policy(action, watch_action, max_rollbacks, rollback, watch)
 
 
-def _action(option: str, text: str, actions: tuple[str, ...], open_ended: tuple[str, ...]) -> tuple[str, str]:
+def _action(
+    option: str, text: str, actions: tuple[str, ...], open_ended: tuple[str, ...]
+) -> tuple[str, str]:
     """The action and what follows its colon, which only those that are `open_ended` have."""
     action, colon, rest = text.partition(":")
     if action not in actions:
@@ -99,7 +120,9 @@ def _watch(text: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
         return action, ()
     if action == "suppress":
         tops = _pairs(where, rest.split(","), _SUPPRESS, settings=False)
-        return action, [_checked(where, action, {"layer": layer, "top": top}) for layer, top in tops.items()]
+        return action, [
+            _checked(where, action, {"layer": layer, "top": top}) for layer, top in tops.items()
+        ]
     args = _pairs(where, rest.split(","), _SET, settings=True) if action == "set" else {}
     return action, [_checked(where, action, args)]
 
@@ -114,12 +137,16 @@ def _rollback_args(text: str) -> Mapping[str, Any]:
     settings = _pairs(where, parts, _ROLLBACK, settings=True)
     unknown = [key for key in settings if key not in ROLLBACK_KEYS]
     if unknown:
-        raise UserError(f"unknown key '{unknown[0]}' in {where}; {nearest(unknown[0], ROLLBACK_KEYS)}")
+        raise UserError(
+            f"unknown key '{unknown[0]}' in {where}; {nearest(unknown[0], ROLLBACK_KEYS)}"
+        )
     return _checked(where, "rollback", {"method": method, **settings})
 
 
 def _pairs(where: str, parts: Sequence[str], form: str, *, settings: bool) -> dict[str, str]:
-    """The pairs of parts such as 'conv1=2'. `form` says how it is written; `settings` may be spelled like options."""
+    """The pairs of parts such as 'conv1=2'. `form` says how it is written; `settings` may be
+    spelled like options.
+    """
     pairs: dict[str, str] = {}
     for part in parts:
         name, equals, value = (piece.strip() for piece in part.partition("="))

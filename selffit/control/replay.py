@@ -1,4 +1,6 @@
-"""Which changes of settings a resumed trainer makes again, and at which steps: the log decides, not memory."""
+"""Which changes of settings a resumed trainer makes again, and at which steps: the log decides, not
+memory.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,14 +9,18 @@ from selffit.control.ledger import Applied, Ledger
 from selffit.eventlog.records import Record
 
 
-def replay_plan(log: Ledger | Iterable[Record], branch: str, from_step: int) -> list[tuple[int, Applied]]:
-    """The changes of `branch` and its ancestors from `from_step` on, as (step, change), in the order to apply them.
+def replay_plan(
+    log: Ledger | Iterable[Record], branch: str, from_step: int
+) -> list[tuple[int, Applied]]:
+    """The changes of `branch` and its ancestors from `from_step` on, as (step, change), in the
+    order to apply them.
 
-    `from_step` is the step of the checkpoint that the trainer starts from. Changes at that very step are included:
-    whether the checkpoint holds them or not, values are absolute and the last one wins. Changes that failed are
-    not. Where steps were done twice (a crash, then a command while they were done again), a later decision
-    replaces, setting by setting, what an earlier one did at later steps: so the end is always what the log says
-    last, and no step is ever applied out of order.
+    `from_step` is the step of the checkpoint that the trainer starts from. Changes at that very
+    step are included: whether the checkpoint holds them or not, values are absolute and the last
+    one wins. Changes that failed are not. Where steps were done twice (a crash, then a command
+    while they were done again), a later decision replaces, setting by setting, what an earlier one
+    did at later steps: so the end is always what the log says last, and no step is ever applied out
+    of order.
     """
     ledger = log if isinstance(log, Ledger) else Ledger.fold(log)
     line = ledger.lineage(branch)
@@ -33,7 +39,9 @@ def _of_branch(ledger: Ledger, branch: str) -> list[Applied]:
     for change in ledger.history:
         if change.branch != branch or change.failed:
             continue
-        kept = [_without(earlier, change) if earlier.step > change.step else earlier for earlier in kept]
+        kept = [
+            _without(earlier, change) if earlier.step > change.step else earlier for earlier in kept
+        ]
         kept.append(change)
     return sorted((change for change in kept if change.new), key=lambda change: change.step)
 

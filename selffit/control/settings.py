@@ -1,7 +1,9 @@
-"""The settings that may change while a run trains: their values, their ranges, and what a `set` makes of them.
+"""The settings that may change while a run trains: their values, their ranges, and what a `set`
+makes of them.
 
 Live settings are a flat mapping: the names of `LIVE`; `suppress`, the channels that are masked, as
-{layer: {"channels": [int, …], "mode": "mask"}}; and `seed`. Values are absolute, so applying one twice changes nothing.
+{layer: {"channels": [int, …], "mode": "mask"}}; and `seed`. Values are absolute, so applying one
+twice changes nothing.
 """
 
 from collections.abc import Mapping
@@ -11,7 +13,8 @@ from selffit.config import FIELDS, OutOfRange, default_alpha, parse_setting, par
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
 
-ALPHA_FACTOR_MAX = 1000.0  # of '1.25eps': only a bound on nonsense, the pixel value has a range of its own
+# of '1.25eps': only a bound on nonsense, the pixel value has a range of its own
+ALPHA_FACTOR_MAX = 1000.0
 MAX_VALUE = 100  # characters of a value
 LIVE = (
     "eps",
@@ -32,11 +35,14 @@ LIVE = (
 )
 IMAGE_COUNTS = ("probe_images", "channel_images", "self_images", "causal_images")
 SUPPRESS = "suppress"
-SEED = "seed"  # of the random streams; a roll-back gives its branch one of its own, nobody can `set` it
+# of the random streams; a roll-back gives its branch one of its own, nobody can `set` it
+SEED = "seed"
 
 
 def live_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The live settings at the start of a run with this (flat) configuration; defaults for what it does not name."""
+    """The live settings at the start of a run with this (flat) configuration; defaults for what it
+    does not name.
+    """
     settings = {name: config.get(name, FIELDS[name].default) for name in (*LIVE, SEED)}
     return {**settings, SUPPRESS: {}}
 
@@ -47,7 +53,9 @@ def parse_live(name: str, raw: Any) -> Any:
     Raises Refusal.
     """
     if isinstance(raw, str) and len(raw) > MAX_VALUE:
-        raise Refusal("bad-argument", f"{name} is {len(raw)} characters long; give a number or a name")
+        raise Refusal(
+            "bad-argument", f"{name} is {len(raw)} characters long; give a number or a name"
+        )
     try:
         if name == "alpha" and isinstance(raw, str):
             return _alpha_text(raw)
@@ -70,18 +78,25 @@ def _alpha_text(raw: str) -> Any:
     return f"{factor!r}eps"
 
 
-def changed(now: Mapping[str, Any], args: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The live settings after `set` with checked `args` on the settings `now`; the same mapping if nothing differs.
+def changed(
+    now: Mapping[str, Any], args: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The live settings after `set` with checked `args` on the settings `now`; the same mapping if
+    nothing differs.
 
-    What is not named follows: a new method (or number of steps) brings its own step size and start, without pgd
-    there are no corners, a new eps keeps the ratio alpha/eps. `config` is the run's configuration, for what does not
-    change. Raises Refusal for values that are fine alone but not together.
+    What is not named follows: a new method (or number of steps) brings its own step size and start,
+    without pgd there are no corners, a new eps keeps the ratio alpha/eps. `config` is the run's
+    configuration, for what does not change. Raises Refusal for values that are fine alone but not
+    together.
     """
     new = {**now, **{name: args[name] for name in LIVE if name in args}}
     if new["method"] != "pgd":
         for name in ("attack_steps", "corner"):
             if args.get(name):
-                raise Refusal("bad-argument", f"{name} applies to pgd only, not to {new['method']}; add method=pgd")
+                raise Refusal(
+                    "bad-argument",
+                    f"{name} applies to pgd only, not to {new['method']}; add method=pgd",
+                )
         new["corner"] = False
     other_attack = new["method"] != now["method"] or new["attack_steps"] != now["attack_steps"]
     if new["method"] != now["method"] and "start" not in args:
@@ -96,7 +111,10 @@ def changed(now: Mapping[str, Any], args: Mapping[str, Any], config: Mapping[str
     parse_live("alpha", new["alpha"])  # a multiple of eps may be too large in pixels
     for name in IMAGE_COUNTS:
         if name in args and new[name] > config.get("holdout", FIELDS["holdout"].default):
-            raise Refusal("out-of-range", f"{name} {new[name]} is more than the held-out images; give a smaller number")
+            raise Refusal(
+                "out-of-range",
+                f"{name} {new[name]} is more than the held-out images; give a smaller number",
+            )
     return new
 
 

@@ -17,8 +17,8 @@ from selffit.eventlog.jsonfile import write_new
 def submit(run_path: Path, command: Command) -> None:
     """Put a command into the inbox of a run: temporary name, sync, rename, sync of the folder.
 
-    Submitting the same command again is harmless. Raises UserError when it could not be put there; then the
-    trainer will not see it.
+    Submitting the same command again is harmless. Raises UserError when it could not be put there;
+    then the trainer will not see it.
     """
     inbox = run_path / "control" / "inbox"
     draft = inbox / f".{command.id}.{os.getpid()}"  # the trainer ignores names with a leading dot
@@ -32,7 +32,8 @@ def submit(run_path: Path, command: Command) -> None:
             raise
     except OSError as error:
         raise _cannot(run_path, error) from error
-    with suppress(OSError):  # the file is there; only its survival of a power loss is uncertain, and the log will tell
+    # the file is there; only its survival of a power loss is uncertain, and the log will tell
+    with suppress(OSError):
         Disk().sync_folder(inbox)
 
 
@@ -42,7 +43,10 @@ def _cannot(run_path: Path, error: OSError) -> UserError:
     if code in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         if not run_path.is_dir():
             return UserError(f"the run directory {shown} is gone; check the path")
-        return UserError(f"{shown} has no control/inbox, so its trainer takes no commands; check that it is a run")
+        return UserError(
+            f"{shown} has no control/inbox, so its trainer takes no commands; check that it is a "
+            "run"
+        )
     hint = {
         errno.EACCES: "only the owner of the run may command it",
         errno.EPERM: "only the owner of the run may command it",

@@ -1,4 +1,6 @@
-"""Image sets for training and probing: embedded ones, torchvision's, and batches cut from them on the device."""
+"""Image sets for training and probing: embedded ones, torchvision's, and batches cut from them on
+the device.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -42,7 +44,8 @@ def load_set(
     holdout: int = 1000,
     device: torch.device | str = "cpu",
 ) -> ImageSet:
-    """Training and held-out images of a set, on `device`; the same images in every run, whatever its seed.
+    """Training and held-out images of a set, on `device`; the same images in every run, whatever
+    its seed.
 
     train_images: how many to train on, 0 for all; the choice is class-balanced.
     holdout: how many to hold out for probes, class-balanced. An embedded set
@@ -65,7 +68,8 @@ def load_set(
         if available < max(train_images, 1):
             raise UserError(
                 f"{name} has {len(labels)} training images, {holdout} of them held out: "
-                f"cannot train on {train_images or 'any'}; lower the number of training or of held-out images"
+                f"cannot train on {train_images or 'any'}; lower the number of training or of "
+                "held-out images"
             )
         order = balanced_order(labels, step_seed(0, f"{name}/held-out", 0))
         held, train = order[:holdout], order[holdout : holdout + (train_images or available)]

@@ -1,4 +1,6 @@
-"""Training batches as a pure function of the step, cut and augmented on the device that holds the images."""
+"""Training batches as a pure function of the step, cut and augmented on the device that holds the
+images.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,8 @@ PAD = 4
 
 
 class Batches:
-    """Shuffled batches of a resident uint8 set; `batch(step)` never depends on what was asked before.
+    """Shuffled batches of a resident uint8 set; `batch(step)` never depends on what was asked
+    before.
 
     augment: "none"; "crop" pads each image by 4 black pixels and cuts a random
     window of the old size; "crop-flip" also mirrors half of the images. The
@@ -22,12 +25,15 @@ class Batches:
     batches. Raises UserError where the set is smaller than one batch.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, batch_size: int, augment: str, seed: int) -> None:
+    def __init__(
+        self, images: Tensor, labels: Tensor, batch_size: int, augment: str, seed: int
+    ) -> None:
         if augment not in ("none", "crop", "crop-flip"):
             raise UserError(f"unknown augmentation '{augment}'; use none, crop or crop-flip")
         if batch_size > len(images):
             raise UserError(
-                f"a batch of {batch_size} is larger than the {len(images)} training images; lower the batch size"
+                f"a batch of {batch_size} is larger than the {len(images)} training images; lower "
+                "the batch size"
             )
         self.images, self.labels = images, labels
         self.batch_size, self.augment, self.seed = batch_size, augment, seed
@@ -36,7 +42,9 @@ class Batches:
         self._order = self._rows = self._columns = torch.empty(0)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch of optimiser step `step` (from 0): x float32 [B,C,H,W] in [0,1], channels_last, and y int64 [B]."""
+        """Batch of optimiser step `step` (from 0): x float32 [B,C,H,W] in [0,1], channels_last, and
+        y int64 [B].
+        """
         epoch, index = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._draw(epoch)
@@ -48,7 +56,9 @@ class Batches:
         return as_float(images), self.labels[chosen]
 
     def _draw(self, epoch: int) -> None:
-        """The order of an epoch, and the source row and column of every pixel row and column of its images."""
+        """The order of an epoch, and the source row and column of every pixel row and column of its
+        images.
+        """
         count, _, height, width = self.images.shape
         device = self.images.device
         generator = torch.Generator().manual_seed(step_seed(self.seed, "batches", epoch))

@@ -1,4 +1,6 @@
-"""The in-memory image set that training and probes work on, and the class-balanced order it is cut in."""
+"""The in-memory image set that training and probes work on, and the class-balanced order it is cut
+in.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
-"""The embedded set `patterns`: smooth class patterns of random strength under smooth clutter and noise.
+"""The embedded set `patterns`: smooth class patterns of random strength under smooth clutter and
+noise.
 
 Why it looks like this: the strength of the class pattern is drawn anew for
 every image, so some images carry little class information, as in real data;
@@ -19,7 +20,9 @@ PATTERN, CLUTTER, NOISE = 0.30, 0.15, 0.05
 
 
 def _bicubic(source: int, target: int) -> np.ndarray:
-    """[target, source] matrix of 1-D bicubic interpolation (Keys, a = -0.75), corners aligned, borders repeated."""
+    """[target, source] matrix of 1-D bicubic interpolation (Keys, a = -0.75), corners aligned,
+    borders repeated.
+    """
     position = np.arange(target) * (source - 1) / (target - 1)
     left = np.minimum(np.floor(position).astype(int), source - 2)
     matrix = np.zeros((target, source))
@@ -27,7 +30,11 @@ def _bicubic(source: int, target: int) -> np.ndarray:
         d = np.abs(position - (left + tap))
         near = (1.25 * d - 2.25) * d * d + 1
         far = -0.75 * (((d - 5) * d + 8) * d - 4)
-        np.add.at(matrix, (np.arange(target), np.clip(left + tap, 0, source - 1)), np.where(d <= 1, near, far))
+        np.add.at(
+            matrix,
+            (np.arange(target), np.clip(left + tap, 0, source - 1)),
+            np.where(d <= 1, near, far),
+        )
     return matrix
 
 

@@ -37,7 +37,9 @@ GLYPHS = [
 
 
 def _place(rng: np.random.Generator, glyph: np.ndarray, count: int) -> np.ndarray:
-    """Corner points in pixels, [count,P,2]: jitter, then scale, shear, rotation and shift drawn per image."""
+    """Corner points in pixels, [count,P,2]: jitter, then scale, shear, rotation and shift drawn per
+    image.
+    """
     angle = rng.uniform(-0.26, 0.26, count)  # ± 15 degrees
     shear = rng.uniform(-0.2, 0.2, count)
     scale = 10 * rng.uniform(0.85, 1.1, (2, count))  # the box of ±1 becomes about ± 10 pixels
@@ -90,7 +92,8 @@ def _chunk(split: str, index: int) -> np.ndarray:
     count = CHUNK // CLASSES
     for label, glyph in enumerate(GLYPHS):
         distance = _distance(_place(rng, glyph, count))
-        radius = rng.uniform(0.8, 1.7, (count, 1, 1)).astype(np.float32)  # half the thickness, in pixels
+        # half the thickness, in pixels
+        radius = rng.uniform(0.8, 1.7, (count, 1, 1)).astype(np.float32)
         ink = np.clip(radius + np.float32(0.5) - distance, 0, 1)  # the edge is one pixel wide
         images[label::CLASSES] = np.rint(ink * 255).astype(np.uint8)
     return images

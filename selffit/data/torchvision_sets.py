@@ -20,7 +20,8 @@ _REPAIR = "delete it and run again with --download"
 
 @dataclass(frozen=True)
 class _Source:
-    """Where torchvision keeps one set: its class there, the classes, the files under the data folder.
+    """Where torchvision keeps one set: its class there, the classes, the files under the data
+    folder.
 
     names: of the classes, where a number does not say it as well.
     """
@@ -32,11 +33,39 @@ class _Source:
     names: tuple[str, ...] = ()
 
 
-_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+_CIFAR10 = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+_FASHION = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 SOURCES = {
-    "cifar10": _Source("CIFAR10", 10, "cifar-10-batches-py", tuple(f"data_batch_{i}" for i in range(1, 6)), _CIFAR10),
+    "cifar10": _Source(
+        "CIFAR10",
+        10,
+        "cifar-10-batches-py",
+        tuple(f"data_batch_{i}" for i in range(1, 6)),
+        _CIFAR10,
+    ),
     "cifar100": _Source("CIFAR100", 100, "cifar-100-python", ("train",)),
     "svhn": _Source("SVHN", 10, "", ("train_32x32.mat",)),
     "mnist": _Source("MNIST", 10, "MNIST/raw", _IDX),
@@ -44,8 +73,11 @@ SOURCES = {
 }
 
 
-def load_training_split(name: str, data_dir: str, download: bool) -> tuple[np.ndarray, np.ndarray, int]:
-    """Images uint8 [N,C,H,W], labels int64 [N] and the number of classes of a torchvision training split.
+def load_training_split(
+    name: str, data_dir: str, download: bool
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Images uint8 [N,C,H,W], labels int64 [N] and the number of classes of a torchvision training
+    split.
 
     data_dir: the folder that holds the set's own folder, or that folder
     itself; "" means ./data. Raises UserError where the set is missing,
@@ -58,7 +90,9 @@ def load_training_split(name: str, data_dir: str, download: bool) -> tuple[np.nd
     try:
         dataset = dataset_class(str(root), download=download, **split)
     except ModuleNotFoundError as error:
-        raise UserError(f"reading {name} needs the Python package {error.name}; install it") from error
+        raise UserError(
+            f"reading {name} needs the Python package {error.name}; install it"
+        ) from error
     except (RuntimeError, OSError, ValueError, AssertionError, IndexError) as error:
         raise _explain(name, source, dataset_class, root, data_dir, download, error) from error
     images = np.asarray(dataset.data)
@@ -83,27 +117,44 @@ def _root(given: Path, folder: str) -> Path:
 
 
 def _explain(
-    name: str, source: _Source, dataset_class: Any, root: Path, data_dir: str, download: bool, error: Exception
+    name: str,
+    source: _Source,
+    dataset_class: Any,
+    root: Path,
+    data_dir: str,
+    download: bool,
+    error: Exception,
 ) -> UserError:
     """What to tell a person whose set could not be read: missing, damaged, or not downloaded."""
     folder = root / source.folder
     if isinstance(error, PermissionError):
-        return UserError(f"no permission to use {name} in {folder}: {error}; give another folder with --data-dir")
+        return UserError(
+            f"no permission to use {name} in {folder}: {error}; give another folder with --data-dir"
+        )
     if not any(os.path.isfile(folder / file) for file in source.train_files):
         if download:
-            return UserError(f"could not download {name} into {root}: {error}; check the network or use --data-dir")
+            return UserError(
+                f"could not download {name} into {root}: {error}; check the network or use "
+                "--data-dir"
+            )
         where = "--data-dir" if data_dir else "the default of --data-dir"
         return UserError(
             f"{name} was not found: looked for {source.train_files[0]} in {folder} ({where}); "
             "give the right folder with --data-dir or fetch the set with --download"
         )
-    return UserError(f"{name} in {folder} is damaged: {_damage(source, dataset_class, folder) or error}; {_REPAIR}")
+    return UserError(
+        f"{name} in {folder} is damaged: {_damage(source, dataset_class, folder) or error}; "
+        f"{_REPAIR}"
+    )
 
 
 def _damage(source: _Source, dataset_class: Any, folder: Path) -> str:
-    """Names the first file that is missing or whose MD5 is not torchvision's; "" where no file can be blamed."""
+    """Names the first file that is missing or whose MD5 is not torchvision's; "" where no file can
+    be blamed.
+    """
     check_integrity = import_module("torchvision.datasets.utils").check_integrity
-    known: list[tuple[str, str | None]] = [(file, None) for file in source.train_files]  # None: must exist
+    # None: must exist
+    known: list[tuple[str, str | None]] = [(file, None) for file in source.train_files]
     for listing in ("train_list", "test_list"):
         known += getattr(dataset_class, listing, [])
     if hasattr(dataset_class, "meta"):

@@ -5,4 +5,12 @@ from selffit.detect.offline import TraceResult, detect_trace
 from selffit.detect.robust_rule import RuleThresholds
 from selffit.detect.types import Alert, ProbePoint, SignalBlock
 
-__all__ = ["Alert", "Detector", "ProbePoint", "RuleThresholds", "SignalBlock", "TraceResult", "detect_trace"]
+__all__ = [
+    "Alert",
+    "Detector",
+    "ProbePoint",
+    "RuleThresholds",
+    "SignalBlock",
+    "TraceResult",
+    "detect_trace",
+]

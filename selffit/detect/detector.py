@@ -1,4 +1,6 @@
-"""The streaming CO detector: signals raise `watch`, multi-step probes `onset`, `recovered` and `masked`."""
+"""The streaming CO detector: signals raise `watch`, multi-step probes `onset`, `recovered` and
+`masked`.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,19 @@ STATE_VERSION = 2
 
 
 class Detector:
-    """Feed it blocks of signals and probe points in the order of their steps; it returns new alerts.
+    """Feed it blocks of signals and probe points in the order of their steps; it returns new
+    alerts.
 
-    chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it only.
-    judge_from: first step at which a probe may raise an alert; earlier probes only teach the level.
-    cooldown: least number of steps between two probes on suspicion, and between two `watch` alerts.
-    unit: what a step is called in texts ("step", "epoch").
-    confirm: PGD accuracy that has come back is not believed: the detector sets `wants_strong`, and what a strong
-    attack leaves (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is open.
+    chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
+    only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
+    level. cooldown: least number of steps between two probes on suspicion, and between two `watch`
+    alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy that has
+    come back is not believed: the detector sets `wants_strong`, and what a strong attack leaves
+    (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is open.
 
-    At most one onset is open at a time; while it is open only `recovered`, which closes it, and `masked` can
-    follow. Probes with missing PGD accuracy or no images, and non-finite signals, change nothing.
+    At most one onset is open at a time; while it is open only `recovered`, which closes it, and
+    `masked` can follow. Probes with missing PGD accuracy or no images, and non-finite signals,
+    change nothing.
     """
 
     def __init__(
@@ -48,7 +52,8 @@ class Detector:
         self.onset_open = False
         self._rule = RobustRule(self.thresholds, chance)
         self._bands = SignalBands()
-        self._out_since: int | None = None  # first step of the present (or latest) stay outside a band
+        # first step of the present (or latest) stay outside a band
+        self._out_since: int | None = None
         self._is_out = False
         self._announced = False  # a watch alert has told of this stay
         self._last_asked: int | None = None
@@ -60,7 +65,8 @@ class Detector:
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
         self._restored = False  # the newest of them: PGD back at its level and near FGSM
-        self._level: tuple[float, int] | None = None  # then: the healthy PGD accuracy, and the images behind it
+        # then: the healthy PGD accuracy, and the images behind it
+        self._level: tuple[float, int] | None = None
 
     @property
     def healthy_step(self) -> int | None:
@@ -71,7 +77,9 @@ class Detector:
     def signals(self, block: SignalBlock) -> list[Alert]:
         """Take the signals of one block of steps; returns at most a few `watch` alerts."""
         alerts: list[Alert] = []
-        length = max(len(block.abnormal), len(block.pertalign), len(block.acc_adv), len(block.loss_adv))
+        length = max(
+            len(block.abnormal), len(block.pertalign), len(block.acc_adv), len(block.loss_adv)
+        )
         for i in range(length):
             self._bands.update(block, i)
             alert = self._look(block.step + i)
@@ -87,7 +95,9 @@ class Detector:
             return None
         if not self._is_out:
             self._is_out, self._announced, self._out_since = True, False, step
-        if self.onset_open or (self._last_asked is not None and step < self._last_asked + self.cooldown):
+        if self.onset_open or (
+            self._last_asked is not None and step < self._last_asked + self.cooldown
+        ):
             return None
         self.wants_probe = True
         self._last_asked = step
@@ -129,7 +139,8 @@ class Detector:
             self._first_suspect = point.step
         self._suspects += 1
         self._suspect_z += verdict.z
-        z = self._suspect_z / math.sqrt(self._suspects)  # Stouffer: few images take longer, not for ever
+        # Stouffer: few images take longer, not for ever
+        z = self._suspect_z / math.sqrt(self._suspects)
         if verdict.state == "fallen" and z >= self.thresholds.z_fall:
             return [self._onset(point, verdict, z)]
         if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
@@ -148,7 +159,10 @@ class Detector:
         }
         if verdict.level is not None:
             best, best_n = verdict.level.pgd, verdict.level.n
-            bound, bound_sd = self._rule.fall_bound(verdict.level), t.fallen * proportion_sd(best, best_n)
+            bound, bound_sd = (
+                self._rule.fall_bound(verdict.level),
+                t.fallen * proportion_sd(best, best_n),
+            )
             evidence |= {"best": best, "ratio": point.pgd / best, "z": z, "p_value": upper_tail(z)}
         else:
             bound, bound_sd = t.blind_pgd * point.fgsm, 0.0
@@ -175,8 +189,9 @@ class Detector:
     def _follow(self, point: ProbePoint) -> list[Alert]:
         """An onset is open: count probes in which PGD is back at its level *and* near FGSM again.
 
-        With `confirm` the count includes probes in which PGD has climbed out of the fall, above half its level:
-        masked gradients seldom bring back more, and a strong attack sees through them sooner.
+        With `confirm` the count includes probes in which PGD has climbed out of the fall, above
+        half its level: masked gradients seldom bring back more, and a strong attack sees through
+        them sooner.
         """
         t = self.thresholds
         level = self._rule.level_at(point.eps, point.fgsm)
@@ -194,24 +209,30 @@ class Detector:
         advice = "confirm with a stronger attack (APGD, restarts) before trusting it"
         return [self._recovered(point.step, point.pgd, point.n, text, evidence, advice)]
 
-    def _recovered(self, step: int, pgd: float, n: int, text: str, evidence: dict[str, float], advice: str) -> Alert:
+    def _recovered(
+        self, step: int, pgd: float, n: int, text: str, evidence: dict[str, float], advice: str
+    ) -> Alert:
         if self._level is not None:
             evidence["best"] = self._level[0]
         before = self._healthy
         self.onset_open, self._good = False, 0
         self._healthy = {"step": step, "pgd": pgd}
-        return Alert("recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice)
+        return Alert(
+            "recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice
+        )
 
     # ---- a strong attack ----------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
-        Where `wants_strong` asked for it, returns one `masked` alert, or one `recovered` alert if PGD is back at its
-        level; [] while it has only climbed, and where nothing was asked. After `masked` the onset stays open, and the
-        question comes back when PGD has fallen and climbed again, or after `masked_again` more such probes.
+        Where `wants_strong` asked for it, returns one `masked` alert, or one `recovered` alert if
+        PGD is back at its level; [] while it has only climbed, and where nothing was asked. After
+        `masked` the onset stays open, and the question comes back when PGD has fallen and climbed
+        again, or after `masked_again` more such probes.
 
-        Our operational definition of masked: the strong attack leaves less than half of the weak one's accuracy, or
-        less than half of the healthy level where the weak one is back at it, and that is no sampling noise.
+        Our operational definition of masked: the strong attack leaves less than half of the weak
+        one's accuracy, or less than half of the healthy level where the weak one is back at it, and
+        that is no sampling noise.
         """
         if not self.wants_strong:
             return []
@@ -226,11 +247,25 @@ class Detector:
             text = wording.masked(weak_pgd, strong_pgd, n, best)
             advice = wording.advice(self.unit, self.healthy_step)
             evidence |= {} if best is None else {"best": best}
-            return [Alert("masked", step, text, n=n, evidence=evidence, healthy=self._healthy, advice=advice)]
+            return [
+                Alert(
+                    "masked",
+                    step,
+                    text,
+                    n=n,
+                    evidence=evidence,
+                    healthy=self._healthy,
+                    advice=advice,
+                )
+            ]
         if not self._restored:
             return []
         text = wording.confirmed(weak_pgd, strong_pgd, n, best)
-        return [self._recovered(step, weak_pgd, n, text, evidence, "nothing to do; it may collapse again")]
+        return [
+            self._recovered(
+                step, weak_pgd, n, text, evidence, "nothing to do; it may collapse again"
+            )
+        ]
 
     def _is_masked(self, strong: float, weak: float, n: int) -> bool:
         t = self.thresholds
@@ -249,12 +284,16 @@ class Detector:
         return {"version": STATE_VERSION, **parts, **plain}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state()` was taken; the detector must have been built with the same arguments.
+        """Go on where `state()` was taken; the detector must have been built with the same
+        arguments.
 
-        A state of version 1 knew nothing of strong attacks. Raises ValueError when the state is of another version.
+        A state of version 1 knew nothing of strong attacks. Raises ValueError when the state is of
+        another version.
         """
         if state.get("version") not in (1, STATE_VERSION):
-            raise ValueError(f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}")
+            raise ValueError(
+                f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}"
+            )
         state = {"wants_strong": False, "_restored": False, "_level": None, **state}
         self._bands.restore(state["bands"])
         self._rule.restore(state["references"])

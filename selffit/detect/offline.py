@@ -33,7 +33,9 @@ class TraceResult:
         return {"trace": self.trace, "onset": self.onset, "alerts": alerts}
 
 
-def detect_trace(path: str | Path, n: int = DEFAULT_N, thresholds: RuleThresholds | None = None) -> TraceResult:
+def detect_trace(
+    path: str | Path, n: int = DEFAULT_N, thresholds: RuleThresholds | None = None
+) -> TraceResult:
     """Detect CO in one trace; `n` = probe images where the file has no column n.
 
     Raises UserError for a file that cannot be read as a trace (see `traces.read_trace`) or n < 1.

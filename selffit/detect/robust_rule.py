@@ -1,34 +1,40 @@
 """Judges one multi-step probe: healthy, fallen, blind or undecided, with like compared to like.
 
 The rule, in words
-  level    the running best PGD accuracy over probes at a comparable budget: what the network could do.
-  fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05), and neither is sampling
-           noise: the best of many probes flatters the network, so two standard errors are taken off the
-           level first. A level counts from 0.10 on and when it lies above guessing.
-  blind    no level is known (PGD never was healthy at this budget), FGSM accuracy is at least half the
+  level    the running best PGD accuracy over probes at a comparable budget: what the network could
+           do.
+  fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05), and neither is
+           sampling
+           noise: the best of many probes flatters the network, so two standard errors are taken off
+           the level first. A level counts from 0.10 on and when it lies above guessing.
+  blind    no level is known (PGD never was healthy at this budget), FGSM accuracy is at least half
+           the
            clean accuracy and yet PGD is not a tenth of FGSM: what a network looks like that was
-           overfitted to the single step from its first epochs. An ordinary, merely weak network falls to
-           FGSM too.
+           overfitted to the single step from its first epochs. An ordinary, merely weak network
+           falls to FGSM too.
   healthy  not fallen, and PGD at 3/4 of the level or 3/4 of FGSM.
 
-Why these two conditions. Robust overfitting and a large learning rate lower PGD and FGSM together, so the
-gap stays; a network trained with large budgets has a wide gap while PGD keeps its level. Only CO breaks the
-level and opens the gap at once. A ratio, not a fixed number of points: 20 points is all that a
-hundred-class problem ever has.
+Why these two conditions. Robust overfitting and a large learning rate lower PGD and FGSM together,
+so the gap stays; a network trained with large budgets has a wide gap while PGD keeps its level.
+Only CO breaks the level and opens the gap at once. A ratio, not a fixed number of points: 20 points
+is all that a hundred-class problem ever has.
 
-An eps schedule. PGD accuracy falls when the budget grows, so a measurement at budget e' bounds the healthy
-accuracy at any e <= e' from below: every probe at e' >= e counts, those at the schedule's final budget too.
-A probe at a slightly smaller budget, 3/4 e <= e' < e, counts with an allowance: the expected PGD accuracy
-shrinks by (FGSM now / FGSM then) squared. Squared, because PGD feels a larger budget more than one step does:
-healthy n-fgsm runs to eps 0.35 lost a third of FGSM and two thirds of PGD accuracy. At CO FGSM accuracy does
-not fall at all, and the allowance vanishes.
+An eps schedule. PGD accuracy falls when the budget grows, so a measurement at budget e' bounds the
+healthy accuracy at any e <= e' from below: every probe at e' >= e counts, those at the schedule's
+final budget too. A probe at a slightly smaller budget, 3/4 e <= e' < e, counts with an allowance:
+the expected PGD accuracy shrinks by (FGSM now / FGSM then) squared. Squared, because PGD feels a
+larger budget more than one step does: healthy n-fgsm runs to eps 0.35 lost a third of FGSM and two
+thirds of PGD accuracy. At CO FGSM accuracy does not fall at all, and the allowance vanishes.
 
-How far a threshold can be moved, the others at their values, before one of the 126 public traces (CIFAR-10
-and CIFAR-100, 21 with an onset, n = 1000) gets a wrong verdict; for the last two, six recorded runs with an
-eps schedule (the `patterns` recipe and the small net on MNIST; fgsm, rs-fgsm, n-fgsm):
-  fallen      0.50   0.10 … 0.58       gap     0.05   any below … 0.35      level      0.10   0 … 0.21
+How far a threshold can be moved, the others at their values, before one of the 126 public traces
+(CIFAR-10 and CIFAR-100, 21 with an onset, n = 1000) gets a wrong verdict; for the last two, six
+recorded runs with an eps schedule (the `patterns` recipe and the small net on MNIST; fgsm, rs-fgsm,
+n-fgsm):
+  fallen      0.50   0.10 … 0.58       gap     0.05   any below … 0.35      level      0.10   0 …
+              0.21
   z_fall      5      0 … 35            z_gap   3      0 … 18                luck       2      0 … 14
-  restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9, 1-5 probes)
+  restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9, 1-5
+  probes)
   comparable  0.75   0.60 … 0.85       allowance   2   1 … 4
 """
 
@@ -51,7 +57,8 @@ class RuleThresholds:
     level: float = 0.10  # PGD accuracy from which a network counts as robust at all
     fallen: float = 0.50  # of the level
     gap: float = 0.05  # FGSM - PGD
-    luck: float = 2.0  # standard errors by which the best of some hundred probes flatters the network
+    # standard errors by which the best of some hundred probes flatters the network
+    luck: float = 2.0
     z_fall: float = 5.0  # of the fall: a run has hundreds of probes, each a chance of a false alarm
     z_gap: float = 3.0  # of the gap
     z_chance: float = 3.0  # of an accuracy above guessing
@@ -67,7 +74,9 @@ class RuleThresholds:
 
 
 class Reference(NamedTuple):
-    """A measurement that later probes are compared with; eps = inf when unknown (compares with all)."""
+    """A measurement that later probes are compared with; eps = inf when unknown (compares with
+    all).
+    """
 
     eps: float
     pgd: float
@@ -99,8 +108,16 @@ class RobustRule:
 
     def learn(self, point: ProbePoint) -> None:
         """Take a probe's measurements, at the current and at the final budget, as references."""
-        self._add(Reference(math.inf if math.isnan(point.eps) else point.eps, point.pgd, point.fgsm, point.n))
-        if point.final_pgd is not None and point.final_eps is not None and not math.isnan(point.final_eps):
+        self._add(
+            Reference(
+                math.inf if math.isnan(point.eps) else point.eps, point.pgd, point.fgsm, point.n
+            )
+        )
+        if (
+            point.final_pgd is not None
+            and point.final_eps is not None
+            and not math.isnan(point.final_eps)
+        ):
             fgsm = math.nan if point.final_fgsm is None else point.final_fgsm
             self._add(Reference(point.final_eps, point.final_pgd, fgsm, point.n))
 
@@ -125,7 +142,9 @@ class RobustRule:
         return Verdict("blind" if blind else "undecided", None, 0.0)
 
     def fall_bound(self, level: HealthyLevel) -> float:
-        """PGD accuracy below which a probe is fallen: half the level, less what luck may have added to it."""
+        """PGD accuracy below which a probe is fallen: half the level, less what luck may have added
+        to it.
+        """
         t = self.thresholds
         return t.fallen * max(level.pgd - t.luck * proportion_sd(level.pgd, level.n), 0.0)
 
@@ -148,7 +167,12 @@ class RobustRule:
 
     def state(self) -> list[list[Any]]:
         return [
-            [None if math.isinf(r.eps) else r.eps, r.pgd, None if math.isnan(r.fgsm) else r.fgsm, r.n]
+            [
+                None if math.isinf(r.eps) else r.eps,
+                r.pgd,
+                None if math.isnan(r.fgsm) else r.fgsm,
+                r.n,
+            ]
             for r in self._references
         ]
 

@@ -1,20 +1,23 @@
-"""Bands around the free training signals: tells at which step one of them leaves its own recent level.
+"""Bands around the free training signals: tells at which step one of them leaves its own recent
+level.
 
-Each signal is followed by two exponential averages. The fast one (10 steps) removes the noise of single
-batches; the slow one (200 steps) is the level, and beside it the mean absolute deviation of single steps
-from the fast average: noise without trend. A signal is out when fast - level passes max(3 deviations,
-floor) in the direction that CO pushes it, and calm again below half of that (hysteresis). What the level
-learns from one step is clipped to the band, so a wild batch moves it little, CO (some dozens to some
-hundreds of steps) leaves it behind, and yet a shift that stays, such as a new learning rate, is absorbed in
-a few hundred steps instead of raising suspicion for ever.
+Each signal is followed by two exponential averages. The fast one (10 steps) removes the noise of
+single batches; the slow one (200 steps) is the level, and beside it the mean absolute deviation of
+single steps from the fast average: noise without trend. A signal is out when fast - level passes
+max(3 deviations, floor) in the direction that CO pushes it, and calm again below half of that
+(hysteresis). What the level learns from one step is clipped to the band, so a wild batch moves it
+little, CO (some dozens to some hundreds of steps) leaves it behind, and yet a shift that stays,
+such as a new learning rate, is absorbed in a few hundred steps instead of raising suspicion for
+ever.
 
 The floors are the size of change worth a multi-step probe:
   abnormal   up 0.05: near 0 before CO, 0.1-0.3 within dozens of steps at CO.
-  pertalign  down 0.20: from 0.6-0.9 to near 0 at CO; an eps schedule lowers it, too, by 0.05-0.18 in the
+  pertalign  down 0.20: from 0.6-0.9 to near 0 at CO; an eps schedule lowers it, too, by 0.05-0.18
+             in the
              200 steps that the level remembers.
   acc_adv    up 0.10 while loss_adv falls by 15 % and loss_clean does not: the network has begun to
-             recognise its own attack. When it simply learns (the first epochs, a smaller learning rate)
-             both losses fall.
+             recognise its own attack. When it simply learns (the first epochs, a smaller learning
+             rate) both losses fall.
 A signal that is wrong costs one probe, so the floors are low; only a probe can raise an onset.
 """
 
@@ -37,7 +40,16 @@ MIN_WIDTH = 1e-9  # of a signal that stands still at 0
 class Band:
     """One signal's level and band; `excess` is 1 at the edge of the band in the watched direction."""
 
-    __slots__ = ("count", "deviation", "direction", "excess", "fast", "floor", "level", "relative_floor")
+    __slots__ = (
+        "count",
+        "deviation",
+        "direction",
+        "excess",
+        "fast",
+        "floor",
+        "level",
+        "relative_floor",
+    )
 
     def __init__(self, direction: int, floor: float, relative_floor: float = 0.0) -> None:
         self.direction = direction
@@ -48,7 +60,9 @@ class Band:
         self.excess = 0.0
 
     def update(self, value: float) -> None:
-        """Follow one step; a non-finite value is skipped. Runs every training step, so it is kept flat."""
+        """Follow one step; a non-finite value is skipped. Runs every training step, so it is kept
+        flat.
+        """
         if not math.isfinite(value):
             return
         self.count = count = self.count + 1
@@ -58,7 +72,11 @@ class Band:
         off, noise = value - self.level, abs(value - self.fast)
         width = 0.0
         if count > WARM_UP_STEPS:
-            width = max(DEVIATIONS * self.deviation, self.floor + self.relative_floor * abs(self.level), MIN_WIDTH)
+            width = max(
+                DEVIATIONS * self.deviation,
+                self.floor + self.relative_floor * abs(self.level),
+                MIN_WIDTH,
+            )
             off = width if off > width else -width if off < -width else off
             noise = min(noise, width)
         self.level += off / min(count, SLOW_STEPS)

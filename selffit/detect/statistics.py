@@ -23,8 +23,8 @@ def proportion_sd(p: float, n: int) -> float:
 def fall_z(before: float, n_before: int, now: float, n_now: int) -> float:
     """z score of a fall from `before` to `now` (two-proportion test with the pooled variance).
 
-    Positive when the accuracy fell; 0 when nothing can be said (no images, both 0 or both 1).
-    Each set of images is treated as a fresh sample. Probes that share their images vary less than that,
+    Positive when the accuracy fell; 0 when nothing can be said (no images, both 0 or both 1). Each
+    set of images is treated as a fresh sample. Probes that share their images vary less than that,
     so the score errs on the side of silence.
     """
     if n_before <= 0 or n_now <= 0:
@@ -52,14 +52,17 @@ def chance_z(accuracy: float, chance: float, n: int) -> float:
     return (accuracy - chance) / math.sqrt(chance * (1.0 - chance) / n)
 
 
-def rule_confidence(bound: float, bound_sd: float, pgd: float, fgsm: float, n: int, gap_bound: float) -> float:
+def rule_confidence(
+    bound: float, bound_sd: float, pgd: float, fgsm: float, n: int, gap_bound: float
+) -> float:
     """Our operational definition of an alert's confidence, in [0,1].
 
-    The probability, as far as sampling n images goes, that the network itself (not only these images)
-    meets both conditions of the rule: PGD accuracy below `bound` (known up to the standard deviation
-    `bound_sd`) and FGSM minus PGD accuracy above `gap_bound`. Normal approximations with the usual
-    "plus four" correction for proportions near 0, the two taken as independent. 0.25 means that both
-    conditions are met with no margin at all; it says nothing of attacks that were not tried.
+    The probability, as far as sampling n images goes, that the network itself (not only these
+    images) meets both conditions of the rule: PGD accuracy below `bound` (known up to the standard
+    deviation `bound_sd`) and FGSM minus PGD accuracy above `gap_bound`. Normal approximations with
+    the usual "plus four" correction for proportions near 0, the two taken as independent. 0.25
+    means that both conditions are met with no margin at all; it says nothing of attacks that were
+    not tried.
     """
     soft = (pgd * n + 2.0) / (n + 4.0)
     below = (bound - pgd) / math.hypot(bound_sd, math.sqrt(soft * (1.0 - soft) / (n + 4.0)))

@@ -17,8 +17,9 @@ REQUIRED = ("epoch", *ACCURACIES)
 def read_trace(path: Path, n: int) -> list[ProbePoint]:
     """Probe points of a trace, one a row, `step` = epoch.
 
-    Columns in any order, others are ignored; optional `n` (images) and `eps` (pixels of [0,1]). Accuracies
-    in [0,1]; an empty or NaN cell is a missing measurement. `n` stands in where the file has none.
+    Columns in any order, others are ignored; optional `n` (images) and `eps` (pixels of [0,1]).
+    Accuracies in [0,1]; an empty or NaN cell is a missing measurement. `n` stands in where the file
+    has none.
 
     Raises UserError, naming file and line, for anything that cannot be read without guessing.
     """
@@ -35,11 +36,14 @@ def read_trace(path: Path, n: int) -> list[ProbePoint]:
                 width = len(cells)
                 continue
             if len(cells) != width:
-                raise UserError(f"{where}: {len(cells)} cells under {width} columns; repair the row")
+                raise UserError(
+                    f"{where}: {len(cells)} cells under {width} columns; repair the row"
+                )
             point = _point(columns, cells, n, where)
             if points and point.step <= points[-1].step:
                 raise UserError(
-                    f"{where}: epoch {point.step} after epoch {points[-1].step}; sort the rows, one an epoch"
+                    f"{where}: epoch {point.step} after epoch {points[-1].step}; sort the rows, "
+                    "one an epoch"
                 )
             points.append(point)
     except csv.Error as error:
@@ -60,14 +64,18 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check the path") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror or error}); check the path"
+        ) from None
     except ValueError as error:  # a NUL in the path
         raise UserError(f"{str(path)!r}: not a file name ({error})") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}, line {line}: not text; expected a CSV table with {_header()}") from None
+        raise UserError(
+            f"{path}, line {line}: not text; expected a CSV table with {_header()}"
+        ) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise UserError(f"{path}, line {line}: not text; expected a CSV table with {_header()}")
@@ -94,7 +102,9 @@ def _point(columns: dict[str, int], cells: list[str], n: int, where: str) -> Pro
         if values[name] > 1.5:
             raise UserError(f"{told} looks like percent; divide accuracies by 100")
         if not (math.isnan(values[name]) or 0.0 <= values[name] <= 1.0):
-            raise UserError(f"{told} is not an accuracy in [0,1]; correct it or leave the cell empty")
+            raise UserError(
+                f"{told} is not an accuracy in [0,1]; correct it or leave the cell empty"
+            )
     eps = values.get("eps", math.nan)
     if eps < 0.0 or eps > 1.0:
         raise UserError(f"{where}: eps = {eps:g} is not in pixels of [0,1]; write 8/255 as 0.0314")
@@ -122,7 +132,9 @@ def _number(cell: str, name: str, where: str) -> float:
     except ValueError:
         raise UserError(f"{where}: {name} = {cell[:40]!r} is not a number") from None
     if math.isinf(value):
-        raise UserError(f"{where}: {name} is infinite; leave the cell empty when it was not measured")
+        raise UserError(
+            f"{where}: {name} is infinite; leave the cell empty when it was not measured"
+        )
     return value
 
 

@@ -34,10 +34,10 @@ class ProbePoint:
 class SignalBlock:
     """Per-step training signals of the steps `step`, `step + 1`, …; every sequence is optional.
 
-    abnormal: share of the batch whose loss falls after the attack, [0,1].
-    pertalign: cosine of the attack's input gradient and the training step's input gradient, [-1,1].
-    acc_adv: accuracy on the training attack, [0,1]. loss_clean, loss_adv: nats. eps: pixels of [0,1].
-    A shorter or empty sequence means that the rest was not measured; non-finite values are skipped.
+    abnormal: share of the batch whose loss falls after the attack, [0,1]. pertalign: cosine of the
+    attack's input gradient and the training step's input gradient, [-1,1]. acc_adv: accuracy on the
+    training attack, [0,1]. loss_clean, loss_adv: nats. eps: pixels of [0,1]. A shorter or empty
+    sequence means that the rest was not measured; non-finite values are skipped.
     """
 
     step: int
@@ -53,13 +53,13 @@ class SignalBlock:
 class Alert:
     """One thing the detector has to say, raised at `step`.
 
-    onset_step: first probe of the fall, so the onset lies in (onset_low, onset_step]; None in a `watch`
-    alert and in an `onset` of a run that never was healthy (its beginning is not known).
-    onset_low: the last probe that still was healthy; None when there is none.
-    confidence: see `statistics.rule_confidence`; None for all but `onset`.
-    n: images of the deciding probe (0 for `watch`). evidence: finite numbers only.
-    healthy: {"step", "pgd"} of the last healthy probe, or None. advice: what a person could do now.
-    disease: of an `onset`, when self-information was measured: see `selffitting.verdict`.
+    onset_step: first probe of the fall, so the onset lies in (onset_low, onset_step]; None in a
+    `watch` alert and in an `onset` of a run that never was healthy (its beginning is not known).
+    onset_low: the last probe that still was healthy; None when there is none. confidence: see
+    `statistics.rule_confidence`; None for all but `onset`. n: images of the deciding probe (0 for
+    `watch`). evidence: finite numbers only. healthy: {"step", "pgd"} of the last healthy probe, or
+    None. advice: what a person could do now. disease: of an `onset`, when self-information was
+    measured: see `selffitting.verdict`.
     """
 
     level: Level

@@ -1,4 +1,6 @@
-"""The sentences of an alert, in one place so that they stay plain and say no more than was measured."""
+"""The sentences of an alert, in one place so that they stay plain and say no more than was
+measured.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,15 @@ _SIGNALS = {
 
 
 def watch(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, float]) -> str:
-    moved = "; ".join(f"{_SIGNALS[name]} {usual[f'{name}_usual']:.2f} → {now[name]:.2f}" for name in names)
+    moved = "; ".join(
+        f"{_SIGNALS[name]} {usual[f'{name}_usual']:.2f} → {now[name]:.2f}" for name in names
+    )
     return f"training signals moved: {moved}"
 
 
-def onset(unit: str, point: ProbePoint, level: float | None, low: int | None, first: int | None) -> str:
+def onset(
+    unit: str, point: ProbePoint, level: float | None, low: int | None, first: int | None
+) -> str:
     split = f"PGD accuracy {point.pgd:.2f} while FGSM accuracy is {point.fgsm:.2f} (n={point.n})"
     if first is None:
         return f"overfitted to the single-step attack: {split}; PGD never was healthy in this run"
@@ -60,14 +66,27 @@ _DISEASES = {
 }
 
 
-def disease(name: str, values: Mapping[str, float], measured: Sequence[str], clear: int, chance: float, n: int) -> str:
+def disease(
+    name: str,
+    values: Mapping[str, float],
+    measured: Sequence[str],
+    clear: int,
+    chance: float,
+    n: int,
+) -> str:
     if not measured:
         return f"{name}: no self-information was measured"
     told = []
     if "carrier" in measured:
-        told.append(f"put on plain grey it is read right in {values['carrier_grey']:.2f} (guessing {chance:.2f})")
+        told.append(
+            f"put on plain grey it is read right in {values['carrier_grey']:.2f} (guessing "
+            f"{chance:.2f})"
+        )
     if "conflict" in measured:
-        told.append(f"against another image it wins {values['conflict_self']:.2f} to {values['conflict_data']:.2f}")
+        told.append(
+            f"against another image it wins {values['conflict_self']:.2f} to "
+            f"{values['conflict_data']:.2f}"
+        )
     if "abnormal" in measured:
         told.append(f"the attack lowers the loss of {values['abnormal']:.2f} of the images")
     if "swap" in measured:

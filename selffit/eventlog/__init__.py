@@ -1,1 +1,3 @@
-"""The event log: records, framing, writer, reader, run directories, liveness, and the state reduced from them."""
+"""The event log: records, framing, writer, reader, run directories, liveness, and the state reduced
+from them.
+"""

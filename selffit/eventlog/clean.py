@@ -1,7 +1,9 @@
-"""Makes text from a log harmless: control and direction characters become visible escapes, long text is cut.
+"""Makes text from a log harmless: control and direction characters become visible escapes, long
+text is cut.
 
-Everything in a log is untrusted: a class name or the last line of stderr may hold an escape sequence that
-moves the cursor, a right-to-left override that turns a message round, or a megabyte of blanks.
+Everything in a log is untrusted: a class name or the last line of stderr may hold an escape
+sequence that moves the cursor, a right-to-left override that turns a message round, or a megabyte
+of blanks.
 """
 
 import re
@@ -11,9 +13,12 @@ MAX_TEXT = 2000  # characters of one string
 MAX_DEPTH = 16  # nesting of objects and arrays in a line, the line's own braces included
 MAX_KEYS = 4096  # keys in all objects of a line
 
-# C0, DEL and C1; arabic letter mark, direction marks, embeddings, overrides and isolates; line and paragraph
-# separators; lone surrogates (a Python string holds a proper pair as one character, so any is a lone one).
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0, DEL and C1; arabic letter mark, direction marks, embeddings, overrides and isolates; line and
+# paragraph separators; lone surrogates (a Python string holds a proper pair as one character, so
+# any is a lone one).
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 class Refused(Exception):
@@ -26,7 +31,9 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """The text with unsafe characters as `\\x1b` or `\\u202e`, at most MAX_TEXT characters, `…` where it was cut."""
+    """The text with unsafe characters as `\\x1b` or `\\u202e`, at most MAX_TEXT characters, `…`
+    where it was cut.
+    """
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT]
         return _UNSAFE.sub(_visible, text)[: MAX_TEXT - 1] + "…"

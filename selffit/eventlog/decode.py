@@ -30,15 +30,18 @@ _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)
 
 
 def is_plain(block: bytes) -> bool:
-    """Whether no string in these lines can hold a character that needs cleaning: ASCII, no escape, no DEL.
+    """Whether no string in these lines can hold a character that needs cleaning: ASCII, no escape,
+    no DEL.
 
-    (Raw control characters inside strings are refused by the decoder.) Asked once for a block of many lines.
+    (Raw control characters inside strings are refused by the decoder.) Asked once for a block of
+    many lines.
     """
     return block.isascii() and b"\\" not in block and b"\x7f" not in block
 
 
 def decode(line: bytes, stream: str, attempt: int, plain: bool) -> Record:
-    """The record of a line without its newline, which must belong to the given attempt; `plain`: see is_plain.
+    """The record of a line without its newline, which must belong to the given attempt; `plain`:
+    see is_plain.
 
     Raises `Damaged`, or `NewerFormat` for an intact line of a higher version.
     """
@@ -49,18 +52,30 @@ def decode(line: bytes, stream: str, attempt: int, plain: bool) -> Record:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         record = _second_look(line, error)
     if record.v != FORMAT_VERSION:
-        raise NewerFormat(record.v) if record.v > FORMAT_VERSION else Damaged(f"format version {record.v}")
+        raise (
+            NewerFormat(record.v)
+            if record.v > FORMAT_VERSION
+            else Damaged(f"format version {record.v}")
+        )
     if record.a != attempt:
         raise Damaged(f"a line of attempt {record.a} in a file of attempt {attempt}")
     _set(record, "stream", stream)
-    if not plain or line.count(b"{") + line.count(b"[") > MAX_DEPTH or (len(line) > MAX_TEXT and _is_large(line)):
+    if (
+        not plain
+        or line.count(b"{") + line.count(b"[") > MAX_DEPTH
+        or (len(line) > MAX_TEXT and _is_large(line))
+    ):
         _clean(record)
     return record
 
 
 def _is_large(line: bytes) -> bool:
-    """Whether a plain line may hold a string too long or too many keys; every second piece is between quotes."""
-    return max(map(len, line.split(b'"')[1::2]), default=0) > MAX_TEXT or line.count(b":") > MAX_KEYS
+    """Whether a plain line may hold a string too long or too many keys; every second piece is
+    between quotes.
+    """
+    return (
+        max(map(len, line.split(b'"')[1::2]), default=0) > MAX_TEXT or line.count(b":") > MAX_KEYS
+    )
 
 
 def _clean(record: Record) -> None:
@@ -73,7 +88,9 @@ def _clean(record: Record) -> None:
 
 
 def _second_look(line: bytes, error: Exception) -> Record:
-    """Lone surrogates, which JSON allows and the decoder does not, as visible text; otherwise says what is wrong."""
+    """Lone surrogates, which JSON allows and the decoder does not, as visible text; otherwise says
+    what is wrong.
+    """
     if isinstance(error, RecursionError):
         raise Damaged(f"nested deeper than {MAX_DEPTH}") from None
     if b"\\u" in line:

@@ -1,4 +1,6 @@
-"""Append-only segment files and the ballast, on a thin layer of system calls that tests replace to inject faults."""
+"""Append-only segment files and the ballast, on a thin layer of system calls that tests replace to
+inject faults.
+"""
 
 import os
 from collections.abc import Sequence
@@ -46,7 +48,8 @@ class Segment:
         self.path = path
         self.size = 0  # bytes of whole lines in the file
         self.synced = 0  # of those, bytes known to be on the disk
-        self.usable = True  # False: half a line could not be cut off, or a sync failed: write nothing more
+        # False: half a line could not be cut off, or a sync failed: write nothing more
+        self.usable = True
         self._disk = disk
         self._fd = disk.create(path)
         try:
@@ -56,7 +59,9 @@ class Segment:
             raise
 
     def append(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
-        """Append lines; how many of them are now whole in the file, and the error that stopped the others."""
+        """Append lines; how many of them are now whole in the file, and the error that stopped the
+        others.
+        """
         data = b"".join(lines)
         written, error = 0, None
         try:
@@ -87,7 +92,9 @@ class Segment:
         return True
 
     def sync(self) -> None:
-        """Raises OSError; then nothing may be written or synced here again, for the kernel forgets the failure."""
+        """Raises OSError; then nothing may be written or synced here again, for the kernel forgets
+        the failure.
+        """
         try:
             self._disk.sync(self._fd)
         except OSError:
@@ -101,7 +108,9 @@ class Segment:
 
 
 class Ballast:
-    """A file of a fixed size that is deleted when the disk is full, so that the last critical events still fit."""
+    """A file of a fixed size that is deleted when the disk is full, so that the last critical
+    events still fit.
+    """
 
     def __init__(self, disk: Disk, path: Path, size: int) -> None:
         self._disk, self._path, self._size = disk, path, size
@@ -113,7 +122,8 @@ class Ballast:
         try:
             fd = self._disk.create(self._path)
             try:
-                block = os.urandom(min(self._size, 1 << 16))  # random: a compressing disk reserves nothing for zeros
+                # random: a compressing disk reserves nothing for zeros
+                block = os.urandom(min(self._size, 1 << 16))
                 left = self._size
                 while left > 0:
                     left -= self._disk.write(fd, block[:left])

@@ -1,4 +1,6 @@
-"""Event data as compact ASCII JSON: quick for the usual numbers, careful for what JSON has no place for."""
+"""Event data as compact ASCII JSON: quick for the usual numbers, careful for what JSON has no place
+for.
+"""
 
 import json
 import math
@@ -8,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-_NESTING = 12  # of data we write; deeper is shown as text, which also ends a structure that contains itself
+# of data we write; deeper is shown as text, which also ends a structure that contains itself
+_NESTING = 12
 
 
 def _builtin(value: object) -> object:
@@ -27,15 +30,19 @@ def to_json(data: Mapping[str, Any]) -> bytes:
     """
     try:
         raw = _ENCODER.encode(data if isinstance(data, dict) else dict(data))
-    except (TypeError, ValueError, OverflowError, RecursionError):  # lone surrogates are a ValueError
+    # lone surrogates are a ValueError
+    except (TypeError, ValueError, OverflowError, RecursionError):
         return _careful(data)
-    # msgspec silently writes null for NaN and infinities, and UTF-8 for text: only then take the slow way.
+    # msgspec silently writes null for NaN and infinities, and UTF-8 for text: only then take the
+    # slow way.
     return raw if raw.isascii() and b"null" not in raw else _careful(data)
 
 
 def _careful(data: Mapping[str, Any]) -> bytes:
     plain = _plain(data, _NESTING)
-    return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+    return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode(
+        "ascii"
+    )
 
 
 def _plain(value: Any, levels: int) -> Any:
@@ -46,7 +53,11 @@ def _plain(value: Any, levels: int) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _name(value)
     if isinstance(value, int):
-        return int(value) if value.bit_length() <= 1024 else _name(math.inf if value > 0 else -math.inf)
+        return (
+            int(value)
+            if value.bit_length() <= 1024
+            else _name(math.inf if value > 0 else -math.inf)
+        )
     if isinstance(value, Mapping | list | tuple | set | frozenset) and levels == 0:
         return "…"
     if isinstance(value, Mapping):
@@ -54,7 +65,9 @@ def _plain(value: Any, levels: int) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, levels - 1) for item in value]
     other = _builtin(value)
-    return _plain(other, levels) if isinstance(other, bool | int | float | str | list) else str(value)
+    return (
+        _plain(other, levels) if isinstance(other, bool | int | float | str | list) else str(value)
+    )
 
 
 def _name(value: float) -> str:

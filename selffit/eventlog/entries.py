@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SIGNALS = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta", "lr", "eps", "alpha")
+SIGNALS = (
+    "loss_clean",
+    "loss_adv",
+    "acc_adv",
+    "abnormal",
+    "pertalign",
+    "delta",
+    "lr",
+    "eps",
+    "alpha",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,9 @@ class StepBlock:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Robust accuracy on n held-out images; `final_*` at the final budget while eps is still rising, else NaN."""
+    """Robust accuracy on n held-out images; `final_*` at the final budget while eps is still
+    rising, else NaN.
+    """
 
     branch: str
     step: int
@@ -78,10 +90,12 @@ class ChannelProbe:
 
 @dataclass(frozen=True, slots=True)
 class SelfProbe:
-    """Self-information: our operational definitions, see `selffit.probes.selfinfo`, where `values` are named.
+    """Self-information: our operational definitions, see `selffit.probes.selfinfo`, where `values`
+    are named.
 
-    `full` is the complete set, otherwise the light one. The dose curve is accuracy against the multiple of the
-    perturbation, the mix curve against the share of its entries that random signs replace; empty in a light set.
+    `full` is the complete set, otherwise the light one. The dose curve is accuracy against the
+    multiple of the perturbation, the mix curve against the share of its entries that random signs
+    replace; empty in a light set.
     """
 
     branch: str
@@ -117,8 +131,8 @@ class StrongProbe:
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """A group of channels of one stage set to zero: the `share` with the highest dominance (self), the lowest (data),
-    random ones, or those with the largest activation (norm).
+    """A group of channels of one stage set to zero: the `share` with the highest dominance (self),
+    the lowest (data), random ones, or those with the largest activation (norm).
 
     `values` are what is left: clean, fgsm, pgd, carrier, swap.
     """
@@ -189,7 +203,9 @@ class ImageStrip:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Which disease it is, and how many steps the self-fitting index moved before the onset (`lead`; None: never)."""
+    """Which disease it is, and how many steps the self-fitting index moved before the onset
+    (`lead`; None: never).
+    """
 
     branch: str
     step: int
@@ -226,7 +242,9 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One sample of the machine; NaN where there is no such device. Memory in bytes, shares in [0, 1]."""
+    """One sample of the machine; NaN where there is no such device. Memory in bytes, shares in [0,
+    1].
+    """
 
     t: float
     cpu: float

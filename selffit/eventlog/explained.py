@@ -1,4 +1,6 @@
-"""From records that explain a collapse (self-information, causal check, images, diagnosis) to the reducer's entries."""
+"""From records that explain a collapse (self-information, causal check, images, diagnosis) to the
+reducer's entries.
+"""
 
 from array import array
 from base64 import b64decode
@@ -88,7 +90,10 @@ def causal_probe(record: Record) -> CausalProbe:
         ),
         single=tuple(
             SingleAblation(
-                text(row.get("layer")), whole(row.get("channel")), num(row.get("dominance")), _effects(row)
+                text(row.get("layer")),
+                whole(row.get("channel")),
+                num(row.get("dominance")),
+                _effects(row),
             )
             for row in map(mapping, items(d.get("single")))
         ),
@@ -104,7 +109,11 @@ def image_strip(record: Record) -> ImageStrip:
     """The entry of a `probe.images` record; images that do not fit the shape are left out."""
     d = record.d
     sides = [whole(side) for side in items(d.get("shape"))]
-    shape = (sides[0], sides[1], sides[2]) if len(sides) == 3 and all(0 < s <= MAX_SIDE for s in sides) else (0, 0, 0)
+    shape = (
+        (sides[0], sides[1], sides[2])
+        if len(sides) == 3 and all(0 < s <= MAX_SIDE for s in sides)
+        else (0, 0, 0)
+    )
     images = [_image(row, shape) for row in map(mapping, items(d.get("rows")))]
     return ImageStrip(
         branch=record.b,
@@ -123,13 +132,20 @@ def _image(row: Any, shape: tuple[int, int, int]) -> StripImage | None:
     if not size or len(x) != size or len(delta) != size:
         return None
     return StripImage(
-        whole(row.get("y")), x, delta, _guess(row.get("clean")), _guess(row.get("own")), _guess(row.get("carrier"))
+        whole(row.get("y")),
+        x,
+        delta,
+        _guess(row.get("clean")),
+        _guess(row.get("own")),
+        _guess(row.get("carrier")),
     )
 
 
 def _pixels(rows: Any) -> bytes:
     try:
-        return b"".join(b64decode(row, validate=True) for row in items(rows) if isinstance(row, str))
+        return b"".join(
+            b64decode(row, validate=True) for row in items(rows) if isinstance(row, str)
+        )
     except ValueError:
         return b""
 

@@ -1,7 +1,9 @@
-"""The frame of a line: `,"c":"1a2b3c4d"}` and a newline behind the body, with the CRC-32 of the body.
+"""The frame of a line: `,"c":"1a2b3c4d"}` and a newline behind the body, with the CRC-32 of the
+body.
 
-The last 17 bytes have a fixed form. A reader rebuilds them from the body and compares bytes: parsing the eight
-digits and comparing numbers would let a damaged line with, say, an upper-case digit through.
+The last 17 bytes have a fixed form. A reader rebuilds them from the body and compares bytes:
+parsing the eight digits and comparing numbers would let a damaged line with, say, an upper-case
+digit through.
 """
 
 from zlib import crc32

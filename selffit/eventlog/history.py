@@ -1,7 +1,8 @@
 """An append-only list with value semantics: what the reducer keeps of a run's past.
 
-Every state of a run shares one buffer and remembers only how long its own prefix is, so appending costs O(1)
-and an older state (a replay cursor, the state that a screen is drawing) stays what it was.
+Every state of a run shares one buffer and remembers only how long its own prefix is, so appending
+costs O(1) and an older state (a replay cursor, the state that a screen is drawing) stays what it
+was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,8 @@ class History(Sequence[T], Generic[T]):
     def append(self, item: T) -> "History[T]":
         """This history and one more item."""
         buffer = self._buffer
-        if len(buffer) != self._length:  # somebody continued from here already: this is another line of history
+        # somebody continued from here already: this is another line of history
+        if len(buffer) != self._length:
             buffer = buffer[: self._length]
         buffer.append(item)
         return History(buffer, self._length + 1)
@@ -55,7 +57,9 @@ class History(Sequence[T], Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, History):
             return NotImplemented
-        return self._length == other._length and all(a == b for a, b in zip(self, other, strict=True))
+        return self._length == other._length and all(
+            a == b for a, b in zip(self, other, strict=True)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

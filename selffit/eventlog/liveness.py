@@ -1,6 +1,7 @@
 """Which process wrote something, and whether it still runs: host, boot, process id and start time.
 
-A process id alone may be used again after its process has died, and means nothing on another machine.
+A process id alone may be used again after its process has died, and means nothing on another
+machine.
 """
 
 import os
@@ -14,7 +15,9 @@ _TICK = 0.02  # seconds: start times closer than this are the same (the kernel c
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
-    """host: its name; boot: identifier of the boot; pstart: start of the process, in seconds since boot on Linux."""
+    """host: its name; boot: identifier of the boot; pstart: start of the process, in seconds since
+    boot on Linux.
+    """
 
     host: str
     boot: str
@@ -26,7 +29,9 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_data(cls, data: object) -> "ProcessIdentity | None":
-        """From an `open` record's data or an attempt file, other fields ignored; None when it is not one."""
+        """From an `open` record's data or an attempt file, other fields ignored; None when it is
+        not one.
+        """
         try:
             return msgspec.convert(data, cls)
         except msgspec.ValidationError:
@@ -84,11 +89,13 @@ def _start_time(pid: int) -> float | None:
 def _linux_start_time(pid: int) -> float | None:
     """Fields 3 (state) and 22 (start, in clock ticks since boot) of /proc/<pid>/stat; see proc(5).
 
-    The clock since boot is not moved by time corrections, as the wall clock that psutil computes is.
+    The clock since boot is not moved by time corrections, as the wall clock that psutil computes
+    is.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()  # the name in brackets may hold anything
+            # the name in brackets may hold anything
+            fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
     if len(fields) < 20 or fields[0] in (b"Z", b"X"):

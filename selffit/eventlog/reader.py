@@ -1,11 +1,13 @@
-"""Follows all streams of a run directory: the one way in which any viewer, live or replay, gets at a log."""
+"""Follows all streams of a run directory: the one way in which any viewer, live or replay, gets at
+a log.
+"""
 
 import math
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from selffit.eventlog.rundir import is_name
+from selffit.eventlog.names import is_name
 from selffit.eventlog.tail import Item, StreamTail
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -13,10 +15,11 @@ _STREAMS = 64  # followed at most
 
 
 class RunReader:
-    """Reads a run directory as often as it is asked to, and nothing twice. Keeps no file open between two polls.
+    """Reads a run directory as often as it is asked to, and nothing twice. Keeps no file open
+    between two polls.
 
-    Everything is opened relative to the run directory and never through a link. Strings are cleaned, damage becomes a
-    `Notice`; no content of a log makes `poll` raise.
+    Everything is opened relative to the run directory and never through a link. Strings are
+    cleaned, damage becomes a `Notice`; no content of a log makes `poll` raise.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -26,10 +29,12 @@ class RunReader:
         self._left_over: list[Item] = []
 
     def poll(self, limit: int | None = None) -> list[Item]:
-        """What is new since the last poll: the trainer's stream first, each stream in (attempt, number) order.
+        """What is new since the last poll: the trainer's stream first, each stream in (attempt,
+        number) order.
 
-        At most `limit` items, so that a long log can be loaded in slices. Fewer than `limit`: nothing more to be
-        had at present (but for a file full of damage, whose lines count without giving items).
+        At most `limit` items, so that a long log can be loaded in slices. Fewer than `limit`:
+        nothing more to be had at present (but for a file full of damage, whose lines count without
+        giving items).
         """
         most = math.inf if limit is None else limit
         items, self._left_over = self._left_over, []
@@ -55,7 +60,9 @@ class RunReader:
             for name in os.listdir(log):
                 if name not in self._tails and is_name(name) and len(self._tails) < _STREAMS:
                     self._tails[name] = StreamTail(name)
-            for tail in sorted(self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)):
+            for tail in sorted(
+                self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)
+            ):
                 if len(items) < most:
                     self._read_stream(log, tail, most, items)
         finally:

@@ -2,11 +2,14 @@
 
 No threads here: `SegmentedLog` is driven by the writer thread and can be tested without one.
 
-- A sequence number is used up by a line that is whole in a file, never by one that waits or is dropped.
+- A sequence number is used up by a line that is whole in a file, never by one that waits or is
+    dropped.
 - Half a line is cut off again; where that fails, the next line starts a new segment.
-- A full disk costs the ballast. The room gained is for critical events: metrics are dropped and counted until the
+- A full disk costs the ballast. The room gained is for critical events: metrics are dropped and
+    counted until the
   ballast can be laid down again.
-- After a failed sync the lines since the last good one are taken back and written again in a new segment: the
+- After a failed sync the lines since the last good one are taken back and written again in a new
+    segment: the
   kernel may have forgotten them, and the old descriptor would report success the next time.
 """
 
@@ -39,7 +42,9 @@ class Event(NamedTuple):
 def make_event(
     kind: str, data: Mapping[str, Any], step: int = 0, branch: str = "main", critical: bool = False
 ) -> Event:
-    """An event stamped with the present time. One too long for a line becomes a log.fault that says so."""
+    """An event stamped with the present time. One too long for a line becomes a log.fault that says
+    so.
+    """
     body = b',"t":%.3f,"k":%b,"b":%b,"s":%d,"d":%b' % (
         time.time(),
         quoted(kind),
@@ -48,22 +53,36 @@ def make_event(
         to_json(data),
     )
     if len(body) > MAX_LINE - _HEAD - SUFFIX:
-        fault = {"error": f"a {kind[:64]} event of {len(body)} bytes is too long for a line", "action": "left out"}
+        fault = {
+            "error": f"a {kind[:64]} event of {len(body)} bytes is too long for a line",
+            "action": "left out",
+        }
         return make_event("log.fault", fault, step, branch[:64], critical)
     return Event(kind, body, critical, Flag() if critical else None)
 
 
 class SegmentedLog:
-    """One stream of one attempt. `add` events, `flush` them to the file, `sync` the file; none of them raises."""
+    """One stream of one attempt. `add` events, `flush` them to the file, `sync` the file; none of
+    them raises.
+    """
 
     def __init__(
-        self, folder: Path, attempt: int, opening: Mapping[str, Any], rotate_bytes: int, ballast_bytes: int, disk: Disk
+        self,
+        folder: Path,
+        attempt: int,
+        opening: Mapping[str, Any],
+        rotate_bytes: int,
+        ballast_bytes: int,
+        disk: Disk,
     ) -> None:
-        """Starts the first segment. Raises OSError when that is impossible: FileExistsError if there is one."""
+        """Starts the first segment. Raises OSError when that is impossible: FileExistsError if
+        there is one.
+        """
         self.faults = 0  # episodes of trouble, from the first refusal to the next successful sync
         self.error = ""  # the last refusal
         self.full = False  # the ballast is gone: only critical events are taken
-        self.dropped: Counter[str] = Counter()  # events dropped and not yet told of in a log.gap, by kind
+        # events dropped and not yet told of in a log.gap, by kind
+        self.dropped: Counter[str] = Counter()
         self.why_dropped = "queue full"
         self.lost = 0  # events dropped, all in all
         self._folder, self._attempt, self._opening = folder, attempt, dict(opening)
@@ -103,12 +122,19 @@ class SegmentedLog:
         self.why_dropped = why
 
     def flush(self) -> bool:
-        """Write what waits; False when the disk still refuses after what could be done at once was done."""
+        """Write what waits; False when the disk still refuses after what could be done at once was
+        done.
+        """
         if self.dropped and not self.full:
-            gap = {"dropped": self.dropped.total(), "kinds": dict(self.dropped), "why": self.why_dropped}
+            gap = {
+                "dropped": self.dropped.total(),
+                "kinds": dict(self.dropped),
+                "why": self.why_dropped,
+            }
             self._tell("log.gap", gap)
             self.dropped.clear()
-        for _ in range(3):  # each round meets the disk in another shape: ballast released, new segment
+        # each round meets the disk in another shape: ballast released, new segment
+        for _ in range(3):
             try:
                 self._write_waiting()
                 return True
@@ -118,7 +144,9 @@ class SegmentedLog:
         return False
 
     def sync(self) -> bool:
-        """Force what is in the file to the disk and tell those who wait for it; False when that failed."""
+        """Force what is in the file to the disk and tell those who wait for it; False when that
+        failed.
+        """
         if self._segment is None or not self._unsynced:
             return True
         try:
@@ -132,13 +160,17 @@ class SegmentedLog:
         return True
 
     def reclaim(self) -> bool:
-        """While full: try to lay the ballast down again; True when there is room for metrics once more."""
+        """While full: try to lay the ballast down again; True when there is room for metrics once
+        more.
+        """
         if self.full and self._ballast.lay():
             self.full = False
         return not self.full
 
     def close(self, reason: str) -> bool:
-        """Write what waits and the seal, sync, and give up the files; whether all of it reached the disk."""
+        """Write what waits and the seal, sync, and give up the files; whether all of it reached the
+        disk.
+        """
         self._ballast.release()
         self._waiting.append(make_event("seal", {"reason": reason}, critical=True))
         complete = False
@@ -188,7 +220,8 @@ class SegmentedLog:
     def _start_segment(self) -> Segment:
         number, self._number = self._number, self._number + 1
         segment = Segment(self._disk, self._folder / f"{self._attempt:06d}-{number:06d}.jsonl")
-        if self._waiting and self._waiting[0].kind == "open":  # of a segment that never took its first line
+        # of a segment that never took its first line
+        if self._waiting and self._waiting[0].kind == "open":
             self._waiting.popleft()
         opening = self._opening | {"stream": self._folder.name, "seg": number}
         self._waiting.appendleft(make_event("open", opening, critical=True))
@@ -209,14 +242,17 @@ class SegmentedLog:
                 self._leave(segment)
             return gained
         self._note(error, "new segment")
-        # A file that has taken nothing yet is tried again later: a dead disk must not fill with empty files.
+        # A file that has taken nothing yet is tried again later: a dead disk must not fill with
+        # empty files.
         if segment is None or (segment.usable and segment.size == 0):
             return False
         self._leave(segment)
         return True
 
     def _leave(self, segment: Segment) -> None:
-        """Sync what is whole in the segment and give it up without a seal; the next line starts another one."""
+        """Sync what is whole in the segment and give it up without a seal; the next line starts
+        another one.
+        """
         if self._unsynced:
             try:
                 segment.sync()
@@ -228,13 +264,17 @@ class SegmentedLog:
         self._segment = None
 
     def _take_back(self, segment: Segment, error: OSError) -> None:
-        """After a failed sync: cut the file back to what is known to be on the disk; the rest waits once more."""
+        """After a failed sync: cut the file back to what is known to be on the disk; the rest waits
+        once more.
+        """
         self._note(error, "new segment; the lines since the last sync are written again")
         if segment.cut_back(segment.synced):
             self._q = self._q_synced
         else:  # the lines stay where they are, and their numbers are used up
             self._q_synced = self._q
-        self._waiting.extendleft(reversed([event for event in self._unsynced if event.kind != "open"]))
+        self._waiting.extendleft(
+            reversed([event for event in self._unsynced if event.kind != "open"])
+        )
         self._unsynced.clear()
         segment.close()
         self._segment = None

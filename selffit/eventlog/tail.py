@@ -1,4 +1,6 @@
-"""Follows the segment files of one stream, whatever state they are in, and never holds them open between two reads."""
+"""Follows the segment files of one stream, whatever state they are in, and never holds them open
+between two reads.
+"""
 
 import os
 import re
@@ -10,7 +12,8 @@ from selffit.eventlog.framing import MAX_LINE
 from selffit.eventlog.records import FORMAT_VERSION, Notice, Record
 
 SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
-OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link, and no FIFO that would block
+# no link, and no FIFO that would block
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _BLOCK = 1 << 16  # bytes of one read; a longer line gets a second one
 _HEAD = 256  # bytes by which a file is known again
@@ -44,7 +47,9 @@ class _Place:
 
 
 class StreamTail:
-    """Reads one stream in (attempt, sequence number) order. Which file it is in, and how far, is its whole state."""
+    """Reads one stream in (attempt, sequence number) order. Which file it is in, and how far, is
+    its whole state.
+    """
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
@@ -52,12 +57,21 @@ class StreamTail:
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
     def read(self, folder: int, limit: float, out: list[Item]) -> None:
-        """Append what is new to `out`, from the open stream folder; stops at `limit` items in `out` or lines read."""
-        # Listed before anything is read: when a later file is in the list, an earlier one is not written any more.
-        names = sorted((int(m[1]), int(m[2])) for m in map(SEGMENT_NAME.fullmatch, os.listdir(folder)) if m)
+        """Append what is new to `out`, from the open stream folder; stops at `limit` items in `out`
+        or lines read.
+        """
+        # Listed before anything is read: when a later file is in the list, an earlier one is not
+        # written any more.
+        names = sorted(
+            (int(m[1]), int(m[2])) for m in map(SEGMENT_NAME.fullmatch, os.listdir(folder)) if m
+        )
         while len(out) < limit:
             place = self._place
-            later = names if place is None else [name for name in names if name > (place.attempt, place.number)]
+            later = (
+                names
+                if place is None
+                else [name for name in names if name > (place.attempt, place.number)]
+            )
             if place is not None and not self._read_file(folder, place, bool(later), limit, out):
                 return
             if not later:
@@ -66,7 +80,9 @@ class StreamTail:
                 self._next_q = 1
             self._place = _Place(*later[0], start_q=self._next_q)
 
-    def _read_file(self, folder: int, place: _Place, final: bool, limit: float, out: list[Item]) -> bool:
+    def _read_file(
+        self, folder: int, place: _Place, final: bool, limit: float, out: list[Item]
+    ) -> bool:
         """Read on in the present file; whether everything in it has been taken."""
         fd = self._open(folder, place, out)
         if fd is None:
@@ -100,11 +116,19 @@ class StreamTail:
     def _check_same(self, fd: int, place: _Place, out: list[Item]) -> None:
         if os.fstat(fd).st_size >= place.offset and os.pread(fd, len(place.head), 0) == place.head:
             return
-        self._say(out, "restarted", place, 0, "the file shrank or was replaced; it is read again from its start")
+        self._say(
+            out,
+            "restarted",
+            place,
+            0,
+            "the file shrank or was replaced; it is read again from its start",
+        )
         self._next_q = place.start_q
         place.restart()
 
-    def _read_blocks(self, fd: int, place: _Place, final: bool, limit: float, out: list[Item]) -> bool:
+    def _read_blocks(
+        self, fd: int, place: _Place, final: bool, limit: float, out: list[Item]
+    ) -> bool:
         lines_read = skips = 0
         while len(out) < limit and lines_read < limit:
             if place.newer:
@@ -155,7 +179,9 @@ class StreamTail:
                 self._damaged(place, place.offset, text, out)
                 return
             missing = record.q - expected
-            text = f"{missing} event{'s' * (missing > 1)} missing: {expected} was due, {record.q} came"
+            text = (
+                f"{missing} event{'s' * (missing > 1)} missing: {expected} was due, {record.q} came"
+            )
             self._say(out, "gap", place, place.offset, text)
         self._next_q = record.q + 1
         out.append(record)
@@ -164,7 +190,9 @@ class StreamTail:
         start, size = place.long_from or 0, block.index(b"\n") + 1
         place.offset += size
         place.long_from = None
-        self._damaged(place, start, f"a line of {place.offset - start} bytes is too long and was skipped", out)
+        self._damaged(
+            place, start, f"a line of {place.offset - start} bytes is too long and was skipped", out
+        )
 
     def _tail(self, place: _Place, size: int, final: bool, out: list[Item]) -> None:
         """The file ends without a newline: wait for the rest, unless nobody writes to it any more."""

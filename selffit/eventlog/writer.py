@@ -1,8 +1,10 @@
-"""Writes one stream of an event log from a thread of its own, so that training never waits for the disk.
+"""Writes one stream of an event log from a thread of its own, so that training never waits for the
+disk.
 
-`emit` encodes the event and queues it. The writer thread writes batches within BATCH_SECONDS and forces them to the
-disk at most once a second; a critical event is forced at once and `emit` waits for it. When the queue is full
-because the disk stalls or refuses, metrics are dropped and counted in a `log.gap`; critical events never are.
+`emit` encodes the event and queues it. The writer thread writes batches within BATCH_SECONDS and
+forces them to the disk at most once a second; a critical event is forced at once and `emit` waits
+for it. When the queue is full because the disk stalls or refuses, metrics are dropped and counted
+in a `log.gap`; critical events never are.
 """
 
 import atexit
@@ -34,7 +36,9 @@ RETRY_SECONDS = (0.25, 5.0)  # first and longest pause between two tries on a di
 
 @dataclass(frozen=True)
 class Health:
-    """How the log fares; the trainer compares `faults` with what it saw last and raises an alert when it grew."""
+    """How the log fares; the trainer compares `faults` with what it saw last and raises an alert
+    when it grew.
+    """
 
     ok: bool  # nothing is held back or dropped at present
     faults: int  # episodes of trouble with the disk so far
@@ -60,18 +64,28 @@ class EventWriter:
     ) -> None:
         """Creates the first segment with its `open` line, on the disk when this returns.
 
-        `opening` adds to, or replaces, the data of every `open` line: run, version, and this process's identity.
-        `critical_timeout`: seconds that `emit` waits at most for a critical event.
-        Raises UserError when the log cannot be written at all, or the attempt already has one.
+        `opening` adds to, or replaces, the data of every `open` line: run, version, and this
+        process's identity. `critical_timeout`: seconds that `emit` waits at most for a critical
+        event. Raises UserError when the log cannot be written at all, or the attempt already has
+        one.
         """
         folder = run_dir / "log" / stream
-        data = {"run": run_dir.name, **here().as_data(), "version": selffit.__version__, **(opening or {})}
+        data = {
+            "run": run_dir.name,
+            **here().as_data(),
+            "version": selffit.__version__,
+            **(opening or {}),
+        }
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (disk or Disk()).sync_folder(folder.parent)
-            self._log = SegmentedLog(folder, attempt, data, rotate_bytes, ballast_bytes, disk or Disk())
+            self._log = SegmentedLog(
+                folder, attempt, data, rotate_bytes, ballast_bytes, disk or Disk()
+            )
         except FileExistsError as error:
-            raise UserError(f"attempt {attempt} of {run_dir} already has a log; start a new attempt") from error
+            raise UserError(
+                f"attempt {attempt} of {run_dir} already has a log; start a new attempt"
+            ) from error
         except OSError as error:
             raise _cannot_write(folder, error.strerror or str(error)) from error
         if not (self._log.flush() and self._log.sync()):
@@ -95,13 +109,20 @@ class EventWriter:
         atexit.register(self._at_exit)
 
     def emit(
-        self, kind: str, data: Mapping[str, Any], *, step: int = 0, branch: str = "main", critical: bool = False
+        self,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        step: int = 0,
+        branch: str = "main",
+        critical: bool = False,
     ) -> bool:
-        """Log an event; the data may be changed afterwards. Never raises and never waits for the disk, but:
+        """Log an event; the data may be changed afterwards. Never raises and never waits for the
+        disk, but:
 
-        a critical event is waited for, `critical_timeout` seconds at most and not at all while the disk is known to
-        refuse. True: queued, or, for a critical event, on the disk. False: dropped (a metric, or the log is closed),
-        or, for a critical event, kept in memory and tried again.
+        a critical event is waited for, `critical_timeout` seconds at most and not at all while the
+        disk is known to refuse. True: queued, or, for a critical event, on the disk. False: dropped
+        (a metric, or the log is closed), or, for a critical event, kept in memory and tried again.
         """
         event = make_event(kind, data, step, branch, critical)
         with self._wake:
@@ -120,7 +141,9 @@ class EventWriter:
         return True if event.synced is None else self._wait_for(event)
 
     def close(self, reason: str) -> bool:
-        """Write everything, then the `seal`. Whether all of it reached the disk. The second call does nothing."""
+        """Write everything, then the `seal`. Whether all of it reached the disk. The second call
+        does nothing.
+        """
         with self._wake:
             if self._closing is None:
                 self._closing = reason
@@ -135,13 +158,21 @@ class EventWriter:
         log = self._log
         with self._wake:
             waiting, dropped = self._dropped.total(), self._dropped.total() + log.lost
-        return Health(not (self._refusing or self._stalled or log.full or waiting), log.faults, dropped, log.error)
+        return Health(
+            not (self._refusing or self._stalled or log.full or waiting),
+            log.faults,
+            dropped,
+            log.error,
+        )
 
     def __enter__(self) -> "EventWriter":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close("closed" if kind is None else f"left by {kind.__name__}")
 
@@ -182,7 +213,9 @@ class EventWriter:
                     log.reclaim()
                     reclaim_due = now + RECLAIM_SECONDS
                 written = log.flush()
-                if log.dirty and (self._refusing or now >= sync_due or any(event.critical for event in events)):
+                if log.dirty and (
+                    self._refusing or now >= sync_due or any(event.critical for event in events)
+                ):
                     # A failed sync leaves its lines waiting for a new segment: try that at once.
                     written = (log.sync() or (log.flush() and log.sync())) and written
                     sync_due = now + SYNC_SECONDS
@@ -194,11 +227,15 @@ class EventWriter:
             self._ended = True
 
     def _take(self, timeout: float | None) -> tuple[list[Event], str | None]:
-        """What is queued, after a moment for more to come; waits until there is something, or the timeout."""
+        """What is queued, after a moment for more to come; waits until there is something, or the
+        timeout.
+        """
         with self._wake:
             self._wake.wait_for(lambda: self._queue or self._closing is not None, timeout)
             if self._queue:
-                self._wake.wait_for(lambda: self._urgent or self._closing is not None, BATCH_SECONDS)
+                self._wake.wait_for(
+                    lambda: self._urgent or self._closing is not None, BATCH_SECONDS
+                )
             events, self._queue = list(self._queue), deque()
             dropped, self._dropped = self._dropped, Counter()
             self._queued_bytes, self._urgent = 0, False
@@ -215,5 +252,9 @@ class EventWriter:
 
 
 def _cannot_write(folder: Path, error: str) -> UserError:
-    hint = "free some space" if error == os.strerror(errno.ENOSPC) else "choose a folder on a disk you can write to"
+    hint = (
+        "free some space"
+        if error == os.strerror(errno.ENOSPC)
+        else "choose a folder on a disk you can write to"
+    )
     return UserError(f"cannot write the event log in {folder}: {error}; {hint}")

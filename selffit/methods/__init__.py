@@ -1,4 +1,5 @@
-"""Training methods by name: pure functions from a batch to the perturbed batch that the step trains on.
+"""Training methods by name: pure functions from a batch to the perturbed batch that the step trains
+on.
 
 A method sees the network only through a `GradientAt` closure. One that also
 changes the training loss brings its own loss beside its attack.
@@ -11,6 +12,15 @@ from selffit.methods.n_fgsm import n_fgsm
 from selffit.methods.pgd import pgd
 from selffit.methods.rs_fgsm import rs_fgsm
 
-__all__ = ["METHODS", "Attack", "Budget", "Gradient", "GradientAt", "Method", "input_gradient", "mix_signs"]
+__all__ = [
+    "METHODS",
+    "Attack",
+    "Budget",
+    "Gradient",
+    "GradientAt",
+    "Method",
+    "input_gradient",
+    "mix_signs",
+]
 
 METHODS: dict[str, Method] = {"fgsm": fgsm, "rs-fgsm": rs_fgsm, "n-fgsm": n_fgsm, "pgd": pgd}

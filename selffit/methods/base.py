@@ -1,4 +1,6 @@
-"""What training methods share: the attack's types, the input gradient, and the threat model (L∞ ball, [0,1] box)."""
+"""What training methods share: the attack's types, the input gradient, and the threat model (L∞
+ball, [0,1] box).
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,7 +19,9 @@ STARTS = ("default", "zero", "random")
 
 @dataclass(frozen=True)
 class Gradient:
-    """The network at one input point: grad [B,C,H,W] of each image's own loss, loss [B], logits [B,K]; detached."""
+    """The network at one input point: grad [B,C,H,W] of each image's own loss, loss [B], logits
+    [B,K]; detached.
+    """
 
     grad: Tensor
     loss: Tensor
@@ -26,7 +30,8 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Budget:
-    """eps and alpha in pixels, 0-d tensors on the images' device, so that a live change needs no new graph.
+    """eps and alpha in pixels, 0-d tensors on the images' device, so that a live change needs no
+    new graph.
 
     steps counts gradient steps (multi-step methods only). start: "zero" = the
     image itself, "random" = uniform noise, "default" = the method's own choice.
@@ -42,7 +47,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Attack:
-    """x_adv [B,C,H,W] in [0,1], float32, what the step trains on; start: the first gradient, at the start point."""
+    """x_adv [B,C,H,W] in [0,1], float32, what the step trains on; start: the first gradient, at the
+    start point.
+    """
 
     x_adv: Tensor
     start: Gradient
@@ -53,9 +60,15 @@ Method = Callable[[GradientAt, Tensor, Tensor, Budget, torch.Generator], Attack]
 
 
 def input_gradient(
-    model: nn.Module, x: Tensor, y: Tensor, *, autocast: torch.dtype | None = None, bn_eval: bool = False
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    autocast: torch.dtype | None = None,
+    bn_eval: bool = False,
 ) -> Gradient:
-    """Cross-entropy and its gradient with respect to x, at x itself; weights get no gradient (2 of the step's 5U).
+    """Cross-entropy and its gradient with respect to x, at x itself; weights get no gradient (2 of
+    the step's 5U).
 
     Losses are summed, so an image's gradient does not depend on the batch
     size. Where `autocast` is a dtype, the network runs in it; x and the
@@ -79,7 +92,9 @@ def input_gradient(
 @contextmanager
 def batch_norm_in_eval(model: nn.Module) -> Iterator[None]:
     """Batch-norm layers that train use their running statistics inside, without updating them."""
-    training = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
+    training = [
+        module for module in model.modules() if isinstance(module, _BatchNorm) and module.training
+    ]
     for module in training:
         module.eval()
     try:
@@ -101,7 +116,9 @@ def project(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
 
 
 def to_corner(delta: Tensor, eps: Tensor | float) -> Tensor:
-    """The perturbation eps·sign(delta) in the corner of the ball; 0 where delta is 0 up to rounding."""
+    """The perturbation eps·sign(delta) in the corner of the ball; 0 where delta is 0 up to
+    rounding.
+    """
     return eps * delta.sign() * (delta.abs() > ROUNDING)
 
 

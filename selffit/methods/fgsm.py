@@ -1,4 +1,6 @@
-"""FGSM (Goodfellow et al. 2015): one step of the whole budget along the sign of the gradient, from the image itself."""
+"""FGSM (Goodfellow et al. 2015): one step of the whole budget along the sign of the gradient, from
+the image itself.
+"""
 
 import torch
 from torch import Tensor
@@ -6,7 +8,9 @@ from torch import Tensor
 from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, uniform_start
 
 
-def fgsm(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator) -> Attack:
+def fgsm(
+    gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
+) -> Attack:
     """x_adv = clip(x + eps·sign g(x)).
 
     sign(0) = 0: a pixel without gradient stays as it is. alpha is not used: the

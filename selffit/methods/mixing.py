@@ -1,4 +1,6 @@
-"""Random signs mixed into a perturbation: less self-information for the network to fit, at the same size."""
+"""Random signs mixed into a perturbation: less self-information for the network to fit, at the same
+size.
+"""
 
 from dataclasses import replace
 
@@ -8,8 +10,11 @@ from torch import Tensor
 from selffit.methods.base import Attack
 
 
-def mix_signs(attack: Attack, x: Tensor, eps: Tensor, share: float, generator: torch.Generator) -> Attack:
-    """The attack with a random `share` of the perturbation's entries replaced by ±eps, each sign a fair coin.
+def mix_signs(
+    attack: Attack, x: Tensor, eps: Tensor, share: float, generator: torch.Generator
+) -> Attack:
+    """The attack with a random `share` of the perturbation's entries replaced by ±eps, each sign a
+    fair coin.
 
     A data-side way to weaken self-information, our operational reading of the
     abstract of He et al. (2023): a random sign owes nothing to the network.

@@ -1,4 +1,6 @@
-"""N-FGSM (de Jorge et al. 2022, "Make some noise"): noise of twice the budget, then FGSM, not clipped to the ball."""
+"""N-FGSM (de Jorge et al. 2022, "Make some noise"): noise of twice the budget, then FGSM, not
+clipped to the ball.
+"""
 
 import torch
 from torch import Tensor
@@ -8,8 +10,11 @@ from selffit.methods.base import Attack, Budget, GradientAt, check_start, unifor
 NOISE = 2  # radius of the noise in units of eps
 
 
-def n_fgsm(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator) -> Attack:
-    """η ~ U(±2eps); x_adv = clip(x + η + alpha·sign g(x + η)), up to 3·eps away. The paper takes alpha = eps.
+def n_fgsm(
+    gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
+) -> Attack:
+    """η ~ U(±2eps); x_adv = clip(x + η + alpha·sign g(x + η)), up to 3·eps away. The paper takes
+    alpha = eps.
 
     x + η is clipped to [0,1] before the gradient is taken. sign(0) = 0. With
     start "zero", η = 0.

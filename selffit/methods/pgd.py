@@ -1,14 +1,27 @@
-"""PGD-k (Madry et al. 2018): k steps of size alpha along the sign of the gradient, each projected into the ball."""
+"""PGD-k (Madry et al. 2018): k steps of size alpha along the sign of the gradient, each projected
+into the ball.
+"""
 
 import torch
 from torch import Tensor
 
 from selffit.errors import UserError
-from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, to_corner, uniform_start
+from selffit.methods.base import (
+    Attack,
+    Budget,
+    GradientAt,
+    check_start,
+    project,
+    to_corner,
+    uniform_start,
+)
 
 
-def pgd(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator) -> Attack:
-    """x₀ = clip(x + U(±eps)); xₜ₊₁ = project(xₜ + alpha·sign g(xₜ)); x_adv = x_k with k = budget.steps.
+def pgd(
+    gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
+) -> Attack:
+    """x₀ = clip(x + U(±eps)); xₜ₊₁ = project(xₜ + alpha·sign g(xₜ)); x_adv = x_k with k =
+    budget.steps.
 
     sign(0) = 0. With start "zero", x₀ = x. With `corner` the last step ends in
     clip(x + eps·sign(x_k - x)), so that every pixel moves as far as FGSM moves it:

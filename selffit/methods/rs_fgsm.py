@@ -1,4 +1,6 @@
-"""RS-FGSM (Wong, Rice and Kolter 2020, "Fast is better than free"): FGSM from a random start, inside the ball."""
+"""RS-FGSM (Wong, Rice and Kolter 2020, "Fast is better than free"): FGSM from a random start,
+inside the ball.
+"""
 
 import torch
 from torch import Tensor
@@ -6,8 +8,11 @@ from torch import Tensor
 from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, uniform_start
 
 
-def rs_fgsm(gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator) -> Attack:
-    """d₀ ~ U(±eps); d = clip_eps(d₀ + alpha·sign g(x + d₀)); x_adv = clip(x + d). The paper takes alpha = 1.25·eps.
+def rs_fgsm(
+    gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
+) -> Attack:
+    """d₀ ~ U(±eps); d = clip_eps(d₀ + alpha·sign g(x + d₀)); x_adv = clip(x + d). The paper takes
+    alpha = 1.25·eps.
 
     x + d₀ is clipped to [0,1] before the gradient is taken. sign(0) = 0. With
     start "zero", d₀ = 0.

@@ -1,4 +1,6 @@
-"""Networks by name. Each has named sites where its channels can be watched, and normalises its input itself."""
+"""Networks by name. Each has named sites where its channels can be watched, and normalises its
+input itself.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -29,7 +31,8 @@ def build(
     mean: float | Sequence[float] = 0.0,
     scale: float | Sequence[float] = 1.0,
 ) -> Network:
-    """A new network with torch's default initialisation, in channels_last; the caller sets torch's seed.
+    """A new network with torch's default initialisation, in channels_last; the caller sets torch's
+    seed.
 
     shape: [C,H,W] of the images, H and W at least 28. width: channels of the
     first convolution, 0 for the network's own. The network sees

@@ -1,4 +1,6 @@
-"""What every network of the project offers: normalised input, and named sites where its channels can be watched."""
+"""What every network of the project offers: normalised input, and named sites where its channels
+can be watched.
+"""
 
 from collections.abc import Sequence
 
@@ -18,12 +20,17 @@ class Normalise(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, channels: int, mean: float | Sequence[float], scale: float | Sequence[float]) -> None:
+    def __init__(
+        self, channels: int, mean: float | Sequence[float], scale: float | Sequence[float]
+    ) -> None:
         super().__init__()
         for name, value in (("mean", mean), ("scale", scale)):
             numbers = torch.tensor(value, dtype=torch.float32).reshape(-1)
             if len(numbers) not in (1, channels):
-                raise UserError(f"input {name} has {len(numbers)} numbers; the images have {channels} channel(s)")
+                raise UserError(
+                    f"input {name} has {len(numbers)} numbers; the images have {channels} "
+                    "channel(s)"
+                )
             self.register_buffer(name, numbers.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""Suppressed channels: the maps of a layer with some channels set to zero, in training and in probes alike."""
+"""Suppressed channels: the maps of a layer with some channels set to zero, in training and in
+probes alike.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,7 +39,9 @@ class Masks:
 
 @contextmanager
 def masked(model: Network, channels: Mapping[str, Sequence[int]]) -> Iterator[None]:
-    """These channels of these sites are zero inside, {site: channels}, on top of what is suppressed already."""
+    """These channels of these sites are zero inside, {site: channels}, on top of what is suppressed
+    already.
+    """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     masks = Masks(model, device)
     masks.set({site: {"channels": indices} for site, indices in channels.items()})

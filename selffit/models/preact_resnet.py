@@ -1,4 +1,6 @@
-"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"): the usual network of fast AT."""
+"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"): the usual network of
+fast AT.
+"""
 
 from torch import Tensor, nn
 
@@ -29,16 +31,26 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet18(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the literature)."""
+    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the
+    literature).
+    """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise
+    ) -> None:
         super().__init__()
         self.normalise = normalise
         self.conv1 = conv3x3(shape[0], width, 1)
         self.layer1 = nn.Sequential(PreActBlock(width, width, 1), PreActBlock(width, width, 1))
-        self.layer2 = nn.Sequential(PreActBlock(width, 2 * width, 2), PreActBlock(2 * width, 2 * width, 1))
-        self.layer3 = nn.Sequential(PreActBlock(2 * width, 4 * width, 2), PreActBlock(4 * width, 4 * width, 1))
-        self.layer4 = nn.Sequential(PreActBlock(4 * width, 8 * width, 2), PreActBlock(8 * width, 8 * width, 1))
+        self.layer2 = nn.Sequential(
+            PreActBlock(width, 2 * width, 2), PreActBlock(2 * width, 2 * width, 1)
+        )
+        self.layer3 = nn.Sequential(
+            PreActBlock(2 * width, 4 * width, 2), PreActBlock(4 * width, 4 * width, 1)
+        )
+        self.layer4 = nn.Sequential(
+            PreActBlock(4 * width, 8 * width, 2), PreActBlock(8 * width, 8 * width, 1)
+        )
         self.bn = nn.BatchNorm2d(8 * width)
         self.relu = nn.ReLU(inplace=True)
         self.output = nn.Linear(8 * width, classes)

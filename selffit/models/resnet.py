@@ -33,9 +33,13 @@ class Block(nn.Module):
 
 
 class ResNet18(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the literature)."""
+    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the
+    literature).
+    """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise
+    ) -> None:
         super().__init__()
         self.normalise = normalise
         self.conv1 = conv3x3(shape[0], width, 1)

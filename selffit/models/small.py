@@ -1,4 +1,5 @@
-"""The small network of the embedded recipes: two strided convolutions and a hidden layer, no normalisation layers.
+"""The small network of the embedded recipes: two strided convolutions and a hidden layer, no
+normalisation layers.
 
 The layout that is usual for adversarial training on MNIST (e.g. Wong, Rice and
 Kolter 2020): catastrophic overfitting fits into half a minute on a CPU.
@@ -26,16 +27,22 @@ class HalvingConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         outputs, inputs = self.weight.shape[:2]
-        blocks = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1)), 2).contiguous(memory_format=torch.channels_last)
+        blocks = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1)), 2).contiguous(
+            memory_format=torch.channels_last
+        )
         weight = self.weight.reshape(outputs, inputs, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4)
-        weight = weight.reshape(outputs, 4 * inputs, 2, 2).contiguous(memory_format=torch.channels_last)
+        weight = weight.reshape(outputs, 4 * inputs, 2, 2).contiguous(
+            memory_format=torch.channels_last
+        )
         return F.conv2d(blocks, weight, self.bias)
 
 
 class Small(Network):
     """Convolutions 4×4, stride 2, with `width` and 2·`width` channels, then 100 hidden units."""
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise
+    ) -> None:
         super().__init__()
         channels, height, columns = shape
         self.normalise = normalise

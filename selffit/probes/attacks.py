@@ -1,4 +1,6 @@
-"""The perturbation of a probe: made deterministically from the image itself, and ready to be put on another image."""
+"""The perturbation of a probe: made deterministically from the image itself, and ready to be put on
+another image.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
-"""Causal check of the channel ranking: what zeroing the "self" or the "data" channels does to the network.
+"""Causal check of the channel ranking: what zeroing the "self" or the "data" channels does to the
+network.
 
 Our operational check of the channel differentiation of He et al. (2023, arXiv 2302.11963).
 """
@@ -56,11 +57,22 @@ class CausalCheck:
             "attack": self.attack,
             "base": _rounded(self.base),
             "rows": [
-                {"stage": r.stage, "group": r.group, "share": r.share, "channels": r.channels, **_rounded(r.values)}
+                {
+                    "stage": r.stage,
+                    "group": r.group,
+                    "share": r.share,
+                    "channels": r.channels,
+                    **_rounded(r.values),
+                }
                 for r in self.rows
             ],
             "single": [
-                {"layer": s.layer, "channel": s.channel, "dominance": round(s.dominance, 5), **_rounded(s.values)}
+                {
+                    "layer": s.layer,
+                    "channel": s.channel,
+                    "dominance": round(s.dominance, 5),
+                    **_rounded(s.values),
+                }
                 for s in self.single
             ],
         }
@@ -80,7 +92,8 @@ def causal_check(
     batch_size: int = 256,
     pause: Callable[[], None] = lambda: None,
 ) -> CausalCheck:
-    """Zeroes groups of channels, one stage of the network at a time, and measures the network again.
+    """Zeroes groups of channels, one stage of the network at a time, and measures the network
+    again.
 
     images: uint8 [N,C,H,W], at least two; the first half ranks the channels, the
     second half reports. A group is a share of the living channels (rounded up)
@@ -116,7 +129,9 @@ def causal_check(
             for group, order in orders.items():
                 for share in shares:
                     pause()
-                    zeroed = {site: order[site][: top_count(len(order[site]), share)] for site in sites}
+                    zeroed = {
+                        site: order[site][: top_count(len(order[site]), share)] for site in sites
+                    }
                     count = sum(map(len, zeroed.values()))
                     rows.append(Ablation(stage, group, share, count, report.group(zeroed)))
         single = []
@@ -127,11 +142,15 @@ def causal_check(
                 values = report.single({last.name: [channel]})
                 single.append(SingleAblation(last.name, channel, last.dominance[channel], values))
         base = report.group({})
-    return CausalCheck(len(y), n_rank, attack.eps, pgd_steps, attack.name, base, tuple(rows), tuple(single))
+    return CausalCheck(
+        len(y), n_rank, attack.eps, pgd_steps, attack.name, base, tuple(rows), tuple(single)
+    )
 
 
 def stages(model: Network) -> dict[str, list[str]]:
-    """The network's sites by the first part of their name, in forward order: {"layer1": ["layer1.0.conv1", …], …}."""
+    """The network's sites by the first part of their name, in forward order: {"layer1":
+    ["layer1.0.conv1", …], …}.
+    """
     found: dict[str, list[str]] = {}
     for site in model.sites():
         found.setdefault(site.split(".")[0], []).append(site)
@@ -139,7 +158,9 @@ def stages(model: Network) -> dict[str, list[str]]:
 
 
 class _Report:
-    """The images that are reported on, and what all measurements on them share: y′ and the starts of PGD."""
+    """The images that are reported on, and what all measurements on them share: y′ and the starts
+    of PGD.
+    """
 
     def __init__(
         self,
@@ -165,14 +186,20 @@ class _Report:
         """clean, fgsm, pgd, carrier and swap with these channels zeroed."""
         return self.single(zeroed) | self._once(self._swap, zeroed)
 
-    def _once(self, measure: Callable[[Tensor], dict[str, Tensor]], zeroed: Zeroed) -> dict[str, float]:
-        """Shares of the hits that `measure` finds among the images with these indices: of all images, and only once."""
+    def _once(
+        self, measure: Callable[[Tensor], dict[str, Tensor]], zeroed: Zeroed
+    ) -> dict[str, float]:
+        """Shares of the hits that `measure` finds among the images with these indices: of all
+        images, and only once.
+        """
         key = measure, tuple((site, tuple(sorted(channels))) for site, channels in zeroed.items())
         if key not in self._known:
             everything = torch.arange(len(self.y), device=self.y.device)
             with masked(self.model, zeroed):
                 found = [measure(part) for part in everything.split(self.batch_size)]
-            shares = torch.stack([torch.cat([part[name] for part in found]).double().mean() for name in found[0]])
+            shares = torch.stack(
+                [torch.cat([part[name] for part in found]).double().mean() for name in found[0]]
+            )
             self._known[key] = dict(zip(found[0], shares.tolist(), strict=True))
         return self._known[key]
 
@@ -182,7 +209,9 @@ class _Report:
         delta = self.attack.delta(model, x, y, at_x)
         clean = at_x.logits.argmax(1) == y
         right = clean.nonzero()[:, 0]
-        stood = survivors(model, self._gradient, x[right], y[right], self.start[part[right]], self.budget)
+        stood = survivors(
+            model, self._gradient, x[right], y[right], self.start[part[right]], self.budget
+        )
         return {
             "clean": clean,
             "fgsm": follows(model, x, delta, y),
@@ -202,7 +231,9 @@ def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Ten
     total: dict[str, Tensor] = {}
 
     def see(name: str, output: Tensor) -> None:
-        total[name] = total.get(name, 0) + output.abs().mean(dim=(2, 3)).sum(dim=0, dtype=torch.float64)
+        total[name] = total.get(name, 0) + output.abs().mean(dim=(2, 3)).sum(
+            dim=0, dtype=torch.float64
+        )
 
     with watching(model, see):
         for x, _ in batches(images, labels, 64):
@@ -213,11 +244,15 @@ def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Ten
 def _orders(
     layers: Iterable[LayerDominance], activation: Mapping[str, Tensor], generator: torch.Generator
 ) -> dict[str, dict[str, list[int]]]:
-    """{group: {site: channels}}, the living channels of each site in the order in which larger groups take them."""
+    """{group: {site: channels}}, the living channels of each site in the order in which larger
+    groups take them.
+    """
     orders: dict[str, dict[str, list[int]]] = {"self": {}, "data": {}, "random": {}, "norm": {}}
     for layer in layers:
         dominance, norm = layer.dominance, activation[layer.name].tolist()
-        shuffled = torch.randperm(len(dominance), device=activation[layer.name].device, generator=generator).tolist()
+        shuffled = torch.randperm(
+            len(dominance), device=activation[layer.name].device, generator=generator
+        ).tolist()
         living = [c for c in range(len(dominance)) if layer.si[c] >= DEAD or layer.di[c] >= DEAD]
         orders["self"][layer.name] = sorted(living, key=lambda c: -dominance[c])
         orders["data"][layer.name] = sorted(living, key=lambda c: dominance[c])

@@ -1,4 +1,5 @@
-"""Channel differentiation: which channels answer to the network's own perturbation, which to the image.
+"""Channel differentiation: which channels answer to the network's own perturbation, which to the
+image.
 
 Our operational definition of the "dominant channels" of He et al. (2023,
 arXiv 2302.11963), whose abstract is all that this project had at hand.
@@ -20,7 +21,8 @@ from selffit.probes.concentration import gini, participation_ratio, top_share
 from selffit.probes.draws import random_signs
 from selffit.probes.ranks import shared_top, spearman
 
-DEAD = 0.01  # a channel whose si and di are both below this share of an average channel says nothing
+# a channel whose si and di are both below this share of an average channel says nothing
+DEAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,10 @@ def channel_dominance(
         with watching(model, keep(grey)):
             model(grey_like(as_float(images[:1])))
         parts = zip(
-            batches(images, labels, batch_size), signs.split(batch_size), half_of.split(batch_size, 1), strict=True
+            batches(images, labels, batch_size),
+            signs.split(batch_size),
+            half_of.split(batch_size, 1),
+            strict=True,
         )
         for (x, y), coins, halves in parts:
             with watching(model, keep(clean)):
@@ -119,9 +124,13 @@ def channel_dominance(
 
 @contextmanager
 def watching(model: Network, see: Callable[[str, Tensor], None]) -> Iterator[None]:
-    """Calls see(site, detached output) whenever a site of the network has run; the hooks are removed at the end."""
+    """Calls see(site, detached output) whenever a site of the network has run; the hooks are
+    removed at the end.
+    """
     hooks = [
-        module.register_forward_hook(lambda _module, _inputs, output, name=name: see(name, output.detach()))
+        module.register_forward_hook(
+            lambda _module, _inputs, output, name=name: see(name, output.detach())
+        )
         for name, module in model.sites().items()
     ]
     try:

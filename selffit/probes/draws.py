@@ -1,4 +1,6 @@
-"""The random choices of a probe, drawn for the whole set of images at once, so that the batch size changes nothing."""
+"""The random choices of a probe, drawn for the whole set of images at once, so that the batch size
+changes nothing.
+"""
 
 import torch
 from torch import Tensor
@@ -19,14 +21,20 @@ def partners(labels: Tensor, generator: torch.Generator) -> Tensor:
     """
     order = labels.argsort(stable=True)
     by_class = labels[order].contiguous()
-    begin, end = torch.searchsorted(by_class, labels), torch.searchsorted(by_class, labels, right=True)
-    others = len(labels) - (end - begin)  # they follow the image's own class in the circle of the sorted images
+    begin, end = (
+        torch.searchsorted(by_class, labels),
+        torch.searchsorted(by_class, labels, right=True),
+    )
+    # they follow the image's own class in the circle of the sorted images
+    others = len(labels) - (end - begin)
     share = torch.rand(labels.shape, dtype=torch.float64, device=labels.device, generator=generator)
     return order[(end + (share * others).long()) % len(labels)]
 
 
 def uniform_like(images: Tensor, generator: torch.Generator) -> Tensor:
-    """float32 in [0,1), one number an entry of [N,C,H,W], in the memory format of the probes' images."""
+    """float32 in [0,1), one number an entry of [N,C,H,W], in the memory format of the probes'
+    images.
+    """
     empty = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
     return empty.uniform_(generator=generator)
 

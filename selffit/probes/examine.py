@@ -1,4 +1,5 @@
-"""From a network to the data of its `probe.*` records: the one place where measurements become what the log holds.
+"""From a network to the data of its `probe.*` records: the one place where measurements become what
+the log holds.
 
 The trainer's monitor and `selffit diagnose` both use it, so that their figures can be compared.
 """
@@ -28,7 +29,8 @@ BRIEF_SHARES, BRIEF_SINGLES = (0.05, 0.2), 4
 
 @dataclass(frozen=True)
 class Examiner:
-    """A network, what it is examined on, and with which attacks. Every method leaves the network as it was.
+    """A network, what it is examined on, and with which attacks. Every method leaves the network as
+    it was.
 
     images: uint8 [N,C,H,W] held out, in a class-balanced order (a method takes
     the first n); labels: int64 [N]; classes: how many there are; class_names:
@@ -40,7 +42,8 @@ class Examiner:
     the network g from before the onset, reference_at: where it comes from,
     {"step", "branch"}.
 
-    Every method returns JSON-able data with `sec`, the seconds that it took; accuracies and shares are in [0,1].
+    Every method returns JSON-able data with `sec`, the seconds that it took; accuracies and shares
+    are in [0,1].
     """
 
     model: Network
@@ -58,14 +61,26 @@ class Examiner:
     reference_at: Mapping[str, Any] | None = None
 
     def robust(
-        self, n: int, why: str, *, epoch: float | None = None, final: tuple[float, float] | None = None
+        self,
+        n: int,
+        why: str,
+        *,
+        epoch: float | None = None,
+        final: tuple[float, float] | None = None,
     ) -> dict[str, Any]:
-        """`probe.robust`. final: eps and probe_alpha of the final budget, while the training's is still rising."""
+        """`probe.robust`. final: eps and probe_alpha of the final budget, while the training's is
+        still rising.
+        """
         began = time.perf_counter()
         budgets = [(self.eps, self.probe_alpha)] + ([] if final is None else [final])
         x, y = self._first(n)
         found = robust_accuracies(
-            self.model, x, y, budgets=budgets, pgd_steps=self.probe_steps, generator=self.generator()
+            self.model,
+            x,
+            y,
+            budgets=budgets,
+            pgd_steps=self.probe_steps,
+            generator=self.generator(),
         )
         now, last = found[0], found[-1]
         return {
@@ -78,7 +93,9 @@ class Examiner:
             "pgd": now.pgd,
             "pgd_steps": self.probe_steps,
             "pgd_alpha": self.probe_alpha,
-            "final": None if final is None else {"eps": last.eps, "fgsm": last.fgsm, "pgd": last.pgd},
+            "final": None
+            if final is None
+            else {"eps": last.eps, "fgsm": last.fgsm, "pgd": last.pgd},
             "sec": _since(began),
         }
 
@@ -108,7 +125,9 @@ class Examiner:
         }
 
     def strong(self, n: int) -> dict[str, Any]:
-        """`probe.strong`: what many steps and restarts leave of the PGD accuracy on the same images."""
+        """`probe.strong`: what many steps and restarts leave of the PGD accuracy on the same
+        images.
+        """
         began = time.perf_counter()
         x, y = self._first(n)
         found = strong_accuracy(
@@ -127,13 +146,20 @@ class Examiner:
         began = time.perf_counter()
         x, y = self._first(n)
         layers = channel_dominance(self.model, x, y, eps=self.eps, generator=self.generator())
-        return {"n": len(x), "layers": [_short(asdict(layer)) for layer in layers], "sec": _since(began)}
+        return {
+            "n": len(x),
+            "layers": [_short(asdict(layer)) for layer in layers],
+            "sec": _since(began),
+        }
 
-    def causal(self, n: int, *, brief: bool = False, pause: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """`probe.causal`: the first half of n images ranks the channels, the second half tells what zeroing does.
+    def causal(
+        self, n: int, *, brief: bool = False, pause: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
+        """`probe.causal`: the first half of n images ranks the channels, the second half tells what
+        zeroing does.
 
-        brief: fewer sizes of groups and fewer single channels, for a check that holds up training. pause is called
-        before each group and may raise to break the check off.
+        brief: fewer sizes of groups and fewer single channels, for a check that holds up training.
+        pause is called before each group and may raise to break the check off.
         """
         began = time.perf_counter()
         x, y = self._first(n)
@@ -156,7 +182,12 @@ class Examiner:
         began = time.perf_counter()
         names = tuple(self.class_names)
         data = image_strip(
-            self.model, self.images, self.labels, attack=self.attack, count=count, classes_names=names
+            self.model,
+            self.images,
+            self.labels,
+            attack=self.attack,
+            count=count,
+            classes_names=names,
         )
         return {**data, "sec": _since(began)}
 
@@ -165,7 +196,8 @@ class Examiner:
 
 
 def probe_attack(config: RunConfig, eps: float) -> ProbeAttack:
-    """The attack of the training as a probe at budget eps: its steps from a zero start; one step of the others.
+    """The attack of the training as a probe at budget eps: its steps from a zero start; one step of
+    the others.
 
     The step size keeps the ratio to eps that the configuration has.
     """
@@ -176,7 +208,9 @@ def probe_attack(config: RunConfig, eps: float) -> ProbeAttack:
 
 
 def training_mean(images: Tensor) -> Tensor:
-    """Mean image, float32 [C,H,W] in [0,1], of uint8 [N,C,H,W]; exact however many images there are."""
+    """Mean image, float32 [C,H,W] in [0,1], of uint8 [N,C,H,W]; exact however many images there
+    are.
+    """
     return (images.sum(dim=0, dtype=torch.int64).double() / (255 * len(images))).float()
 
 
@@ -192,5 +226,6 @@ def _since(began: float) -> float:
 def _short(layer: dict[str, Any]) -> dict[str, Any]:
     """A layer's numbers with four significant digits: more than the probe's sampling error allows."""
     return {
-        name: [float(f"{v:.4g}") for v in value] if isinstance(value, tuple) else value for name, value in layer.items()
+        name: [float(f"{v:.4g}") for v in value] if isinstance(value, tuple) else value
+        for name, value in layer.items()
     }

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from selffit.methods.base import Budget, Gradient, GradientAt, input_gradient, project, uniform_start
+from selffit.methods.base import (
+    Budget,
+    Gradient,
+    GradientAt,
+    input_gradient,
+    project,
+    uniform_start,
+)
 from selffit.methods.fgsm import fgsm
 from selffit.probes.base import batches, probing
 
@@ -36,7 +43,13 @@ def robust_accuracy(
     """Accuracy at one budget; see `robust_accuracies`."""
     budgets = [(eps, pgd_alpha)]
     return robust_accuracies(
-        model, images, labels, budgets=budgets, pgd_steps=pgd_steps, batch_size=batch_size, generator=generator
+        model,
+        images,
+        labels,
+        budgets=budgets,
+        pgd_steps=pgd_steps,
+        batch_size=batch_size,
+        generator=generator,
     )[0]
 
 
@@ -78,11 +91,18 @@ def robust_accuracies(
                     single[i] += right.sum()
                     multi[i] += right.sum()
                     continue
-                budget = Budget(torch.tensor(eps, device=x.device), torch.tensor(alpha, device=x.device), pgd_steps)
+                budget = Budget(
+                    torch.tensor(eps, device=x.device),
+                    torch.tensor(alpha, device=x.device),
+                    pgd_steps,
+                )
                 x_adv = fgsm(lambda _x, _y, known=at_x: known, x, y, budget, generator).x_adv  # type: ignore[misc]
                 single[i] += (model(x_adv).argmax(1) == y).sum()
-                start = uniform_start(x, budget.eps, generator)  # for all images: the noise does not depend on f
-                multi[i] += len(survivors(model, gradient, x[right], y[right], start[right], budget))
+                # for all images: the noise does not depend on f
+                start = uniform_start(x, budget.eps, generator)
+                multi[i] += len(
+                    survivors(model, gradient, x[right], y[right], start[right], budget)
+                )
     n = len(images)
     return [
         RobustAccuracy(n, eps, clean.item() / n, fgsm_right.item() / n, pgd_right.item() / n)
@@ -93,13 +113,16 @@ def robust_accuracies(
 def survivors(
     model: nn.Module, gradient: GradientAt, x: Tensor, y: Tensor, start: Tensor, budget: Budget
 ) -> Tensor:
-    """Which images are right at the start point [B,C,H,W] and after each of budget.steps PGD steps: int64 indices."""
+    """Which images are right at the start point [B,C,H,W] and after each of budget.steps PGD steps:
+    int64 indices.
+    """
     alive, x_adv = torch.arange(len(y), device=y.device), start
     for _ in range(budget.steps):
         if len(alive) == 0:
             return alive
         at_point = gradient(x_adv, y)
-        kept = (at_point.logits.argmax(1) == y).nonzero()[:, 0]  # found once: on a GPU that waits for the device
+        # found once: on a GPU that waits for the device
+        kept = (at_point.logits.argmax(1) == y).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]
         x_adv = project(x_adv[kept] + budget.alpha * at_point.grad[kept].sign(), x, budget.eps)
     return alive[model(x_adv).argmax(1) == y] if len(alive) else alive

@@ -83,7 +83,8 @@ def self_information(
         swap                share predicted y′ after x + delta(x,y′;θ), y′ ≠ y uniform
         carrier_grey        accuracy on u + delta(x,y;θ) against y, u = grey 0.5
         conflict_self, …_data, …_other
-                            share predicted y_j, y_i, neither after x_i + delta(x_j,y_j;θ), y_j ≠ y_i
+                            share predicted y_j, y_i, neither after x_i + delta(x_j,y_j;θ), y_j ≠
+                            y_i
         other, gap          accuracy on x + delta(x,y;g), own - other
         control_grey        as carrier_grey, with the delta of g
       and in the full set
@@ -107,7 +108,11 @@ def self_information(
     other, partner = other_labels(labels, classes, generator), partners(labels, generator)
     signs = attack.eps * random_signs(images, generator)
     totals: dict[str, Tensor] = {}
-    with probing(model), nullcontext() if reference is None else probing(reference), torch.no_grad():
+    with (
+        probing(model),
+        nullcontext() if reference is None else probing(reference),
+        torch.no_grad(),
+    ):
         seen = [_clean(model, x, y, attack) for x, y in batches(images, labels, batch_size)]
         logits, losses, deltas = (torch.cat(parts) for parts in zip(*seen, strict=True))
         more = _Full.draw(model, images, classes, attack, mean, generator) if full else None
@@ -151,19 +156,28 @@ def follows(model: nn.Module, x: Tensor, delta: Tensor, y: Tensor) -> Tensor:
     return model(add(x, delta)).argmax(1) == y
 
 
-def own_effect(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
-    """bool [B] each: x + delta is predicted y; its loss is lower than the clean `loss` [B] (an abnormal example)."""
+def own_effect(
+    model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, loss: Tensor
+) -> tuple[Tensor, Tensor]:
+    """bool [B] each: x + delta is predicted y; its loss is lower than the clean `loss` [B] (an
+    abnormal example).
+    """
     logits = model(add(x, delta))
     return logits.argmax(1) == y, F.cross_entropy(logits, y, reduction="none") < loss
 
 
 def swap(model: nn.Module, x: Tensor, other: Tensor, attack: ProbeAttack) -> Tensor:
-    """bool [B]: x + delta(x,y′) is predicted y′ = `other`, although to first order that step lowers p(y′)."""
+    """bool [B]: x + delta(x,y′) is predicted y′ = `other`, although to first order that step lowers
+    p(y′).
+    """
     return follows(model, x, attack.delta(model, x, other), other)
 
 
-def conflict(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, y_delta: Tensor) -> dict[str, Tensor]:
-    """bool [B] each, `delta` being that of other images with labels y_delta: the prediction on x + delta is …
+def conflict(
+    model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, y_delta: Tensor
+) -> dict[str, Tensor]:
+    """bool [B] each, `delta` being that of other images with labels y_delta: the prediction on x +
+    delta is …
 
     conflict_self: y_delta; conflict_data: y; conflict_other: neither. None of
     them where y_delta = y: that is no conflict.
@@ -179,11 +193,17 @@ def conflict(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, y_delta: Ten
 
 def shuffled(delta: Tensor, orders: Tensor) -> Tensor:
     """delta with the pixels of each image in another order [B,H·W], the same in all channels."""
-    return delta.flatten(2).gather(2, orders[:, None].expand(-1, delta.shape[1], -1)).reshape(delta.shape)
+    return (
+        delta.flatten(2)
+        .gather(2, orders[:, None].expand(-1, delta.shape[1], -1))
+        .reshape(delta.shape)
+    )
 
 
 def class_patterns(model: nn.Module, images: Tensor, classes: int, attack: ProbeAttack) -> Tensor:
-    """delta_c, [K,C,H,W]: the perturbation of one grey image of the size of `images` for each label c."""
+    """delta_c, [K,C,H,W]: the perturbation of one grey image of the size of `images` for each label
+    c.
+    """
     grey = grey_like(as_float(images[:1])).expand(classes, -1, -1, -1)
     return attack.delta(model, grey, torch.arange(classes, device=images.device))
 
@@ -191,8 +211,10 @@ def class_patterns(model: nn.Module, images: Tensor, classes: int, attack: Probe
 def class_generic(
     model: nn.Module, x: Tensor, y: Tensor, logits: Tensor, patterns: Tensor, shifts: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """float [B] each, over the classes c = y + shift (mod K): the share of c whose pattern raises the
-    class-c logit above that of the clean `logits` [B,K], and the share for which x + pattern is predicted c."""
+    """float [B] each, over the classes c = y + shift (mod K): the share of c whose pattern raises
+    the class-c logit above that of the clean `logits` [B,K], and the share for which x + pattern is
+    predicted c.
+    """
     rises, dominates = [], []
     for shift in shifts:
         c = (y + shift) % len(patterns)
@@ -207,10 +229,15 @@ def dose(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor) -> Tensor:
     return torch.stack([follows(model, x, k * delta, y) for k in DOSES])
 
 
-def mix(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, signs: Tensor, coins: Tensor) -> Tensor:
-    """bool [5,B]: x + delta is predicted y when `signs` replace the entries whose coin, uniform in [0,1), is
-    below the share r, r = 0 … 1 as in MIX."""
-    return torch.stack([follows(model, x, torch.where(coins < share, signs, delta), y) for share in MIX])
+def mix(
+    model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, signs: Tensor, coins: Tensor
+) -> Tensor:
+    """bool [5,B]: x + delta is predicted y when `signs` replace the entries whose coin, uniform in
+    [0,1), is below the share r, r = 0 … 1 as in MIX.
+    """
+    return torch.stack(
+        [follows(model, x, torch.where(coins < share, signs, delta), y) for share in MIX]
+    )
 
 
 @dataclass(frozen=True)
@@ -241,7 +268,8 @@ class _Full:
             noise=uniform_like(images, generator),
             coins=uniform_like(images, generator),
             orders=pixel_orders(images, generator),
-            shifts=1 + torch.randperm(classes - 1, device=images.device, generator=generator)[:FOREIGN],
+            shifts=1
+            + torch.randperm(classes - 1, device=images.device, generator=generator)[:FOREIGN],
             patterns=class_patterns(model, images, classes, attack),
         )
 
@@ -249,7 +277,14 @@ class _Full:
         return {"mean": self.mean.expand_as(x), "noise": self.noise[part]}
 
     def hits(
-        self, model: nn.Module, part: slice, x: Tensor, y: Tensor, delta: Tensor, signs: Tensor, logits: Tensor
+        self,
+        model: nn.Module,
+        part: slice,
+        x: Tensor,
+        y: Tensor,
+        delta: Tensor,
+        signs: Tensor,
+        logits: Tensor,
     ) -> dict[str, Tensor]:
         rises, dominates = class_generic(model, x, y, logits, self.patterns, self.shifts)
         return {
@@ -261,7 +296,9 @@ class _Full:
         }
 
 
-def _clean(model: nn.Module, x: Tensor, y: Tensor, attack: ProbeAttack) -> tuple[Tensor, Tensor, Tensor]:
+def _clean(
+    model: nn.Module, x: Tensor, y: Tensor, attack: ProbeAttack
+) -> tuple[Tensor, Tensor, Tensor]:
     """Logits, loss and perturbation of the images themselves: one gradient for all three."""
     at_x = input_gradient(model, x, y)
     return at_x.logits, at_x.loss, attack.delta(model, x, y, at_x)
@@ -273,4 +310,8 @@ def _parts(n: int, batch_size: int) -> Iterator[slice]:
 
 
 def _rounded(curve: Mapping[str, Sequence[float]] | None) -> dict[str, list[float]] | None:
-    return None if curve is None else {axis: [round(v, 5) for v in values] for axis, values in curve.items()}
+    return (
+        None
+        if curve is None
+        else {axis: [round(v, 5) for v in values] for axis, values in curve.items()}
+    )

@@ -1,4 +1,6 @@
-"""Some images with the network's own perturbation, as text that a log can hold and a terminal can draw."""
+"""Some images with the network's own perturbation, as text that a log can hold and a terminal can
+draw.
+"""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -49,7 +51,10 @@ def image_strip(
                 "y": int(y[i]),
                 "x": _pixel_rows(shown[i]),
                 "delta": _pixel_rows(small[i]),
-                **{name: [int(top.indices[i]), round(float(top.values[i]), 5)] for name, top in best.items()},
+                **{
+                    name: [int(top.indices[i]), round(float(top.values[i]), 5)]
+                    for name, top in best.items()
+                },
             }
             for i in range(len(shown))
         ],
@@ -58,4 +63,6 @@ def image_strip(
 
 def _pixel_rows(image: Tensor) -> list[str]:
     """One base64 string for each row [W,C] of an 8-bit image [C,H,W]."""
-    return [b64encode(row.tobytes()).decode("ascii") for row in image.permute(1, 2, 0).cpu().numpy()]
+    return [
+        b64encode(row.tobytes()).decode("ascii") for row in image.permute(1, 2, 0).cpu().numpy()
+    ]

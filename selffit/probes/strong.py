@@ -1,4 +1,6 @@
-"""Strong accuracy: what many steps, several restarts and a loss that cannot saturate leave of a PGD accuracy."""
+"""Strong accuracy: what many steps, several restarts and a loss that cannot saturate leave of a PGD
+accuracy.
+"""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,7 +17,9 @@ from selffit.probes.robust import survivors
 
 @dataclass(frozen=True)
 class StrongAccuracy:
-    """Accuracies in [0,1] on n images at eps (pixels, L∞): pgd = what the strong attack leaves, weak = ordinary PGD."""
+    """Accuracies in [0,1] on n images at eps (pixels, L∞): pgd = what the strong attack leaves,
+    weak = ordinary PGD.
+    """
 
     n: int
     eps: float
@@ -42,7 +46,8 @@ def strong_accuracy(
     weak_alpha: float,
     batch_size: int = 256,
 ) -> StrongAccuracy:
-    """Accuracy under PGD with `restarts` random starts of cross-entropy and as many of the margin loss.
+    """Accuracy under PGD with `restarts` random starts of cross-entropy and as many of the margin
+    loss.
 
     images: uint8 [N,C,H,W]; the generator lives on their device and is the only
     source of randomness. `weak` is the PGD accuracy of `robust_accuracies` with
@@ -61,12 +66,27 @@ def strong_accuracy(
     x = as_float(images)
     radius = torch.tensor(eps, device=x.device)
 
-    def stand(alive: Tensor, gradient: Callable[[nn.Module, Tensor, Tensor], Gradient], alpha: float, k: int) -> Tensor:
+    def stand(
+        alive: Tensor,
+        gradient: Callable[[nn.Module, Tensor, Tensor], Gradient],
+        alpha: float,
+        k: int,
+    ) -> Tensor:
         budget = Budget(radius, torch.tensor(alpha, device=x.device), k)
-        start = uniform_start(x, radius, generator)  # for all images: the noise does not depend on the network
+        # for all images: the noise does not depend on the network
+        start = uniform_start(x, radius, generator)
         return torch.cat(
             [
-                part[survivors(model, lambda a, b: gradient(model, a, b), x[part], labels[part], start[part], budget)]
+                part[
+                    survivors(
+                        model,
+                        lambda a, b: gradient(model, a, b),
+                        x[part],
+                        labels[part],
+                        start[part],
+                        budget,
+                    )
+                ]
                 for part in alive.split(batch_size)
             ]
         )
@@ -81,7 +101,8 @@ def strong_accuracy(
 
 
 def margin_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Gradient:
-    """The margin max_{j≠y} z_j - z_y of each image in place of its cross-entropy, with the gradient at x.
+    """The margin max_{j≠y} z_j - z_y of each image in place of its cross-entropy, with the gradient
+    at x.
 
     Positive where the image is misclassified. Its gradient does not vanish when
     the softmax saturates, nor change with the scale of the logits but in size

@@ -1,7 +1,8 @@
-"""The figures of a report, each as one SVG; needs matplotlib. Every text in them is drawn, none is markup.
+"""The figures of a report, each as one SVG; needs matplotlib. Every text in them is drawn, none is
+markup.
 
-Colours and signs are the same everywhere: blue for what speaks of the image, orange for what speaks of the network
-itself, a dotted line for guessing, a red dashed one for an onset.
+Colours and signs are the same everywhere: blue for what speaks of the image, orange for what speaks
+of the network itself, a dotted line for guessing, a red dashed one for an onset.
 """
 
 import io
@@ -40,6 +41,7 @@ _STYLE = {
 
 def accuracies(report: Report) -> bytes:
     """Accuracies and the index through the checkpoints; the run's own probes are the thin lines."""
+
     def draw(figure: Figure) -> None:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _onsets(report, top, bottom)
@@ -57,8 +59,21 @@ def accuracies(report: Report) -> bytes:
             _dots(top, steps, strong, STRONG, "" if number else "strong attack", marker="v")
             for name, colour in PARTS.items():
                 values = [found.component(name) for found in line]
-                bottom.plot(steps, values, color=colour, linewidth=1, marker=".", label="" if number else name)
-            _dots(bottom, steps, [found.value("index") for found in line], INK, "" if number else "index")
+                bottom.plot(
+                    steps,
+                    values,
+                    color=colour,
+                    linewidth=1,
+                    marker=".",
+                    label="" if number else name,
+                )
+            _dots(
+                bottom,
+                steps,
+                [found.value("index") for found in line],
+                INK,
+                "" if number else "index",
+            )
         _guessing(report, top)
         top.set(ylim=(0, 1), ylabel="accuracy")
         bottom.set(ylim=(0, 1), ylabel="index, components", xlabel="step")
@@ -78,7 +93,12 @@ def self_information(report: Report) -> bytes:
         ticks = _labels(report.found)
         for axes, value in zip(grid.flat, shown, strict=False):
             numbers = [found.value(value.name) for found in report.found]
-            axes.bar(range(len(numbers)), numbers, color=SELF if value.kind == "self" else DATA, width=0.8)
+            axes.bar(
+                range(len(numbers)),
+                numbers,
+                color=SELF if value.kind == "self" else DATA,
+                width=0.8,
+            )
             if value.control:
                 controls = [found.value(value.control) for found in report.found]
                 axes.plot(range(len(controls)), controls, "_", color=INK, markersize=8)
@@ -93,8 +113,14 @@ def self_information(report: Report) -> bytes:
 
 
 def dose_and_mix(report: Report) -> bytes:
-    """Accuracy against the amount of the network's own perturbation, and against the share that is left of it."""
-    with_curves = [found for found in report.found if found.selfinfo is not None and len(found.selfinfo.dose[0])]
+    """Accuracy against the amount of the network's own perturbation, and against the share that is
+    left of it.
+    """
+    with_curves = [
+        found
+        for found in report.found
+        if found.selfinfo is not None and len(found.selfinfo.dose[0])
+    ]
     chosen = _spread(with_curves, MOST_CURVES)
 
     def draw(figure: Figure) -> None:
@@ -105,11 +131,23 @@ def dose_and_mix(report: Report) -> bytes:
             shade = 0.8 - 0.55 * number / max(1, len(chosen) - 1)
             colour = SELF if last else str(shade)
             for axes, (x, y) in ((left, found.selfinfo.dose), (right, found.selfinfo.mix)):
-                axes.plot(list(x), list(y), color=colour, linewidth=2.2 if last else 1.3, marker=".", label=found.id)
+                axes.plot(
+                    list(x),
+                    list(y),
+                    color=colour,
+                    linewidth=2.2 if last else 1.3,
+                    marker=".",
+                    label=found.id,
+                )
         for axes in (left, right):
             _guessing(report, axes)
         left.axvline(1, color=FAINT, linewidth=0.6)
-        left.set(ylim=(0, 1), xlabel="k: the image + k · its own perturbation", ylabel="accuracy", title="dose")
+        left.set(
+            ylim=(0, 1),
+            xlabel="k: the image + k · its own perturbation",
+            ylabel="accuracy",
+            title="dose",
+        )
         right.set(xlabel="r: share of the perturbation that random signs replace", title="mix")
         right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
@@ -117,9 +155,15 @@ def dose_and_mix(report: Report) -> bytes:
 
 
 def dominance(report: Report) -> bytes:
-    """Every layer: dominance of its channels (rows) through the checkpoints (columns), in the order of the last one."""
+    """Every layer: dominance of its channels (rows) through the checkpoints (columns), in the order
+    of the last one.
+    """
     probes = [found for found in report.found if found.channels is not None]
-    names = [layer.name for layer in probes[-1].channels.layers] if probes and probes[-1].channels else []
+    names = (
+        [layer.name for layer in probes[-1].channels.layers]
+        if probes and probes[-1].channels
+        else []
+    )
     rows = max(1, -(-len(names) // 6))
 
     def draw(figure: Figure) -> None:
@@ -129,8 +173,13 @@ def dominance(report: Report) -> bytes:
             columns = [_dominances(found, name) for found in probes]
             count = len(columns[-1])
             order = sorted(range(count), key=lambda c, last=columns[-1]: -last[c])  # type: ignore[misc]
-            table = [[column[c] if len(column) == count else math.nan for column in columns] for c in order]
-            shown = axes.imshow(table, aspect="auto", cmap="PuOr_r", vmin=-1, vmax=1, interpolation="nearest")
+            table = [
+                [column[c] if len(column) == count else math.nan for column in columns]
+                for c in order
+            ]
+            shown = axes.imshow(
+                table, aspect="auto", cmap="PuOr_r", vmin=-1, vmax=1, interpolation="nearest"
+            )
             axes.set(title=f"{name} ({count})", yticks=[])
             _label(axes, _labels(probes))
         for axes in list(grid.flat)[len(names) :]:
@@ -142,7 +191,9 @@ def dominance(report: Report) -> bytes:
 
 
 def causal_effects(found: Findings) -> bytes:
-    """What zeroing a share of a stage's channels changes: a row an effect, a column a stage, a line a group."""
+    """What zeroing a share of a stage's channels changes: a row an effect, a column a stage, a line
+    a group.
+    """
     probe = found.causal
     assert probe is not None
     stages = list(dict.fromkeys(row.stage for row in probe.rows))
@@ -156,9 +207,14 @@ def causal_effects(found: Findings) -> bytes:
                 for group, colour in GROUP_COLOURS.items():
                     mine = [row for row in probe.rows if (row.stage, row.group) == (stage, group)]
                     rows = sorted(mine, key=lambda row: row.share)
-                    change = [r.values.get(effect, math.nan) - probe.base.get(effect, math.nan) for r in rows]
+                    change = [
+                        r.values.get(effect, math.nan) - probe.base.get(effect, math.nan)
+                        for r in rows
+                    ]
                     shares = [100 * r.share for r in rows]
-                    axes.plot(shares, change, color=colour, marker=".", linewidth=1.3, label=GROUPS[group])
+                    axes.plot(
+                        shares, change, color=colour, marker=".", linewidth=1.3, label=GROUPS[group]
+                    )
                 if effect == effects[0]:
                     axes.set_title(stage)
                 if effect == effects[-1]:
@@ -190,7 +246,9 @@ def _branches(found: Sequence[Findings]) -> list[list[Findings]]:
     return list(lines.values())
 
 
-def _dots(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, label: str, marker: str = "o") -> None:
+def _dots(
+    axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, label: str, marker: str = "o"
+) -> None:
     axes.plot(x, y, color=colour, marker=marker, markersize=4, linewidth=1.6, label=label or "_")
 
 
@@ -204,7 +262,9 @@ def _onsets(report: Report, *all_axes: Axes) -> None:
         for step in columns["step"]:
             for axes in all_axes:
                 axes.axvline(step, color=ONSET, linestyle="--", linewidth=1)
-            all_axes[0].annotate("onset", (step, 0.95), xytext=(4, 0), textcoords="offset points", color=ONSET)
+            all_axes[0].annotate(
+                "onset", (step, 0.95), xytext=(4, 0), textcoords="offset points", color=ONSET
+            )
 
 
 def _labels(found: Sequence[Findings]) -> list[str]:

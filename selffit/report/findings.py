@@ -1,4 +1,6 @@
-"""The records of a diagnosis, one JSON object a line, gathered by network and typed by the reducer of the event log."""
+"""The records of a diagnosis, one JSON object a line, gathered by network and typed by the reducer
+of the event log.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -18,8 +20,8 @@ from selffit.eventlog.entries import (
     StrongProbe,
 )
 from selffit.eventlog.records import FORMAT_VERSION, Record, num
-from selffit.eventlog.state import RunState, reduce
 from selffit.eventlog.values import EMPTY, items, mapping, text, whole
+from selffit.run.state import RunState, reduce
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Findings:
 
     def component(self, name: str) -> float:
         """A component of the index; NaN where it was not measured."""
-        return self.selfinfo.components.get(name, math.nan) if self.selfinfo is not None else math.nan
+        return (
+            self.selfinfo.components.get(name, math.nan) if self.selfinfo is not None else math.nan
+        )
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -78,7 +82,9 @@ class Findings:
 
 
 class Report:
-    """What was diagnosed (`about`, see the "target" line) and what was found, in the order in which it came."""
+    """What was diagnosed (`about`, see the "target" line) and what was found, in the order in which
+    it came.
+    """
 
     def __init__(self) -> None:
         self.about: Mapping[str, Any] = EMPTY
@@ -92,9 +98,15 @@ class Report:
         return report
 
     def add(self, line: str | bytes) -> None:
-        """Take in one line. Raises msgspec.DecodeError, and `Refused` for one that breaks the limits of a log."""
+        """Take in one line. Raises msgspec.DecodeError, and `Refused` for one that breaks the
+        limits of a log.
+        """
         content = clean_data(msgspec.json.decode(line, type=dict[str, Any]))
-        kind, id, data = text(content.get("k")), text(content.get("checkpoint")), dict(mapping(content.get("d")))
+        kind, id, data = (
+            text(content.get("k")),
+            text(content.get("checkpoint")),
+            dict(mapping(content.get("d"))),
+        )
         if kind == "target":
             self.about = data
             return
@@ -118,11 +130,15 @@ class Report:
         return 1 / classes if classes else math.nan
 
     def series(self, kind: str) -> dict[str, dict[str, list[float]]]:
-        """The run's own "probes" (step, clean, fgsm, pgd), "selfs" (step, index) or "onsets" (step), by branch."""
+        """The run's own "probes" (step, clean, fgsm, pgd), "selfs" (step, index) or "onsets"
+        (step), by branch.
+        """
         columns = mapping(mapping(self.about.get("past")).get(kind))
         names = [name for name in columns if name != "branch"]
         found: dict[str, dict[str, list[float]]] = {}
-        for branch, *row in zip(items(columns.get("branch")), *(items(columns[name]) for name in names), strict=False):
+        for branch, *row in zip(
+            items(columns.get("branch")), *(items(columns[name]) for name in names), strict=False
+        ):
             of = found.setdefault(text(branch), {name: [] for name in names})
             for name, value in zip(names, row, strict=True):
                 of[name].append(num(value))

@@ -1,4 +1,6 @@
-"""The image strip as PNG pictures: image, perturbation, their sum, and the perturbation on plain grey; needs numpy."""
+"""The image strip as PNG pictures: image, perturbation, their sum, and the perturbation on plain
+grey; needs numpy.
+"""
 
 import io
 from typing import Any

@@ -1,4 +1,6 @@
-"""The report as one HTML file that needs nothing else: no script, no link to load, figures and pictures inside it."""
+"""The report as one HTML file that needs nothing else: no script, no link to load, figures and
+pictures inside it.
+"""
 
 import math
 from base64 import b64encode
@@ -42,7 +44,9 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(report: Report) -> str:
-    """The whole report about at least one network, as the text of an HTML file. Every text from outside is escaped."""
+    """The whole report about at least one network, as the text of an HTML file. Every text from
+    outside is escaped.
+    """
     last = report.found[-1]
     title = escape(f"Diagnosis of {report.name}")
     parts = [
@@ -50,7 +54,9 @@ def page(report: Report) -> str:
         _summary(report),
         _overview(report),
         _through_time(report),
-        *_section(last.selfinfo is not None, "Self-information", lambda: _self_information(report, last)),
+        *_section(
+            last.selfinfo is not None, "Self-information", lambda: _self_information(report, last)
+        ),
         *_section(last.channels is not None, "Channels", lambda: _channels(report, last)),
         *_section(last.causal is not None, "Causal check", lambda: _causal(last)),
         *_section(last.strip is not None, "Images", lambda: _strips(report)),
@@ -75,10 +81,13 @@ def _summary(report: Report) -> str:
     attack = f", attack {last.selfinfo.attack}" if last.selfinfo else ""
     eps = f"eps {budget(last.robust.eps)}" if last.robust else "eps unknown"
     how = (
-        f"{text(about.get('model'))} on {text(about.get('data'))}, {whole(about.get('n'))} images, {eps}{attack}; "
+        f"{text(about.get('model'))} on {text(about.get('data'))}, {whole(about.get('n'))} images, "
+        f"{eps}{attack}; "
         f"measured on {text(about.get('device'))} with selffit {__version__}."
     )
-    said = f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
+    said = (
+        f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
+    )
     return f"<p class='dim'>{escape(how)}</p>{said}<p>{escape(lead_sentence(report.found))}</p>"
 
 
@@ -90,9 +99,18 @@ def _verdict(found: Findings) -> str:
 def _overview(report: Report) -> str:
     rows = []
     for found in report.found:
-        numbers = [*map(found.accuracy, ACCURACIES), found.value("index"), *map(found.component, COMPONENTS)]
+        numbers = [
+            *map(found.accuracy, ACCURACIES),
+            found.value("index"),
+            *map(found.component, COMPONENTS),
+        ]
         rows.append([escape(found.id), *map(_number, numbers), _verdict(found)])
-    return _table(["checkpoint", "clean", "FGSM", "PGD", "strong", "index", *COMPONENTS, "verdict"], rows, 1, 9)
+    return _table(
+        ["checkpoint", "clean", "FGSM", "PGD", "strong", "index", *COMPONENTS, "verdict"],
+        rows,
+        1,
+        9,
+    )
 
 
 def _through_time(report: Report) -> str:
@@ -101,7 +119,8 @@ def _through_time(report: Report) -> str:
     return _figure(
         figures.accuracies(report),
         "Accuracies and self-fitting index through the checkpoints",
-        "Accuracy (above) and the self-fitting index with its components (below). Thin lines are the run's own probes, "
+        "Accuracy (above) and the self-fitting index with its components (below). Thin lines are "
+        "the run's own probes, "
         "where there are any; dotted: guessing; dashed: onset.",
     )
 
@@ -109,19 +128,22 @@ def _through_time(report: Report) -> str:
 def _self_information(report: Report, last: Findings) -> str:
     assert last.selfinfo is not None
     return (
-        "<p>What does the network read: the image, or its own perturbation? Our operational definitions; blue speaks "
+        "<p>What does the network read: the image, or its own perturbation? Our operational "
+        "definitions; blue speaks "
         "of the image, orange of the network itself.</p>"
         + _figure(
             figures.self_information(report),
             "Values of self-information at every checkpoint",
-            "One bar a checkpoint; dotted: guessing; a dash: the same with the perturbation of the reference network.",
+            "One bar a checkpoint; dotted: guessing; a dash: the same with the perturbation of the "
+            "reference network.",
         )
         + f"<p>At {escape(last.id)}:</p>"
         + _self_table(last.selfinfo)
         + _figure(
             figures.dose_and_mix(report),
             "Dose and mix curves",
-            "A network that fits itself needs enough of its own perturbation: accuracy is high at k = 1, lower "
+            "A network that fits itself needs enough of its own perturbation: accuracy is high at "
+            "k = 1, lower "
             "between, and falls when random signs replace a part. Orange is the last checkpoint.",
         )
     )
@@ -138,8 +160,13 @@ def _self_table(probe: SelfProbe) -> str:
         for value in VALUES
         if value.name in probe.values
     ]
-    reference = "none" if probe.reference_step is None else f"the network of step {probe.reference_step}"
-    return _table(["", "share", "control", ""], rows, 1, 2) + f"<p class='dim'>Reference network: {reference}.</p>"
+    reference = (
+        "none" if probe.reference_step is None else f"the network of step {probe.reference_step}"
+    )
+    return (
+        _table(["", "share", "control", ""], rows, 1, 2)
+        + f"<p class='dim'>Reference network: {reference}.</p>"
+    )
 
 
 def _channels(report: Report, last: Findings) -> str:
@@ -147,7 +174,8 @@ def _channels(report: Report, last: Findings) -> str:
     figure = _figure(
         figures.dominance(report),
         "Dominance of the channels of every layer through the checkpoints",
-        "Each row is a channel, each column a checkpoint; rows are in the order of the last one. Orange answers to the "
+        "Each row is a channel, each column a checkpoint; rows are in the order of the last one. "
+        "Orange answers to the "
         "network's own perturbation, violet to the content of the image.",
     )
     return figure + f"<p>At {escape(last.id)}:</p>" + _channel_table(last.channels)
@@ -159,8 +187,19 @@ def _channel_table(probe: ChannelProbe) -> str:
         order = sorted(range(len(layer.dominance)), key=lambda c, d=layer.dominance: (-d[c], c))  # type: ignore[misc]
         top = ", ".join(f"{c} ({layer.dominance[c]:+.2f})" for c in order[:5])
         numbers = (layer.gini, layer.top10, layer.pr, layer.rho, layer.agree)
-        rows.append([escape(layer.name), str(len(layer.dominance)), *map(_number, numbers), escape(top)])
-    head = ["layer", "channels", "Gini", "top 10 %", "particip. ratio", "rho", "agree", "most dominant (dominance)"]
+        rows.append(
+            [escape(layer.name), str(len(layer.dominance)), *map(_number, numbers), escape(top)]
+        )
+    head = [
+        "layer",
+        "channels",
+        "Gini",
+        "top 10 %",
+        "particip. ratio",
+        "rho",
+        "agree",
+        "most dominant (dominance)",
+    ]
     return _table(head, rows, 1, 6)
 
 
@@ -169,7 +208,8 @@ def _causal(last: Findings) -> str:
     figure = _figure(
         figures.causal_effects(last),
         f"What zeroing channels changes at {last.id}",
-        "If the most dominant channels carry the self-information, zeroing them takes FGSM and carrier accuracy away "
+        "If the most dominant channels carry the self-information, zeroing them takes FGSM and "
+        "carrier accuracy away "
         "and gives some PGD accuracy back; zeroing others does not.",
     )
     return figure + _causal_table(last.causal)
@@ -181,11 +221,16 @@ def _causal_table(probe: CausalProbe) -> str:
     rows = [["nothing", "", "", *base]]
     for row in probe.rows:
         if row.share == shares[0]:
-            change = [row.values.get(name, math.nan) - probe.base.get(name, math.nan) for name in EFFECTS]
+            change = [
+                row.values.get(name, math.nan) - probe.base.get(name, math.nan) for name in EFFECTS
+            ]
             group = GROUPS.get(row.group, row.group)
-            rows.append([escape(row.stage), escape(group), str(row.channels), *map(_change, change)])
+            rows.append(
+                [escape(row.stage), escape(group), str(row.channels), *map(_change, change)]
+            )
     about = (
-        f"Changes when {100 * shares[0]:g} % of a stage's channels are set to zero, from what the whole network "
+        f"Changes when {100 * shares[0]:g} % of a stage's channels are set to zero, from what the "
+        "whole network "
         f"reaches (first row); ranked on {probe.n_rank} images, reported on {probe.n} others."
         if shares
         else ""
@@ -197,7 +242,9 @@ def _causal_table(probe: CausalProbe) -> str:
 def _strips(report: Report) -> str:
     """The last network's images; those of the others folded away."""
     with_strip = [(found, found.strip) for found in report.found if found.strip is not None]
-    parts = [f"<p>{escape(with_strip[-1][0].id)}; below each picture what the network takes it for.</p>"]
+    parts = [
+        f"<p>{escape(with_strip[-1][0].id)}; below each picture what the network takes it for.</p>"
+    ]
     parts.append(_strip(with_strip[-1][1]))
     for found, strip in with_strip[:-1]:
         parts.append(f"<details><summary>{escape(found.id)}</summary>{_strip(strip)}</details>")
@@ -216,7 +263,9 @@ def _strip(strip: ImageStrip) -> str:
                 label, probability = guesses[name]
                 right = "" if label == image.y else "ill"
                 guess = f"<span class='{right}'>{escape(_class(label, strip))}</span> {_number(probability)}"
-            cells.append(f"<img alt='{escape(meaning)}' src='{_uri('image/png', pictures[name])}'>{guess}")
+            cells.append(
+                f"<img alt='{escape(meaning)}' src='{_uri('image/png', pictures[name])}'>{guess}"
+            )
         rows.append(cells)
     return f"<div class='strip scroll'>{_table(['label', *VIEWS.values()], rows, 5, 0)}</div>"
 
@@ -226,7 +275,9 @@ def _class(label: int, strip: ImageStrip) -> str:
 
 
 def _definitions() -> str:
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in DEFINITIONS)
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in DEFINITIONS
+    )
     return f"<h2>What the words mean</h2><dl>{items}</dl><p class='dim'>{escape(SOURCE)}</p>"
 
 
@@ -243,6 +294,7 @@ def _uri(kind: str, data: bytes) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], first: int, numbers: int) -> str:
     """Cells are HTML already. `first` columns of words come before `numbers` of numbers."""
+
     def line(cells: Sequence[str], tag: str) -> str:
         def cell(place: int, content: str) -> str:
             kind = " class='n'" if first <= place < first + numbers else ""

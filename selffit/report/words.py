@@ -1,4 +1,6 @@
-"""What every figure of a diagnosis means, in plain words. All definitions are this project's own, and called so."""
+"""What every figure of a diagnosis means, in plain words. All definitions are this project's own,
+and called so.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,9 +13,11 @@ ACCURACIES = ("clean", "fgsm", "pgd", "strong")
 
 @dataclass(frozen=True)
 class Value:
-    """A value of self-information: its name in the records, that of its control, and what a person is told.
+    """A value of self-information: its name in the records, that of its control, and what a person
+    is told.
 
-    kind: "data" speaks of the image, "self" of the network itself. chance: whether guessing reaches 1/classes.
+    kind: "data" speaks of the image, "self" of the network itself. chance: whether guessing reaches
+    1/classes.
     """
 
     name: str
@@ -54,56 +58,71 @@ TYPICAL_SHARE = 0.1  # of a stage's channels, where only one is shown
 DEFINITIONS = (
     (
         "PGD accuracy",
-        "our operational definition: an image counts only if it is classified correctly clean, at the random start "
+        "our operational definition: an image counts only if it is classified correctly clean, at "
+        "the random start "
         "and at every iterate of projected gradient descent.",
     ),
     (
         "strong accuracy",
-        "our operational definition: what is left after more steps, several restarts and a second loss (the margin), "
+        "our operational definition: what is left after more steps, several restarts and a second "
+        "loss (the margin), "
         "which does not saturate. Far below PGD accuracy it means gradient masking.",
     ),
     (
         "self-information",
-        "our operational definitions: what the network reads of its own perturbation delta = eps·sign(gradient), "
-        "where the image tells it nothing (carriers), something else (conflict), or where the perturbation was made "
+        "our operational definitions: what the network reads of its own perturbation delta = "
+        "eps·sign(gradient), "
+        "where the image tells it nothing (carriers), something else (conflict), or where the "
+        "perturbation was made "
         "for another label (label swap).",
     ),
     (
         "carrier accuracy",
-        "our operational definition: the perturbation of an image, put on an image without content, is predicted as "
-        "the image's label. Its control is the perturbation of a reference network from before the onset.",
+        "our operational definition: the perturbation of an image, put on an image without "
+        "content, is predicted as "
+        "the image's label. Its control is the perturbation of a reference network from before the "
+        "onset.",
     ),
     (
         "conflict",
-        "our operational definition: the perturbation of one image on another one of another class: which of the two "
+        "our operational definition: the perturbation of one image on another one of another "
+        "class: which of the two "
         "the network follows. The component is self / (self + data).",
     ),
     (
         "self-fitting index",
-        "our operational definition: the mean of the components carrier (above guessing), conflict, abnormal "
+        "our operational definition: the mean of the components carrier (above guessing), "
+        "conflict, abnormal "
         "and label swap (above guessing). No single one of them is the index.",
     ),
     (
         "dominance of a channel",
-        "our operational definition: (si - di) / (si + di), its response to the perturbation and to the image's "
-        "content, each relative to the layer's mean: +1 answers to the perturbation only, -1 to the content only. "
+        "our operational definition: (si - di) / (si + di), its response to the perturbation and "
+        "to the image's "
+        "content, each relative to the layer's mean: +1 answers to the perturbation only, -1 to "
+        "the content only. "
         "rho and agree say how far the ranking repeats between two halves of the images.",
     ),
     (
         "causal check",
-        "our operational definition: groups of channels of one stage are set to zero, ranked on one half of the "
+        "our operational definition: groups of channels of one stage are set to zero, ranked on "
+        "one half of the "
         "images, reported on the other, every attack made anew.",
     ),
     (
         "verdict",
-        "our operational definition: a network whose robust accuracy has fallen is self-fitting where two of the "
-        "components are clearly above what healthy networks show, gradient masking where all are absent, and "
+        "our operational definition: a network whose robust accuracy has fallen is self-fitting "
+        "where two of the "
+        "components are clearly above what healthy networks show, gradient masking where all are "
+        "absent, and "
         "undecided otherwise. A network that has not fallen gets no verdict.",
     ),
 )
 SOURCE = (
-    "The questions are those of He, Li, Chen and Huang, “Investigating Catastrophic Overfitting in Fast Adversarial "
-    "Training: A Self-fitting Perspective” (arXiv 2302.11963). Only its abstract was at hand: the definitions are "
+    "The questions are those of He, Li, Chen and Huang, “Investigating Catastrophic Overfitting in "
+    "Fast Adversarial "
+    "Training: A Self-fitting Perspective” (arXiv 2302.11963). Only its abstract was at hand: the "
+    "definitions are "
     "not the paper's."
 )
 
@@ -114,7 +133,9 @@ def verdict_word(found: Findings) -> str:
 
 
 def budget(eps: float) -> str:
-    """A budget in pixels as people write it: 8/255, or 0.16 where it is no whole number of grey levels."""
+    """A budget in pixels as people write it: 8/255, or 0.16 where it is no whole number of grey
+    levels.
+    """
     levels = eps * 255
     if not math.isfinite(levels):
         return "-"
@@ -122,11 +143,17 @@ def budget(eps: float) -> str:
 
 
 def lead_sentence(found: list[Findings]) -> str:
-    """When the index became clear, and how far that lies before or after the onset; both are known at probes only."""
+    """When the index became clear, and how far that lies before or after the onset; both are known
+    at probes only.
+    """
     diagnosis = next((f.diagnosis for f in reversed(found) if f.diagnosis is not None), None)
     if diagnosis is None:
         return "Robust accuracy has not fallen in any of these networks."
-    onset = "the onset is not in a log" if diagnosis.onset_step is None else f"onset at step {diagnosis.onset_step}"
+    onset = (
+        "the onset is not in a log"
+        if diagnosis.onset_step is None
+        else f"onset at step {diagnosis.onset_step}"
+    )
     if diagnosis.index_step is None:
         return f"{onset.capitalize()}; the self-fitting index is not clear."
     index = f"the self-fitting index is clear from step {diagnosis.index_step} on"

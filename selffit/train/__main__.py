@@ -1,7 +1,8 @@
 """The trainer process: `python -m selffit.train RUN_DIR [--attempt N]`.
 
-Exit codes: 0 finished or stopped, 1 crashed, 2 refused (the person asked for something impossible), 3 superseded.
-The event log is opened before torch is imported, so that whoever watches sees life at once.
+Exit codes: 0 finished or stopped, 1 crashed, 2 refused (the person asked for something impossible),
+3 superseded. The event log is opened before torch is imported, so that whoever watches sees life at
+once.
 """
 
 import argparse
@@ -13,8 +14,8 @@ from typing import Any
 from selffit.config import RunConfig, from_dict
 from selffit.errors import UserError
 from selffit.eventlog.liveness import here
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
+from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.stopping import Stop, StopSwitch
 
@@ -62,9 +63,13 @@ class Trainer:
     def train(self, config: RunConfig) -> None:
         """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
         with self.stop.interruptible():
-            from selffit.train.begin import begin  # torch and all that needs it: seconds of imports, so only now
+            from selffit.train.begin import (
+                begin,  # torch and all that needs it: seconds of imports, so only now
+            )
 
-            loop = begin(self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce)
+            loop = begin(
+                self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce
+            )
             if loop.setup.device.type == "cuda":
                 self.heartbeat.watch_gpu(loop.setup.device)
         try:
@@ -96,9 +101,13 @@ def explain(error: Exception, config: RunConfig | None) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and train; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m selffit.train", description="Train one attempt of a run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m selffit.train", description="Train one attempt of a run."
+    )
     parser.add_argument("run_dir", type=Path)
-    parser.add_argument("--attempt", type=int, help="an attempt that the caller has claimed (default: claim one)")
+    parser.add_argument(
+        "--attempt", type=int, help="an attempt that the caller has claimed (default: claim one)"
+    )
     options = parser.parse_args(arguments)
     stop = StopSwitch()
     stop.install()

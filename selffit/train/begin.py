@@ -5,8 +5,8 @@ from typing import Any
 
 from selffit.config import RunConfig
 from selffit.control.policy import parse_policy
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
+from selffit.run.run_dir import RunDir
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
 from selffit.train.loop import Loop
@@ -26,10 +26,11 @@ def begin(
     summary: dict[str, Any],
     announce: Callable[[str], None] = lambda phase: None,
 ) -> Loop:
-    """Load and build everything, write `run.start`, and resume where an earlier attempt has trained.
+    """Load and build everything, write `run.start`, and resume where an earlier attempt has
+    trained.
 
-    `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not to be had here,
-    and for a run that has finished.
+    `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
+    to be had here, and for a run that has finished.
     """
     policy = parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
     ledger, last = read_ledger(run)

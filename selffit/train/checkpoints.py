@@ -1,4 +1,6 @@
-"""Saving and restoring a whole training: what belongs into a checkpoint, when, and which ones are kept."""
+"""Saving and restoring a whole training: what belongs into a checkpoint, when, and which ones are
+kept.
+"""
 
 import time
 from collections.abc import Iterable
@@ -16,7 +18,7 @@ from selffit.checkpoint.store import CheckpointStore
 from selffit.checkpoint.tensors import restore, state_to_files
 from selffit.control.settings import live_settings
 from selffit.errors import UserError
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 from selffit.train.trainlog import TrainLog
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ class Checkpoints:
         self._saving: _Save | None = None
 
     def due(self, loop: "Loop", probed: bool) -> bool:
-        """Whether a checkpoint is to be saved at this step: every checkpoint_every steps, or with interval probes."""
+        """Whether a checkpoint is to be saved at this step: every checkpoint_every steps, or with
+        interval probes.
+        """
         config = loop.setup.config
         if config.keep == 0:
             return False
@@ -72,7 +76,11 @@ class Checkpoints:
             version=log.ledger.version,
             detector=monitor.detector.state(),
             optimizer=structure,
-            unknown={"summary": monitor.summary, "pgd": monitor.pgd, "explainer": monitor.explainer.state()},
+            unknown={
+                "summary": monitor.summary,
+                "pgd": monitor.pgd,
+                "explainer": monitor.explainer.state(),
+            },
         )
         about = {
             "id": id,
@@ -104,14 +112,18 @@ class Checkpoints:
                 yield known
 
     def _healthy(self, at_most: int | None) -> str | None:
-        """The newest healthy checkpoint of the active branch that is no later than a step, None where there is none."""
+        """The newest healthy checkpoint of the active branch that is no later than a step, None
+        where there is none.
+        """
         ledger = self._log.ledger
         known = [c for c in ledger.checkpoints.values() if c.healthy and c.branch == ledger.branch]
         known = [c for c in known if at_most is None or c.step <= at_most]
         return max(known, key=lambda c: c.step).id if known else None
 
     def find_reference(self, loop: "Loop") -> None:
-        """After a resume: the newest healthy checkpoint from before a fall is the network that probes compare with."""
+        """After a resume: the newest healthy checkpoint from before a fall is the network that
+        probes compare with.
+        """
         id = self._healthy(loop.monitor.detector.healthy_step)
         if id is None or not loop.setup.config.self_images:
             return
@@ -129,11 +141,15 @@ class Checkpoints:
         try:
             manifest, removed = saving.result.result()
         except SaveFailed as failure:
-            self._log.emit("ckpt.failed", {"id": id, "reason": str(failure)}, step=step, critical=True)
+            self._log.emit(
+                "ckpt.failed", {"id": id, "reason": str(failure)}, step=step, critical=True
+            )
             return
         size = sum(entry.size for entry in manifest.files.values())
         seconds = round(time.perf_counter() - saving.began, 4)
-        self._log.emit("ckpt.saved", {**saving.about, "bytes": size, "sec": seconds}, step=step, critical=True)
+        self._log.emit(
+            "ckpt.saved", {**saving.about, "bytes": size, "sec": seconds}, step=step, critical=True
+        )
         for old in removed:
             self._log.emit("ckpt.pruned", {"id": old}, step=step)
 
@@ -147,7 +163,9 @@ class Checkpoints:
         return Saved(id, msgspec.structs.replace(state, settings=settings), files)
 
     def restore(self, saved: Saved, loop: "Loop") -> None:
-        """Put the training back to where it was. Raises UserError, with nothing changed, where it does not fit."""
+        """Put the training back to where it was. Raises UserError, with nothing changed, where it
+        does not fit.
+        """
         setup, state = loop.setup, saved.state
         restore(saved.files, state.optimizer, setup.model.state_dict(), setup.step.optimizer)
         loop.monitor.detector.restore(state.detector)

@@ -16,7 +16,7 @@ from selffit.control.policy import Policy
 from selffit.control.refusal import Refusal
 from selffit.control.replay import replay_plan
 from selffit.data import step_seed
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 from selffit.train.checkpoints import Checkpoints, Saved
 from selffit.train.stopping import Stop
 from selffit.train.trainlog import TrainLog
@@ -34,8 +34,15 @@ class Commander:
     `plan` holds changes of an earlier attempt that are to be made again at their steps.
     """
 
-    def __init__(self, run: RunDir, log: TrainLog, checkpoints: Checkpoints, policy: Policy) -> None:
-        self._inbox, self._log, self._checkpoints, self._policy = Inbox(run.path), log, checkpoints, policy
+    def __init__(
+        self, run: RunDir, log: TrainLog, checkpoints: Checkpoints, policy: Policy
+    ) -> None:
+        self._inbox, self._log, self._checkpoints, self._policy = (
+            Inbox(run.path),
+            log,
+            checkpoints,
+            policy,
+        )
         self._ledger = log.ledger
         self._next_poll = 0.0
         # Received before a crash and not decided: the log has them, their files may be gone.
@@ -47,7 +54,9 @@ class Commander:
         self._waiting += self._policy.reaction(level, self._ledger)
 
     def somebody_waits(self) -> bool:
-        """Whether a command has come in that is not being carried out: long measurements give way to it."""
+        """Whether a command has come in that is not being carried out: long measurements give way
+        to it.
+        """
         return self._inbox.has_news()
 
     def boundary(self, loop: "Loop") -> None:
@@ -108,10 +117,14 @@ class Commander:
             if refusal is not None:
                 raise refusal
             if command.id not in self._ledger.pending:
-                self._log.emit("ctl.received", lines.received(command), step=loop.done, critical=True)
+                self._log.emit(
+                    "ctl.received", lines.received(command), step=loop.done, critical=True
+                )
             self._apply(command, loop)
         except Refusal as refusal:
-            self._log.emit("ctl.rejected", lines.rejected(command, refusal), step=loop.done, critical=True)
+            self._log.emit(
+                "ctl.rejected", lines.rejected(command, refusal), step=loop.done, critical=True
+            )
 
     def _apply(self, command: Command, loop: "Loop") -> None:
         if command.op == "rollback":
@@ -136,7 +149,9 @@ class Commander:
             raise Stop("stopped", f"stopped by {command.by}", save=not command.args["now"])
 
     def _carry_out(self, command: Command, loop: "Loop", effect: Callable[[], None]) -> None:
-        """The effect of a committed change; where it is impossible after all, the log says so and nothing changed."""
+        """The effect of a committed change; where it is impossible after all, the log says so and
+        nothing changed.
+        """
         try:
             effect()
         except Exception as error:
@@ -155,30 +170,47 @@ class Commander:
         return msgspec.structs.replace(command, args=args)
 
     def _roll_back(self, command: Command, loop: "Loop") -> None:
-        """Continue from a checkpoint on a new branch. What is verified, is verified before the commit."""
+        """Continue from a checkpoint on a new branch. What is verified, is verified before the
+        commit.
+        """
         ledger = self._ledger
         target = ledger.target(command.args["to"])
         assert target is not None  # admitted
         try:
             saved: Saved = self._checkpoints.read(target.id)
         except Damaged as damage:
-            self._log.emit("ckpt.damaged", {"id": target.id, "reason": damage.reason}, step=loop.done, critical=True)
-            reason = f"checkpoint {target.id} is damaged ({damage.reason}); choose another with --to"
+            self._log.emit(
+                "ckpt.damaged",
+                {"id": target.id, "reason": damage.reason},
+                step=loop.done,
+                critical=True,
+            )
+            reason = (
+                f"checkpoint {target.id} is damaged ({damage.reason}); choose another with --to"
+            )
             raise Refusal("no-checkpoint", reason) from None
         branch = ledger.next_branch()
         new = new_settings(command, ledger, at=saved.state.settings)
         if not command.args["exact"]:
             new["seed"] = step_seed(int(ledger.config["seed"]), branch, 0) % 2**31
         args = {**command.args, "to": target.id}
-        if not self._log.commit(lines.applied(ledger, command, new, branch=branch, args=args), loop.done):
+        if not self._log.commit(
+            lines.applied(ledger, command, new, branch=branch, args=args), loop.done
+        ):
             return
         self._log.branch = branch
-        told: dict[str, Any] = {"name": branch, "parent": target.branch, "base_step": target.step, "ckpt": target.id}
+        told: dict[str, Any] = {
+            "name": branch,
+            "parent": target.branch,
+            "base_step": target.step,
+            "ckpt": target.id,
+        }
         self._log.emit("branch", told, step=target.step, critical=True)
         self._carry_out(command, loop, lambda: self._checkpoints.restore(saved, loop))
         loop.adopt(new)
         self.plan = []
-        self._log.emit("phase", {"name": "training"}, step=loop.done)  # it may have been finishing already
+        # it may have been finishing already
+        self._log.emit("phase", {"name": "training"}, step=loop.done)
         loop.probe("branch")
 
     def _replan(self, loop: "Loop") -> None:

@@ -1,7 +1,9 @@
-"""Why the network collapses, beside training: self-information, the causal check, a reference network, a diagnosis.
+"""Why the network collapses, beside training: self-information, the causal check, a reference
+network, a diagnosis.
 
-A light set of probes follows every interval probe; the full set is measured where it tells most: once the budget is
-full (what is healthy), when signals move, at an onset, at the end, and when somebody asks.
+A light set of probes follows every interval probe; the full set is measured where it tells most:
+once the budget is full (what is healthy), when signals move, at an onset, at the end, and when
+somebody asks.
 """
 
 import copy
@@ -38,10 +40,12 @@ class Reference:
 
 
 class Explainer:
-    """Keeps a healthy copy of the network to compare with, logs what explains a collapse, and names the disease.
+    """Keeps a healthy copy of the network to compare with, logs what explains a collapse, and names
+    the disease.
 
-    The reference network g of the probes is the copy made one interval before the newest healthy one: when an onset
-    is found, the newest healthy copy may carry the beginning of the disease already.
+    The reference network g of the probes is the copy made one interval before the newest healthy
+    one: when an onset is found, the newest healthy copy may carry the beginning of the disease
+    already.
     """
 
     def __init__(self, setup: Setup, log: TrainLog) -> None:
@@ -60,7 +64,8 @@ class Explainer:
         reference = self.reference
         return Examiner(
             model=setup.model,
-            images=setup.images.held_x,  # in a class-balanced order, so any prefix of them is balanced too
+            # in a class-balanced order, so any prefix of them is balanced too
+            images=setup.images.held_x,
             labels=setup.images.held_y,
             classes=setup.images.classes,
             class_names=setup.images.class_names,
@@ -71,7 +76,9 @@ class Explainer:
             mean=self._mean,
             generator=lambda: probe_generator(setup.device),
             reference=reference.model if reference else None,
-            reference_at={"step": reference.step, "branch": reference.branch} if reference else None,
+            reference_at={"step": reference.step, "branch": reference.branch}
+            if reference
+            else None,
         )
 
     @cached_property
@@ -79,7 +86,9 @@ class Explainer:
         return training_mean(self.setup.images.train_x)
 
     def measure(self, step: int, why: str, *, full: bool) -> Mapping[str, Any] | None:
-        """Log self-information; None where it is switched off, or where there is no budget yet to measure at."""
+        """Log self-information; None where it is switched off, or where there is no budget yet to
+        measure at.
+        """
         config = self.setup.config
         if not config.self_images or self.setup.schedule.eps(step) == 0:
             return None
@@ -92,7 +101,9 @@ class Explainer:
         return data
 
     def causal(self, step: int, *, brief: bool, give_up: Callable[[], bool]) -> None:
-        """Log the causal check of the channel ranking; nothing where `give_up`, asked again and again, says so."""
+        """Log the causal check of the channel ranking; nothing where `give_up`, asked again and
+        again, says so.
+        """
         n = self.setup.config.causal_images
         if n == 0 or self.setup.schedule.eps(step) == 0:
             return
@@ -102,7 +113,9 @@ class Explainer:
                 raise _GivenUp
 
         with suppress(_GivenUp):
-            self.log.emit("probe.causal", self.examiner(step).causal(n, brief=brief, pause=pause), step=step)
+            self.log.emit(
+                "probe.causal", self.examiner(step).causal(n, brief=brief, pause=pause), step=step
+            )
 
     def strong(self, step: int) -> Mapping[str, Any] | None:
         """Log what a strong attack leaves of the PGD accuracy."""
@@ -117,12 +130,16 @@ class Explainer:
         return selffitting.verdict(data["values"], 1 / self.setup.images.classes, data["n"])
 
     def _settled(self, data: Mapping[str, Any], absent: int) -> selffitting.Verdict:
-        """The verdict on a network that has shown no sign of self-fitting in so many probes since the onset."""
+        """The verdict on a network that has shown no sign of self-fitting in so many probes since
+        the onset.
+        """
         verdict = self._verdict(data)
         return selffitting.too_early(verdict) if 0 < absent < selffitting.PATIENCE else verdict
 
     def named(self, alert: Alert, data: Mapping[str, Any] | None) -> Alert:
-        """An onset alert with the disease and what speaks for it, from the self-information of its step."""
+        """An onset alert with the disease and what speaks for it, from the self-information of its
+        step.
+        """
         self._onset = alert.onset_step if alert.onset_step is not None else alert.step
         self._told, self._absent = {}, 0
         if data is None:
@@ -139,7 +156,9 @@ class Explainer:
         return replace(alert, disease=verdict.disease, evidence={**alert.evidence, **evidence})
 
     def diagnose(self, step: int, data: Mapping[str, Any] | None) -> None:
-        """While an onset is open: log what the disease is, first and whenever that has become clearer."""
+        """While an onset is open: log what the disease is, first and whenever that has become
+        clearer.
+        """
         if self._onset is None or data is None:
             return
         self._absent = self._absent + 1 if self._verdict(data).disease == "gradient masking" else 0
@@ -171,14 +190,23 @@ class Explainer:
             self._newest = Reference(copy.deepcopy(self.setup.model), step, self.log.branch)
 
     def adopt(self, weights: bytes, step: int, branch: str) -> None:
-        """Compare with these weights (a checkpoint's model file). Raises UserError where they do not fit."""
+        """Compare with these weights (a checkpoint's model file). Raises UserError where they do
+        not fit.
+        """
         model = copy.deepcopy(self.setup.model)
         load_model(weights, model.state_dict())
         self.reference = Reference(model, step, branch)
 
     def state(self) -> dict[str, Any]:
-        """What later diagnoses depend on, as plain JSON values; the reference network is a checkpoint's."""
-        return {"onset": self._onset, "told": self._told, "absent": self._absent, "tracker": self.tracker.state()}
+        """What later diagnoses depend on, as plain JSON values; the reference network is a
+        checkpoint's.
+        """
+        return {
+            "onset": self._onset,
+            "told": self._told,
+            "absent": self._absent,
+            "tracker": self.tracker.state(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state()` was taken; an empty state begins anew."""

@@ -1,4 +1,6 @@
-"""The heartbeat: a sample of the machine every two seconds, from a thread of its own, whatever the trainer does."""
+"""The heartbeat: a sample of the machine every two seconds, from a thread of its own, whatever the
+trainer does.
+"""
 
 import threading
 from collections.abc import Callable
@@ -12,10 +14,14 @@ PERIOD = 2.0  # seconds
 
 
 class Gpu:
-    """Utilisation, memory and temperature of one NVIDIA GPU through NVML; every failure reads as null."""
+    """Utilisation, memory and temperature of one NVIDIA GPU through NVML; every failure reads as
+    null.
+    """
 
     def __init__(self, uuid: str) -> None:
-        """`uuid` as torch gives it: CUDA's device numbers are not NVML's where devices are hidden or reordered."""
+        """`uuid` as torch gives it: CUDA's device numbers are not NVML's where devices are hidden
+        or reordered.
+        """
         import pynvml
 
         self._nvml = pynvml
@@ -34,15 +40,17 @@ class Gpu:
             memory = nvml.nvmlDeviceGetMemoryInfo(self._handle)
             found["gpu_mem"], found["gpu_total"] = int(memory.used), int(memory.total)
         with suppress(nvml.NVMLError):
-            found["gpu_temp"] = nvml.nvmlDeviceGetTemperature(self._handle, nvml.NVML_TEMPERATURE_GPU)
+            found["gpu_temp"] = nvml.nvmlDeviceGetTemperature(
+                self._handle, nvml.NVML_TEMPERATURE_GPU
+            )
         return found
 
 
 class Heartbeat(threading.Thread):
     """Calls `beat` with a sample at once and then every PERIOD seconds until `stop`.
 
-    A sample: cpu (share of the machine), rss of this process, gpu (share or null), gpu_mem, gpu_total, gpu_temp
-    (°C), disk_free on the run directory's disk; memory in bytes.
+    A sample: cpu (share of the machine), rss of this process, gpu (share or null), gpu_mem,
+    gpu_total, gpu_temp (°C), disk_free on the run directory's disk; memory in bytes.
     """
 
     def __init__(self, run_dir: Path, beat: Callable[[dict[str, Any]], None]) -> None:

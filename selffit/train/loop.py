@@ -1,4 +1,6 @@
-"""The training loop: one for all methods. Its state is a function of (weights, optimiser, step, settings) only."""
+"""The training loop: one for all methods. Its state is a function of (weights, optimiser, step,
+settings) only.
+"""
 
 import time
 from collections.abc import Mapping
@@ -42,7 +44,9 @@ class Loop:
         self.settings = live_settings(config.as_dict())
         self.done = 0
         self.generator = torch.Generator(setup.device)
-        self.signals = SignalBuffer(config.block_steps, config.batch_size, setup.images.shape, setup.device)
+        self.signals = SignalBuffer(
+            config.block_steps, config.batch_size, setup.images.shape, setup.device
+        )
         self._block_began = time.perf_counter()
 
     def adopt(self, settings: Mapping[str, Any]) -> None:
@@ -56,10 +60,15 @@ class Loop:
         stop = new.get("stop_epoch")
         if stop and stop * self.setup.batches.steps_per_epoch < self.done:
             epoch = self.setup.schedule.epoch(self.done)
-            raise Refusal("out-of-range", f"epoch {stop:g} has passed, it is epoch {epoch:.2f}; use stop instead")
+            raise Refusal(
+                "out-of-range",
+                f"epoch {stop:g} has passed, it is epoch {epoch:.2f}; use stop instead",
+            )
 
     def run(self) -> None:
-        """Train to the end. Raises Stop where the run is asked to stop, with all finished steps in the log."""
+        """Train to the end. Raises Stop where the run is asked to stop, with all finished steps in
+        the log.
+        """
         self.setup.model.train()
         if self.done == 0:  # a resumed run was probed at its checkpoint
             self.probe("start")
@@ -98,12 +107,16 @@ class Loop:
         setup.step.set(schedule.lr(step), schedule.eps(step), schedule.alpha(step))
         self.generator.manual_seed(step_seed(setup.config.seed, "attack", step))
         x, y = setup.batches.batch(step)
-        attack, trained = setup.step(x, y, self.generator, with_input_gradient=step % ALIGN_EVERY == 0)
+        attack, trained = setup.step(
+            x, y, self.generator, with_input_gradient=step % ALIGN_EVERY == 0
+        )
         self.signals.add(x, y, attack, trained)
         self.done += 1
 
     def close_block(self, *, everything: bool = True) -> None:
-        """End the present block; log the blocks that have reached the host (with `everything`, this one too)."""
+        """End the present block; log the blocks that have reached the host (with `everything`, this
+        one too).
+        """
         if self.signals.count:
             now = time.perf_counter()
             self.signals.close_block((self.done - self.signals.count, now - self._block_began))

@@ -1,4 +1,6 @@
-"""What is measured beside training: probes and the detector, and the records that they leave in the log."""
+"""What is measured beside training: probes and the detector, and the records that they leave in the
+log.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,10 +16,12 @@ BLOCK_SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv", "
 
 
 class Monitor:
-    """Runs probes, feeds the detector, writes `probe.*` and `alert` records, and keeps the summary up to date.
+    """Runs probes, feeds the detector, writes `probe.*` and `alert` records, and keeps the summary
+    up to date.
 
-    Nothing here touches training: probes leave weights, running statistics and gradients alone, and their random
-    starts come from a generator of their own, the same for every probe, so that probes compare like with like.
+    Nothing here touches training: probes leave weights, running statistics and gradients alone, and
+    their random starts come from a generator of their own, the same for every probe, so that probes
+    compare like with like.
     """
 
     def __init__(
@@ -28,9 +32,16 @@ class Monitor:
         react: Callable[[str], None] = lambda level: None,
         somebody_waits: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`react` hears the level of every alert that was raised; the causal check is broken off, without a record,
-        when `somebody_waits` for the next step boundary."""
-        self.setup, self.log, self.summary, self._react, self._waited_for = setup, log, summary, react, somebody_waits
+        """`react` hears the level of every alert that was raised; the causal check is broken off,
+        without a record, when `somebody_waits` for the next step boundary.
+        """
+        self.setup, self.log, self.summary, self._react, self._waited_for = (
+            setup,
+            log,
+            summary,
+            react,
+            somebody_waits,
+        )
         self._chance = 1 / setup.images.classes
         cooldown = max(setup.config.block_steps, self.every // 2)
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
@@ -46,23 +57,32 @@ class Monitor:
 
     @property
     def healthy(self) -> bool:
-        """Whether the newest probe found the network clearly above chance and no onset is open: ours."""
-        return self.pgd is not None and self.pgd > 1.5 * self._chance and not self.detector.onset_open
+        """Whether the newest probe found the network clearly above chance and no onset is open:
+        ours.
+        """
+        return (
+            self.pgd is not None and self.pgd > 1.5 * self._chance and not self.detector.onset_open
+        )
 
     def dominance(self, layer: str, step: int) -> Sequence[float]:
-        """The dominance of a layer's channels, from the newest channel probe; measured now if there was none."""
+        """The dominance of a layer's channels, from the newest channel probe; measured now if there
+        was none.
+        """
         if layer not in self._dominance:
             self._channels(step)
         return self._dominance[layer]
 
     def signals(self, step: int, columns: Mapping[str, Sequence[float]]) -> None:
         """Show the detector a block of steps that begins at `step`."""
-        for alert in self.detector.signals(SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS})):
+        for alert in self.detector.signals(
+            SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS})
+        ):
             self._watch = True
             self._write(alert)
 
     def probe(self, step: int, why: str) -> None:
-        """Measure robust accuracy after `step` steps, let the detector judge it, and measure what explains it.
+        """Measure robust accuracy after `step` steps, let the detector judge it, and measure what
+        explains it.
 
         A probe on suspicion must be quick: without an onset it leaves the channels out.
         """
@@ -89,9 +109,16 @@ class Monitor:
             self.explainer.healthy(step)
 
     def _first_at_full_budget(self, step: int) -> bool:
-        """Whether this interval probe is the first at the final budget: what it finds is what is usual there."""
+        """Whether this interval probe is the first at the final budget: what it finds is what is
+        usual there.
+        """
         ramp, every = self.setup.schedule.ramp, self.every
-        return step % every == 0 and step > 0 and ramp(step) == 1 and (step == every or ramp(step - every) < 1)
+        return (
+            step % every == 0
+            and step > 0
+            and ramp(step) == 1
+            and (step == every or ramp(step - every) < 1)
+        )
 
     def _robust(self, step: int, why: str) -> ProbePoint:
         """Log robust accuracy, at the final budget too while eps is still rising."""
@@ -127,12 +154,19 @@ class Monitor:
         )
 
     def _confirm(self, step: int) -> list[Alert]:
-        """PGD accuracy has come back after an onset: let a strong attack decide whether the network has."""
+        """PGD accuracy has come back after an onset: let a strong attack decide whether the network
+        has.
+        """
         found = self.explainer.strong(step)
-        return [] if found is None else self.detector.strong(step, found["pgd"], found["weak"], found["n"])
+        return (
+            []
+            if found is None
+            else self.detector.strong(step, found["pgd"], found["weak"], found["n"])
+        )
 
     def _channels(self, step: int) -> None:
-        examiner = replace(self.explainer.examiner(step), eps=self.setup.config.eps)  # so that ranks compare
+        # so that ranks compare
+        examiner = replace(self.explainer.examiner(step), eps=self.setup.config.eps)
         data = examiner.channels(self.setup.config.channel_images or RANKING_IMAGES)
         self._dominance = {layer["name"]: layer["dominance"] for layer in data["layers"]}
         self.log.emit("probe.channels", data, step=step)

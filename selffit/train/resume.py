@@ -1,4 +1,6 @@
-"""Going on where an earlier attempt left off: the log says what was decided, the newest valid checkpoint what was."""
+"""Going on where an earlier attempt left off: the log says what was decided, the newest valid
+checkpoint what was.
+"""
 
 from selffit.checkpoint.errors import Damaged
 from selffit.checkpoint.manifest import parse_id
@@ -7,14 +9,16 @@ from selffit.control.replay import replay_plan
 from selffit.errors import UserError
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 from selffit.train.checkpoints import Checkpoints, Saved
 from selffit.train.loop import Loop
 from selffit.train.trainlog import TrainLog
 
 
 def read_ledger(run: RunDir) -> tuple[Ledger, int | None]:
-    """What the log says so far, and the last step that it tells of; None where no attempt has begun to train."""
+    """What the log says so far, and the last step that it tells of; None where no attempt has begun
+    to train.
+    """
     ledger, last = Ledger(), None
     reader = RunReader(run.path)
     while records := reader.poll():
@@ -31,14 +35,16 @@ def read_ledger(run: RunDir) -> tuple[Ledger, int | None]:
 def check_resumable(ledger: Ledger, name: str) -> None:
     """Raises UserError where there is nothing to go on with."""
     if ledger.ended == "finished":
-        raise UserError(f"run {name} has finished; there is nothing to resume, start a new run instead")
+        raise UserError(
+            f"run {name} has finished; there is nothing to resume, start a new run instead"
+        )
 
 
 def resume(loop: Loop, log: TrainLog, checkpoints: Checkpoints, last: int) -> None:
     """Restore the newest valid checkpoint of the active branch and plan what was changed after it.
 
-    Where none is left, training begins again from its first step: the steps are the same ones. Raises UserError
-    for a checkpoint of a newer selffit.
+    Where none is left, training begins again from its first step: the steps are the same ones.
+    Raises UserError for a checkpoint of a newer selffit.
     """
     ledger = log.ledger
     saved, skipped = _newest(checkpoints, ledger)
@@ -65,11 +71,18 @@ def resume(loop: Loop, log: TrainLog, checkpoints: Checkpoints, last: int) -> No
 def branch_data(ledger: Ledger) -> dict[str, object]:
     """The data of the active branch's `branch` record."""
     branch = ledger.branches[ledger.branch]
-    return {"name": branch.name, "parent": branch.parent, "base_step": branch.base_step, "ckpt": branch.ckpt}
+    return {
+        "name": branch.name,
+        "parent": branch.parent,
+        "base_step": branch.base_step,
+        "ckpt": branch.ckpt,
+    }
 
 
 def _newest(checkpoints: Checkpoints, ledger: Ledger) -> tuple[Saved | None, list[tuple[str, str]]]:
-    """The newest checkpoint of the active line of history that verifies, and the newer ones that do not."""
+    """The newest checkpoint of the active line of history that verifies, and the newer ones that do
+    not.
+    """
     skipped: list[tuple[str, str]] = []
     line = ledger.lineage()
     ends = [child.base_step for child in line[1:]]

@@ -1,4 +1,6 @@
-"""Learning rate and attack budget as pure functions of the step, so that resume and roll-back are exact."""
+"""Learning rate and attack budget as pure functions of the step, so that resume and roll-back are
+exact.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +9,9 @@ from selffit.config import RunConfig, milestones
 
 @dataclass(frozen=True)
 class Schedule:
-    """lr, eps and alpha of every optimiser step, counted from 0; eps and alpha in pixel units of [0,1]."""
+    """lr, eps and alpha of every optimiser step, counted from 0; eps and alpha in pixel units of
+    [0,1].
+    """
 
     config: RunConfig
     steps_per_epoch: int
@@ -19,9 +23,15 @@ class Schedule:
 
     @property
     def last_step(self) -> int:
-        """Where training ends: after stop_epoch if there is one, which leaves the schedules as they are."""
+        """Where training ends: after stop_epoch if there is one, which leaves the schedules as they
+        are.
+        """
         stop = self.config.stop_epoch
-        return min(self.steps_total, max(1, round(stop * self.steps_per_epoch))) if stop else self.steps_total
+        return (
+            min(self.steps_total, max(1, round(stop * self.steps_per_epoch)))
+            if stop
+            else self.steps_total
+        )
 
     def epoch(self, step: int) -> float:
         """Epochs done after `step` steps."""
@@ -30,8 +40,8 @@ class Schedule:
     def lr(self, step: int) -> float:
         """The learning rate of step `step`, read off the schedule in the middle of the step.
 
-        `lr_scale` multiplies it. The middle, so that a schedule that starts or ends at 0 wastes neither
-        its first nor its last step. Warm-up multiplies whatever the schedule says.
+        `lr_scale` multiplies it. The middle, so that a schedule that starts or ends at 0 wastes
+        neither its first nor its last step. Warm-up multiplies whatever the schedule says.
         """
         config, now = self.config, step + 0.5
         part, turn = now / self.steps_total, config.lr_turn
@@ -41,12 +51,16 @@ class Schedule:
         elif config.lr_schedule == "linear" and part > turn:
             factor = (1 - part) / (1 - turn)
         elif config.lr_schedule == "step":
-            factor = config.lr_gamma ** sum(now >= mark * self.steps_per_epoch for mark in milestones(config))
+            factor = config.lr_gamma ** sum(
+                now >= mark * self.steps_per_epoch for mark in milestones(config)
+            )
         warmup = min(1.0, now / config.lr_warmup) if config.lr_warmup else 1.0
         return config.lr * config.lr_scale * max(0.0, factor) * warmup
 
     def ramp(self, step: int) -> float:
-        """The share of the final budget that step `step` uses: rises linearly from 0 to 1, then stays."""
+        """The share of the final budget that step `step` uses: rises linearly from 0 to 1, then
+        stays.
+        """
         length = self.config.eps_ramp * self.steps_total
         return 1.0 if step >= length else step / length
 
@@ -59,5 +73,11 @@ class Schedule:
         return self.config.alpha * self.ramp(step)
 
     def probe_alpha(self, eps: float) -> float:
-        """The PGD step size of a probe at budget eps: the configured one belongs to the final budget."""
-        return self.config.probe_alpha * (eps / self.config.eps) if self.config.eps else self.config.probe_alpha
+        """The PGD step size of a probe at budget eps: the configured one belongs to the final
+        budget.
+        """
+        return (
+            self.config.probe_alpha * (eps / self.config.eps)
+            if self.config.eps
+            else self.config.probe_alpha
+        )

@@ -1,4 +1,6 @@
-"""From a configuration to everything that training needs: device, images, network, optimiser, schedule."""
+"""From a configuration to everything that training needs: device, images, network, optimiser,
+schedule.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +24,9 @@ from selffit.train.step import Step, make_optimizer
 
 @dataclass
 class Setup:
-    """A run that is ready for a step: a function of its settings alone. `config` holds those in effect."""
+    """A run that is ready for a step: a function of its settings alone. `config` holds those in
+    effect.
+    """
 
     config: RunConfig
     device: torch.device
@@ -50,7 +54,9 @@ class Setup:
             "steps_total": self.schedule.steps_total,
             "steps_per_epoch": self.schedule.steps_per_epoch,
             "device": str(device),
-            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
+            "device_name": torch.cuda.get_device_name(device)
+            if device.type == "cuda"
+            else cpu_name(),
             "torch": torch.__version__,
             "params": sum(p.numel() for p in self.model.parameters()),
             "layers": layers(self.model, images),
@@ -67,8 +73,8 @@ class Setup:
 def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     """Load and build everything; `announce` hears "data" and "model" when these begin.
 
-    Weights depend on the seed only, not on the device. Raises UserError for a device, precision or data set that
-    is not to be had here.
+    Weights depend on the seed only, not on the device. Raises UserError for a device, precision or
+    data set that is not to be had here.
     """
     device = choose_device(config.device)
     autocast = choose_precision(config.precision, device)
@@ -88,7 +94,9 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
 
 
 def build_network(config: RunConfig, images: ImageSet) -> Network:
-    """A new network of this configuration for these images, on the CPU; the caller sets torch's seed."""
+    """A new network of this configuration for these images, on the CPU; the caller sets torch's
+    seed.
+    """
     return models.build(
         config.model,
         shape=images.shape,
@@ -108,25 +116,37 @@ def choose_device(name: str) -> torch.device:
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise UserError(f"--device {name}: torch sees no CUDA device here; use --device cpu, or check the driver")
+        raise UserError(
+            f"--device {name}: torch sees no CUDA device here; use --device cpu, or check the "
+            "driver"
+        )
     index = int(name.split(":")[1]) if ":" in name else 0
     count = torch.cuda.device_count()
     if index >= count:
-        raise UserError(f"--device {name}: there are {count} CUDA devices here, cuda:0 to cuda:{count - 1}")
+        raise UserError(
+            f"--device {name}: there are {count} CUDA devices here, cuda:0 to cuda:{count - 1}"
+        )
     return torch.device("cuda", index)
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype | None:
-    """The autocast dtype, None for float32. Raises UserError where bf16 was asked for and does not exist."""
+    """The autocast dtype, None for float32. Raises UserError where bf16 was asked for and does not
+    exist.
+    """
     cuda_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "bf16" and device.type == "cuda" and not cuda_bf16:
-        raise UserError(f"--precision bf16: {torch.cuda.get_device_name(device)} has no bf16; use --precision fp32")
+        raise UserError(
+            f"--precision bf16: {torch.cuda.get_device_name(device)} has no bf16; use --precision "
+            "fp32"
+        )
     return torch.bfloat16 if precision == "bf16" or (precision == "auto" and cuda_bf16) else None
 
 
 def sensible_threads() -> int:
     """torch's own choice, but no more than the CPUs that this process may run on."""
-    allowed = float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float("inf")
+    allowed = (
+        float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float("inf")
+    )
     with suppress(OSError, ValueError):  # a container's quota, which torch does not look at
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         allowed = min(allowed, max(1.0, int(quota) / int(period)))
@@ -149,7 +169,10 @@ def layers(model: Network, images: ImageSet) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     training = model.training
     model.eval()
-    with torch.no_grad(), watching(model, lambda name, map: found.append({"name": name, "channels": map.shape[1]})):
+    with (
+        torch.no_grad(),
+        watching(model, lambda name, map: found.append({"name": name, "channels": map.shape[1]})),
+    ):
         model(torch.zeros(1, *images.shape, device=images.held_x.device))
     model.train(training)
     return found

@@ -1,7 +1,8 @@
 """Signals that come free with a training step: kept on the device, read by the host once a block.
 
-A step only enqueues: per-image values go into preallocated rows, the means over the batch are taken for a whole
-block at once, and the host reads a block while the next one is computed. So no step ever waits for the device.
+A step only enqueues: per-image values go into preallocated rows, the means over the batch are taken
+for a whole block at once, and the host reads a block while the next one is computed. So no step
+ever waits for the device.
 """
 
 from collections import deque
@@ -22,8 +23,9 @@ TINY = 1e-30  # norms of a confident image can both be 1e-12
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """What the training step saw at x_adv: loss [B], logits [B,K], and the gradient [B,C,H,W] of the batch's mean
-    loss with respect to x_adv (None where it was not asked for)."""
+    """What the training step saw at x_adv: loss [B], logits [B,K], and the gradient [B,C,H,W] of
+    the batch's mean loss with respect to x_adv (None where it was not asked for).
+    """
 
     loss: Tensor
     logits: Tensor
@@ -48,9 +50,10 @@ def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: 
 def reduce_images(values: Tensor, pixels: int) -> Tensor:
     """Per-image values [n,7,B] to the n·6 signals `MEASURED`, as [6,n].
 
-    loss_clean: mean loss where the attack starts; loss_adv, acc_adv: at x_adv; abnormal: share of images whose
-    loss at x_adv is lower than at the attack's start; pertalign: mean cosine between the attack's first input
-    gradient and the training step's (a vanished gradient counts as 0); delta: mean |x_adv - x| in pixels of [0,1].
+    loss_clean: mean loss where the attack starts; loss_adv, acc_adv: at x_adv; abnormal: share of
+    images whose loss at x_adv is lower than at the attack's start; pertalign: mean cosine between
+    the attack's first input gradient and the training step's (a vanished gradient counts as 0);
+    delta: mean |x_adv - x| in pixels of [0,1].
     """
     rows = values.unbind(1)
     cosine = rows[DOT] / (rows[NORM_START] * rows[NORM_ADV]).clamp_min(TINY)
@@ -82,7 +85,9 @@ class _Reading:
 class SignalBuffer:
     """Rows for up to `block_steps` steps, and the blocks that are on their way to the host."""
 
-    def __init__(self, block_steps: int, batch_size: int, shape: tuple[int, int, int], device: torch.device) -> None:
+    def __init__(
+        self, block_steps: int, batch_size: int, shape: tuple[int, int, int], device: torch.device
+    ) -> None:
         self._values = torch.zeros(block_steps, 7, batch_size, device=device)
         self._pixels = shape[0] * shape[1] * shape[2]
         self._cuda = device.type == "cuda"
@@ -95,7 +100,9 @@ class SignalBuffer:
         self.count += 1
 
     def close_block(self, about: Any) -> None:
-        """Reduce the steps since the last block and start their copy to the host; `about` comes back with them."""
+        """Reduce the steps since the last block and start their copy to the host; `about` comes
+        back with them.
+        """
         signals = reduce_images(self._values[: self.count], self._pixels)
         self.count = 0
         if not self._cuda:
@@ -108,7 +115,8 @@ class SignalBuffer:
         self._on_the_way.append(_Reading(about, host, ready))
 
     def ready_blocks(self, *, everything: bool) -> list[tuple[Any, Mapping[str, list[float]]]]:
-        """Blocks with their signals, oldest first: on CUDA all but the newest, which may still be computed.
+        """Blocks with their signals, oldest first: on CUDA all but the newest, which may still be
+        computed.
 
         With `everything` the newest too: that waits for the device.
         """

@@ -1,4 +1,6 @@
-"""One training step, the same for every method: attack the batch, then descend on what the attack made."""
+"""One training step, the same for every method: attack the batch, then descend on what the attack
+made.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -9,20 +11,31 @@ from selffit.methods import METHODS, Attack, Budget, Gradient, input_gradient, m
 from selffit.train.signals import TrainedOn
 
 
-def make_optimizer(config: RunConfig, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
-    """SGD or Adam in its fused form; lr is a 0-d tensor on the device, so that a new value needs no new graph."""
+def make_optimizer(
+    config: RunConfig, model: nn.Module, device: torch.device
+) -> torch.optim.Optimizer:
+    """SGD or Adam in its fused form; lr is a 0-d tensor on the device, so that a new value needs no
+    new graph.
+    """
     lr = torch.zeros((), device=device)
     if config.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=lr, weight_decay=config.weight_decay, fused=True)
+        return torch.optim.Adam(
+            model.parameters(), lr=lr, weight_decay=config.weight_decay, fused=True
+        )
     return torch.optim.SGD(
-        model.parameters(), lr=lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
+        model.parameters(),
+        lr=lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 
 class Step:
     """A training step on one network; eps, alpha and lr live in device tensors that `set` fills.
 
-    `autocast` is the dtype of mixed precision or None: images, perturbation and input gradient stay float32.
+    `autocast` is the dtype of mixed precision or None: images, perturbation and input gradient stay
+    float32.
     """
 
     def __init__(
@@ -43,7 +56,9 @@ class Step:
         """Use these settings from the next step on; eps, alpha and lr are `set` for each step."""
         self.clip_grad, self.bn_eval = config.clip_grad, config.attack_bn == "eval"
         self.method = METHODS[config.method]
-        self.budget = Budget(self._eps, self._alpha, config.attack_steps, config.start, config.corner)
+        self.budget = Budget(
+            self._eps, self._alpha, config.attack_steps, config.start, config.corner
+        )
         self.mix_signs = config.mix_signs
         for group in self.optimizer.param_groups:
             group["weight_decay"] = config.weight_decay
@@ -56,18 +71,24 @@ class Step:
             group["lr"].fill_(lr)
 
     def gradient_at(self, x: Tensor, y: Tensor) -> Gradient:
-        """The attack's view of the network (2 + 1 units of the step's 5: a forward pass, and back to the input)."""
+        """The attack's view of the network (2 + 1 units of the step's 5: a forward pass, and back
+        to the input).
+        """
         return input_gradient(self.model, x, y, autocast=self.autocast, bn_eval=self.bn_eval)
 
     def __call__(
         self, x: Tensor, y: Tensor, generator: torch.Generator, *, with_input_gradient: bool
     ) -> tuple[Attack, TrainedOn]:
-        """Attack x, then take one optimiser step on the mean cross-entropy at x_adv. Nothing waits for the device."""
+        """Attack x, then take one optimiser step on the mean cross-entropy at x_adv. Nothing waits
+        for the device.
+        """
         attack = self.method(self.gradient_at, x, y, self.budget, generator)
         if self.mix_signs:
             attack = mix_signs(attack, x, self._eps, self.mix_signs, generator)
         x_adv = attack.x_adv.detach().requires_grad_(with_input_gradient)
-        with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+        with torch.autocast(
+            self.device.type, dtype=self.autocast, enabled=self.autocast is not None
+        ):
             logits = self.model(x_adv)
         loss = F.cross_entropy(logits.float(), y, reduction="none")
         loss.mean().backward()

@@ -1,4 +1,6 @@
-"""Why the trainer should stop: a signal from a person or the supervisor, or a later attempt that took over the run."""
+"""Why the trainer should stop: a signal from a person or the supervisor, or a later attempt that
+took over the run.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +9,8 @@ from types import FrameType
 
 
 class Stop(Exception):
-    """Leave what is being done and end the run; `how` is the `end` record's word, the text its reason.
+    """Leave what is being done and end the run; `how` is the `end` record's word, the text its
+    reason.
 
     `save`: with a checkpoint, so that the run can go on from where it was stopped.
     """
@@ -20,8 +23,8 @@ class Stop(Exception):
 class StopSwitch:
     """Remembers that the run should stop; training asks at every step boundary.
 
-    Set-up and probes can take long and leave nothing behind, so within `interruptible()` a signal ends them at
-    once by raising `Stop` where they are.
+    Set-up and probes can take long and leave nothing behind, so within `interruptible()` a signal
+    ends them at once by raising `Stop` where they are.
     """
 
     def __init__(self) -> None:

@@ -9,7 +9,8 @@ import typer
 
 from selffit.control.settings import LIVE
 from selffit.errors import UserError
-from selffit_tui.options import RUNS, JsonOption, RunsOption, setting_option
+from selffit_tui.commands.options import JsonOption, RunsOption, setting_option
+from selffit_tui.talk import RUNS
 
 TIMEOUT = 30.0  # seconds
 CODES = {"applied": 0, "submitted": 0, "rejected": 3, "failed": 3, "timeout": 4}
@@ -26,17 +27,25 @@ ctl = typer.Typer(
     subcommand_metavar="OPERATION [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="wait until it is applied or refused")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.0, help="how long to wait")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="wait until it is applied or refused")
+]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.0, help="how long to wait")
+]
 ExpectOption = Annotated[
-    Optional[int],  # noqa: UP045  (typer reads the annotation at run time)
-    typer.Option("--expect", metavar="VERSION", help="refuse it if the settings are not at this version any more"),
+    Optional[int],
+    typer.Option(
+        "--expect",
+        metavar="VERSION",
+        help="refuse it if the settings are not at this version any more",
+    ),
 ]
 TtlOption = Annotated[
-    Optional[float],  # noqa: UP045
+    Optional[float],
     typer.Option("--ttl", metavar="SECONDS", help="refuse it if it is read later than this"),
 ]
-ByOption = Annotated[Optional[str], typer.Option("--by", help="who asks (default: user@host)")]  # noqa: UP045
+ByOption = Annotated[Optional[str], typer.Option("--by", help="who asks (default: user@host)")]
 COMMON: dict[str, tuple[Any, Any]] = {
     "runs": (RunsOption, None),
     "wait": (WaitOption, True),
@@ -51,7 +60,9 @@ COMMON: dict[str, tuple[Any, Any]] = {
 @ctl.callback()
 def run_of(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="a path, a name, a unique prefix or 'latest'")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="a path, a name, a unique prefix or 'latest'")
+    ],
     runs: RunsOption = RUNS,
 ) -> None:
     """Keep the name of the run for the operation."""
@@ -59,7 +70,8 @@ def run_of(
 
 
 def operation(*settings: str) -> Callable[[Callable[..., Mapping[str, Any]]], Callable[..., None]]:
-    """Makes a command of a function that turns its options into the arguments of the operation of its name.
+    """Makes a command of a function that turns its options into the arguments of the operation of
+    its name.
 
     It gets one option for each of the `settings`, and those that all operations have.
     """
@@ -75,8 +87,13 @@ def operation(*settings: str) -> Callable[[Callable[..., Mapping[str, Any]]], Ca
             _ask(run, common.pop("runs") or runs, op, {**args_of(**options), **given}, **common)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
-        own = [p.replace(kind=keyword) for p in inspect.signature(args_of, eval_str=True).parameters.values()]
-        shared = [inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in COMMON.items()]
+        own = [
+            p.replace(kind=keyword)
+            for p in inspect.signature(args_of, eval_str=True).parameters.values()
+        ]
+        shared = [
+            inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in COMMON.items()
+        ]
         first = inspect.Parameter("context", keyword, annotation=typer.Context)
         parameters = [first, *own, *(setting_option(name) for name in settings), *shared]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -101,7 +118,9 @@ def resume() -> Mapping[str, Any]:
 
 @operation()
 def stop(
-    now: Annotated[bool, typer.Option("--now", help="at once: no last probe, no checkpoint")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="at once: no last probe, no checkpoint")
+    ] = False,
 ) -> Mapping[str, Any]:
     """End the run after a last probe and a checkpoint."""
     return {"now": now}
@@ -115,19 +134,26 @@ def checkpoint() -> Mapping[str, Any]:
 
 @operation(*LIVE)
 def rollback(
-    to: Annotated[str, typer.Option("--to", metavar="CKPT", help="such as main-1200, or 'healthy'")] = "healthy",
-    exact: Annotated[bool, typer.Option("--exact", help="repeat the random numbers of the first time")] = False,
+    to: Annotated[
+        str, typer.Option("--to", metavar="CKPT", help="such as main-1200, or 'healthy'")
+    ] = "healthy",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="repeat the random numbers of the first time")
+    ] = False,
 ) -> Mapping[str, Any]:
     """Continue from a checkpoint on a new branch; what came after it stays in the log.
 
-    Without --to that is the newest checkpoint that was healthy. Settings given here hold from there on.
+    Without --to that is the newest checkpoint that was healthy. Settings given here hold from there
+    on.
     """
     return {"to": to, "exact": exact}
 
 
 @operation()
 def set_(
-    pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help=f"settings: {', '.join(LIVE)}")],
+    pairs: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help=f"settings: {', '.join(LIVE)}")
+    ],
 ) -> Mapping[str, Any]:
     """Change settings from the next step on, e.g. set eps=8/255 alpha=1.25eps."""
     args: dict[str, Any] = {}
@@ -144,14 +170,20 @@ def set_(
 
 @operation()
 def suppress(
-    layer: Annotated[str, typer.Option("--layer", help="name of the layer, as the channel panel shows it")],
+    layer: Annotated[
+        str, typer.Option("--layer", help="name of the layer, as the channel panel shows it")
+    ],
     top: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--top", metavar="K", help="the K most dominant channels now", show_default=False),
+        Optional[str],
+        typer.Option(
+            "--top", metavar="K", help="the K most dominant channels now", show_default=False
+        ),
     ] = None,
     channels: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--channels", metavar="3,5", help="these channels, numbered from 0", show_default=False),
+        Optional[str],
+        typer.Option(
+            "--channels", metavar="3,5", help="these channels, numbered from 0", show_default=False
+        ),
     ] = None,
 ) -> Mapping[str, Any]:
     """Mask channels of a layer from the next step on."""
@@ -162,8 +194,10 @@ def suppress(
 @operation()
 def unsuppress(
     layer: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--layer", help="only in this layer (default: everywhere)", show_default=False),
+        Optional[str],
+        typer.Option(
+            "--layer", help="only in this layer (default: everywhere)", show_default=False
+        ),
     ] = None,
 ) -> Mapping[str, Any]:
     """Undo suppress."""
@@ -172,12 +206,16 @@ def unsuppress(
 
 @operation()
 def probe() -> Mapping[str, Any]:
-    """Measure before the next step: robust accuracy, self-information, channels, causal check, a strong attack."""
+    """Measure before the next step: robust accuracy, self-information, channels, causal check, a
+    strong attack.
+    """
     return {}
 
 
 @operation()
-def note(text: Annotated[str, typer.Argument(metavar="TEXT", help="one line")]) -> Mapping[str, Any]:
+def note(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="one line")],
+) -> Mapping[str, Any]:
     """Write a line into the log."""
     return {"text": text}
 
@@ -195,11 +233,13 @@ def _ask(
     by: str | None,
     json: bool,
 ) -> None:
-    """Check, find the run, send, wait, tell. Raises UserError for bad input, typer.Exit for other than success."""
+    """Check, find the run, send, wait, tell. Raises UserError for bad input, typer.Exit for other
+    than success.
+    """
     from selffit.control.commands import new_command
-    from selffit.eventlog.rundir import find_run
-    from selffit_tui.asking import Asking
-    from selffit_tui.identity import me
+    from selffit.run.run_dir import find_run
+    from selffit_tui.intervene.ask import Asking
+    from selffit_tui.talk import me
 
     command = new_command(op, args, by=by or me(), expect=expect, ttl=ttl)
     asking = Asking(find_run(token, runs))
@@ -210,8 +250,18 @@ def _ask(
     if json:
         import json as json_module
 
-        told = {"id": command.id, "op": op, "state": found.state, "step": found.step, "branch": found.branch or None}
-        told |= {"version": found.version, "reason": found.reason or None, "rule": found.rule or None}
+        told = {
+            "id": command.id,
+            "op": op,
+            "state": found.state,
+            "step": found.step,
+            "branch": found.branch or None,
+        }
+        told |= {
+            "version": found.version,
+            "reason": found.reason or None,
+            "rule": found.rule or None,
+        }
         print(json_module.dumps(told, allow_nan=False))
     else:
         _tell(command.op, command.args, found)
@@ -221,17 +271,27 @@ def _ask(
 
 def _tell(op: str, args: Mapping[str, Any], found: Any) -> None:
     """One line: what came of it."""
-    from selffit_tui.commands.train import say
-    from selffit_tui.control_words import asked
-    from selffit_tui.format import safe
+    from selffit_tui.draw.format import safe
+    from selffit_tui.talk import say
+    from selffit_tui.words.commands import asked
 
     words = safe(asked(op, args))
     if found.state == "applied":
-        where = f", on as branch {safe(found.branch)}" if op == "rollback" else f" of branch {safe(found.branch)}"
+        where = (
+            f", on as branch {safe(found.branch)}"
+            if op == "rollback"
+            else f" of branch {safe(found.branch)}"
+        )
         print(f"applied at step {found.step}{where}: {words}")
     elif found.state == "submitted":
         print(f"handed over: {words}")
     else:
-        how = {"rejected": "refused", "failed": "failed and undone", "timeout": "no answer"}[found.state]
+        how = {"rejected": "refused", "failed": "failed and undone", "timeout": "no answer"}[
+            found.state
+        ]
         rule = f" ({safe(found.rule)})" if found.rule else ""
-        say(f"selffit: {how}{rule}: {safe(found.reason)}" if how != "no answer" else f"selffit: {safe(found.reason)}")
+        say(
+            f"selffit: {how}{rule}: {safe(found.reason)}"
+            if how != "no answer"
+            else f"selffit: {safe(found.reason)}"
+        )

@@ -5,23 +5,30 @@ from typing import Annotated
 
 import typer
 
-from selffit_tui.options import JsonOption
+from selffit_tui.commands.options import JsonOption
 
 
 def detect(
-    traces: Annotated[list[Path], typer.Argument(metavar="TRACE.csv…", help="epoch, clean_acc, fgsm_acc, pgd_acc")],
+    traces: Annotated[
+        list[Path], typer.Argument(metavar="TRACE.csv…", help="epoch, clean_acc, fgsm_acc, pgd_acc")
+    ],
     json: JsonOption = False,
     images: Annotated[
-        int, typer.Option("--images", min=16, help="images behind each accuracy, where a trace has no column n")
+        int,
+        typer.Option(
+            "--images", min=16, help="images behind each accuracy, where a trace has no column n"
+        ),
     ] = 1000,
 ) -> None:
     """Find catastrophic overfitting in recorded traces.
 
-    CSV files with the columns epoch, clean_acc, fgsm_acc, pgd_acc: one row an epoch, accuracies in \\[0, 1].
+    CSV files with the columns epoch, clean_acc, fgsm_acc, pgd_acc: one row an epoch, accuracies in
+    \\[0, 1].
     """
     from selffit.detect.offline import detect_trace
 
-    results = [detect_trace(path, n=images) for path in traces]  # all are read before anything is printed
+    # all are read before anything is printed
+    results = [detect_trace(path, n=images) for path in traces]
     if json:
         import json as json_module
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from selffit.errors import UserError
-from selffit_tui.options import RUNS, JsonOption, RunsOption
+from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.talk import RUNS
 
 if TYPE_CHECKING:
     from selffit.report.findings import Report
@@ -33,49 +34,85 @@ def diagnose(
         ),
     ] = "latest",
     runs: RunsOption = RUNS,
-    checkpoint: Annotated[Optional[list[str]], _option("--checkpoint", "only this one; may be repeated", "ID")] = None,  # noqa: UP045
-    last: Annotated[bool, typer.Option("--last", help="only the last checkpoint of the run")] = False,
-    json: JsonOption = False,
-    html: Annotated[Optional[Path], _option("--html", "also write a report with figures", "FILE")] = None,  # noqa: UP045
-    reference: Annotated[
-        Optional[str],  # noqa: UP045
-        _option("--reference", "healthy network to compare with (default: the newest before the onset)", "CKPT"),
+    checkpoint: Annotated[
+        Optional[list[str]], _option("--checkpoint", "only this one; may be repeated", "ID")
     ] = None,
-    data: Annotated[Optional[str], _option("--data", "another image set than the run's own", "NAME")] = None,  # noqa: UP045
-    data_dir: Annotated[Optional[str], _option("--data-dir", "folder of downloaded sets", "DIR")] = None,  # noqa: UP045
+    last: Annotated[
+        bool, typer.Option("--last", help="only the last checkpoint of the run")
+    ] = False,
+    json: JsonOption = False,
+    html: Annotated[
+        Optional[Path], _option("--html", "also write a report with figures", "FILE")
+    ] = None,
+    reference: Annotated[
+        Optional[str],
+        _option(
+            "--reference",
+            "healthy network to compare with (default: the newest before the onset)",
+            "CKPT",
+        ),
+    ] = None,
+    data: Annotated[
+        Optional[str], _option("--data", "another image set than the run's own", "NAME")
+    ] = None,
+    data_dir: Annotated[
+        Optional[str], _option("--data-dir", "folder of downloaded sets", "DIR")
+    ] = None,
     images: Annotated[
-        Optional[int],  # noqa: UP045
-        _option("--images", "held-out images (default: 512), of them at most 256 for the channels", "N"),
+        Optional[int],
+        _option(
+            "--images", "held-out images (default: 512), of them at most 256 for the channels", "N"
+        ),
     ] = None,
     eps: Annotated[
-        Optional[str],  # noqa: UP045
-        _option("--eps", "budget, e.g. 8/255 (default: what the network was trained with at its step)", "X"),
+        Optional[str],
+        _option(
+            "--eps",
+            "budget, e.g. 8/255 (default: what the network was trained with at its step)",
+            "X",
+        ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N", metavar="NAME")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", help="auto, cpu, cuda or cuda:N", metavar="NAME")
+    ] = "auto",
     foreign: Annotated[
         bool,
         typer.Option(
-            "--foreign", help="TARGET is a .pt file: read its tensors, run no code of it", rich_help_panel=_FOREIGN
+            "--foreign",
+            help="TARGET is a .pt file: read its tensors, run no code of it",
+            rich_help_panel=_FOREIGN,
         ),
     ] = False,
-    model: Annotated[Optional[str], _option("--model", "preact-resnet18, resnet18 or small", "NAME", _FOREIGN)] = None,  # noqa: UP045
+    model: Annotated[
+        Optional[str], _option("--model", "preact-resnet18, resnet18 or small", "NAME", _FOREIGN)
+    ] = None,
     width: Annotated[
-        Optional[int],  # noqa: UP045
-        _option("--width", "channels of its first convolution (default: the network's own)", "N", _FOREIGN),
+        Optional[int],
+        _option(
+            "--width",
+            "channels of its first convolution (default: the network's own)",
+            "N",
+            _FOREIGN,
+        ),
     ] = None,
     input_mean: Annotated[
-        Optional[str],  # noqa: UP045
-        _option("--input-mean", "it sees (x − mean)·scale; a number, or one a channel", "X[,X…]", _FOREIGN),
+        Optional[str],
+        _option(
+            "--input-mean",
+            "it sees (x − mean)·scale; a number, or one a channel",
+            "X[,X…]",
+            _FOREIGN,
+        ),
     ] = None,
     input_scale: Annotated[
-        Optional[str],  # noqa: UP045
+        Optional[str],
         _option("--input-scale", "e.g. 1/0.247,1/0.243,1/0.262", "X[,X…]", _FOREIGN),
     ] = None,
 ) -> None:
     """Diagnose saved networks.
 
-    Clean, FGSM, PGD and strong accuracy, self-information with index and verdict, channels and their causal check.
-    Nothing is written to the run, which may still be training.
+    Clean, FGSM, PGD and strong accuracy, self-information with index and verdict, channels and
+    their causal check. Nothing is written to the run, which may still be training.
     """
     given = {
         "--runs": runs,
@@ -119,7 +156,10 @@ def diagnose(
     if code == 130:
         raise KeyboardInterrupt
     if code < 0:
-        print(f"selffit: the measuring process was killed by signal {-code}; was memory short?", file=sys.stderr)
+        print(
+            f"selffit: the measuring process was killed by signal {-code}; was memory short?",
+            file=sys.stderr,
+        )
     if code:
         raise typer.Exit(code if code > 0 else 1)
 
@@ -130,9 +170,13 @@ def check_html(path: Path) -> None:
 
     if find_spec("matplotlib") is None:
         command = f"uv run --extra figures selffit {shlex.join(sys.argv[1:])}"
-        raise UserError(f"--html draws its figures with matplotlib, which is not installed here; run: {command}")
+        raise UserError(
+            f"--html draws its figures with matplotlib, which is not installed here; run: {command}"
+        )
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UserError(f"--html {path} is no place for a file; give a file name in a folder that exists")
+        raise UserError(
+            f"--html {path} is no place for a file; give a file name in a folder that exists"
+        )
 
 
 def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
@@ -150,7 +194,7 @@ def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
 def _print(report: "Report") -> None:
     from rich.console import Console
 
-    from selffit_tui.diagnosis_tables import diagnosis_tables
+    from selffit_tui.plain.diagnosis import diagnosis_tables
 
     console = Console(highlight=False, markup=False, emoji=False)
     for number, part in enumerate(diagnosis_tables(report, console.width)):
@@ -165,6 +209,7 @@ def _write(report: "Report", path: Path) -> None:
     try:
         path.write_text(page(report), "utf-8")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; give another file with --html") from error
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; give another file with --html"
+        ) from error
     print(f"report written to {path}", file=sys.stderr)
-

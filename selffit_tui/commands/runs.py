@@ -1,6 +1,7 @@
 """`selffit runs`: every run of a folder, one line each."""
 
-from selffit_tui.options import RUNS, JsonOption, RunsOption, typed
+from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.talk import RUNS, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
@@ -8,9 +9,9 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     import sys
     import time
 
-    from selffit.eventlog.rundir import list_runs
-    from selffit.eventlog.summary import status_dict
-    from selffit_tui.follow import read_once
+    from selffit.run.run_dir import list_runs
+    from selffit.run.summary import status_dict
+    from selffit_tui.plain.follow import read_once
 
     rows = []
     for run in list_runs(runs):
@@ -25,6 +26,6 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     if not rows:
         print(f"no runs in {runs}; start one with: {typed('train')}", file=sys.stderr)
         return
-    from selffit_tui.plain import runs_table
+    from selffit_tui.plain.lines import runs_table
 
     print("\n".join(runs_table(rows)))

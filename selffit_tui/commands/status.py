@@ -1,15 +1,16 @@
 """`selffit status`: where a run stands, read once from its log."""
 
-from selffit_tui.options import RUNS, JsonOption, RunArgument, RunsOption
+from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
+from selffit_tui.talk import RUNS
 
 
 def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """Say where a run stands."""
     import time
 
-    from selffit.eventlog.rundir import find_run
-    from selffit.eventlog.summary import status_dict
-    from selffit_tui.follow import read_once
+    from selffit.run.run_dir import find_run
+    from selffit.run.summary import status_dict
+    from selffit_tui.plain.follow import read_once
 
     found = find_run(run, runs)
     state, word = read_once(found)
@@ -21,6 +22,6 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
 
         print(json_module.dumps(summary, allow_nan=False))
         return
-    from selffit_tui.plain import status_lines
+    from selffit_tui.plain.lines import status_lines
 
     print("\n".join(status_lines(summary)))

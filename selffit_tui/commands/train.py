@@ -1,9 +1,7 @@
 """`selffit train`: make the run directory, spawn the training, and open a view of it."""
 
-import os
 import platform
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -13,10 +11,11 @@ import typer
 from selffit import __version__
 from selffit.config import DEFAULT_PRESET, preset_names, resolve
 from selffit.errors import UserError
-from selffit_tui.options import RUNS, ReadonlyOption, RunsOption, typed, with_settings
+from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
+from selffit_tui.talk import RUNS, say, watch_command
 
 if TYPE_CHECKING:
-    from selffit.eventlog.rundir import RunDir
+    from selffit.run.run_dir import RunDir
 
 _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 
@@ -24,38 +23,61 @@ _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 @with_settings
 def train(
     preset: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--preset", help=f"where the settings start from: {_PRESETS}", show_default=DEFAULT_PRESET),
+        Optional[str],
+        typer.Option(
+            "--preset",
+            help=f"where the settings start from: {_PRESETS}",
+            show_default=DEFAULT_PRESET,
+        ),
     ] = None,
     name: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--name", help="name of the run (default: made from data set and method)", show_default=False),
+        Optional[str],
+        typer.Option(
+            "--name",
+            help="name of the run (default: made from data set and method)",
+            show_default=False,
+        ),
     ] = None,
     runs: RunsOption = RUNS,
     detach: Annotated[
         bool, typer.Option("--detach", help="start the training, print the run's name and return")
     ] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="plain lines instead of the screen")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="plain lines instead of the screen")
+    ] = False,
     readonly: ReadonlyOption = False,
     resume: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--resume", metavar="RUN", help="go on with a run from its newest checkpoint", show_default=False),
+        Optional[str],
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="go on with a run from its newest checkpoint",
+            show_default=False,
+        ),
     ] = None,
     **settings: Any,
 ) -> None:
     """Train, and watch it live.
 
-    The training survives this terminal: leaving the view never stops it. Every setting of a preset can be
-    overridden by the option of its name, e.g. [bold]selffit train --method n-fgsm --eps 8/255 --seed 3[/bold].
+    The training survives this terminal: leaving the view never stops it. Every setting of a preset
+    can be overridden by the option of its name, e.g. [bold]selffit train --method n-fgsm --eps
+    8/255 --seed 3[/bold].
     """
     from selffit import supervisor
     from selffit.control.policy import parse_policy
-    from selffit.eventlog.rundir import RunDir
-    from selffit_tui.follow import follow_plain, is_plain_terminal, wait_for_life, wait_for_start
+    from selffit.run.run_dir import RunDir
+    from selffit_tui.plain.follow import (
+        follow_plain,
+        is_plain_terminal,
+        wait_for_life,
+        wait_for_start,
+    )
 
     if resume is not None:
         given = {"preset": preset, "name": name, **settings}
-        run = find_resumable(resume, runs, [option for option, value in given.items() if value is not None])
+        run = find_resumable(
+            resume, runs, [option for option, value in given.items() if value is not None]
+        )
     else:
         config = resolve(preset, settings)
         parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
@@ -76,7 +98,11 @@ def train(
             print(run.name)
             say(f"training goes on; watch it with: {watch_command(run.path)}")
             return
-        code = follow_plain(run, process) if plain or is_plain_terminal() else open_screen(run.path, readonly)
+        code = (
+            follow_plain(run, process)
+            if plain or is_plain_terminal()
+            else open_screen(run.path, readonly)
+        )
     except UserError:
         if resume is None:
             remove_refused(run, process)
@@ -86,8 +112,10 @@ def train(
 
 
 def open_screen(path: Path, readonly: bool = False) -> int:
-    """Show the Run screen; returns the exit code. Raises UserError where the trainer refused to start."""
-    from selffit_tui.app import RunApp
+    """Show the Run screen; returns the exit code. Raises UserError where the trainer refused to
+    start.
+    """
+    from selffit_tui.app.app import RunApp
 
     app = RunApp(path, readonly=readonly)
     app.run_in_terminal()
@@ -102,17 +130,23 @@ def open_screen(path: Path, readonly: bool = False) -> int:
 
 
 def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
-    """The run to go on with. Raises UserError where it runs, has finished, or settings were `given` beside it."""
-    from selffit.eventlog.rundir import find_run
-    from selffit_tui.follow import read_once
+    """The run to go on with. Raises UserError where it runs, has finished, or settings were `given`
+    beside it.
+    """
+    from selffit.run.run_dir import find_run
+    from selffit_tui.plain.follow import read_once
 
     if given:
         option = "--" + given[0].replace("_", "-")
-        raise UserError(f"{option} cannot be given with --resume: the run has its settings; leave it out")
+        raise UserError(
+            f"{option} cannot be given with --resume: the run has its settings; leave it out"
+        )
     run = find_run(token, runs)
     state, word = read_once(run)
     if word == "finished":
-        raise UserError(f"run {run.name} has finished; there is nothing to resume, start a new run instead")
+        raise UserError(
+            f"run {run.name} has finished; there is nothing to resume, start a new run instead"
+        )
     if state.attempt and state.ending is None and word != "lost":
         raise UserError(f"run {run.name} is {word}; watch it with: {watch_command(run.path)}")
     return run
@@ -127,15 +161,3 @@ def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> 
             return  # still writing: a directory that is in use is better kept than half removed
     with suppress(UserError):  # it has begun after all
         run.remove()
-
-
-def watch_command(path: Path) -> str:
-    """The command that opens the view of this run again from the current folder."""
-    home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
-    return typed(f"watch {path.name if home else os.path.relpath(path)}")
-
-
-def say(text: str) -> None:
-    """A line for the person, not for a pipe; after a hang-up nobody is there to read it."""
-    with suppress(OSError, ValueError):
-        print(text, file=sys.stderr)

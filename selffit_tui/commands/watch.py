@@ -5,36 +5,46 @@ from typing import Annotated, Optional
 
 import typer
 
-from selffit_tui.options import RUNS, ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.commands.options import ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.talk import RUNS
 
 
 def watch(
     run: RunArgument = None,
     runs: RunsOption = RUNS,
-    plain: Annotated[bool, typer.Option("--plain", help="plain lines instead of the screen")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="plain lines instead of the screen")
+    ] = False,
     screenshot: Annotated[
-        Optional[Path],  # noqa: UP045
+        Optional[Path],
         typer.Option(
-            "--screenshot", help="write the screen as it is now to an SVG file and return", show_default=False
+            "--screenshot",
+            help="write the screen as it is now to an SVG file and return",
+            show_default=False,
         ),
     ] = None,
     readonly: ReadonlyOption = False,
-    size: Annotated[str, typer.Option("--size", help="columns x rows of the screenshot")] = "120x40",
-    panel: Annotated[str, typer.Option("--panel", help="panel of the screenshot, e.g. channels")] = "overview",
+    size: Annotated[
+        str, typer.Option("--size", help="columns x rows of the screenshot")
+    ] = "120x40",
+    panel: Annotated[
+        str, typer.Option("--panel", help="panel of the screenshot, e.g. channels")
+    ] = "overview",
 ) -> None:
     """Watch a run, live or ended.
 
-    Any number of people can watch, and leaving changes nothing. From the view the run can be acted on (key i).
+    Any number of people can watch, and leaving changes nothing. From the view the run can be acted
+    on (key i).
     """
-    from selffit.eventlog.rundir import find_run
+    from selffit.run.run_dir import find_run
 
     found = find_run(run, runs)
     if screenshot is not None:
-        from selffit_tui.screenshot import save_screenshot
+        from selffit_tui.app.screenshot import save_screenshot
 
         save_screenshot(found.path, screenshot, size, panel)
         return
-    from selffit_tui.follow import follow_plain, is_plain_terminal
+    from selffit_tui.plain.follow import follow_plain, is_plain_terminal
 
     if plain or is_plain_terminal():
         code = follow_plain(found)

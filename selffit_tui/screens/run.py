@@ -1,4 +1,6 @@
-"""The Run screen: draws the state of a run, live; keys change what is looked at, and open the interventions."""
+"""The Run screen: draws the state of a run, live; keys change what is looked at, and open the
+interventions.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,34 +15,36 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.screen import Screen
 
-from selffit_tui.acting import Acting
-from selffit_tui.columns import Columns
-from selffit_tui.glyphs import BRAILLE, Glyphs
-from selffit_tui.keys import RUN_KEYS, bindings
-from selffit_tui.layout import Layout, layout
-from selffit_tui.marks import neighbour_mark
+from selffit_tui.draw.glyphs import BRAILLE, Glyphs
+from selffit_tui.intervene.bar import RequestBar, request_lines
+from selffit_tui.intervene.screen import InterveneScreen
+from selffit_tui.intervene.sending import Acting
+from selffit_tui.model.marks import neighbour_mark
+from selffit_tui.model.scene import BASELINES, Scene, Snapshot, View
+from selffit_tui.model.series import Columns
+from selffit_tui.panels.accuracy import AccuracyPanel
+from selffit_tui.panels.alerts import AlertPanel
+from selffit_tui.panels.channels import ChannelPanel
+from selffit_tui.panels.dose import DosePanel
+from selffit_tui.panels.events import EventPanel
+from selffit_tui.panels.header import Age, Header, age_width, banners
+from selffit_tui.panels.heat import HeatPanel
+from selffit_tui.panels.images import ImagePanel
+from selffit_tui.panels.keys import RUN_KEYS, bindings
+from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.selfinfo import SelfPanel
+from selffit_tui.panels.signals import SignalPanel
+from selffit_tui.panels.tabs import Footer, Tabs
 from selffit_tui.screens.help import HelpScreen
-from selffit_tui.screens.intervene import InterveneScreen
-from selffit_tui.view import BASELINES, Scene, Snapshot, View
-from selffit_tui.widgets.accuracy import AccuracyPanel
-from selffit_tui.widgets.alerts import AlertPanel
-from selffit_tui.widgets.bars import Footer, Tabs
-from selffit_tui.widgets.channels import ChannelPanel
-from selffit_tui.widgets.dose import DosePanel
-from selffit_tui.widgets.events import EventPanel
-from selffit_tui.widgets.header import Age, Header, age_width, banners
-from selffit_tui.widgets.heat import HeatPanel
-from selffit_tui.widgets.images import ImagePanel
-from selffit_tui.widgets.panel import Panel
-from selffit_tui.widgets.request import RequestBar, request_lines
-from selffit_tui.widgets.selfinfo import SelfPanel
-from selffit_tui.widgets.signals import SignalPanel
+from selffit_tui.screens.layout import Layout, layout
 
 LEFT, RIGHT = ("accuracy", "signals", "self", "dose", "images", "heat"), ("alerts", "channels")
 
 
 class RunScreen(Screen[None]):
-    """Holds what was read, what is drawn and what was chosen; its panels draw the scene made of these."""
+    """Holds what was read, what is drawn and what was chosen; its panels draw the scene made of
+    these.
+    """
 
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS)
@@ -58,7 +62,12 @@ class RunScreen(Screen[None]):
         super().__init__()
         self._readonly = readonly
         self.acting = Acting(self, styles, run_dir, clock)
-        self._inks, self._glyphs, self._ascii_because, self._clock = styles, glyphs, ascii_because, clock
+        self._inks, self._glyphs, self._ascii_because, self._clock = (
+            styles,
+            glyphs,
+            ascii_because,
+            clock,
+        )
         self.view = View()
         self.newest = Snapshot()
         self.drawn = Snapshot()
@@ -125,7 +134,9 @@ class RunScreen(Screen[None]):
         )
 
     def tick(self) -> None:
-        """A second has passed: only the header, the age of the data and a request's can have changed."""
+        """A second has passed: only the header, the age of the data and a request's can have
+        changed.
+        """
         self._arrange()
         scene = self.scene()
         self.query_one("#request", RequestBar).show(scene)
@@ -153,7 +164,11 @@ class RunScreen(Screen[None]):
         self._layout_now = wanted
         fixed = {"header": wanted.header, "tabs": int(wanted.tabs), "footer": int(wanted.footer)}
         fixed["request"] = wanted.request
-        for name, lines in {**dict.fromkeys((*LEFT, *RIGHT, "events"), 0), **wanted.heights, **fixed}.items():
+        for name, lines in {
+            **dict.fromkeys((*LEFT, *RIGHT, "events"), 0),
+            **wanted.heights,
+            **fixed,
+        }.items():
             panel = self.query_one(f"#{name}", Panel)
             panel.display = lines > 0
             panel.styles.height = lines
@@ -184,22 +199,30 @@ class RunScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Shows the keys and the legend."""
-        self.app.push_screen(HelpScreen(self._inks, self._glyphs, self._ascii_because, self._readonly))
+        self.app.push_screen(
+            HelpScreen(self._inks, self._glyphs, self._ascii_because, self._readonly)
+        )
 
     def action_intervene(self, id: str = "") -> None:
-        """Opens the interventions, at one of them where an id is given; not for those who only watch."""
+        """Opens the interventions, at one of them where an id is given; not for those who only
+        watch.
+        """
         scene = self.scene()
         if scene.may_act:
             self.acting.open(scene, id)
         else:
             self.app.bell()
             if not self._readonly:
-                self.notify(f"the run has ended ({scene.word}): nobody is left to take commands", markup=False)
+                self.notify(
+                    f"the run has ended ({scene.word}): nobody is left to take commands",
+                    markup=False,
+                )
 
     def action_command_palette(self) -> None:
         """Finds an intervention by its name; not for those who only watch."""
         app = self.app
-        drawable = not self._glyphs.plain and getattr(app, "colours", "") != "none"  # it has only its own looks
+        # it has only its own looks
+        drawable = not self._glyphs.plain and getattr(app, "colours", "") != "none"
         if self.scene().may_act and drawable:
             app.action_command_palette()
         else:

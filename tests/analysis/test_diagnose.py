@@ -12,13 +12,32 @@ from selffit.control.ledger import Ledger
 from selffit.data import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog.records import Record
-from selffit.eventlog.state import RunState, reduce
 from selffit.probes.examine import training_mean
+from selffit.run.state import RunState, reduce
 
 CPU = torch.device("cpu")
-KINDS = ["probe.robust", "probe.strong", "probe.self", "probe.channels", "probe.causal", "probe.images"]
-HEALTHY = {"carrier_grey": 0.02, "conflict_self": 0.01, "conflict_data": 0.7, "abnormal": 0.0, "swap": 0.02}
-SELF_FITTING = {"carrier_grey": 0.8, "conflict_self": 0.6, "conflict_data": 0.2, "abnormal": 0.95, "swap": 0.2}
+KINDS = [
+    "probe.robust",
+    "probe.strong",
+    "probe.self",
+    "probe.channels",
+    "probe.causal",
+    "probe.images",
+]
+HEALTHY = {
+    "carrier_grey": 0.02,
+    "conflict_self": 0.01,
+    "conflict_data": 0.7,
+    "abnormal": 0.0,
+    "swap": 0.02,
+}
+SELF_FITTING = {
+    "carrier_grey": 0.8,
+    "conflict_self": 0.6,
+    "conflict_data": 0.2,
+    "abnormal": 0.95,
+    "swap": 0.2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +66,21 @@ def test_the_figures_are_those_that_the_trainer_logged(tiny_run, found):
     """Same network, images, attack and random starts: same numbers."""
     logged = Past.read(tiny_run).probes("main", 10)[-1]
     robust = found["probe.robust"]
-    assert [robust[name] for name in ("n", "eps", "epoch", "clean", "fgsm", "pgd", "pgd_steps")] == [
+    assert [
+        robust[name] for name in ("n", "eps", "epoch", "clean", "fgsm", "pgd", "pgd_steps")
+    ] == [
         getattr(logged, name) for name in ("n", "eps", "epoch", "clean", "fgsm", "pgd", "pgd_steps")
     ]
 
 
 def test_self_information_is_the_full_set_with_an_index(found):
     probe = found["probe.self"]
-    assert probe["full"] and probe["n"] == 32 and probe["attack"] == "fgsm" and probe["reference"] is None
+    assert (
+        probe["full"]
+        and probe["n"] == 32
+        and probe["attack"] == "fgsm"
+        and probe["reference"] is None
+    )
     assert set(probe["components"]) == {"carrier", "conflict", "abnormal", "swap"}
     assert probe["index"] == pytest.approx(sum(probe["components"].values()) / 4, abs=1e-4)
     assert len(probe["dose"]["k"]) == 13 and len(probe["mix"]["share"]) == 5
@@ -97,7 +123,14 @@ def test_without_any_budget_one_is_asked_for(subject, bench):
 # ---- judging ----------------------------------------------------------------------------------------
 def measured(fgsm, pgd, values, *, strong=None, clean=0.8):
     return {
-        "probe.robust": {"clean": clean, "fgsm": fgsm, "pgd": pgd, "n": 512, "eps": 0.1, "final": None},
+        "probe.robust": {
+            "clean": clean,
+            "fgsm": fgsm,
+            "pgd": pgd,
+            "n": 512,
+            "eps": 0.1,
+            "final": None,
+        },
         "probe.strong": {"pgd": pgd if strong is None else strong, "n": 256},
         "probe.self": {"values": values, "n": 512, "index": 0.5, "components": {}},
     }
@@ -116,7 +149,9 @@ def judge():
         empty = torch.empty(0)
         images = ImageSet("x", 10, (1, 28, 28), empty, empty, empty, empty)
         judge = Judge(Past(state, ledger), Bench(images, CPU, empty, 512, None, own))
-        return lambda step, found: judge.add(Subject(f"main-{step}", "main", step, None, RunConfig()), found)
+        return lambda step, found: judge.add(
+            Subject(f"main-{step}", "main", step, None, RunConfig()), found
+        )
 
     return make
 

@@ -1,4 +1,6 @@
-"""Other people's files: their names become ours where that is safe, and nothing in them is ever run."""
+"""Other people's files: their names become ours where that is safe, and nothing in them is ever
+run.
+"""
 
 import os
 import pickle
@@ -20,7 +22,11 @@ def network(name, **more):
 
 def theirs(name):
     """The state dict of a network of ours under the names of the common public code."""
-    state = {key: value for key, value in network(name).state_dict().items() if not key.startswith("normalise.")}
+    state = {
+        key: value
+        for key, value in network(name).state_dict().items()
+        if not key.startswith("normalise.")
+    }
     renamed = {}
     for key, value in state.items():
         key = key.replace("output.", "linear.")
@@ -47,14 +53,20 @@ def test_public_names_become_ours(name):
     ours = model.state_dict()
     assert torch.equal(ours["output.weight"], state["linear.weight"])
     assert torch.equal(ours["layer3.0.conv1.weight"], state["layer3.0.conv1.weight"])
-    own, their = ("shortcut.weight",) * 2 if name == "preact-resnet18" else ("shortcut.1.running_var",) * 2
+    own, their = (
+        ("shortcut.weight",) * 2 if name == "preact-resnet18" else ("shortcut.1.running_var",) * 2
+    )
     their = their.replace("shortcut.weight", "shortcut.0.weight")
     assert torch.equal(ours[f"layer2.0.{own}"], state[f"layer2.0.{their}"])
     assert ours["normalise.mean"] == 0.5  # not theirs to say
 
 
 def test_a_file_without_batch_counters_is_enough():
-    state = {key: value for key, value in theirs("resnet18").items() if not key.endswith("num_batches_tracked")}
+    state = {
+        key: value
+        for key, value in theirs("resnet18").items()
+        if not key.endswith("num_batches_tracked")
+    }
     fill(network("resnet18"), state, "resnet18")
 
 
@@ -82,7 +94,11 @@ def test_what_does_not_fit_is_named_and_changes_nothing():
     state["conv1.weight"] = torch.zeros(4, 3, 7, 7)
     with pytest.raises(UserError) as error:
         fill(model, state, "preact-resnet18")
-    for part in ("lacks bn.weight", "in addition downsample.weight", "conv1.weight is 4×3×7×7 there and 4×3×3×3 here"):
+    for part in (
+        "lacks bn.weight",
+        "in addition downsample.weight",
+        "conv1.weight is 4×3×7×7 there and 4×3×3×3 here",
+    ):
         assert part in str(error.value)
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 

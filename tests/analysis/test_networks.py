@@ -1,4 +1,6 @@
-"""Checkpoints as networks: the weights and settings that were saved, masks included, for images that fit."""
+"""Checkpoints as networks: the weights and settings that were saved, masks included, for images
+that fit.
+"""
 
 import shutil
 
@@ -13,7 +15,7 @@ from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.data import ImageSet
 from selffit.errors import UserError
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 
 CPU = torch.device("cpu")
 
@@ -33,8 +35,12 @@ def saved_with(tiny_run, tmp_path):
         _, files = CheckpointStore(run.path).read("main-10")
         state = CheckpointState.decode(files[STATE], "main-10")
         fields = {name: getattr(state, name) for name in state.__struct_fields__}
-        changed = CheckpointState(**{**fields, "step": 11, "settings": {**state.settings, **settings}})
-        CheckpointStore(run.path, 2, reserve=0).write("main-11", {MODEL: files[MODEL], STATE: changed.encode()})
+        changed = CheckpointState(
+            **{**fields, "step": 11, "settings": {**state.settings, **settings}}
+        )
+        CheckpointStore(run.path, 2, reserve=0).write(
+            "main-11", {MODEL: files[MODEL], STATE: changed.encode()}
+        )
         return run
 
     return save
@@ -50,7 +56,9 @@ def test_a_checkpoint_becomes_the_network_that_was_saved(tiny_run, images):
     assert (late.id, late.branch, late.step) == ("main-10", "main", 10)
     assert not late.model.training
     assert not torch.equal(logits(early, images), logits(late, images))
-    assert torch.equal(logits(late, images), logits(load_checkpoint(tiny_run, "main-10", images, CPU), images))
+    assert torch.equal(
+        logits(late, images), logits(load_checkpoint(tiny_run, "main-10", images, CPU), images)
+    )
 
 
 def test_settings_are_those_in_effect_when_it_was_saved(saved_with, images):

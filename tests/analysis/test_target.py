@@ -5,7 +5,7 @@ import pytest
 from selffit.analysis.target import find_reference, find_target, looks_like_a_pickle
 from selffit.checkpoint.store import CheckpointStore
 from selffit.errors import UserError
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 
 IDS = ("main-0", "main-5", "main-10", "b2-7", "b10-6")
 
@@ -29,7 +29,9 @@ def test_a_run_means_its_checkpoints_by_branch_and_step(find, token):
     assert find(token) == IDS
 
 
-@pytest.mark.parametrize("token", ["demo:b2-7", "runs/demo:b2-7", "runs/demo/ckpt/b2-7", "runs/demo/ckpt/b2-7/"])
+@pytest.mark.parametrize(
+    "token", ["demo:b2-7", "runs/demo:b2-7", "runs/demo/ckpt/b2-7", "runs/demo/ckpt/b2-7/"]
+)
 def test_one_checkpoint_by_name_and_by_path(find, token):
     assert find(token) == ("b2-7",)
 

@@ -1,4 +1,5 @@
-"""Killed, or failing, at each single system call: never half a checkpoint that verifies, and the old one survives.
+"""Killed, or failing, at each single system call: never half a checkpoint that verifies, and the
+old one survives.
 
 Run as a program (`test_crash.py FOLDER`) it is the victim: it forks once for
 each call and dies there. Syncs are counted, not done: a killed process loses
@@ -21,7 +22,20 @@ import pytest
 from selffit.checkpoint.errors import NoSpace, SaveFailed
 from selffit.checkpoint.store import CheckpointStore
 
-CALLS = ("open", "write", "fsync", "close", "mkdir", "rename", "unlink", "rmdir", "stat", "fstat", "listdir", "statvfs")
+CALLS = (
+    "open",
+    "write",
+    "fsync",
+    "close",
+    "mkdir",
+    "rename",
+    "unlink",
+    "rmdir",
+    "stat",
+    "fstat",
+    "listdir",
+    "statvfs",
+)
 FILES = {"model.safetensors": b"w" * 5000, "state.json": b'{"step": 2}\n'}
 
 
@@ -38,7 +52,9 @@ class Written:
 
 @contextmanager
 def each_call(before: Callable[[int, str, tuple[Any, ...]], None]) -> Iterator[None]:
-    """`before(number, name, arguments)` for each system call; it may raise or kill. `close` closes first."""
+    """`before(number, name, arguments)` for each system call; it may raise or kill. `close` closes
+    first.
+    """
     real = {name: getattr(os, name) for name in CALLS}
     count = 0
 
@@ -65,7 +81,9 @@ def each_call(before: Callable[[int, str, tuple[Any, ...]], None]) -> Iterator[N
 
 def save(run: Path) -> None:
     """Over a damaged main-2, so that setting it aside is part of the story; main-1 is whole."""
-    CheckpointStore(run, attempt=1, reserve=0).write("main-2", {**FILES, "optim.safetensors": Written()})
+    CheckpointStore(run, attempt=1, reserve=0).write(
+        "main-2", {**FILES, "optim.safetensors": Written()}
+    )
 
 
 def prune(run: Path) -> None:
@@ -88,17 +106,23 @@ def still_sound(run: Path) -> None:
     with each_call(lambda *_: None):
         newest, skipped = store.newest_valid("main")
         assert newest in ("main-1", "main-2")
-        assert skipped in ([], [("main-2", "state.json has 6 bytes, not 12")])  # only what was damaged before
+        # only what was damaged before
+        assert skipped in ([], [("main-2", "state.json has 6 bytes, not 12")])
         for id in store.ids():
             assert id == "main-2" or store.verify(id)
         store.sweep()
-        assert all(path.name[0] != "." or path.name == ".damaged-main-2" for path in (run / "ckpt").iterdir())
+        assert all(
+            path.name[0] != "." or path.name == ".damaged-main-2"
+            for path in (run / "ckpt").iterdir()
+        )
         save(run)
         assert store.newest_valid("main") == ("main-2", [])
 
 
 def kill_at_each_call(work: Callable[[Path], None], root: Path) -> int:
-    """Run directories root/<n>, each left by a process that was killed at call n; how many calls there are."""
+    """Run directories root/<n>, each left by a process that was killed at call n; how many calls
+    there are.
+    """
 
     def die_at(target: int) -> Callable[[int, str, tuple[Any, ...]], None]:
         def before(number: int, name: str, args: tuple[Any, ...]) -> None:
@@ -127,7 +151,9 @@ REAL_WRITE = os.write
 
 
 @pytest.mark.parametrize("work", ["save", "prune"])
-def test_killed_at_any_call_a_valid_checkpoint_is_left_and_nothing_half_verifies(work: str, tmp_path: Path) -> None:
+def test_killed_at_any_call_a_valid_checkpoint_is_left_and_nothing_half_verifies(
+    work: str, tmp_path: Path
+) -> None:
     command = [sys.executable, __file__, work, str(tmp_path)]
     calls = int(subprocess.run(command, check=True, capture_output=True, timeout=120).stdout)
     assert calls > (40 if work == "save" else 20)
@@ -136,13 +162,21 @@ def test_killed_at_any_call_a_valid_checkpoint_is_left_and_nothing_half_verifies
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-def test_a_failure_of_any_call_of_a_save_is_reported_and_leaves_nothing(code: int, tmp_path: Path) -> None:
+def test_a_failure_of_any_call_of_a_save_is_reported_and_leaves_nothing(
+    code: int, tmp_path: Path
+) -> None:
     reported = 0
     for target in range(1, 1000):
         run, fired = tmp_path / str(target), []
         prepare(run, save)
 
-        def fail(number: int, name: str, args: tuple[Any, ...], target: int = target, fired: list[str] = fired) -> None:
+        def fail(
+            number: int,
+            name: str,
+            args: tuple[Any, ...],
+            target: int = target,
+            fired: list[str] = fired,
+        ) -> None:
             if number == target:
                 fired.append(name)
                 raise OSError(code, os.strerror(code))
@@ -168,7 +202,13 @@ def test_a_failure_of_any_call_of_a_removal_keeps_the_newest(tmp_path: Path) -> 
         run, fired = tmp_path / str(target), []
         prepare(run, prune)
 
-        def fail(number: int, name: str, args: tuple[Any, ...], target: int = target, fired: list[str] = fired) -> None:
+        def fail(
+            number: int,
+            name: str,
+            args: tuple[Any, ...],
+            target: int = target,
+            fired: list[str] = fired,
+        ) -> None:
             if number == target:
                 fired.append(name)
                 raise OSError(errno.EIO, "broken")
@@ -237,7 +277,9 @@ def test_whatever_ends_a_file_that_writes_itself_leaves_nothing(
     assert os.listdir(store.path) == []
 
 
-def test_a_file_that_writes_itself_as_a_link_is_not_followed(store: CheckpointStore, tmp_path: Path) -> None:
+def test_a_file_that_writes_itself_as_a_link_is_not_followed(
+    store: CheckpointStore, tmp_path: Path
+) -> None:
     (tmp_path / "outside").write_bytes(b"x")
 
     class Linked:

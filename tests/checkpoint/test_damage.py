@@ -1,4 +1,6 @@
-"""Any change to a checkpoint on disk is damage with a reason, and the one before it is used instead."""
+"""Any change to a checkpoint on disk is damage with a reason, and the one before it is used
+instead.
+"""
 
 import os
 import shutil
@@ -12,7 +14,11 @@ from hypothesis import strategies as st
 from selffit.checkpoint.errors import Damaged
 from selffit.checkpoint.store import CheckpointStore
 
-FILES = {"model.safetensors": bytes(range(256)) * 4, "optim.safetensors": b"m" * 300, "state.json": b'{"step":2}\n'}
+FILES = {
+    "model.safetensors": bytes(range(256)) * 4,
+    "optim.safetensors": b"m" * 300,
+    "state.json": b'{"step":2}\n',
+}
 NAMES = [*FILES, "manifest.json"]
 
 
@@ -45,7 +51,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
 
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(NAMES), st.integers(0, 10**6), st.integers(0, 7))
-def test_a_flipped_bit_anywhere_in_any_file_is_found(shared: CheckpointStore, name: str, at: int, bit: int) -> None:
+def test_a_flipped_bit_anywhere_in_any_file_is_found(
+    shared: CheckpointStore, name: str, at: int, bit: int
+) -> None:
     path = shared.path / "main-2" / name
     whole = path.read_bytes()
     data = bytearray(whole)
@@ -58,7 +66,9 @@ def test_a_flipped_bit_anywhere_in_any_file_is_found(shared: CheckpointStore, na
 
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(NAMES), st.integers(0, 10**6), st.booleans())
-def test_a_cut_or_zeroed_end_of_any_file_is_found(shared: CheckpointStore, name: str, at: int, zeros: bool) -> None:
+def test_a_cut_or_zeroed_end_of_any_file_is_found(
+    shared: CheckpointStore, name: str, at: int, zeros: bool
+) -> None:
     path = shared.path / "main-2" / name
     whole = path.read_bytes()
     kept = whole[: at % len(whole)]
@@ -125,7 +135,10 @@ def long_manifest(folder: Path) -> None:
     [
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "no manifest"),
-        (lambda folder: (folder / "extra.bin").touch(), "'extra.bin', which the manifest does not list"),
+        (
+            lambda folder: (folder / "extra.bin").touch(),
+            "'extra.bin', which the manifest does not list",
+        ),
         (lambda folder: (folder / "\udcff\n").touch(), "does not list"),
         (swap, "has 300 bytes, not 1,024"),
         (link, "state.json: a link"),

@@ -1,4 +1,6 @@
-"""The manifest proves itself: every changed byte and every cut is seen; ids and file names are never paths."""
+"""The manifest proves itself: every changed byte and every cut is seen; ids and file names are
+never paths.
+"""
 
 import pytest
 
@@ -44,7 +46,20 @@ def test_a_newer_manifest_is_refused_even_when_its_fields_are_others() -> None:
 
 @pytest.mark.parametrize(
     "id",
-    ["", "main", "main-", "main-01", "main--1", "b0-1", "b1-1\n", "../main-1", "main-1/x", "Main-1", "main-१", "b1"],
+    [
+        "",
+        "main",
+        "main-",
+        "main-01",
+        "main--1",
+        "b0-1",
+        "b1-1\n",
+        "../main-1",
+        "main-1/x",
+        "Main-1",
+        "main-१",
+        "b1",
+    ],
 )
 def test_what_is_no_id_is_refused(id: str) -> None:
     assert not is_id(id)
@@ -56,4 +71,8 @@ def test_ids_and_file_names() -> None:
     assert parse_id("main-0") == ("main", 0)
     assert parse_id("b12-3400") == ("b12", 3400)
     assert is_file_name("state.json")
-    assert not any(map(is_file_name, ["", ".", "..", ".hidden", "a/b", "manifest.json", "a" * 65, "a\n", "a\0"]))
+    assert not any(
+        map(
+            is_file_name, ["", ".", "..", ".hidden", "a/b", "manifest.json", "a" * 65, "a\n", "a\0"]
+        )
+    )

@@ -21,7 +21,9 @@ def put(store: CheckpointStore, id: str, base: str | None = None) -> None:
     folder.mkdir(parents=True)
     (folder / "state.json").write_bytes(CONTENT)
     entry = Entry(len(CONTENT), sha256(CONTENT).hexdigest())
-    (folder / "manifest.json").write_bytes(Manifest(1, id, branch, step, 1, 0.0, base, {"state.json": entry}).encode())
+    (folder / "manifest.json").write_bytes(
+        Manifest(1, id, branch, step, 1, 0.0, base, {"state.json": entry}).encode()
+    )
 
 
 ids = st.builds("{}-{}".format, st.sampled_from(["main", "b1", "b2"]), st.integers(0, 12))
@@ -29,7 +31,13 @@ bases = st.fixed_dictionaries({"main": st.none(), "b1": st.none() | ids, "b2": s
 
 
 @settings(deadline=None, max_examples=80)
-@given(st.sets(ids, max_size=14), bases, st.sets(ids, max_size=4), st.sets(ids, max_size=4), st.integers(1, 4))
+@given(
+    st.sets(ids, max_size=14),
+    bases,
+    st.sets(ids, max_size=4),
+    st.sets(ids, max_size=4),
+    st.integers(1, 4),
+)
 def test_exactly_the_old_whole_unprotected_ones_go(
     present: set[str], bases: dict[str, str | None], pinned: set[str], damaged: set[str], keep: int
 ) -> None:
@@ -59,7 +67,9 @@ def test_exactly_the_old_whole_unprotected_ones_go(
         assert store.prune(keep, pinned) == []
 
 
-def test_a_branchs_base_stays_even_when_that_branch_is_damaged_but_for_its_manifest(store: CheckpointStore) -> None:
+def test_a_branchs_base_stays_even_when_that_branch_is_damaged_but_for_its_manifest(
+    store: CheckpointStore,
+) -> None:
     for id in ("main-1", "main-2", "main-3"):
         put(store, id)
     put(store, "b1-4", base="main-1")
@@ -72,7 +82,9 @@ def test_keeping_none_is_a_mistake_of_the_caller(store: CheckpointStore) -> None
         store.prune(0)
 
 
-def test_a_link_among_the_old_ones_goes_without_what_it_points_to(store: CheckpointStore, tmp_path: Path) -> None:
+def test_a_link_among_the_old_ones_goes_without_what_it_points_to(
+    store: CheckpointStore, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "manifest.json").write_text("precious")
@@ -82,7 +94,9 @@ def test_a_link_among_the_old_ones_goes_without_what_it_points_to(store: Checkpo
     assert (outside / "manifest.json").read_text() == "precious"
 
 
-def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(store: CheckpointStore) -> None:
+def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(
+    store: CheckpointStore,
+) -> None:
     put(store, "main-1")
     for name in (
         ".tmp-000001-main-2",
@@ -99,7 +113,9 @@ def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(
     assert sorted(path.name for path in store.path.iterdir()) == left
 
 
-def test_a_leftover_of_this_attempt_does_not_hinder_the_next_save_or_removal(store: CheckpointStore) -> None:
+def test_a_leftover_of_this_attempt_does_not_hinder_the_next_save_or_removal(
+    store: CheckpointStore,
+) -> None:
     for step in (1, 2):
         leftover = store.path / f".tmp-000003-main-{step}"
         leftover.mkdir(parents=True)

@@ -12,7 +12,9 @@ from selffit.checkpoint.errors import Damaged
 from selffit.checkpoint.state import CheckpointState
 from selffit.errors import UserError
 
-KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5).filter(lambda key: not key.startswith("$"))
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5).filter(
+    lambda key: not key.startswith("$")
+)
 PLAIN = (
     st.none()
     | st.booleans()
@@ -22,13 +24,19 @@ PLAIN = (
 )
 VALUES = st.recursive(
     PLAIN,
-    lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple) | st.dictionaries(KEYS, inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(KEYS, inner)
+    ),
     max_leaves=12,
 )
 
 
 def state(**fields: object) -> CheckpointState:
-    return CheckpointState(**{"step": 40, "branch": "b1", "attempt": 2, "settings": {}, "version": 3, **fields})
+    return CheckpointState(
+        **{"step": 40, "branch": "b1", "attempt": 2, "settings": {}, "version": 3, **fields}
+    )
 
 
 @settings(deadline=None, max_examples=60)
@@ -36,7 +44,8 @@ def state(**fields: object) -> CheckpointState:
 def test_every_field_comes_back_equal_and_of_the_same_types(values: dict[str, object]) -> None:
     before = state(settings=values, detector=values, rng={"0": values}, optimizer=values)
     after = CheckpointState.decode(before.encode(), "b1-40")
-    assert repr(after) == repr(before)  # tells 1 from 1.0 and True, -0.0 from 0.0, a tuple from a list
+    # tells 1 from 1.0 and True, -0.0 from 0.0, a tuple from a list
+    assert repr(after) == repr(before)
 
 
 def test_a_diverged_run_keeps_its_infinities_in_valid_json() -> None:
@@ -59,14 +68,27 @@ def test_a_newer_format_is_refused_whatever_its_fields_look_like() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b"{", b"\xff", b'{"step": "x"}', b"[" * 10**5, b"null", state().encode()[:-3]]
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"{",
+        b"\xff",
+        b'{"step": "x"}',
+        b"[" * 10**5,
+        b"null",
+        state().encode()[:-3],
+    ],
 )
 def test_what_no_trainer_wrote_is_damage(data: bytes) -> None:
     with pytest.raises(Damaged, match="b1-40"):
         CheckpointState.decode(data, "b1-40")
 
 
-@pytest.mark.parametrize("value", [{1: 2}, {"$float": "nan"}, {"x": object()}, {"x": b"bytes"}, {"x": {1}}])
+@pytest.mark.parametrize(
+    "value", [{1: 2}, {"$float": "nan"}, {"x": object()}, {"x": b"bytes"}, {"x": {1}}]
+)
 def test_what_json_would_lose_is_a_mistake_of_the_caller(value: dict[str, object]) -> None:
     with pytest.raises(TypeError, match=r"state\.json"):
         state(settings=value).encode()

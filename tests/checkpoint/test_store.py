@@ -26,15 +26,25 @@ class Written:
 
 
 def test_what_is_read_is_what_was_written(store: CheckpointStore) -> None:
-    manifest = store.write("b1-40", {**FILES, "optim.safetensors": Written(b"momentum")}, base="main-30", t=12.5)
+    manifest = store.write(
+        "b1-40", {**FILES, "optim.safetensors": Written(b"momentum")}, base="main-30", t=12.5
+    )
     again, files = store.read("b1-40")
     assert again == manifest == store.verify("b1-40")
     assert files == {**FILES, "optim.safetensors": b"momentum"}
-    assert (again.branch, again.step, again.attempt, again.base, again.t) == ("b1", 40, 3, "main-30", 12.5)
+    assert (again.branch, again.step, again.attempt, again.base, again.t) == (
+        "b1",
+        40,
+        3,
+        "main-30",
+        12.5,
+    )
     assert again.size == sum(map(len, files.values()))
 
 
-def test_short_writes_are_continued(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_are_continued(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data)[:1000]))
     store.write("main-1", FILES)
@@ -43,7 +53,10 @@ def test_short_writes_are_continued(store: CheckpointStore, monkeypatch: pytest.
 
 def test_only_the_owner_may_look_into_the_folder(store: CheckpointStore) -> None:
     store.write("main-1", FILES)
-    assert [(path.stat().st_mode & 0o777) for path in (store.path, store.path / "main-1")] == [0o700, 0o700]
+    assert [(path.stat().st_mode & 0o777) for path in (store.path, store.path / "main-1")] == [
+        0o700,
+        0o700,
+    ]
 
 
 def test_saving_what_is_there_and_whole_changes_nothing(store: CheckpointStore) -> None:
@@ -62,7 +75,9 @@ def test_saving_over_a_damaged_one_sets_it_aside_each_time(store: CheckpointStor
     assert store.ids() == ["main-1"]
 
 
-def test_saving_where_a_link_stands_does_not_touch_what_it_points_to(store: CheckpointStore, tmp_path: Path) -> None:
+def test_saving_where_a_link_stands_does_not_touch_what_it_points_to(
+    store: CheckpointStore, tmp_path: Path
+) -> None:
     store.write("main-1", FILES)
     (store.path / "main-1").rename(tmp_path / "elsewhere")
     (store.path / "main-2").symlink_to(tmp_path / "elsewhere")
@@ -82,7 +97,9 @@ def test_ids_are_sorted_by_step_as_a_number(store: CheckpointStore) -> None:
     assert store.ids("b2") == []
 
 
-def test_the_newest_valid_one_is_found_and_the_skipped_ones_are_named(store: CheckpointStore) -> None:
+def test_the_newest_valid_one_is_found_and_the_skipped_ones_are_named(
+    store: CheckpointStore,
+) -> None:
     for id in ("main-9", "main-10", "main-11", "b1-12"):
         store.write(id, FILES)
     assert store.newest_valid("main") == ("main-11", [])
@@ -99,7 +116,9 @@ def test_the_newest_valid_one_is_found_and_the_skipped_ones_are_named(store: Che
     assert store.newest_valid("b1") == ("b1-12", [])
 
 
-def test_a_newer_selffits_checkpoint_is_neither_skipped_nor_overwritten(store: CheckpointStore) -> None:
+def test_a_newer_selffits_checkpoint_is_neither_skipped_nor_overwritten(
+    store: CheckpointStore,
+) -> None:
     store.write("main-1", FILES)
     store.write("main-2", {})
     newer = Manifest(2, "main-2", "main", 2, 1, 0.0, None, {}).encode()
@@ -121,7 +140,9 @@ def test_a_run_without_checkpoints(store: CheckpointStore) -> None:
         store.verify("main-1")
 
 
-def test_a_linked_checkpoint_folder_is_refused_everywhere(store: CheckpointStore, tmp_path: Path) -> None:
+def test_a_linked_checkpoint_folder_is_refused_everywhere(
+    store: CheckpointStore, tmp_path: Path
+) -> None:
     store.write("main-1", FILES)
     store.path.rename(tmp_path / "moved")
     store.path.symlink_to(tmp_path / "moved")

@@ -33,8 +33,12 @@ OPTIMIZERS: dict[str, Make] = {
         momentum=0.9,
         nesterov=True,
     ),
-    "adam": lambda net: torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.9, 0.99), amsgrad=True),
-    "adam fused, lr a tensor": lambda net: torch.optim.Adam(net.parameters(), lr=torch.tensor(1e-3), fused=True),
+    "adam": lambda net: torch.optim.Adam(
+        net.parameters(), lr=1e-3, betas=(0.9, 0.99), amsgrad=True
+    ),
+    "adam fused, lr a tensor": lambda net: torch.optim.Adam(
+        net.parameters(), lr=torch.tensor(1e-3), fused=True
+    ),
     "adamw": lambda net: torch.optim.AdamW(net.parameters(), lr=1e-3),
 }
 
@@ -55,17 +59,23 @@ def network(seed: int = 0, width: int = 4) -> nn.Module:
 def train(net: nn.Module, optimizer: torch.optim.Optimizer, steps: range) -> None:
     for step in steps:
         generator = torch.Generator().manual_seed(step)
-        x = torch.randn(8, 3, 6, 6, generator=generator).contiguous(memory_format=torch.channels_last)
+        x = torch.randn(8, 3, 6, 6, generator=generator).contiguous(
+            memory_format=torch.channels_last
+        )
         y = torch.randint(2, (8,), generator=generator)
         optimizer.zero_grad(set_to_none=True)
         nn.functional.cross_entropy(net(x), y).backward()
         optimizer.step()
 
 
-def save(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, bytes], dict[str, Any]]:
+def save(
+    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Through the disk and back: files and structure."""
     files, structure = state_to_files(net.state_dict(), optimizer)
-    state = CheckpointState(step=1, branch="main", attempt=1, settings={}, version=0, optimizer=structure).encode()
+    state = CheckpointState(
+        step=1, branch="main", attempt=1, settings={}, version=0, optimizer=structure
+    ).encode()
     store = CheckpointStore(folder, reserve=0)
     store.write("main-1", {**files, STATE: state})
     manifest, loaded = store.read("main-1")
@@ -109,7 +119,9 @@ def test_a_fresh_process_goes_on_as_the_first_would_have(name: str, steps: int, 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("steps", [0, 2])
-def test_a_roll_back_in_the_same_process_repeats_the_same_steps(name: str, steps: int, run: Path) -> None:
+def test_a_roll_back_in_the_same_process_repeats_the_same_steps(
+    name: str, steps: int, run: Path
+) -> None:
     net = network()
     optimizer = OPTIMIZERS[name](net)
     train(net, optimizer, range(steps))
@@ -143,7 +155,10 @@ def test_live_tensors_are_filled_in_place(run: Path) -> None:
 
     def places() -> list[int]:
         states = [value for state in optimizer.state.values() for value in state.values()]
-        return [tensor.data_ptr() for tensor in (*net.state_dict().values(), *states, optimizer.param_groups[0]["lr"])]
+        return [
+            tensor.data_ptr()
+            for tensor in (*net.state_dict().values(), *states, optimizer.param_groups[0]["lr"])
+        ]
 
     before = places()
     train(net, optimizer, range(1, 2))
@@ -166,9 +181,13 @@ def test_everything_takes_the_memory_format_of_whoever_loads(run: Path) -> None:
         assert resumed.state[weight]["momentum_buffer"].stride() == weight.stride()
 
 
-@pytest.mark.parametrize("kinds", [("sgd momentum", "sgd fused, lr a tensor"), ("adam", "adam fused, lr a tensor")])
+@pytest.mark.parametrize(
+    "kinds", [("sgd momentum", "sgd fused, lr a tensor"), ("adam", "adam fused, lr a tensor")]
+)
 @pytest.mark.parametrize("swap", [False, True])
-def test_how_the_running_process_computes_is_left_to_it(kinds: tuple[str, str], swap: bool, run: Path) -> None:
+def test_how_the_running_process_computes_is_left_to_it(
+    kinds: tuple[str, str], swap: bool, run: Path
+) -> None:
     there, here = reversed(kinds) if swap else kinds
     net, other = network(), network(seed=1)
     optimizer, resumed = OPTIMIZERS[there](net), OPTIMIZERS[here](other)
@@ -207,7 +226,9 @@ def test_other_dtypes_and_every_kind_of_number_come_back(dtype: torch.dtype, run
     CheckpointStore(run, reserve=0).write("main-1", files)
     target = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
     load_model(CheckpointStore(run).read("main-1")[1][MODEL], target)
-    assert {name: bits(t) for name, t in target.items()} == {name: bits(t) for name, t in state.items()}
+    assert {name: bits(t) for name, t in target.items()} == {
+        name: bits(t) for name, t in state.items()
+    }
 
 
 def test_tied_weights_are_saved_and_loaded(run: Path) -> None:
@@ -226,7 +247,11 @@ def test_tied_weights_are_saved_and_loaded(run: Path) -> None:
 @pytest.mark.parametrize(
     ("there", "here", "said"),
     [
-        (network(width=4), network(width=6), "'0.weight' is float32 [4, 3, 3, 3] there and float32 [6, 3, 3, 3] here"),
+        (
+            network(width=4),
+            network(width=6),
+            "'0.weight' is float32 [4, 3, 3, 3] there and float32 [6, 3, 3, 3] here",
+        ),
         (network(), network()[:5], "the network has no '5.bias', and 1 more names differ"),
         (network()[:5], network(), "the checkpoint has no '5.bias'"),
         (network(), network().double(), "is float32 .* there and float64"),
@@ -239,13 +264,17 @@ def test_another_network_is_refused_and_nothing_is_changed(
     optimizer = OPTIMIZERS["sgd"](here)
     before = everything(here, optimizer)
     said = said if ".*" in said else said.replace("[", r"\[")
-    with pytest.raises(UserError, match=f"not of this network: .*{said}.*; use the model and width"):
+    with pytest.raises(
+        UserError, match=f"not of this network: .*{said}.*; use the model and width"
+    ):
         restore(files, structure, here.state_dict(), optimizer)
     assert everything(here, optimizer) == before
 
 
 def test_two_tensors_do_not_become_one(run: Path) -> None:
-    files, _ = save(run, net := nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), OPTIMIZERS["sgd"](net))
+    files, _ = save(
+        run, net := nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), OPTIMIZERS["sgd"](net)
+    )
     tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     tied[1].weight = tied[0].weight
     with pytest.raises(UserError, match="one tensor here and two there"):
@@ -256,12 +285,27 @@ def test_two_tensors_do_not_become_one(run: Path) -> None:
     ("harm", "said"),
     [
         (lambda structure: structure.update(kind="Lion"), "it is Lion there and SGD here"),
-        (lambda structure: structure.update(sizes=[5]), r"groups of \[5\] parameters there and \[7\] here"),
+        (
+            lambda structure: structure.update(sizes=[5]),
+            r"groups of \[5\] parameters there and \[7\] here",
+        ),
         (lambda structure: structure.update(groups=[]), "groups of"),
-        (lambda structure: structure["groups"][0].update(tensors=["lr"]), "do not name the same tensors"),
-        (lambda structure: structure["state"].update({"-1": structure["state"].pop("0")}), "the same tensors"),
-        (lambda structure: structure["state"].update({"99": {"values": {}, "tensors": []}}), "a parameter 99"),
-        (lambda structure: structure["state"].update({"x": {"values": {}, "tensors": ["y"]}}), "does not describe"),
+        (
+            lambda structure: structure["groups"][0].update(tensors=["lr"]),
+            "do not name the same tensors",
+        ),
+        (
+            lambda structure: structure["state"].update({"-1": structure["state"].pop("0")}),
+            "the same tensors",
+        ),
+        (
+            lambda structure: structure["state"].update({"99": {"values": {}, "tensors": []}}),
+            "a parameter 99",
+        ),
+        (
+            lambda structure: structure["state"].update({"x": {"values": {}, "tensors": ["y"]}}),
+            "does not describe",
+        ),
         (lambda structure: structure.clear(), "does not describe one"),
         (lambda structure: structure.update(state=7), "does not describe one"),
     ],
@@ -292,8 +336,12 @@ def test_momentum_of_another_shape_is_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [MODEL, OPTIMIZER])
-@pytest.mark.parametrize("data", [None, b"", b"\x08\0\0\0\0\0\0\0{}      ", b"\xff" * 100, b"garbage"])
-def test_files_that_are_no_safetensors_are_refused(name: str, data: bytes | None, run: Path) -> None:
+@pytest.mark.parametrize(
+    "data", [None, b"", b"\x08\0\0\0\0\0\0\0{}      ", b"\xff" * 100, b"garbage"]
+)
+def test_files_that_are_no_safetensors_are_refused(
+    name: str, data: bytes | None, run: Path
+) -> None:
     net = network()
     optimizer = OPTIMIZERS["sgd momentum"](net)
     train(net, optimizer, range(1))

@@ -1,4 +1,6 @@
-"""The commands that only read: status, runs, watch --plain, detect; and what each says to bad input."""
+"""The commands that only read: status, runs, watch --plain, detect; and what each says to bad
+input.
+"""
 
 import json
 import os
@@ -9,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from selffit.config import resolve
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
+from selffit.run.run_dir import RunDir
 from selffit_tui import cli
 
 
@@ -41,11 +43,25 @@ def run(tmp_path):
 def write_run(root, name, how="finished", alert="probe [/b] \x1b[2J says so"):
     run = RunDir.create(root, name, {"config": resolve().as_dict()})
     with EventWriter(run.path, "trainer", 1) as log:
-        log.emit("run.start", {"config": resolve().as_dict(), "steps_total": 40, "steps_per_epoch": 20})
-        cols = {"eps": [0.16] * 20, "lr": [0.007] * 20, "alpha": [0.16] * 20, "loss_adv": [1.0] * 20}
+        log.emit(
+            "run.start", {"config": resolve().as_dict(), "steps_total": 40, "steps_per_epoch": 20}
+        )
+        cols = {
+            "eps": [0.16] * 20,
+            "lr": [0.007] * 20,
+            "alpha": [0.16] * 20,
+            "loss_adv": [1.0] * 20,
+        }
         log.emit("steps", {"n": 20, "cols": cols, "img_s": 1000.0, "epoch": 1.0})
-        log.emit("probe.robust", {"n": 512, "eps": 0.16, "clean": 0.9, "fgsm": 0.8, "pgd": 0.01}, step=20)
-        onset = {"level": "onset", "text": alert, "onset_step": 18, "healthy": {"step": 10, "pgd": 0.4}}
+        log.emit(
+            "probe.robust", {"n": 512, "eps": 0.16, "clean": 0.9, "fgsm": 0.8, "pgd": 0.01}, step=20
+        )
+        onset = {
+            "level": "onset",
+            "text": alert,
+            "onset_step": 18,
+            "healthy": {"step": 10, "pgd": 0.4},
+        }
         log.emit("alert", onset, step=20, critical=True)
         if how:
             log.emit("end", {"how": how, "reason": "because"}, step=20, critical=True)
@@ -56,9 +72,21 @@ def test_status_as_json_has_what_scripts_need(command, run):
     code, out, _ = command("status", "demo", "--json")
     status = json.loads(out)
     assert code == 0
-    assert (status["run"], status["state"], status["attempt"], status["branch"]) == ("demo", "finished", 1, "main")
+    assert (status["run"], status["state"], status["attempt"], status["branch"]) == (
+        "demo",
+        "finished",
+        1,
+        "main",
+    )
     assert (status["step"], status["epoch"]) == (20, 1.0)
-    assert status["last"] == {"step": 20, "clean": 0.9, "fgsm": 0.8, "pgd": 0.01, "n": 512, "eps": 0.16}
+    assert status["last"] == {
+        "step": 20,
+        "clean": 0.9,
+        "fgsm": 0.8,
+        "pgd": 0.01,
+        "n": 512,
+        "eps": 0.16,
+    }
     assert status["settings"] == {"method": "fgsm", "eps": 0.16, "alpha": 0.16, "lr": 0.007}
     assert [alert["level"] for alert in status["alerts"]] == ["onset"]
     assert 0 <= status["data_age_s"] < 600
@@ -73,7 +101,11 @@ def test_status_without_a_name_means_the_newest_run(command, run):
 
 def test_a_run_whose_process_is_gone_without_a_word_is_lost(command, tmp_path):
     run = RunDir.create(tmp_path / "runs", "gone", {"config": resolve().as_dict()})
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if os.path.exists("/proc") else "?"
+    boot = (
+        Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        if os.path.exists("/proc")
+        else "?"
+    )
     dead = {"host": socket.gethostname(), "boot": boot, "pid": 2**22 - 1, "pstart": 1.0}
     with EventWriter(run.path, "trainer", 1, opening=dead) as log:
         log.emit("phase", {"name": "training"})
@@ -112,7 +144,12 @@ def test_a_run_that_crashed_gives_exit_code_1(command, tmp_path):
 
 
 def test_hostile_text_in_a_log_is_harmless_in_every_output(command, run):
-    for args in (("status", "demo"), ("status", "demo", "--json"), ("runs",), ("watch", "demo", "--plain")):
+    for args in (
+        ("status", "demo"),
+        ("status", "demo", "--json"),
+        ("runs",),
+        ("watch", "demo", "--plain"),
+    ):
         out = command(*args)[1]
         assert "\x1b" not in out
     assert "\\x1b[2J" in command("status", "demo")[1]

@@ -17,23 +17,36 @@ from selffit.control.inbox import Inbox
 from selffit.control.ledger import Ledger
 from selffit.control.settings import live_settings
 from selffit.eventlog.liveness import here
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
+from selffit.run.run_dir import RunDir
 from selffit_tui import cli
 
 LAYERS = [{"name": "conv1", "channels": 16}]
 
 
 class Trainer:
-    """Takes commands as a trainer does, and trains nothing. `answers` False: it is there, but does not look."""
+    """Takes commands as a trainer does, and trains nothing. `answers` False: it is there, but does
+    not look.
+    """
 
     def __init__(self, root, name="demo", answers=True, identity=None, fails=False):
         self.run = RunDir.create(root, name, {"config": resolve().as_dict()})
         self.ledger, self.fails = Ledger(), fails
-        self.log = EventWriter(self.run.path, "trainer", 1, opening={"run": name, **(identity or here().as_data())})
-        start = {"config": resolve().as_dict(), "steps_total": 40, "steps_per_epoch": 20, "layers": LAYERS}
+        self.log = EventWriter(
+            self.run.path, "trainer", 1, opening={"run": name, **(identity or here().as_data())}
+        )
+        start = {
+            "config": resolve().as_dict(),
+            "steps_total": 40,
+            "steps_per_epoch": 20,
+            "layers": LAYERS,
+        }
         self.emit("run.start", start)
-        self.emit("ckpt.saved", {"id": "main-20", "step": 20, "branch": "main", "pgd": 0.4, "healthy": True}, 20)
+        self.emit(
+            "ckpt.saved",
+            {"id": "main-20", "step": 20, "branch": "main", "pgd": 0.4, "healthy": True},
+            20,
+        )
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.work, daemon=True)
         if answers:
@@ -48,7 +61,11 @@ class Trainer:
         while not self.stop.wait(0.02):
             for item in inbox.poll():
                 if not isinstance(item, Command):
-                    self.emit("ctl.rejected", {"id": item.id, "op": "", "rule": item.rule, "reason": item.reason}, 30)
+                    self.emit(
+                        "ctl.rejected",
+                        {"id": item.id, "op": "", "rule": item.rule, "reason": item.reason},
+                        30,
+                    )
                 elif (refusal := admit(item, self.ledger, time.time())) is not None:
                     self.emit("ctl.rejected", lines.rejected(item, refusal), 30)
                 else:
@@ -58,12 +75,23 @@ class Trainer:
     def apply(self, command):
         self.emit("ctl.received", lines.received(command), 30)
         if command.op != "rollback":
-            self.emit("ctl.applied", lines.applied(self.ledger, command, new_settings(command, self.ledger)), 30)
+            self.emit(
+                "ctl.applied",
+                lines.applied(self.ledger, command, new_settings(command, self.ledger)),
+                30,
+            )
         else:
             new = new_settings(command, self.ledger, at=live_settings(self.ledger.config))
             args = {**command.args, "to": "main-20"}
-            self.emit("ctl.applied", lines.applied(self.ledger, command, new, branch="b1", args=args), 30)
-            self.emit("branch", {"name": "b1", "parent": "main", "base_step": 20, "ckpt": "main-20"}, 20, "b1")
+            self.emit(
+                "ctl.applied", lines.applied(self.ledger, command, new, branch="b1", args=args), 30
+            )
+            self.emit(
+                "branch",
+                {"name": "b1", "parent": "main", "base_step": 20, "ckpt": "main-20"},
+                20,
+                "b1",
+            )
         if self.fails:
             self.emit("ctl.failed", lines.failed(self.ledger, command, "no memory left"), 30)
 
@@ -121,7 +149,9 @@ def test_a_setting_is_changed_and_the_step_is_told(ctl, trainer):
 
 def test_json_has_everything_a_script_needs(ctl, trainer):
     trainer()
-    code, out, _ = ctl("latest", "rollback", "--to", "healthy", "--method", "n-fgsm", "--json", "--by", "ann")
+    code, out, _ = ctl(
+        "latest", "rollback", "--to", "healthy", "--method", "n-fgsm", "--json", "--by", "ann"
+    )
     told = json.loads(out)
     assert code == 0 and told.pop("id").startswith("c")
     assert told == {
@@ -142,10 +172,26 @@ def test_json_has_everything_a_script_needs(ctl, trainer):
         (["stop", "--now"], "stop", {"now": True}),
         (["checkpoint"], "checkpoint", {}),
         (["rollback", "--to", "main-20", "--exact"], "rollback", {"to": "main-20", "exact": True}),
-        (["rollback", "--eps", "0.1", "--lr-scale", "0.5"], "rollback", {"eps": 0.1, "lr_scale": 0.5}),
-        (["rollback", "--method", "pgd", "--corner"], "rollback", {"method": "pgd", "corner": True}),
-        (["rollback", "--no-corner", "--mix-signs", "0.25"], "rollback", {"corner": False, "mix_signs": 0.25}),
-        (["set", "self-images=64", "causal_images=0"], "set", {"self_images": 64, "causal_images": 0}),
+        (
+            ["rollback", "--eps", "0.1", "--lr-scale", "0.5"],
+            "rollback",
+            {"eps": 0.1, "lr_scale": 0.5},
+        ),
+        (
+            ["rollback", "--method", "pgd", "--corner"],
+            "rollback",
+            {"method": "pgd", "corner": True},
+        ),
+        (
+            ["rollback", "--no-corner", "--mix-signs", "0.25"],
+            "rollback",
+            {"corner": False, "mix_signs": 0.25},
+        ),
+        (
+            ["set", "self-images=64", "causal_images=0"],
+            "set",
+            {"self_images": 64, "causal_images": 0},
+        ),
         (["suppress", "--layer", "conv1", "--top", "2"], "suppress", {"layer": "conv1", "top": 2}),
         (["suppress", "--layer", "conv1", "--channels", "5,3"], "suppress", {"channels": [3, 5]}),
         (["unsuppress"], "unsuppress", {"layer": None}),
@@ -166,7 +212,9 @@ def test_every_operation_becomes_one_command_file(ctl, trainer, args, op, expect
 def test_without_a_name_it_is_the_user_at_the_host(ctl, trainer):
     one = trainer(answers=False)
     assert ctl("demo", "pause", "--no-wait")[0] == 0
-    assert json.loads((one.run.inbox / waiting(one)[0]).read_text())["by"].endswith("@" + socket.gethostname())
+    assert json.loads((one.run.inbox / waiting(one)[0]).read_text())["by"].endswith(
+        "@" + socket.gethostname()
+    )
     assert json.loads((one.run.inbox / waiting(one)[0]).read_text())["expect"] is None
 
 
@@ -174,7 +222,9 @@ def test_what_the_trainer_refuses_gives_exit_code_3_and_the_reason(ctl, trainer)
     trainer()
     code, out, err = ctl("demo", "resume")
     assert (code, out) == (3, "")
-    assert err == "selffit: refused (nothing-to-do): the run is not paused; there is nothing to do\n"
+    assert (
+        err == "selffit: refused (nothing-to-do): the run is not paused; there is nothing to do\n"
+    )
 
 
 def test_corners_without_pgd_are_refused(ctl, trainer):
@@ -204,7 +254,10 @@ def test_a_trainer_that_does_not_look_gives_exit_code_4(ctl, trainer):
     one = trainer(answers=False)
     code, out, err = ctl("demo", "pause", "--timeout", "0.2")
     assert (code, out) == (4, "")
-    assert "no answer after 0 s: the trainer runs but does not answer" in err and "may still be applied" in err
+    assert (
+        "no answer after 0 s: the trainer runs but does not answer" in err
+        and "may still be applied" in err
+    )
     assert len(waiting(one)) == 1
     assert json.loads(ctl("demo", "pause", "--timeout", "0.1", "--json")[1])["state"] == "timeout"
 

@@ -1,4 +1,6 @@
-"""`selffit diagnose` from the command line: what it prints, what it refuses, and that it leaves runs alone."""
+"""`selffit diagnose` from the command line: what it prints, what it refuses, and that it leaves
+runs alone.
+"""
 
 import hashlib
 import json
@@ -13,7 +15,7 @@ import pytest
 import torch
 
 from selffit.analysis.__main__ import main
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 from selffit_tui import cli
 from selffit_tui.commands import diagnose as command
 
@@ -34,11 +36,19 @@ def started(tmp_path):
 
     def start(*args, **env):
         command = [sys.executable, "-m", "selffit_tui", "diagnose", *map(str, args)]
-        environment = {**os.environ, "SELFFIT_RUNS": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1", **env}
+        environment = {
+            **os.environ,
+            "SELFFIT_RUNS": str(tmp_path / "runs"),
+            "OMP_NUM_THREADS": "1",
+            **env,
+        }
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that it is ignored
+        # a shell's background jobs inherit that it is ignored
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            return subprocess.Popen(command, env=environment, cwd=tmp_path, start_new_session=True, **pipes)
+            return subprocess.Popen(
+                command, env=environment, cwd=tmp_path, start_new_session=True, **pipes
+            )
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -57,7 +67,9 @@ def diagnose(started):
 
 def contents(folder):
     return {
-        path: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else path.stat().st_mtime_ns
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else path.stat().st_mtime_ns
         for path in sorted(folder.rglob("*"))
     }
 
@@ -79,19 +91,36 @@ def test_every_checkpoint_as_records_the_damaged_one_skipped_and_nothing_written
     assert [record["k"].removeprefix("probe.") for record in records] == [
         "robust", "strong", "self", "channels", "causal", "images"
     ]  # fmt: skip
-    assert {(record["checkpoint"], record["step"], record["branch"]) for record in records} == {("main-10", 10, "main")}
+    assert {(record["checkpoint"], record["step"], record["branch"]) for record in records} == {
+        ("main-10", 10, "main")
+    }
     assert records[2]["d"]["full"] is True
-    assert "skipped main-5: checkpoint main-5 is damaged: the content of model.safetensors was changed" in err
+    assert (
+        "skipped main-5: checkpoint main-5 is damaged: the content of model.safetensors was changed"
+        in err
+    )
     assert "main-10 (2 of 2): robust strong" in err
     assert contents(run.path) == before
 
 
 def test_one_checkpoint_as_tables_for_a_narrow_terminal(diagnose, run):
-    code, out, err = diagnose("runs/demo/ckpt/main-10", "--reference", "main-5", *QUICK, COLUMNS="80", LANG="C.UTF-8")
+    code, out, err = diagnose(
+        "runs/demo/ckpt/main-10", "--reference", "main-5", *QUICK, COLUMNS="80", LANG="C.UTF-8"
+    )
     assert code == 0, err
     assert max(map(len, out.splitlines())) <= 80
-    for words in ("checkpoint clean FGSM  PGD strong index", "not fallen", "has not fallen", "guessing: 0.10",
-                  "the network of step 5", "dose:", "conv2", "random", "ranked on 8 images"):  # fmt: skip
+    for words in (
+        "checkpoint clean FGSM  PGD strong index",
+        "not fallen",
+        "has not fallen",
+        "guessing: 0.10",
+        # fmt: skip
+        "the network of step 5",
+        "dose:",
+        "conv2",
+        "random",
+        "ranked on 8 images",
+    ):
         assert words in out
 
 
@@ -109,7 +138,10 @@ def test_somebody_elses_file(tmp_path, capsys):
     state |= {"conv2.weight": torch.randn(8, 4, 4, 4), "conv2.bias": torch.zeros(8)}
     state |= {"hidden.weight": torch.randn(100, 8 * 7 * 7), "hidden.bias": torch.zeros(100)}
     state |= {"fc.weight": torch.randn(10, 100), "fc.bias": torch.zeros(10)}
-    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, tmp_path / "their.pt")
+    torch.save(
+        {"state_dict": {f"module.{name}": value for name, value in state.items()}},
+        tmp_path / "their.pt",
+    )
     network = ("--model", "small", "--width", "4", "--data", "patterns", "--eps", "8/255")
     code = main([str(tmp_path / "their.pt"), "--foreign", *network, "--input-mean", "0.5", *QUICK])
     out, err = capsys.readouterr()
@@ -134,7 +166,10 @@ def test_somebody_elses_file(tmp_path, capsys):
         (("demo", "--eps", "0"), "leaves nothing to diagnose"),
         (("demo", "--data", "mnist", "--data-dir", "nowhere"), "mnist was not found"),
         (("their.pt", "--foreign", "--last"), "leave them out with --foreign"),
-        (("their.pt", "--foreign", "--model", "small", "--data", "patterns"), "--foreign needs --eps"),
+        (
+            ("their.pt", "--foreign", "--model", "small", "--data", "patterns"),
+            "--foreign needs --eps",
+        ),
         (("their.pt", "--foreign", "--model", "smal"), "did you mean 'small'"),
     ],
 )
@@ -148,7 +183,9 @@ def test_bad_input_is_one_sentence_and_code_2(run, tmp_path, monkeypatch, capsys
 
 def test_a_wrong_name_is_noticed_before_torch_is_loaded(run, tmp_path):
     program = "import sys; from selffit.analysis.__main__ import main; print(main(['missing']), 'torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.stdout == "2 False\n"
 
 
@@ -173,7 +210,9 @@ def test_a_report_without_matplotlib_says_which_command_has_it(diagnose, run):
     assert "uv run --extra figures selffit diagnose demo --html report.html" in err
 
 
-@pytest.mark.skipif(find_spec("matplotlib") is None, reason="figures need the extra `figures` (matplotlib)")
+@pytest.mark.skipif(
+    find_spec("matplotlib") is None, reason="figures need the extra `figures` (matplotlib)"
+)
 def test_a_report_is_written_where_it_was_asked_for(diagnose, run, tmp_path):
     code, _, err = diagnose("demo", "--last", "--html", "report.html", *QUICK)
     assert code == 0, err
@@ -185,7 +224,9 @@ def test_a_report_is_written_where_it_was_asked_for(diagnose, run, tmp_path):
 def test_a_measuring_process_that_is_killed_ends_with_code_1(run, monkeypatch, capfd):
     line = '{"k":"target","d":{}}\\n{"k":"probe.rob'
     killed = [sys.executable, "-c", f"import os; os.write(1, b'{line}'); os.kill(os.getpid(), 9)"]
-    monkeypatch.setattr(command, "_spawn", lambda arguments: subprocess.Popen(killed, stdout=subprocess.PIPE))
+    monkeypatch.setattr(
+        command, "_spawn", lambda arguments: subprocess.Popen(killed, stdout=subprocess.PIPE)
+    )
     monkeypatch.setattr(sys, "argv", ["selffit", "diagnose", "demo"])
     with pytest.raises(SystemExit) as exit:
         cli.main()

@@ -1,4 +1,6 @@
-"""From the first command to the last, with a real trainer: start, stop, resume, and what is left behind."""
+"""From the first command to the last, with a real trainer: start, stop, resume, and what is left
+behind.
+"""
 
 import os
 import subprocess
@@ -26,7 +28,9 @@ def selffit(tmp_path):
     def run(*args):
         command = [sys.executable, "-m", "selffit_tui", *args]
         env = {**os.environ, "SELFFIT_RUNS": str(tmp_path / "runs")}
-        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(
+            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240
+        )
         return done.returncode, done.stdout, done.stderr
 
     return run
@@ -53,7 +57,9 @@ def test_a_run_is_started_stopped_from_elsewhere_and_resumed_to_its_end(selffit)
 
 
 def test_a_refused_run_leaves_nothing_behind(selffit, tmp_path):
-    code, _, err = selffit("train", *TINY, "--data", "mnist", "--data-dir", str(tmp_path / "empty"), "--plain")
+    code, _, err = selffit(
+        "train", *TINY, "--data", "mnist", "--data-dir", str(tmp_path / "empty"), "--plain"
+    )
     assert (code, err.count("\n"), "Traceback" in err) == (2, 1, False)
     assert "--download" in err
     assert not list((tmp_path / "runs").glob("*"))

@@ -22,7 +22,11 @@ def refused(op, args=None, **kwargs):
         ("stop", {}, {"now": False}),
         ("stop", {"now": "yes"}, {"now": True}),
         ("rollback", {}, {"to": "healthy", "exact": False}),
-        ("rollback", {"to": "b2-1200", "method": "n-fgsm"}, {"to": "b2-1200", "exact": False, "method": "n-fgsm"}),
+        (
+            "rollback",
+            {"to": "b2-1200", "method": "n-fgsm"},
+            {"to": "b2-1200", "exact": False, "method": "n-fgsm"},
+        ),
         ("set", {"eps": "8/255"}, {"eps": 8 / 255}),
         ("set", {"alpha": "1.25eps"}, {"alpha": "1.25eps"}),
         ("set", {"alpha": " 1.25 * EPS"}, {"alpha": "1.25eps"}),
@@ -31,7 +35,11 @@ def refused(op, args=None, **kwargs):
         ("set", {"lr_scale": "1/2", "probe_every": "100"}, {"lr_scale": 0.5, "probe_every": 100}),
         ("set", {"corner": "yes", "mix_signs": "1/4"}, {"corner": True, "mix_signs": 0.25}),
         ("set", {"self_images": "64", "causal_images": 0}, {"self_images": 64, "causal_images": 0}),
-        ("suppress", {"layer": "conv1", "channels": "7,3,3"}, {"layer": "conv1", "channels": [3, 7], "mode": "mask"}),
+        (
+            "suppress",
+            {"layer": "conv1", "channels": "7,3,3"},
+            {"layer": "conv1", "channels": [3, 7], "mode": "mask"},
+        ),
         ("suppress", {"layer": "conv1", "top": "4"}, {"layer": "conv1", "top": 4, "mode": "mask"}),
         ("unsuppress", {}, {"layer": None}),
         ("unsuppress", {"layer": None}, {"layer": None}),
@@ -81,7 +89,12 @@ def test_arguments_are_normalised_and_normal_ones_stay(op, args, normal):
         ("rollback", {"exakt": True}, "bad-argument", "did you mean 'exact'"),
         ("suppress", {"channels": [1]}, "bad-argument", "needs layer"),
         ("suppress", {"layer": "conv1"}, "bad-argument", "either channels"),
-        ("suppress", {"layer": "conv1", "channels": [1], "top": 1}, "bad-argument", "either channels"),
+        (
+            "suppress",
+            {"layer": "conv1", "channels": [1], "top": 1},
+            "bad-argument",
+            "either channels",
+        ),
         ("suppress", {"layer": "conv1", "channels": []}, "bad-argument", "3,5,7"),
         ("suppress", {"layer": "conv1", "channels": [-1]}, "out-of-range", "channels must be in"),
         ("suppress", {"layer": "conv1", "channels": [10**5000]}, "out-of-range", "huge"),
@@ -102,7 +115,16 @@ def test_bad_arguments_are_refused_with_the_rule_and_what_to_do(op, args, rule, 
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{"by": " "}, {"expect": -1}, {"ttl": 0}, {"ttl": float("nan")}, {"ttl": 1e9}, {"t": 1e300}, {"t": -1.0}]
+    "kwargs",
+    [
+        {"by": " "},
+        {"expect": -1},
+        {"ttl": 0},
+        {"ttl": float("nan")},
+        {"ttl": 1e9},
+        {"t": 1e300},
+        {"t": -1.0},
+    ],
 )
 def test_bad_fields_are_refused(kwargs):
     if "t" in kwargs and kwargs["t"] == -1.0:
@@ -120,12 +142,16 @@ def test_ids_sort_by_time_and_are_file_names():
 
 def test_the_help_of_probe_says_all_that_is_measured():
     told = OPERATIONS["probe"].help
-    assert all(word in told for word in ("robust", "self-information", "channels", "causal", "strong"))
+    assert all(
+        word in told for word in ("robust", "self-information", "channels", "causal", "strong")
+    )
 
 
 def test_every_operation_has_help_and_no_operation_takes_code_or_a_path():
     assert all(operation.help for operation in OPERATIONS.values())
-    assert {name for operation in OPERATIONS.values() for name in operation.args}.isdisjoint({"path", "code", "file"})
+    assert {name for operation in OPERATIONS.values() for name in operation.args}.isdisjoint(
+        {"path", "code", "file"}
+    )
 
 
 def test_a_hostile_author_and_reason_are_made_visible():
@@ -134,13 +160,17 @@ def test_a_hostile_author_and_reason_are_made_visible():
     assert len(refused("x" * 100_000).reason) < 1000
 
 
-NOW = live_settings({"method": "rs-fgsm", "eps": 0.1, "alpha": 0.125, "start": "zero", "holdout": 1000})
+NOW = live_settings(
+    {"method": "rs-fgsm", "eps": 0.1, "alpha": 0.125, "start": "zero", "holdout": 1000}
+)
 
 
 def test_a_new_eps_keeps_the_ratio_of_the_step_size():
     assert changed(NOW, {"eps": 0.2}, {})["alpha"] == pytest.approx(0.25)
     assert changed(NOW, {"eps": 0.2, "alpha": 0.1}, {})["alpha"] == 0.1
-    assert changed(NOW | {"eps": 0.0, "alpha": 0.0}, {"eps": 0.2}, {})["alpha"] == pytest.approx(0.25)
+    assert changed(NOW | {"eps": 0.0, "alpha": 0.0}, {"eps": 0.2}, {})["alpha"] == pytest.approx(
+        0.25
+    )
 
 
 def test_a_multiple_of_eps_means_the_new_eps():
@@ -169,11 +199,19 @@ def test_corners_that_are_off_stay_off_with_any_method():
     ("args", "rule", "says"),
     [
         ({"attack_steps": 5}, "bad-argument", "method=pgd"),
-        ({"corner": True}, "bad-argument", "corner applies to pgd only, not to rs-fgsm; add method=pgd"),
+        (
+            {"corner": True},
+            "bad-argument",
+            "corner applies to pgd only, not to rs-fgsm; add method=pgd",
+        ),
         ({"method": "fgsm", "corner": True}, "bad-argument", "not to fgsm"),
         ({"alpha": "900eps"}, "out-of-range", "alpha must be in"),
         ({"probe_images": 2000}, "out-of-range", "held-out"),
-        ({"self_images": 2000}, "out-of-range", "self_images 2000 is more than the held-out images"),
+        (
+            {"self_images": 2000},
+            "out-of-range",
+            "self_images 2000 is more than the held-out images",
+        ),
         ({"causal_images": 2000}, "out-of-range", "held-out"),
     ],
 )

@@ -1,8 +1,10 @@
-"""Every command is applied exactly once or refused, whatever is killed and whenever: a model against an oracle.
+"""Every command is applied exactly once or refused, whatever is killed and whenever: a model
+against an oracle.
 
-The model trainer has a log (a list that survives, as synced records do), checkpoints that survive, and memory that a
-crash takes away. It is built of the real inbox, ledger, admission and replay, and can be killed at every point
-between the five steps of a command. The oracle knows only what was submitted and the log's `ctl.applied` lines.
+The model trainer has a log (a list that survives, as synced records do), checkpoints that survive,
+and memory that a crash takes away. It is built of the real inbox, ledger, admission and replay, and
+can be killed at every point between the five steps of a command. The oracle knows only what was
+submitted and the log's `ctl.applied` lines.
 """
 
 import os
@@ -32,9 +34,17 @@ from selffit.control.replay import replay_plan
 from selffit.control.submit import submit
 from selffit.eventlog.records import Record
 
-CONFIG = {"eps": 0.1, "alpha": 0.1, "method": "fgsm", "weight_decay": 0.0, "probe_every": 50, "stop_epoch": 30.0}
+CONFIG = {
+    "eps": 0.1,
+    "alpha": 0.1,
+    "method": "fgsm",
+    "weight_decay": 0.0,
+    "probe_every": 50,
+    "stop_epoch": 30.0,
+}
 LAYERS = [{"name": "conv1", "channels": 8}, {"name": "conv2", "channels": 4}]
-SIMPLE = ("weight_decay", "lr_scale", "probe_every", "stop_epoch", "eps")  # settings that nothing else moves
+# settings that nothing else moves
+SIMPLE = ("weight_decay", "lr_scale", "probe_every", "stop_epoch", "eps")
 RAM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -63,7 +73,8 @@ class Trainer:
         self.inbox, self.ledger = Inbox(disk.path), Ledger.fold(disk.log)
         self.branch = self.ledger.branch
         self.emit("run.start", {"config": CONFIG, "layers": LAYERS}, step=0)
-        if not self.ledger.branches[self.ledger.branch].announced:  # killed right after the roll-back was committed
+        # killed right after the roll-back was committed
+        if not self.ledger.branches[self.ledger.branch].announced:
             self.announce(self.ledger.branch)
         self.load()
 
@@ -76,7 +87,9 @@ class Trainer:
     def emit(self, kind: str, data: dict, step: int | None = None) -> None:
         self.point()
         step = self.step if step is None else step
-        record = Record(1, self.disk.attempts, len(self.disk.log) + 1, self.now, kind, self.branch, step, data)
+        record = Record(
+            1, self.disk.attempts, len(self.disk.log) + 1, self.now, kind, self.branch, step, data
+        )
         self.disk.log.append(record)
         self.ledger.add(record)
         self.point()
@@ -84,7 +97,11 @@ class Trainer:
     def announce(self, name: str) -> None:
         new = self.ledger.branches[name]
         here, self.branch = self.branch, name
-        self.emit("branch", {"name": name, "parent": new.parent, "base_step": new.base_step, "ckpt": new.ckpt}, step=0)
+        self.emit(
+            "branch",
+            {"name": name, "parent": new.parent, "base_step": new.base_step, "ckpt": new.ckpt},
+            step=0,
+        )
         self.branch = here
 
     def load(self) -> None:
@@ -113,7 +130,13 @@ class Trainer:
         self.disk.checkpoints[id] = {"step": self.step, "settings": dict(self.settings)}
         self.emit(
             "ckpt.saved",
-            {"id": id, "step": self.step, "branch": self.branch, "pgd": 0.5, "healthy": self.step % 4 == 0},
+            {
+                "id": id,
+                "step": self.step,
+                "branch": self.branch,
+                "pgd": 0.5,
+                "healthy": self.step % 4 == 0,
+            },
         )
 
     def tick(self, now: float, steps: int) -> None:
@@ -132,7 +155,13 @@ class Trainer:
                 if isinstance(command, Rejected):
                     self.emit(
                         "ctl.rejected",
-                        {"id": command.id, "rule": command.rule, "reason": command.reason, "op": "", "by": ""},
+                        {
+                            "id": command.id,
+                            "rule": command.rule,
+                            "reason": command.reason,
+                            "op": "",
+                            "by": "",
+                        },
                     )
                 else:
                     self.take(command)
@@ -165,7 +194,9 @@ class Trainer:
         new = new_settings(command, self.ledger, at=saved["settings"])
         self.emit(
             "ctl.applied",
-            lines.applied(self.ledger, command, new, branch=name, args={**command.args, "to": target.id}),
+            lines.applied(
+                self.ledger, command, new, branch=name, args={**command.args, "to": target.id}
+            ),
         )
         if command.by == "clumsy" and not command.args["exact"]:
             self.emit("ctl.failed", lines.failed(self.ledger, command, "out of memory"))
@@ -178,7 +209,8 @@ class Trainer:
         self.point()
 
 
-# How a trainer lives on after something was sent: None leaves it alone; else the steps it makes and its fuel.
+# How a trainer lives on after something was sent: None leaves it alone; else the steps it makes and
+# its fuel.
 LIFE = st.one_of(st.none(), st.tuples(st.integers(0, 3), st.one_of(st.none(), st.integers(0, 25))))
 
 
@@ -196,7 +228,14 @@ class ExactlyOnce(RuleBasedStateMachine):
             shutil.rmtree(self.disk.path)
 
     def send(
-        self, life, op: str, args: dict, by: str = "ann", *, expects: bool = False, ttl: float | None = None
+        self,
+        life,
+        op: str,
+        args: dict,
+        by: str = "ann",
+        *,
+        expects: bool = False,
+        ttl: float | None = None,
     ) -> None:
         self.now += 0.01
         expect = self.seen[by] if expects and by in self.seen else None
@@ -231,7 +270,9 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.send(life, "set", {key: amount}, by, expects=expects, ttl=ttl)
 
     @rule(
-        life=LIFE, layer=st.sampled_from(["conv1", "conv2", "conv3"]), channels=st.sets(st.integers(0, 4), min_size=1)
+        life=LIFE,
+        layer=st.sampled_from(["conv1", "conv2", "conv3"]),
+        channels=st.sets(st.integers(0, 4), min_size=1),
     )
     def suppress(self, life, layer: str, channels: set[int]) -> None:
         self.send(life, "suppress", {"layer": layer, "channels": sorted(channels)})
@@ -303,16 +344,28 @@ class ExactlyOnce(RuleBasedStateMachine):
             return
         expected = self.oracle()
         ledger = Ledger.fold(self.disk.log)
-        assert {key: ledger.settings[key] for key in SIMPLE} == {key: expected[key] for key in SIMPLE}
-        assert {name: row["channels"] for name, row in ledger.suppressed.items()} == expected["suppress"]
+        assert {key: ledger.settings[key] for key in SIMPLE} == {
+            key: expected[key] for key in SIMPLE
+        }
+        assert {name: row["channels"] for name, row in ledger.suppressed.items()} == expected[
+            "suppress"
+        ]
         assert ledger.paused == expected["paused"]
         if self.trainer is not None:
             assert self.trainer.ledger == ledger
             assert self.trainer.branch == ledger.branch
 
     def oracle(self) -> dict:
-        """The settings by the meaning of the submitted commands, in the order in which the log applied them."""
-        now = {"weight_decay": 0.0, "lr_scale": 1.0, "probe_every": 50, "stop_epoch": 30.0, "eps": 0.1}
+        """The settings by the meaning of the submitted commands, in the order in which the log
+        applied them.
+        """
+        now = {
+            "weight_decay": 0.0,
+            "lr_scale": 1.0,
+            "probe_every": 50,
+            "stop_epoch": 30.0,
+            "eps": 0.1,
+        }
         now |= {"suppress": {}, "paused": False}
         version, before = 0, dict(now)
         for record in self.disk.log:
@@ -330,10 +383,15 @@ class ExactlyOnce(RuleBasedStateMachine):
             if command.op == "set":
                 now |= command.args
             elif command.op == "suppress":
-                now["suppress"] = {**now["suppress"], command.args["layer"]: command.args["channels"]}
+                now["suppress"] = {
+                    **now["suppress"],
+                    command.args["layer"]: command.args["channels"],
+                }
             elif command.op == "unsuppress":
                 gone = command.args["layer"]
-                now["suppress"] = {k: v for k, v in now["suppress"].items() if gone is not None and k != gone}
+                now["suppress"] = {
+                    k: v for k, v in now["suppress"].items() if gone is not None and k != gone
+                }
             elif command.op == "rollback":
                 then = self.disk.checkpoints[record.d["args"]["to"]]["settings"]
                 now |= {key: then[key] for key in SIMPLE}
@@ -345,7 +403,9 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        """Left alone, the trainer decides everything, empties the inbox and catches up with its own past."""
+        """Left alone, the trainer decides everything, empties the inbox and catches up with its own
+        past.
+        """
         if self.trainer is None:
             self.trainer = Trainer(self.disk, self.now)
         self.trainer.fuel = None

@@ -46,7 +46,9 @@ def rejection(run, **kwargs):
 
 
 def test_a_submitted_command_arrives_whole_and_once_retired_is_gone(run):
-    command = new_command("set", {"eps": "8/255", "alpha": "1.25eps"}, by="ann", expect=3, ttl=60, t=1000.0)
+    command = new_command(
+        "set", {"eps": "8/255", "alpha": "1.25eps"}, by="ann", expect=3, ttl=60, t=1000.0
+    )
     submit(run, command)
     inbox = Inbox(run)
     assert inbox.poll(1001.0) == [command] == inbox.poll(1001.0)
@@ -119,7 +121,8 @@ def test_a_bad_file_is_rejected_under_its_rule_and_kept_for_inspection(run, data
 
 
 @pytest.mark.parametrize(
-    "name", ["junk.txt", "pause.json", ID, ID.upper() + ".json", f"{ID}.json.json", "\udcff.json", "-rf"]
+    "name",
+    ["junk.txt", "pause.json", ID, ID.upper() + ".json", f"{ID}.json.json", "\udcff.json", "-rf"],
 )
 def test_a_file_with_another_name_is_rejected_and_moved_away(run, name):
     put(run, GOOD, name)
@@ -219,7 +222,9 @@ def test_submitting_to_nothing_says_what_is_wrong(run, tmp_path, monkeypatch):
         submit(run, command)
 
 
-@pytest.mark.parametrize(("code", "says"), [(13, "only the owner"), (28, "free some space"), (30, "for writing")])
+@pytest.mark.parametrize(
+    ("code", "says"), [(13, "only the owner"), (28, "free some space"), (30, "for writing")]
+)
 def test_a_disk_that_refuses_is_named_and_nothing_is_left_behind(run, monkeypatch, code, says):
     def fail(*_):
         raise OSError(code, os.strerror(code))
@@ -239,15 +244,35 @@ def test_submitting_twice_is_one_file(run):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 FIELDS = st.fixed_dictionaries(
-    {"id": st.just(ID), "op": st.sampled_from(["set", "rollback", "suppress", "note", "stop"]), "by": st.just("ann")},
+    {
+        "id": st.just(ID),
+        "op": st.sampled_from(["set", "rollback", "suppress", "note", "stop"]),
+        "by": st.just("ann"),
+    },
     optional={"expect": JSON, "ttl": JSON, "t": JSON},
 )
 ARGS = st.dictionaries(
-    st.sampled_from(["eps", "alpha", "lr_scale", "method", "to", "exact", "layer", "channels", "top", "text", "now"])
+    st.sampled_from(
+        [
+            "eps",
+            "alpha",
+            "lr_scale",
+            "method",
+            "to",
+            "exact",
+            "layer",
+            "channels",
+            "top",
+            "text",
+            "now",
+        ]
+    )
     | st.text(max_size=8),
     JSON | st.sampled_from(["healthy", "1.25eps", "8/255", "conv1", [1, 2]]),
     max_size=3,
@@ -256,7 +281,8 @@ ARGS = st.dictionaries(
 
 @settings(deadline=None, derandomize=True, database=None)
 @given(
-    st.binary(max_size=200) | st.builds(lambda fields, args: msgspec.json.encode(fields | {"args": args}), FIELDS, ARGS)
+    st.binary(max_size=200)
+    | st.builds(lambda fields, args: msgspec.json.encode(fields | {"args": args}), FIELDS, ARGS)
 )
 def test_whatever_lies_there_the_poll_neither_raises_nor_hands_on_nonsense(tmp_path_factory, data):
     run = tmp_path_factory.mktemp("run")

@@ -24,7 +24,9 @@ class Log:
         self.add("run.start", {"config": CONFIG, "layers": LAYERS})
 
     def add(self, kind, data, step=0, branch=None):
-        record = Record(1, 1, len(self.records) + 1, 0.0, kind, branch or self.ledger.branch, step, data)
+        record = Record(
+            1, 1, len(self.records) + 1, 0.0, kind, branch or self.ledger.branch, step, data
+        )
         self.records.append(record)
         self.ledger.add(record)
 
@@ -34,23 +36,40 @@ class Log:
         if op == "rollback":
             target = self.ledger.target(command.args["to"])
             new, branch = new_settings(command, self.ledger, at=at), self.ledger.next_branch()
-            data = lines.applied(self.ledger, command, new, branch=branch, args={**command.args, "to": target.id})
+            data = lines.applied(
+                self.ledger, command, new, branch=branch, args={**command.args, "to": target.id}
+            )
             self.add("ctl.applied", data, step)
             self.add(
                 "branch",
-                {"name": branch, "parent": target.branch, "base_step": target.step, "ckpt": target.id},
+                {
+                    "name": branch,
+                    "parent": target.branch,
+                    "base_step": target.step,
+                    "ckpt": target.id,
+                },
                 step,
                 branch,
             )
         else:
-            self.add("ctl.applied", lines.applied(self.ledger, command, new_settings(command, self.ledger)), step)
+            self.add(
+                "ctl.applied",
+                lines.applied(self.ledger, command, new_settings(command, self.ledger)),
+                step,
+            )
         return command
 
     def save(self, step, healthy=True):
         branch = self.ledger.branch
         self.add(
             "ckpt.saved",
-            {"id": f"{branch}-{step}", "branch": branch, "step": step, "pgd": 0.4, "healthy": healthy},
+            {
+                "id": f"{branch}-{step}",
+                "branch": branch,
+                "step": step,
+                "pgd": 0.4,
+                "healthy": healthy,
+            },
             step,
         )
 
@@ -73,7 +92,11 @@ def test_settings_start_as_configured_and_follow_the_log(log):
     assert log.ledger.settings["eps"] == 0.1
     assert log.ledger.settings["lr_scale"] == 1.0
     log.apply("set", {"eps": 0.2}, step=40)
-    assert (log.ledger.settings["eps"], log.ledger.settings["alpha"], log.ledger.version) == (0.2, 0.2, 1)
+    assert (log.ledger.settings["eps"], log.ledger.settings["alpha"], log.ledger.version) == (
+        0.2,
+        0.2,
+        1,
+    )
     assert log.ledger.overrides == {"eps": 0.2, "alpha": 0.2}
     change = log.ledger.last_change("alpha")
     assert (change.by, change.step, change.old["alpha"]) == ("ann", 40, 0.1)
@@ -199,7 +222,9 @@ def test_healthy_means_the_newest_healthy_checkpoint_before_an_onset(log):
     for step in (100, 200, 300):
         log.save(step)
     assert log.ledger.target("healthy").id == "main-300"
-    log.add("alert", {"level": "onset", "healthy": {"step": 250, "pgd": 0.4}, "onset_low": 250}, 350)
+    log.add(
+        "alert", {"level": "onset", "healthy": {"step": 250, "pgd": 0.4}, "onset_low": 250}, 350
+    )
     assert log.ledger.target("healthy").id == "main-200"
     assert log.ledger.target("main-300").id == "main-300"
     log.add("ckpt.damaged", {"id": "main-200", "reason": "hash"})
@@ -260,7 +285,8 @@ def test_the_plan_repeats_changes_at_their_steps_from_the_checkpoint_on(log):
 
 def test_a_later_decision_at_an_earlier_step_replaces_what_was_planned_after_it(log):
     log.apply("set", {"weight_decay": 0.01, "lr_scale": 0.5}, step=150)
-    log.apply("set", {"weight_decay": 0.03}, step=120)  # after a crash, while steps 100 to 150 were done again
+    # after a crash, while steps 100 to 150 were done again
+    log.apply("set", {"weight_decay": 0.03}, step=120)
     assert log.plan(100) == [(120, {"weight_decay": 0.03}), (150, {"lr_scale": 0.5})]
 
 
@@ -297,10 +323,24 @@ def test_nonsense_in_a_log_is_not_an_error(log):
     ):
         log.add(kind, {}, branch="main")
         junk = {
-            key: [math.nan] for key in ("id", "op", "args", "by", "new", "old", "version", "name", "healthy", "step")
+            key: [math.nan]
+            for key in (
+                "id",
+                "op",
+                "args",
+                "by",
+                "new",
+                "old",
+                "version",
+                "name",
+                "healthy",
+                "step",
+            )
         }
         log.add(kind, junk, branch="main")
-    log.add("ctl.applied", {"id": "x", "op": "set", "new": {"__class__": 1, "eps": 0.3}}, branch="main")
+    log.add(
+        "ctl.applied", {"id": "x", "op": "set", "new": {"__class__": 1, "eps": 0.3}}, branch="main"
+    )
     assert set(log.ledger.overrides) == {"eps"}
     log.ledger.next_branch()
     log.ledger.lineage()

@@ -14,26 +14,46 @@ LAYERS = [{"name": "conv1", "channels": 16}, {"name": "layer1.0.conv2", "channel
 @pytest.fixture
 def ledger():
     ledger = Ledger()
-    ledger.note("run.start", {"config": {"method": "fgsm", "holdout": 512}, "layers": LAYERS}, step=0, branch="main")
+    ledger.note(
+        "run.start",
+        {"config": {"method": "fgsm", "holdout": 512}, "layers": LAYERS},
+        step=0,
+        branch="main",
+    )
     return ledger
 
 
 def made(ledger, rollbacks):
     """A ledger in which the policy has rolled back so many times."""
     for number in range(1, rollbacks + 1):
-        data = {"id": f"c{number:020x}", "op": "rollback", "by": "policy", "branch": f"b{number}", "args": {}}
+        data = {
+            "id": f"c{number:020x}",
+            "op": "rollback",
+            "by": "policy",
+            "branch": f"b{number}",
+            "args": {},
+        }
         ledger.note("ctl.applied", data, step=10, branch="main")
     return ledger
 
 
 def take(ledger, command, step=10, channels=(3, 5)):
-    """Decide a command as the trainer does; returns the rule under which it is refused, '' when it is applied."""
+    """Decide a command as the trainer does; returns the rule under which it is refused, '' when it
+    is applied.
+    """
     refusal = admit(command, ledger, command.t)
     if refusal is not None:
-        ledger.note("ctl.rejected", lines.rejected(command, refusal), step=step, branch=ledger.branch)
+        ledger.note(
+            "ctl.rejected", lines.rejected(command, refusal), step=step, branch=ledger.branch
+        )
         return refusal.rule
     if command.op == "suppress":
-        new = {"suppress": {**ledger.suppressed, command.args["layer"]: {"channels": list(channels), "mode": "mask"}}}
+        new = {
+            "suppress": {
+                **ledger.suppressed,
+                command.args["layer"]: {"channels": list(channels), "mode": "mask"},
+            }
+        }
     else:
         new = new_settings(command, ledger)
     ledger.note("ctl.applied", lines.applied(ledger, command, new), step=step, branch=ledger.branch)
@@ -46,7 +66,9 @@ def ops(commands):
 
 def test_the_default_policy_only_alerts(ledger):
     policy = parse_policy()
-    assert [policy.reaction(level, ledger) for level in ("watch", "onset", "recovered", "masked")] == [[]] * 4
+    assert [
+        policy.reaction(level, ledger) for level in ("watch", "onset", "recovered", "masked")
+    ] == [[]] * 4
 
 
 @pytest.mark.parametrize("action", ["pause", "stop"])
@@ -91,18 +113,24 @@ def test_after_the_last_rollback_only_a_note_says_so(ledger):
 
 # ---- changes on a watch alert -----------------------------------------------------------------------
 def test_a_watch_alert_may_mask_channels_in_several_layers(ledger):
-    commands = parse_policy(on_watch="suppress: conv1=2, layer1.0.conv2=4").reaction("watch", ledger)
+    commands = parse_policy(on_watch="suppress: conv1=2, layer1.0.conv2=4").reaction(
+        "watch", ledger
+    )
     assert [command.args for command in commands] == [
         {"layer": "conv1", "top": 2, "mode": "mask"},
         {"layer": "layer1.0.conv2", "top": 4, "mode": "mask"},
     ]
-    assert {command.op for command in commands} == {"suppress"} and {c.by for c in commands} == {"policy"}
+    assert {command.op for command in commands} == {"suppress"} and {c.by for c in commands} == {
+        "policy"
+    }
     assert [take(ledger, command) for command in commands] == ["", ""]
     assert list(ledger.suppressed) == ["conv1", "layer1.0.conv2"]
 
 
 def test_a_watch_alert_may_change_settings(ledger):
-    (command,) = parse_policy(on_watch="set: mix-signs=0.3, method=n-fgsm").reaction("watch", ledger)
+    (command,) = parse_policy(on_watch="set: mix-signs=0.3, method=n-fgsm").reaction(
+        "watch", ledger
+    )
     assert (command.op, command.args) == ("set", {"mix_signs": 0.3, "method": "n-fgsm"})
     assert take(ledger, command) == ""
     assert (ledger.settings["mix_signs"], ledger.settings["method"]) == (0.3, "n-fgsm")
@@ -162,7 +190,12 @@ def test_a_crash_between_two_layers_leaves_the_second_one_to_do(ledger):
         ("rollback:n-fgsm,alpha=fast", "none", 1, "alpha must be a number"),
         ("alert", "supress:conv1=2", 1, "did you mean 'suppress'"),
         ("alert", "suppress", 1, "suppress:LAYER=TOP"),
-        ("alert", "suppress:conv1", 1, "'conv1' in --on-watch suppress is no NAME=VALUE; write it as"),
+        (
+            "alert",
+            "suppress:conv1",
+            1,
+            "'conv1' in --on-watch suppress is no NAME=VALUE; write it as",
+        ),
         ("alert", "suppress:conv1=2,", 1, "NAME=VALUE"),
         ("alert", "suppress:=2", 1, "NAME=VALUE"),
         ("alert", "suppress:conv1=0", 1, "--on-watch suppress: top must be in [1, "),

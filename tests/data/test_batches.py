@@ -7,9 +7,13 @@ from selffit.data.batches import Batches, crop
 from selffit.errors import UserError
 
 
-def images(count: int = 50, channels: int = 3, height: int = 8, width: int = 10) -> tuple[torch.Tensor, torch.Tensor]:
+def images(
+    count: int = 50, channels: int = 3, height: int = 8, width: int = 10
+) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    x = torch.randint(1, 256, (count, channels, height, width), generator=generator, dtype=torch.uint8)
+    x = torch.randint(
+        1, 256, (count, channels, height, width), generator=generator, dtype=torch.uint8
+    )
     return x, torch.arange(count)
 
 
@@ -31,7 +35,9 @@ def test_an_epoch_visits_images_once_and_the_next_one_in_another_order():
     assert batches.steps_per_epoch == 3  # 50 images: the last 2 of an epoch are left out
     first = torch.cat([batches.batch(step)[1] for step in range(3)])
     second = torch.cat([batches.batch(step)[1] for step in range(3, 6)])
-    assert len(first.unique()) == 48 and len(second.unique()) == 48 and not torch.equal(first, second)
+    assert (
+        len(first.unique()) == 48 and len(second.unique()) == 48 and not torch.equal(first, second)
+    )
 
 
 def test_pixels_become_floats_in_channels_last():
@@ -77,7 +83,8 @@ def test_the_same_image_is_cut_differently_in_another_epoch():
 
 def test_crop_by_hand():
     image = torch.arange(1, 5, dtype=torch.uint8).reshape(1, 1, 2, 2)
-    rows, columns = torch.tensor([[3, 4]]), torch.tensor([[5, 4]])  # one row above the image; mirrored
+    # one row above the image; mirrored
+    rows, columns = torch.tensor([[3, 4]]), torch.tensor([[5, 4]])
     assert crop(image, rows, columns)[0, 0].tolist() == [[0, 0], [2, 1]]
 
 

@@ -1,4 +1,6 @@
-"""The embedded sets: the same bytes everywhere, ten balanced classes, held-out images from the same distribution."""
+"""The embedded sets: the same bytes everywhere, ten balanced classes, held-out images from the same
+distribution.
+"""
 
 import hashlib
 
@@ -14,9 +16,12 @@ def digest(array: np.ndarray) -> str:
     return hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
 
 
-# Drawn by numpy's PCG64 in float64 (or in float32 with single, exactly rounded operations) and rounded to
-# uint8, so the bytes do not depend on the processor. A changed hash means changed data: old runs do not compare.
-@pytest.mark.parametrize(("source", "expected"), [(patterns, "b2ecb14e5ff67afc"), (strokes, "af557c861bdea28a")])
+# Drawn by numpy's PCG64 in float64 (or in float32 with single, exactly rounded operations) and
+# rounded to uint8, so the bytes do not depend on the processor. A changed hash means changed data:
+# old runs do not compare.
+@pytest.mark.parametrize(
+    ("source", "expected"), [(patterns, "b2ecb14e5ff67afc"), (strokes, "af557c861bdea28a")]
+)
 def test_the_images_are_the_same_on_every_machine(source, expected):
     images, _ = source.generate("train", 1000)
     assert digest(images) == expected
@@ -26,7 +31,9 @@ def test_the_images_are_the_same_on_every_machine(source, expected):
 def test_an_image_does_not_depend_on_how_many_are_generated(source):
     few, labels = source.generate("train", 30)
     many, _ = source.generate("train", 1001)
-    assert few.dtype == np.uint8 and few.shape == (30, 1, 28, 28) and many.shape == (1001, 1, 28, 28)
+    assert (
+        few.dtype == np.uint8 and few.shape == (30, 1, 28, 28) and many.shape == (1001, 1, 28, 28)
+    )
     assert (many[:30] == few).all()
     assert (labels == np.tile(np.arange(10), 3)).all() and labels.dtype == np.int64
 
@@ -53,7 +60,9 @@ def test_smooth_fields_are_bicubic_with_aligned_corners():
 def test_the_strength_of_the_class_pattern_varies_between_images():
     images, labels = patterns.generate("train", 1000)
     x = images[:, 0] / 255 - 0.5
-    template = patterns.smooth(np.random.default_rng(patterns.step_seed(0, "patterns/templates", 0)), 10)
+    template = patterns.smooth(
+        np.random.default_rng(patterns.step_seed(0, "patterns/templates", 0)), 10
+    )
     strength = (x * template[labels]).mean(axis=(1, 2)) / (template[labels] ** 2).mean(axis=(1, 2))
     assert 0.10 < strength.mean() < 0.20 and strength.std() > 0.05
     assert 0.05 < x.std() < 0.30
@@ -78,7 +87,12 @@ def test_distance_to_a_polyline():
 
 def test_default_and_overridden_sizes():
     data = load_set("patterns", holdout=25)
-    assert len(data.train_x) == 8000 and len(data.held_x) == 25 and data.shape == (1, 28, 28) and data.classes == 10
+    assert (
+        len(data.train_x) == 8000
+        and len(data.held_x) == 25
+        and data.shape == (1, 28, 28)
+        and data.classes == 10
+    )
     larger = load_set("strokes", train_images=10_500, holdout=10)
     assert len(larger.train_x) == len(larger.train_y) == 10_500
     assert larger.train_x.dtype == torch.uint8 and larger.train_y.dtype == torch.int64

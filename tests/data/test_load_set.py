@@ -1,4 +1,6 @@
-"""Choosing held-out and training images from torchvision's sets, and what people are told when a set is unusable."""
+"""Choosing held-out and training images from torchvision's sets, and what people are told when a
+set is unusable.
+"""
 
 import struct
 from pathlib import Path
@@ -16,9 +18,13 @@ def write_idx(folder: Path, count: int = 200, labels: int | None = None) -> None
     """A tiny data set in MNIST's file format: every pixel of image i is i, label i mod 10."""
     folder.mkdir(parents=True)
     pixels = np.repeat(np.arange(count, dtype=np.uint8), 28 * 28)
-    (folder / "train-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 0x803, count, 28, 28) + pixels.tobytes())
+    (folder / "train-images-idx3-ubyte").write_bytes(
+        struct.pack(">IIII", 0x803, count, 28, 28) + pixels.tobytes()
+    )
     classes = (np.arange(labels or count) % 10).astype(np.uint8)
-    (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, len(classes)) + classes.tobytes())
+    (folder / "train-labels-idx1-ubyte").write_bytes(
+        struct.pack(">II", 0x801, len(classes)) + classes.tobytes()
+    )
     for test_file in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         (folder / test_file).write_bytes(b"never read")
 
@@ -52,7 +58,9 @@ def test_the_data_folder_may_be_the_sets_own_folder(mnist_folder, inside):
 
 
 def test_more_images_than_there_are(mnist_folder):
-    with pytest.raises(UserError, match=r"200 training images, 50 of them held out: cannot train on 151"):
+    with pytest.raises(
+        UserError, match=r"200 training images, 50 of them held out: cannot train on 151"
+    ):
         load_set("mnist", data_dir=str(mnist_folder), holdout=50, train_images=151)
     with pytest.raises(UserError, match="held out"):
         load_set("mnist", data_dir=str(mnist_folder), holdout=200)
@@ -123,7 +131,9 @@ def test_every_prefix_of_the_balanced_order_is_balanced():
 
 
 def test_real_cifar10(real_data):
-    data = load_set("cifar10", data_dir=str(real_data / "cifar-10-batches-py"), train_images=500, holdout=100)
+    data = load_set(
+        "cifar10", data_dir=str(real_data / "cifar-10-batches-py"), train_images=500, holdout=100
+    )
     assert data.train_x.shape == (500, 3, 32, 32) and data.shape == (3, 32, 32)
     assert torch.bincount(data.train_y).tolist() == [50] * 10
     assert 110 < data.train_x.float().mean() < 130

@@ -11,7 +11,9 @@ def test_the_seed_of_a_step_is_the_same_in_every_process():
 
 
 def test_seeds_of_neighbouring_steps_and_streams_differ():
-    seeds = {step_seed(seed, stream, step) for seed in range(5) for stream in "ab" for step in range(200)}
+    seeds = {
+        step_seed(seed, stream, step) for seed in range(5) for stream in "ab" for step in range(200)
+    }
     assert len(seeds) == 2000
 
 

@@ -33,7 +33,8 @@ CO = [(0.80, 0.02)] * 4
 def test_onset_is_bracketed_by_the_last_healthy_and_the_first_fallen_probe():
     [alert] = run([*HEALTHY, (0.55, 0.30), *CO], every=390)
     assert alert.level == "onset"
-    assert (alert.onset_low, alert.onset_step, alert.step) == (7 * 390, 9 * 390, 9 * 390)  # 8: neither
+    # 8: neither
+    assert (alert.onset_low, alert.onset_step, alert.step) == (7 * 390, 9 * 390, 9 * 390)
     assert alert.healthy == {"step": 7 * 390, "pgd": 0.45}
     assert alert.n == 600 and 0.99 < alert.confidence <= 1.0
     assert f"{7 * 390}" in alert.advice and "n-fgsm" in alert.advice
@@ -46,9 +47,13 @@ def test_onset_carries_its_evidence_and_the_signals_of_the_moment():
     [alert] = detector.probe(ProbePoint(28, 0.8, 0.80, 0.02, 600))
     evidence = alert.evidence
     assert evidence["best"] == 0.45 and evidence["pgd"] == 0.02 and evidence["fgsm"] == 0.80
-    assert evidence["gap"] == pytest.approx(0.78) and evidence["ratio"] == pytest.approx(0.02 / 0.45)
+    assert evidence["gap"] == pytest.approx(0.78) and evidence["ratio"] == pytest.approx(
+        0.02 / 0.45
+    )
     assert evidence["z"] > 10 and evidence["p_value"] < 1e-20
-    assert evidence["abnormal"] == pytest.approx(0.3) and evidence["pertalign"] == pytest.approx(0.1)
+    assert evidence["abnormal"] == pytest.approx(0.3) and evidence["pertalign"] == pytest.approx(
+        0.1
+    )
     assert "eps" not in evidence  # unknown here: only finite numbers
     json.dumps(alert.as_data(), allow_nan=False)
 
@@ -82,7 +87,9 @@ def test_a_gradual_fall_is_an_onset():
 
 
 def test_a_low_level_of_two_hundred_classes_can_fall():
-    alerts = run([(0.14, 0.125)] * 6 + [(0.22, 0.01)] * 2, n=1000, detector=Detector(chance=1 / 200))
+    alerts = run(
+        [(0.14, 0.125)] * 6 + [(0.22, 0.01)] * 2, n=1000, detector=Detector(chance=1 / 200)
+    )
     assert levels(alerts) == ["onset"]
 
 
@@ -104,7 +111,14 @@ def test_a_flat_low_accuracy_of_two_hundred_classes_is_no_onset():
 
 def test_an_ordinary_weak_start_is_no_onset():
     """NuAT on CIFAR-10: PGD 0.01-0.03 of FGSM 0.07-0.19 for six epochs, healthy from epoch 10 on."""
-    start = [(0.071, 0.019), (0.068, 0.011), (0.114, 0.015), (0.142, 0.023), (0.148, 0.021), (0.148, 0.027)]
+    start = [
+        (0.071, 0.019),
+        (0.068, 0.011),
+        (0.114, 0.015),
+        (0.142, 0.023),
+        (0.148, 0.021),
+        (0.148, 0.027),
+    ]
     later = [(0.207, 0.059), (0.237, 0.089), (0.27, 0.15), (0.32, 0.23), (0.4, 0.32)]
     assert run(start + later, clean=0.8, n=1000) == []
 
@@ -156,7 +170,9 @@ def test_two_blind_probes_may_be_a_passing_moment():
 
 
 def test_collapse_at_a_suddenly_larger_budget_keeps_the_last_healthy_probe():
-    """eps 0.12 with PGD 0.82, then 0.40 at once: no comparable level, yet there was a healthy state."""
+    """eps 0.12 with PGD 0.82, then 0.40 at once: no comparable level, yet there was a healthy
+    state.
+    """
     rows = [(0.88, 0.82)] * 4 + [(0.92, 0.0)] * 4
     [alert] = run(rows, eps=[0.12] * 4 + [0.40] * 4)
     assert (alert.onset_low, alert.onset_step, alert.step) == (3, 4, 6)
@@ -184,10 +200,57 @@ def test_co_on_the_plateau_after_a_ramp_is_an_onset():
 
 
 def test_a_steep_ramp_on_a_resistant_method_is_no_onset():
-    """n-fgsm with eps to 0.35: PGD 0.89 → 0.23 with FGSM 0.89 → 0.51, a third epoch after the ramp's end."""
-    pgd = [0.885, 0.906, 0.898, 0.857, 0.861, 0.814, 0.729, 0.641, 0.527, 0.422, 0.309, 0.225, 0.270, 0.256]
-    fgsm = [0.887, 0.908, 0.908, 0.887, 0.893, 0.865, 0.812, 0.754, 0.693, 0.637, 0.543, 0.510, 0.516, 0.484]
-    eps = [0.031, 0.062, 0.094, 0.125, 0.156, 0.187, 0.219, 0.25, 0.281, 0.312, 0.344, 0.35, 0.35, 0.35]
+    """n-fgsm with eps to 0.35: PGD 0.89 → 0.23 with FGSM 0.89 → 0.51, a third epoch after the
+    ramp's end.
+    """
+    pgd = [
+        0.885,
+        0.906,
+        0.898,
+        0.857,
+        0.861,
+        0.814,
+        0.729,
+        0.641,
+        0.527,
+        0.422,
+        0.309,
+        0.225,
+        0.270,
+        0.256,
+    ]
+    fgsm = [
+        0.887,
+        0.908,
+        0.908,
+        0.887,
+        0.893,
+        0.865,
+        0.812,
+        0.754,
+        0.693,
+        0.637,
+        0.543,
+        0.510,
+        0.516,
+        0.484,
+    ]
+    eps = [
+        0.031,
+        0.062,
+        0.094,
+        0.125,
+        0.156,
+        0.187,
+        0.219,
+        0.25,
+        0.281,
+        0.312,
+        0.344,
+        0.35,
+        0.35,
+        0.35,
+    ]
     assert run(list(zip(fgsm, pgd, strict=True)), eps=eps, n=512) == []
 
 
@@ -264,7 +327,8 @@ def test_a_strong_attack_that_leaves_the_accuracy_is_a_recovery():
     [alert] = detector.strong(15, 0.40, 0.44, 256)
     assert (alert.level, alert.step, alert.n) == ("recovered", 15, 256)
     assert alert.text == (
-        "PGD accuracy is back at 0.44 of 0.45 before, and a stronger attack leaves 0.40 of it (n=256): "
+        "PGD accuracy is back at 0.44 of 0.45 before, and a stronger attack leaves 0.40 of it "
+        "(n=256): "
         "the network has recovered"
     )
     assert alert.evidence == {"strong": 0.40, "pgd": 0.44, "best": 0.45}
@@ -279,7 +343,10 @@ def test_a_strong_attack_that_leaves_nothing_is_masked_gradients(rows):
     weak = rows[-1][1]
     [alert] = detector.strong(15, 0.01, weak, 256)
     assert (alert.level, alert.step, alert.n, alert.confidence) == ("masked", 15, 256, None)
-    assert f"back at {weak:.2f} of 0.45 before, but a stronger attack leaves 0.01 of it (n=256)" in alert.text
+    assert (
+        f"back at {weak:.2f} of 0.45 before, but a stronger attack leaves 0.01 of it (n=256)"
+        in alert.text
+    )
     assert alert.evidence == {"strong": 0.01, "pgd": weak, "best": 0.45}
     assert alert.healthy == {"step": 7, "pgd": 0.45} and "no later than step 7" in alert.advice
     assert detector.onset_open and not detector.wants_strong and detector.healthy_step == 7
@@ -336,10 +403,16 @@ def test_a_strong_attack_nobody_asked_for_changes_nothing():
         assert detector.strong(20, 0.0, 0.4, 256) == [] and detector.state() == before
 
 
-@pytest.mark.parametrize(("strong", "weak", "n"), [(math.nan, 0.44, 256), (0.4, math.nan, 256), (0.4, 0.44, 0)])
+@pytest.mark.parametrize(
+    ("strong", "weak", "n"), [(math.nan, 0.44, 256), (0.4, math.nan, 256), (0.4, 0.44, 0)]
+)
 def test_an_unusable_strong_measurement_leaves_the_question_to_later_probes(strong, weak, n):
     detector = confirming(HEALTHY + CO + BACK)
-    assert detector.strong(15, strong, weak, n) == [] and detector.onset_open and not detector.wants_strong
+    assert (
+        detector.strong(15, strong, weak, n) == []
+        and detector.onset_open
+        and not detector.wants_strong
+    )
     on(detector, BACK)
     assert detector.wants_strong
 
@@ -391,17 +464,23 @@ def random_stream(seed, length=60):
     mood, bad, items = HEALTHY[0], False, []
     for i in range(length):
         if rng.random() < 0.15:
-            mood = rng.choice([HEALTHY[0], CO[0], (0.6, 0.3), (0.9, 0.0), (math.nan, 0.4), (0.5, math.nan)])
+            mood = rng.choice(
+                [HEALTHY[0], CO[0], (0.6, 0.3), (0.9, 0.0), (math.nan, 0.4), (0.5, math.nan)]
+            )
         eps = rng.choice([0.03, 0.03, 0.031, math.nan])
         items.append(ProbePoint(i * 20, 0.8, *mood, 200, eps, 0.5, 0.3, 0.04))
         bad = rng.random() < 0.2 if i % 5 == 0 else bad
         signal = [rng.gauss(0.4 if bad else 0.01, 0.02) for _ in range(20)]
-        items.append(SignalBlock(i * 20, abnormal=signal, pertalign=[math.nan if bad else 0.7] * 20))
+        items.append(
+            SignalBlock(i * 20, abnormal=signal, pertalign=[math.nan if bad else 0.7] * 20)
+        )
     return items
 
 
 def replay(detector, items):
-    """The alerts, as data; a strong attack leaves nothing of odd steps' accuracy and most of even ones'."""
+    """The alerts, as data; a strong attack leaves nothing of odd steps' accuracy and most of even
+    ones'.
+    """
     told = []
     for item in items:
         alerts = detector.probe(item) if isinstance(item, ProbePoint) else detector.signals(item)
@@ -432,7 +511,10 @@ def test_random_streams_do_reach_every_level(confirm):
     """Guards the property test above against becoming vacuous."""
     seen = set()
     for seed in range(30):
-        seen |= {a["level"] for a in replay(Detector(chance=0.1, cooldown=60, confirm=confirm), random_stream(seed))}
+        seen |= {
+            a["level"]
+            for a in replay(Detector(chance=0.1, cooldown=60, confirm=confirm), random_stream(seed))
+        }
     assert seen == {"watch", "onset", "recovered"} | ({"masked"} if confirm else set())
 
 
@@ -461,7 +543,11 @@ def test_a_detector_restored_at_any_point_of_a_whole_story_tells_the_same_story(
 @given(st.integers(0, 10_000))
 @settings(deadline=None, max_examples=60)
 def test_onsets_and_recoveries_alternate(seed):
-    told = [a["level"] for a in replay(Detector(chance=0.1), random_stream(seed)) if a["level"] != "watch"]
+    told = [
+        a["level"]
+        for a in replay(Detector(chance=0.1), random_stream(seed))
+        if a["level"] != "watch"
+    ]
     assert told == ["onset", "recovered"] * (len(told) // 2) + ["onset"] * (len(told) % 2)
 
 
@@ -481,7 +567,11 @@ def test_a_question_for_a_strong_attack_survives_a_checkpoint():
 def test_a_state_of_version_1_goes_on():
     """As checkpoints of the first version hold it, in the middle of a recovery."""
     straight = confirming(HEALTHY + CO + BACK[:2])
-    old = {k: v for k, v in straight.state().items() if k not in ("wants_strong", "_restored", "_level")}
+    old = {
+        k: v
+        for k, v in straight.state().items()
+        if k not in ("wants_strong", "_restored", "_level")
+    }
     restored = Detector(chance=0.1, confirm=True)
     restored.restore(json.loads(json.dumps({**old, "version": 1})))
     on(straight, BACK[:1]), on(restored, BACK[:1])

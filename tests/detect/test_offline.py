@@ -43,7 +43,9 @@ def test_a_healthy_trace_has_no_onset(tmp_path):
 
 def test_column_order_extra_columns_spaces_bom_and_crlf_do_not_matter(tmp_path):
     text = "﻿lr , PGD_acc,epoch,fgsm_acc,seed,clean_acc\r\n"
-    text += "\r\n".join(f"0.1, {p} ,{e},{f},x,0.7" for e, (f, p) in enumerate([(0.5, 0.45)] * 8 + [(0.8, 0.02)]))
+    text += "\r\n".join(
+        f"0.1, {p} ,{e},{f},x,0.7" for e, (f, p) in enumerate([(0.5, 0.45)] * 8 + [(0.8, 0.02)])
+    )
     assert detect_trace(write(tmp_path, text)).onset == 8
 
 
@@ -62,7 +64,9 @@ def test_missing_measurements_are_skipped(tmp_path):
 
 
 def test_a_trace_that_never_was_healthy_has_an_alert_but_no_onset_epoch(tmp_path):
-    result = detect_trace(write(tmp_path, HEADER + "".join(f"{e},0.7,0.9,0.0\n" for e in range(12))))
+    result = detect_trace(
+        write(tmp_path, HEADER + "".join(f"{e},0.7,0.9,0.0\n" for e in range(12)))
+    )
     assert result.onset is None
     assert [a.level for a in result.alerts] == ["onset"]
 
@@ -89,7 +93,10 @@ def test_n_given_by_hand_decides_how_sure_a_dip_is(tmp_path):
         ("epoch,clean_acc,fgsm_acc\n0,1,1\n", "line 1: missing column pgd_acc"),
         ("trace,onset_epoch\na,3\n", "missing column epoch, clean_acc, fgsm_acc, pgd_acc"),
         ("epoch,clean_acc,fgsm_acc,pgd_acc,pgd_acc\n0,1,1,1,1\n", "appears twice"),
-        (HEADER + "0,70.1,50.2,45.3\n", "line 2: clean_acc = 70.1 looks like percent; divide accuracies"),
+        (
+            HEADER + "0,70.1,50.2,45.3\n",
+            "line 2: clean_acc = 70.1 looks like percent; divide accuracies",
+        ),
         (HEADER + "0,1.2,0.5,0.4\n", "not an accuracy"),
         (HEADER + "0,0.7,0.5,-0.4\n", "not an accuracy"),
         (HEADER + "0,0.7,0.5,0.4\n1,0.7,0.5,high\n", "line 3: pgd_acc = 'high' is not a number"),
@@ -131,11 +138,16 @@ def test_a_missing_file_a_directory_and_a_bad_n_are_refused(tmp_path):
 def labelled():
     root = os.environ.get("SELFFIT_DATA")
     if not root or not (Path(root) / "co_traces").is_dir():
-        pytest.skip("SELFFIT_DATA does not name a folder with co_traces: no labelled public traces here")
+        pytest.skip(
+            "SELFFIT_DATA does not name a folder with co_traces: no labelled public traces here"
+        )
     found = []
     for labels in sorted((Path(root) / "co_traces").glob("*/labels.csv")):
         with labels.open(newline="") as file:
-            found += [(labels.parent / f"{r['trace']}.csv", r["onset_epoch"]) for r in csv.DictReader(file)]
+            found += [
+                (labels.parent / f"{r['trace']}.csv", r["onset_epoch"])
+                for r in csv.DictReader(file)
+            ]
     return found
 
 

@@ -1,4 +1,6 @@
-"""The rule on single probes: what counts as healthy, fallen or blind, and what is compared with what."""
+"""The rule on single probes: what counts as healthy, fallen or blind, and what is compared with
+what.
+"""
 
 import math
 

@@ -9,17 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selffit.detect import selffitting
-from selffit.detect.selffitting import INDEX_CLEAR, Thresholds, Tracker, Verdict, components, index, verdict
+from selffit.detect.selffitting import (
+    INDEX_CLEAR,
+    Thresholds,
+    Tracker,
+    Verdict,
+    components,
+    index,
+    verdict,
+)
 
 CHANCE = 0.1
 
 
 def measured(carrier, conflict_self, conflict_data, abnormal, **more):
-    shares = {"carrier_grey": carrier, "conflict_self": conflict_self, "conflict_data": conflict_data}
+    shares = {
+        "carrier_grey": carrier,
+        "conflict_self": conflict_self,
+        "conflict_data": conflict_data,
+    }
     return {**shares, "abnormal": abnormal, **more}
 
 
-# Measured on the embedded sets after the fall of PGD accuracy: carrier on grey, conflict self / data, abnormal.
+# Measured on the embedded sets after the fall of PGD accuracy: carrier on grey, conflict self /
+# data, abnormal.
 MASKING = {"strokes, SGD, eps ramp to 0.35": measured(0.10, 0.00, 0.97, 0.00)}
 SELF_FITTING = {
     "strokes, Adam, fixed eps 0.35": measured(0.66, 0.51, 0.18, 0.87),
@@ -78,7 +91,10 @@ def test_any_shares_give_components_in_range_and_finite_evidence(five, classes, 
 @pytest.mark.parametrize("n", [128, 512])
 @pytest.mark.parametrize(
     ("name", "disease"),
-    [*((name, "self-fitting") for name in SELF_FITTING), *((name, "gradient masking") for name in MASKING)],
+    [
+        *((name, "self-fitting") for name in SELF_FITTING),
+        *((name, "gradient masking") for name in MASKING),
+    ],
 )
 def test_measured_networks_get_the_right_word(name, disease, n, swap):
     found = verdict({**SELF_FITTING, **MASKING}[name] | swap, CHANCE, n)
@@ -110,7 +126,9 @@ ROOM = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, *edges in ROOM for value in edges])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, *edges in ROOM for value in edges]
+)
 def test_a_threshold_can_be_moved_as_far_as_is_said(name, value):
     moved = replace(Thresholds(), **{name: value})
 
@@ -126,8 +144,13 @@ def test_a_threshold_can_be_moved_as_far_as_is_said(name, value):
 def test_the_bound_of_the_index_can_be_moved_as_far_as_is_said(bound, monkeypatch):
     monkeypatch.setattr(selffitting, "INDEX_CLEAR", bound)
     for swap in ({}, {"swap": 0.12}):
-        assert all(verdict(values | swap, CHANCE, 512).index_clear for values in SELF_FITTING.values())
-        assert not any(verdict(v | swap, CHANCE, 512).index_clear for v in (*MASKING.values(), *OTHERS.values()))
+        assert all(
+            verdict(values | swap, CHANCE, 512).index_clear for values in SELF_FITTING.values()
+        )
+        assert not any(
+            verdict(v | swap, CHANCE, 512).index_clear
+            for v in (*MASKING.values(), *OTHERS.values())
+        )
 
 
 def test_few_images_decide_nothing():
@@ -151,7 +174,9 @@ def test_a_carrier_that_any_networks_perturbation_matches_is_no_self_information
 
 
 def test_a_network_that_names_classes_at_random_wins_no_conflict():
-    """An untrained network answers y_i and y_j equally often: half of both, and yet no sign of anything."""
+    """An untrained network answers y_i and y_j equally often: half of both, and yet no sign of
+    anything.
+    """
     found = verdict(measured(0.10, 0.10, 0.10, 0.0), CHANCE, 512)
     assert found.evidence["conflict"] == 0.5 and abs(found.evidence["conflict_z"]) < 0.1
     assert found.disease == "undecided" and not found.index_clear
@@ -166,19 +191,26 @@ def test_what_is_too_early_to_call_masking_is_undecided_with_the_same_numbers():
     masking = verdict(MASKING["strokes, SGD, eps ramp to 0.35"], CHANCE, 512)
     early = selffitting.too_early(masking)
     assert (masking.disease, early.disease) == ("gradient masking", "undecided")
-    assert early.text.startswith("undecided: no sign of self-fitting yet") and "0.00 to 0.97" in early.text
+    assert (
+        early.text.startswith("undecided: no sign of self-fitting yet")
+        and "0.00 to 0.97" in early.text
+    )
     assert early.evidence == masking.evidence and "masking" not in early.text
 
 
 def test_the_text_is_one_sentence_with_the_numbers():
     found = verdict(SELF_FITTING["patterns, fgsm, seed 0"] | {"swap": 0.11}, CHANCE, 512)
     assert found.text == (
-        "self-fitting: the network reads its own perturbation; put on plain grey it is read right in 0.82 "
-        "(guessing 0.10), against another image it wins 0.37 to 0.47, the attack lowers the loss of 0.98 of the "
+        "self-fitting: the network reads its own perturbation; put on plain grey it is read right "
+        "in 0.82 "
+        "(guessing 0.10), against another image it wins 0.37 to 0.47, the attack lowers the loss "
+        "of 0.98 of the "
         "images, label swap 0.11 (n=512)"
     )
     text = verdict(*MASKING.values(), CHANCE, 512).text
-    assert text.startswith("gradient masking: the network does not read its own perturbation; put on plain grey")
+    assert text.startswith(
+        "gradient masking: the network does not read its own perturbation; put on plain grey"
+    )
     text = verdict(OTHERS["patterns, rs-fgsm, seed 1"], CHANCE, 512).text
     assert text.startswith("undecided: 1 of 3 signs of self-fitting are clear; ")
 
@@ -231,7 +263,9 @@ def test_the_index_step_is_where_the_present_stretch_began(pattern, step):
         ("..xxxx", None, None),  # a network that never was healthy
     ],
 )
-def test_the_lead_is_of_the_stretch_in_which_the_onset_lies_or_of_the_first_after_it(pattern, onset, lead):
+def test_the_lead_is_of_the_stretch_in_which_the_onset_lies_or_of_the_first_after_it(
+    pattern, onset, lead
+):
     tracker = fed(pattern)
     assert tracker.lead(onset) == lead
     if onset is not None:

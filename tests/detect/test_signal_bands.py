@@ -12,7 +12,13 @@ from selffit.detect.signal_bands import WARM_UP_STEPS, Band
 
 HEALTHY = {"abnormal": 0.01, "pertalign": 0.75, "acc_adv": 0.45, "loss_clean": 0.8, "loss_adv": 1.7}
 CO = {"abnormal": 0.40, "pertalign": 0.05, "acc_adv": 0.75, "loss_clean": 0.85, "loss_adv": 0.9}
-NOISE = {"abnormal": 0.01, "pertalign": 0.04, "acc_adv": 0.044, "loss_clean": 0.08, "loss_adv": 0.12}
+NOISE = {
+    "abnormal": 0.01,
+    "pertalign": 0.04,
+    "acc_adv": 0.044,
+    "loss_clean": 0.08,
+    "loss_adv": 0.12,
+}
 
 
 def stream(values_at, steps, seed=0):
@@ -103,7 +109,9 @@ def test_one_wild_value_moves_the_level_by_a_clipped_amount_only():
 
 def test_an_eps_ramp_that_lowers_pertalign_slowly_raises_nothing():
     """As measured on healthy n-fgsm runs: 1.0 down to 0.4 within about 900 steps."""
-    assert feed(Detector(), stream(lambda t: HEALTHY | {"pertalign": 1.0 - 0.6 * t / 900}, 900)) == []
+    assert (
+        feed(Detector(), stream(lambda t: HEALTHY | {"pertalign": 1.0 - 0.6 * t / 900}, 900)) == []
+    )
 
 
 def test_a_single_wild_batch_raises_nothing():
@@ -116,7 +124,9 @@ def test_a_single_wild_batch_raises_nothing():
 def test_non_finite_values_and_short_columns_are_harmless():
     columns = stream(onset_at(1000), 1100)
     poisoned = {
-        name: [math.nan if i % 7 == 0 else math.inf if i % 11 == 0 else v for i, v in enumerate(values)]
+        name: [
+            math.nan if i % 7 == 0 else math.inf if i % 11 == 0 else v for i, v in enumerate(values)
+        ]
         for name, values in columns.items()
     }
     detector = Detector()

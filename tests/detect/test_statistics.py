@@ -33,7 +33,9 @@ def test_fall_z_is_the_two_proportion_test():
     # pooled 0.3, variance 0.21 * 2/200, difference 0.2
     assert fall_z(0.4, 200, 0.2, 200) == pytest.approx(0.2 / math.sqrt(0.0021))
     assert fall_z(0.2, 200, 0.4, 200) < 0
-    assert fall_z(0.0, 100, 0.0, 100) == fall_z(1.0, 100, 1.0, 100) == fall_z(0.5, 0, 0.1, 100) == 0.0
+    assert (
+        fall_z(0.0, 100, 0.0, 100) == fall_z(1.0, 100, 1.0, 100) == fall_z(0.5, 0, 0.1, 100) == 0.0
+    )
 
 
 def test_gap_z_is_mcnemar_for_nested_errors():
@@ -56,8 +58,12 @@ def test_more_images_never_weaken_a_fall(before, now, n, factor):
 def test_confidence_is_a_quarter_at_the_edge_and_grows_with_margin_and_images():
     edge = rule_confidence(0.2, 0.01, 0.2, 0.25, 10**6, 0.05)
     assert edge == pytest.approx(0.25, abs=1e-2)
-    assert rule_confidence(0.2, 0.01, 0.15, 0.4, 500, 0.05) < rule_confidence(0.2, 0.01, 0.05, 0.4, 500, 0.05)
-    assert rule_confidence(0.2, 0.01, 0.15, 0.4, 100, 0.05) < rule_confidence(0.2, 0.01, 0.15, 0.4, 900, 0.05)
+    assert rule_confidence(0.2, 0.01, 0.15, 0.4, 500, 0.05) < rule_confidence(
+        0.2, 0.01, 0.05, 0.4, 500, 0.05
+    )
+    assert rule_confidence(0.2, 0.01, 0.15, 0.4, 100, 0.05) < rule_confidence(
+        0.2, 0.01, 0.15, 0.4, 900, 0.05
+    )
 
 
 @given(accuracies, st.floats(0.0, 0.3), accuracies, accuracies, st.integers(1, 10_000))

@@ -1,4 +1,6 @@
-"""What the log does when the disk refuses: by a disk that refuses on request, by file size limits, by /dev/full."""
+"""What the log does when the disk refuses: by a disk that refuses on request, by file size limits,
+by /dev/full.
+"""
 
 import errno
 import os
@@ -21,7 +23,9 @@ BALLAST = 2000
 
 
 class RoughDisk(Disk):
-    """A real folder with limited room, and calls that fail on request. Syncs are believed, not done: quicker."""
+    """A real folder with limited room, and calls that fail on request. Syncs are believed, not
+    done: quicker.
+    """
 
     def __init__(self, room: int = 1 << 30) -> None:
         self.room = room
@@ -78,7 +82,12 @@ def open_log(run: Path, disk: Disk, rotate_bytes: int = 1 << 20) -> SegmentedLog
 
 def put(log: SegmentedLog, *numbers: int, critical: bool = False) -> bool:
     log.add(
-        [make_event("alert" if critical else "host", {"n": n, "pad": "x" * 80}, critical=critical) for n in numbers]
+        [
+            make_event(
+                "alert" if critical else "host", {"n": n, "pad": "x" * 80}, critical=critical
+            )
+            for n in numbers
+        ]
     )
     return log.flush() and log.sync()
 
@@ -102,7 +111,9 @@ def test_rotation_keeps_one_sequence_and_frames_every_segment(tmp_path: Path) ->
     records, notices = written(tmp_path)
     assert not notices and payload(records) == list(range(40))
     files = sorted((tmp_path / "log" / "trainer").iterdir())
-    assert len(files) > 4 and all(file.name == f"000001-{n:06d}.jsonl" for n, file in enumerate(files))
+    assert len(files) > 4 and all(
+        file.name == f"000001-{n:06d}.jsonl" for n, file in enumerate(files)
+    )
     for file in files:
         lines = file.read_text().splitlines()
         assert '"k":"open"' in lines[0] and '"k":"seal"' in lines[-1]
@@ -158,7 +169,11 @@ def test_a_write_error_moves_to_a_new_segment(tmp_path: Path, code: int) -> None
     del disk.failing["write"]
     assert put(log, 3) and log.close("done")
     records, notices = written(tmp_path)
-    assert not notices and payload(records) == [1, 2, 3] and [r.k for r in records].count("log.fault") == 1
+    assert (
+        not notices
+        and payload(records) == [1, 2, 3]
+        and [r.k for r in records].count("log.fault") == 1
+    )
     assert [r.d["seg"] for r in records if r.k == "open"] == [0, 1]
 
 
@@ -196,7 +211,9 @@ def test_half_a_line_that_cannot_be_cut_off_stays_behind_as_a_torn_tail(tmp_path
 
 
 @pytest.mark.parametrize("truncates", [True, False])
-def test_after_a_failed_sync_the_lines_are_written_again_elsewhere(tmp_path: Path, truncates: bool) -> None:
+def test_after_a_failed_sync_the_lines_are_written_again_elsewhere(
+    tmp_path: Path, truncates: bool
+) -> None:
     disk = RoughDisk()
     log = open_log(tmp_path, disk)
     assert put(log, 1)
@@ -211,7 +228,8 @@ def test_after_a_failed_sync_the_lines_are_written_again_elsewhere(tmp_path: Pat
     assert log.flush() and log.sync() and event.synced.is_set() and log.close("done")
     assert disk.synced_after_failure == []
     records, notices = written(tmp_path)
-    assert not notices and payload(records) == ([1, 2] if truncates else [1, 2, 2])  # rather twice than not at all
+    # rather twice than not at all
+    assert not notices and payload(records) == ([1, 2] if truncates else [1, 2, 2])
 
 
 def test_a_sync_that_keeps_failing_while_rotating_ends(tmp_path: Path) -> None:
@@ -249,7 +267,15 @@ STEP = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(steps=st.lists(STEP, max_size=25))
-@example(steps=[("fail", "sync"), ("fail", "truncate"), ("metrics", 1), ("heal", "truncate"), ("metrics", 1)])
+@example(
+    steps=[
+        ("fail", "sync"),
+        ("fail", "truncate"),
+        ("metrics", 1),
+        ("heal", "truncate"),
+        ("metrics", 1),
+    ]
+)
 def test_whatever_fails_in_whatever_order_the_log_adds_up(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int | str]]
 ) -> None:
@@ -283,7 +309,8 @@ def test_whatever_fails_in_whatever_order_the_log_adds_up(
     arrived = list(dict.fromkeys(payload(records, "host")))
     assert arrived == [n for n in metrics if n in set(arrived)], "in order"
     told = sum((Counter(r.d["kinds"]) for r in records if r.k == "log.gap"), Counter())
-    # A line that neither a sync nor a cut could reach may be in the file all the same: never told too few.
+    # A line that neither a sync nor a cut could reach may be in the file all the same: never told
+    # too few.
     assert told["host"] == log.lost >= len(metrics) - len(arrived)
     if not {("fail", "sync"), ("fail", "truncate")} <= set(steps):
         assert log.lost == len(metrics) - len(arrived)
@@ -302,7 +329,9 @@ def test_file_size_limit_splits_the_log_and_loses_nothing(tmp_path: Path) -> Non
                     assert writer.emit("alert", {"m": n}, critical=True)
         assert writer.health.dropped == 0 and writer.health.faults > 1
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=True, timeout=60
+    )
     records, notices = written(tmp_path)
     assert not notices and payload(records) == list(range(600)) and records[-1].k == "seal"
     assert [r.d["m"] for r in records if "m" in r.d] == list(range(0, 600, 100))

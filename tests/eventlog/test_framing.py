@@ -11,7 +11,9 @@ from selffit.eventlog.framing import SUFFIX, seal, verify
 from selffit.eventlog.records import Record, num
 
 
-def line_of(data: bytes, head: bytes = b'"v":1,"a":3,"q":7,"t":17.5,"k":"host","b":"main","s":4') -> bytes:
+def line_of(
+    data: bytes, head: bytes = b'"v":1,"a":3,"q":7,"t":17.5,"k":"host","b":"main","s":4'
+) -> bytes:
     return seal(b'{%b,"d":%b' % (head, data))[:-1]
 
 
@@ -28,7 +30,11 @@ def test_a_line_has_the_documented_form() -> None:
 
 
 def test_the_suffix_is_compared_as_bytes_so_upper_case_digits_are_damage() -> None:
-    body = next(b for b in (b'{"d":{"n":%d}' % n for n in range(99)) if any(c in b"abcdef" for c in b"%08x" % crc32(b)))
+    body = next(
+        b
+        for b in (b'{"d":{"n":%d}' % n for n in range(99))
+        if any(c in b"abcdef" for c in b"%08x" % crc32(b))
+    )
     line = seal(body)[:-1]
     assert verify(line)
     assert not verify(line[:-10] + line[-10:-2].upper() + line[-2:])
@@ -71,7 +77,11 @@ def test_what_is_written_is_ascii_json_that_says_the_same(value: object) -> None
 
 def test_non_finite_numbers_are_named_at_any_depth() -> None:
     raw = to_json({"a": math.nan, "b": [1.0, [math.inf]], "c": {"d": -math.inf, "e": None}})
-    assert json.loads(raw) == {"a": "NaN", "b": [1.0, ["Infinity"]], "c": {"d": "-Infinity", "e": None}}
+    assert json.loads(raw) == {
+        "a": "NaN",
+        "b": [1.0, ["Infinity"]],
+        "c": {"d": "-Infinity", "e": None},
+    }
 
 
 def test_arrays_and_their_scalars_are_written_as_numbers() -> None:
@@ -103,9 +113,16 @@ def test_num_is_a_float_for_anything(value: object, expected: float | None) -> N
 
 def test_hostile_characters_become_visible_in_values_keys_kind_and_branch() -> None:
     head = b'"v":1,"a":3,"q":7,"t":1,"k":"a\\u001b[2J","b":"\\u202emain","s":0'
-    record = read(line_of(to_json({"a\x07": ["\x1b]0;x\x07", {"\u2028": "\x85\x7f\u2066"}], "n": "\r\n\t"}), head))
+    record = read(
+        line_of(
+            to_json({"a\x07": ["\x1b]0;x\x07", {"\u2028": "\x85\x7f\u2066"}], "n": "\r\n\t"}), head
+        )
+    )
     assert (record.k, record.b) == ("a\\x1b[2J", "\\u202emain")
-    assert record.d == {"a\\x07": ["\\x1b]0;x\\x07", {"\\u2028": "\\x85\\x7f\\u2066"}], "n": "\\x0d\\x0a\\x09"}
+    assert record.d == {
+        "a\\x07": ["\\x1b]0;x\\x07", {"\\u2028": "\\x85\\x7f\\u2066"}],
+        "n": "\\x0d\\x0a\\x09",
+    }
 
 
 @pytest.mark.parametrize("raw", [b'"\x7f"', b'"\\u007f"', '"\u202e"'.encode(), '"\u009b"'.encode()])
@@ -175,6 +192,8 @@ def test_a_higher_version_is_told_apart_from_damage_even_if_its_fields_changed()
 
 
 def test_unknown_fields_and_kinds_are_kept_and_a_line_cannot_name_its_stream() -> None:
-    head = b'"v":1,"a":3,"q":7,"t":1,"k":"later.kind","b":"main","s":0,"z":[1],"stream":"supervisor"'
+    head = (
+        b'"v":1,"a":3,"q":7,"t":1,"k":"later.kind","b":"main","s":0,"z":[1],"stream":"supervisor"'
+    )
     record = read(line_of(b'{"new":1}', head))
     assert (record.k, record.d, record.stream) == ("later.kind", {"new": 1}, "trainer")

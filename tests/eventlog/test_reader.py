@@ -13,7 +13,10 @@ from selffit.eventlog.tail import Item
 
 
 def line(q: int, a: int = 1, kind: str = "host", data: bytes = b"{}", v: int = 1) -> bytes:
-    return seal(b'{"v":%d,"a":%d,"q":%d,"t":%d.5,"k":"%b","b":"main","s":0,"d":%b' % (v, a, q, q, kind.encode(), data))
+    return seal(
+        b'{"v":%d,"a":%d,"q":%d,"t":%d.5,"k":"%b","b":"main","s":0,"d":%b'
+        % (v, a, q, q, kind.encode(), data)
+    )
 
 
 def segment(run: Path, name: str = "000001-000000", stream: str = "trainer") -> Path:
@@ -53,7 +56,9 @@ def test_each_poll_gives_what_is_new_and_waits_for_the_end_of_a_line(tmp_path: P
 
 
 def test_two_streams_are_followed_apart_the_trainer_first(tmp_path: Path) -> None:
-    add(segment(tmp_path, stream="supervisor"), line(1, kind="sup.spawn") + line(2, kind="sup.exit"))
+    add(
+        segment(tmp_path, stream="supervisor"), line(1, kind="sup.spawn") + line(2, kind="sup.exit")
+    )
     add(segment(tmp_path), line(1) + line(2))
     items = RunReader(tmp_path).poll()
     assert [(r.stream, r.q) for r in items if isinstance(r, Record)] == [
@@ -61,7 +66,8 @@ def test_two_streams_are_followed_apart_the_trainer_first(tmp_path: Path) -> Non
 
 
 def test_a_limit_slices_the_log_without_losing_or_repeating_anything(tmp_path: Path) -> None:
-    add(segment(tmp_path), b"".join(line(q) for q in range(1, 30) if q % 5))  # a gap and a record from one line
+    # a gap and a record from one line
+    add(segment(tmp_path), b"".join(line(q) for q in range(1, 30) if q % 5))
     add(segment(tmp_path, "000001-000001"), line(31) + line(32)[:-3])
     add(segment(tmp_path, "000002-000000"), line(1, a=2))
     add(segment(tmp_path, stream="supervisor"), line(1))
@@ -95,7 +101,9 @@ def test_a_later_attempt_counts_from_one_and_does_not_mix(tmp_path: Path) -> Non
     assert [(r.a, r.q) for r in items if isinstance(r, Record)] == [(2, 1), (2, 2)]
 
 
-def test_a_tear_at_every_offset_gives_the_whole_lines_before_it_and_what_follows(tmp_path: Path) -> None:
+def test_a_tear_at_every_offset_gives_the_whole_lines_before_it_and_what_follows(
+    tmp_path: Path,
+) -> None:
     lines = [line(1, kind="open"), line(2, data=b'{"x":"\\u00e9"}'), line(3)]
     whole = b"".join(lines)
     ends = [sum(map(len, lines[:n])) for n in range(4)]
@@ -114,7 +122,9 @@ def test_zeros_from_every_offset_never_give_a_wrong_record(tmp_path: Path) -> No
     path = segment(tmp_path)
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut] + bytes(len(whole) - cut) + b"\n" + line(3))
-        assert numbers(RunReader(tmp_path).poll()) == [q for q in (1, 2) if cut >= q * len(line(1))] + [3]
+        assert numbers(RunReader(tmp_path).poll()) == [
+            q for q in (1, 2) if cut >= q * len(line(1))
+        ] + [3]
 
 
 def test_a_flipped_bit_costs_that_line_only(tmp_path: Path) -> None:
@@ -128,19 +138,29 @@ def test_a_flipped_bit_costs_that_line_only(tmp_path: Path) -> None:
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(before + damaged + after)
         items = RunReader(tmp_path).poll()
-        if bit // 8 == len(victim) - 1:  # the newline itself: both lines around it are one damaged line
+        # the newline itself: both lines around it are one damaged line
+        if bit // 8 == len(victim) - 1:
             assert numbers(items) == [1] and notices(items) == ["damaged"]
         else:
             assert [item for item in items if isinstance(item, Record)] == [good[0], good[2]]
             assert set(notices(items)) == {"damaged", "gap"}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_split_of_the_byte_stream_gives_the_same_items(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    stream = line(1) + line(2, data=b'{"x":"%b"}' % (b"y" * 300)) + b"rubbish\n" + line(4) + b"\n" + line(5)
+    stream = (
+        line(1)
+        + line(2, data=b'{"x":"%b"}' % (b"y" * 300))
+        + b"rubbish\n"
+        + line(4)
+        + b"\n"
+        + line(5)
+    )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     run = tmp_path_factory.mktemp("run")
     path, reader, items = segment(run), RunReader(run), []
@@ -192,7 +212,9 @@ def test_a_file_that_shrank_or_was_replaced_is_read_again(tmp_path: Path, conten
     reader.poll()
     path.write_bytes(content)
     items = reader.poll()
-    assert notices(items) == ["restarted"] and numbers(items) == list(range(1, content.count(b"\n") + 1))
+    assert notices(items) == ["restarted"] and numbers(items) == list(
+        range(1, content.count(b"\n") + 1)
+    )
 
 
 def test_a_longer_copy_of_the_same_file_is_read_on(tmp_path: Path) -> None:
@@ -216,7 +238,9 @@ def test_half_a_line_that_the_writer_cut_off_is_never_joined_to_the_next(tmp_pat
     assert [r.k for r in items if isinstance(r, Record)] == ["log.fault"] and notices(items) == []
 
 
-def test_a_newer_format_is_refused_for_that_file_and_a_later_attempt_is_read(tmp_path: Path) -> None:
+def test_a_newer_format_is_refused_for_that_file_and_a_later_attempt_is_read(
+    tmp_path: Path,
+) -> None:
     add(segment(tmp_path), line(1) + line(2, v=2) + line(3, v=2) + line(4))
     add(segment(tmp_path, "000002-000000"), line(1, a=2))
     reader = RunReader(tmp_path)
@@ -232,7 +256,9 @@ def test_a_line_that_is_too_long_is_skipped_and_told_once(tmp_path: Path, size: 
     assert numbers(reader.poll()) == [1] and reader.poll() == []
     add(path, b"\n" + line(2))
     items = reader.poll()
-    assert numbers(items) == [2] and str(size) in next(i.text for i in items if isinstance(i, Notice))
+    assert numbers(items) == [2] and str(size) in next(
+        i.text for i in items if isinstance(i, Notice)
+    )
     assert notices(items) == ["damaged"]
 
 
@@ -242,7 +268,9 @@ def test_the_longest_allowed_line_is_read(tmp_path: Path) -> None:
     assert numbers(RunReader(tmp_path).poll()) == [1, 2]
 
 
-def test_an_endless_line_does_not_hold_up_a_poll_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_line_does_not_hold_up_a_poll_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tail, "_SKIPS", 2)
     path, reader = segment(tmp_path), RunReader(tmp_path)
     os.truncate(path, 5 * MAX_LINE)  # a hole: zeros without a newline
@@ -277,7 +305,14 @@ def test_a_linked_log_folder_is_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ballast", "000001-000000.jsonl~", "1-0.jsonl", "000001-000000.jsonl\n", "٠٠٠٠٠١-000000.jsonl"]
+    "name",
+    [
+        "ballast",
+        "000001-000000.jsonl~",
+        "1-0.jsonl",
+        "000001-000000.jsonl\n",
+        "٠٠٠٠٠١-000000.jsonl",
+    ],
 )
 def test_other_names_in_a_stream_are_ignored(tmp_path: Path, name: str) -> None:
     add(segment(tmp_path).with_name(name), line(1))

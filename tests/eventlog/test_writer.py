@@ -63,8 +63,13 @@ def test_open_comes_first_and_seal_last_with_a_gap_free_sequence(tmp_path: Path)
             assert writer.emit("host", {"cpu": 0.5}, step=step, branch="main-2")
     records = written(tmp_path)
     assert [r.q for r in records] == list(range(1, 503))
-    assert records[0].k == "open" and records[-1].k == "seal" and records[-1].d == {"reason": "closed"}
-    assert records[0].d.items() >= {"run": "r1", "stream": "trainer", "seg": 0, **here().as_data()}.items()
+    assert (
+        records[0].k == "open" and records[-1].k == "seal" and records[-1].d == {"reason": "closed"}
+    )
+    assert (
+        records[0].d.items()
+        >= {"run": "r1", "stream": "trainer", "seg": 0, **here().as_data()}.items()
+    )
     assert [(r.s, r.b, r.a) for r in records[1:-1]] == [(step, "main-2", 3) for step in range(500)]
     assert os.listdir(tmp_path / "log" / "trainer") == ["000003-000000.jsonl"]
 
@@ -107,7 +112,9 @@ def test_a_critical_event_is_on_the_disk_when_emit_returns(tmp_path: Path) -> No
         for step in range(5):
             writer.emit("host", {})
             assert writer.emit("alert", {"level": "onset"}, step=step, critical=True)
-            assert disk.synced == (tmp_path / "log" / "trainer" / "000001-000000.jsonl").stat().st_size
+            assert (
+                disk.synced == (tmp_path / "log" / "trainer" / "000001-000000.jsonl").stat().st_size
+            )
 
 
 def test_metrics_reach_the_disk_without_a_critical_event(tmp_path: Path) -> None:
@@ -127,9 +134,13 @@ def test_metrics_reach_the_disk_without_a_critical_event(tmp_path: Path) -> None
         until(lambda: disk.syncs > before + 1)
 
 
-def test_a_stalled_disk_drops_metrics_and_counts_them_but_never_critical_events(tmp_path: Path) -> None:
+def test_a_stalled_disk_drops_metrics_and_counts_them_but_never_critical_events(
+    tmp_path: Path,
+) -> None:
     disk = GatedDisk()
-    writer = EventWriter(tmp_path, "trainer", 1, disk=disk, queue_bytes=20_000, critical_timeout=0.1)
+    writer = EventWriter(
+        tmp_path, "trainer", 1, disk=disk, queue_bytes=20_000, critical_timeout=0.1
+    )
     disk.gate.clear()
     queued = sum(writer.emit("host", {"n": n}) for n in range(2000))
     assert 0 < queued < 2000 and writer.health.dropped == 2000 - queued
@@ -148,7 +159,9 @@ def test_a_stalled_disk_drops_metrics_and_counts_them_but_never_critical_events(
     assert sum(r.k == "host" for r in records) == queued
     gaps = [r.d for r in records if r.k == "log.gap"]
     assert sum(gap["dropped"] for gap in gaps) == 2000 - queued == writer.health.dropped
-    assert all(gap["kinds"] == {"host": gap["dropped"]} and gap["why"] == "queue full" for gap in gaps)
+    assert all(
+        gap["kinds"] == {"host": gap["dropped"]} and gap["why"] == "queue full" for gap in gaps
+    )
 
 
 def test_a_refusing_disk_is_noticed_survived_and_told(tmp_path: Path) -> None:
@@ -157,7 +170,11 @@ def test_a_refusing_disk_is_noticed_survived_and_told(tmp_path: Path) -> None:
     disk.refusing = True
     assert writer.emit("alert", {"n": 1}, critical=True) is False
     assert writer.emit("host", {"n": 2}) is True
-    assert (writer.health.ok, writer.health.faults, writer.health.error) == (False, 1, os.strerror(errno.EIO))
+    assert (writer.health.ok, writer.health.faults, writer.health.error) == (
+        False,
+        1,
+        os.strerror(errno.EIO),
+    )
     disk.refusing = False
     until(lambda: writer.health.ok)
     assert writer.emit("alert", {"n": 3}, critical=True) and writer.close("done")
@@ -191,7 +208,9 @@ def test_leaving_by_an_exception_seals_the_log(tmp_path: Path) -> None:
 def test_many_threads_share_a_writer(tmp_path: Path) -> None:
     with EventWriter(tmp_path, "trainer", 1) as writer:
         threads = [
-            threading.Thread(target=lambda i=i: [writer.emit("host", {"i": i, "n": n}) for n in range(300)])
+            threading.Thread(
+                target=lambda i=i: [writer.emit("host", {"i": i, "n": n}) for n in range(300)]
+            )
             for i in range(4)
         ]
         for thread in threads:
@@ -215,7 +234,9 @@ def test_two_streams_and_two_attempts_do_not_mix(tmp_path: Path) -> None:
     records = written(tmp_path)
     for stream, attempt, mark in (("trainer", 1, 1), ("trainer", 2, 2), ("supervisor", 2, 3)):
         mine = [r for r in records if (r.stream, r.a) == (stream, attempt)]
-        assert [r.q for r in mine] == list(range(1, 53)) and {r.d["mark"] for r in mine[1:-1]} == {mark}
+        assert [r.q for r in mine] == list(range(1, 53)) and {r.d["mark"] for r in mine[1:-1]} == {
+            mark
+        }
 
 
 def test_an_event_too_long_for_a_line_is_left_out_and_told(tmp_path: Path) -> None:
@@ -244,7 +265,9 @@ def test_a_log_that_cannot_be_written_at_all_is_refused_in_words(tmp_path: Path)
 def run_script(script: str, *arguments: str) -> subprocess.Popen[str]:
     code = "import os, sys, time\nfrom pathlib import Path\nfrom selffit.eventlog.writer import EventWriter\n"
     return subprocess.Popen(
-        [sys.executable, "-c", code + textwrap.dedent(script), *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code + textwrap.dedent(script), *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -1,4 +1,6 @@
-"""The gradient that attacks use: right, per image, for the input only, and careful with batch norm and borders."""
+"""The gradient that attacks use: right, per image, for the input only, and careful with batch norm
+and borders.
+"""
 
 import pytest
 import torch
@@ -16,7 +18,11 @@ def linear_model() -> nn.Module:
 
 
 def test_gradient_loss_and_logits_of_a_linear_model():
-    model, x, y = linear_model(), torch.tensor([[0.1, 0.2, 0.3, 0.4]]).reshape(1, 1, 2, 2), torch.tensor([0])
+    model, x, y = (
+        linear_model(),
+        torch.tensor([[0.1, 0.2, 0.3, 0.4]]).reshape(1, 1, 2, 2),
+        torch.tensor([0]),
+    )
     got = input_gradient(model, x, y)
     weight, logits = model[1].weight.detach(), torch.tensor([[0.9, -0.2]])
     p = logits.softmax(1)[0]
@@ -39,7 +45,8 @@ def test_weights_get_no_gradient_and_cost_no_backward_pass():
     x, y = torch.rand(4, 1, 28, 28), torch.arange(4)
     computed = []
     for name, parameter in net.named_parameters():
-        parameter.register_hook(lambda _grad, name=name: computed.append(name))  # runs whenever its gradient is made
+        # runs whenever its gradient is made
+        parameter.register_hook(lambda _grad, name=name: computed.append(name))
     got = input_gradient(net, x, y)
     assert computed == []
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
@@ -78,14 +85,21 @@ def test_batch_norm_statistics_move_unless_told_otherwise(bn_eval):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_pixels_at_exactly_0_and_1_are_moved(name):
-    """The gradient of clamp is 0 at the bound: differentiating through one would freeze these pixels."""
+    """The gradient of clamp is 0 at the bound: differentiating through one would freeze these
+    pixels.
+    """
     torch.manual_seed(0)
     net = build("small", shape=(1, 28, 28), classes=10)
     x, y = torch.randint(0, 2, (4, 1, 28, 28)).float(), torch.arange(4)
     eps = torch.tensor(0.2)
     budget = Budget(eps, eps, 3, "zero")
     result = METHODS[name](lambda x, y: input_gradient(net, x, y), x, y, budget, torch.Generator())
-    inward = (1 - 2 * x) * result.start.grad > 0  # border pixels whose loss grows away from the border
+    # border pixels whose loss grows away from the border
+    inward = (1 - 2 * x) * result.start.grad > 0
     assert 0.4 < inward.float().mean() < 0.6
     moved = (result.x_adv - x).abs()
-    assert torch.allclose(moved[inward], eps) if name != "pgd" else (moved[inward] > 0.1).float().mean() > 0.8
+    assert (
+        torch.allclose(moved[inward], eps)
+        if name != "pgd"
+        else (moved[inward] > 0.1).float().mean() > 0.8
+    )

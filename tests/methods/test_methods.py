@@ -1,4 +1,6 @@
-"""The attacks against hand-computed cases: a linear score with a known gradient, borders, balls and starts."""
+"""The attacks against hand-computed cases: a linear score with a known gradient, borders, balls and
+starts.
+"""
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ def image(*pixels: float) -> Tensor:
     return torch.tensor(pixels).reshape(1, 1, 2, 2)
 
 
-def budget(eps: float, alpha: float | None = None, steps: int = 1, start: str = "default") -> Budget:
+def budget(
+    eps: float, alpha: float | None = None, steps: int = 1, start: str = "default"
+) -> Budget:
     return Budget(torch.tensor(eps), torch.tensor(eps if alpha is None else alpha), steps, start)
 
 
@@ -66,12 +70,20 @@ def test_random_start_is_uniform_and_inside_the_image(name):
         starts.append(x)
         return Gradient(torch.zeros_like(x), torch.zeros(2), torch.zeros(2, 2))
 
-    METHODS[name](flat, x, Y.repeat(2), budget(0.1, start="random"), torch.Generator().manual_seed(0))
+    METHODS[name](
+        flat, x, Y.repeat(2), budget(0.1, start="random"), torch.Generator().manual_seed(0)
+    )
     radius = 0.2 if name == "n-fgsm" else 0.1
     noise = starts[0] - x
-    assert noise.abs().max() <= radius + 1e-6 and noise[0].min() < -0.98 * radius and noise[0].max() > 0.98 * radius
+    assert (
+        noise.abs().max() <= radius + 1e-6
+        and noise[0].min() < -0.98 * radius
+        and noise[0].max() > 0.98 * radius
+    )
     assert noise[0].std().item() == pytest.approx(radius / 3**0.5, rel=0.03)
-    assert noise[1].min() == 0 and (noise[1] == 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert noise[1].min() == 0 and (noise[1] == 0).float().mean().item() == pytest.approx(
+        0.5, abs=0.05
+    )
 
 
 def test_rs_fgsm_is_projected_into_the_ball():
@@ -114,7 +126,9 @@ def test_pgd_starts_at_random_by_default():
     x = image(0.5, 0.5, 0.5, 0.5)
     _, gradient = attack("pgd", x, budget(0.1, alpha=0.01, steps=3))
     assert 0 < (gradient.points[0] - x).abs().max() <= 0.1
-    assert torch.allclose(gradient.points[1], (gradient.points[0] + 0.01 * SLOPE.sign()).clamp(0.4, 0.6))
+    assert torch.allclose(
+        gradient.points[1], (gradient.points[0] + 0.01 * SLOPE.sign()).clamp(0.4, 0.6)
+    )
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -154,7 +168,8 @@ def test_pgd_to_the_corners_moves_every_pixel_that_it_moved_by_the_whole_budget(
     two = Budget(torch.tensor(0.1), torch.tensor(0.03), 2, "zero", corner=True)
     x_adv, gradient = attack("pgd", x, two)
     assert torch.allclose(x_adv, image(0.6, 0.4, 0.5, 1.0))
-    assert torch.allclose(gradient.points[1], image(0.53, 0.47, 0.5, 0.98))  # the steps themselves are not projected
+    # the steps themselves are not projected
+    assert torch.allclose(gradient.points[1], image(0.53, 0.47, 0.5, 0.98))
 
 
 def test_a_pixel_whose_steps_cancel_stays_where_it_is_in_the_corners():

@@ -31,8 +31,11 @@ def test_masked_channels_are_zero_inside_and_back_afterwards():
         inside = maps(net)
     assert inside["conv1"][:, 1].eq(0).all() and inside["layer2.0.conv1"][:, [0, 3]].eq(0).all()
     kept = [0, 2, 3]
-    assert torch.equal(inside["conv1"][:, kept], before["conv1"][:, kept])  # nothing comes before it
-    assert before["conv1"][:, 1].ne(0).any() and not torch.equal(inside["layer4.1.conv2"], before["layer4.1.conv2"])
+    # nothing comes before it
+    assert torch.equal(inside["conv1"][:, kept], before["conv1"][:, kept])
+    assert before["conv1"][:, 1].ne(0).any() and not torch.equal(
+        inside["layer4.1.conv2"], before["layer4.1.conv2"]
+    )
     after = maps(net)
     assert all(torch.equal(after[site], before[site]) for site in before) and hooks(net) == 0
 

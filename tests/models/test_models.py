@@ -27,7 +27,9 @@ def test_logits_for_any_image_shape(name, shape):
 def test_sites_are_activated_maps_in_forward_order(name, expected):
     net = build(name, shape=(3, 32, 32), classes=10, width=4)
     sites = net.sites()
-    assert {site: type(module) for site, module in sites.items()} == dict.fromkeys(expected, nn.ReLU)
+    assert {site: type(module) for site, module in sites.items()} == dict.fromkeys(
+        expected, nn.ReLU
+    )
     assert len(set(map(id, sites.values()))) == len(sites)
     seen = {}
     for site, module in sites.items():
@@ -38,7 +40,9 @@ def test_sites_are_activated_maps_in_forward_order(name, expected):
     assert all(output.dim() == 4 and output.min() >= 0 for output in seen.values())
 
 
-@pytest.mark.parametrize(("name", "millions"), [("preact-resnet18", 11.17), ("resnet18", 11.17), ("small", 0.167)])
+@pytest.mark.parametrize(
+    ("name", "millions"), [("preact-resnet18", 11.17), ("resnet18", 11.17), ("small", 0.167)]
+)
 def test_parameter_counts_of_the_literature(name, millions):
     shape = (1, 28, 28) if name == "small" else (3, 32, 32)
     net = build(name, shape=shape, classes=10)
@@ -56,7 +60,9 @@ def test_the_callers_seed_decides_the_weights():
 def test_the_input_is_normalised_inside_and_follows_the_module():
     net = build("small", shape=(3, 28, 28), classes=10, mean=(0.1, 0.2, 0.3), scale=(1.0, 2.0, 3.0))
     x = torch.rand(2, 3, 28, 28)
-    expected = (x - torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)) * torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)
+    expected = (x - torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)) * torch.tensor(
+        [1.0, 2.0, 3.0]
+    ).view(1, 3, 1, 1)
     assert torch.allclose(net.normalise(x), expected)
     assert {"normalise.mean", "normalise.scale"} <= set(net.state_dict())
 
@@ -66,7 +72,9 @@ def test_weights_and_results_are_channels_last(name):
     net = build(name, shape=(3, 32, 32), classes=10, width=4)
     assert net.conv1.weight.is_contiguous(memory_format=torch.channels_last)
     seen = []
-    next(iter(net.sites().values())).register_forward_hook(lambda _m, _i, output: seen.append(output))
+    next(iter(net.sites().values())).register_forward_hook(
+        lambda _m, _i, output: seen.append(output)
+    )
     net(torch.rand(2, 3, 32, 32).contiguous(memory_format=torch.channels_last))
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
@@ -84,5 +92,7 @@ def test_the_halving_convolution_is_the_usual_one(inputs):
     x = torch.rand(2, inputs, 28, 32, requires_grad=True)
     usual = F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1)
     torch.testing.assert_close(conv(x), usual)
-    gradients = [torch.autograd.grad(out.square().sum(), (x, *conv.parameters())) for out in (conv(x), usual)]
+    gradients = [
+        torch.autograd.grad(out.square().sum(), (x, *conv.parameters())) for out in (conv(x), usual)
+    ]
     torch.testing.assert_close(*gradients)

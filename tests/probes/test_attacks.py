@@ -1,4 +1,6 @@
-"""The perturbation of a probe: its exact values, and that it loses nothing at the border of the pixel range."""
+"""The perturbation of a probe: its exact values, and that it loses nothing at the border of the
+pixel range.
+"""
 
 import pytest
 import torch
@@ -24,11 +26,14 @@ class LeftRight(nn.Module):
 
 
 def test_fgsm_by_hand_and_no_gradient_is_lost_at_black_and_white_pixels():
-    x = torch.tensor([0.0, 1.0, 0.5]).reshape(3, 1, 1, 1).expand(3, 1, 2, 3)  # all black, all white, grey
+    # all black, all white, grey
+    x = torch.tensor([0.0, 1.0, 0.5]).reshape(3, 1, 1, 1).expand(3, 1, 2, 3)
     delta = ProbeAttack(0.1).delta(LeftRight(), x, torch.tensor([0, 1, 1]))
-    expected = torch.tensor([[-0.1, 0, 0.1], [0.1, 0, -0.1], [0.1, 0, -0.1]])  # away from the label; sign(0) = 0
+    # away from the label; sign(0) = 0
+    expected = torch.tensor([[-0.1, 0, 0.1], [0.1, 0, -0.1], [0.1, 0, -0.1]])
     assert torch.equal(delta, expected[:, None, None].expand(3, 1, 2, 3))
-    assert torch.equal(add(x, delta)[0, 0, 0], torch.tensor([0.0, 0.0, 0.1]))  # only the sum is clipped
+    # only the sum is clipped
+    assert torch.equal(add(x, delta)[0, 0, 0], torch.tensor([0.0, 0.0, 0.1]))
     assert torch.equal(add(grey_like(x), delta)[0, 0, 0], torch.tensor([0.4, 0.5, 0.6]))
 
 

@@ -1,4 +1,6 @@
-"""The causal check on a network in which one planted channel recognises the network's own perturbation."""
+"""The causal check on a network in which one planted channel recognises the network's own
+perturbation.
+"""
 
 import pytest
 import torch
@@ -50,30 +52,52 @@ class Overfitted(Network):
 
 
 def images(n: int = 16) -> tuple[Tensor, Tensor]:
-    """Margins 0.049 and 0.151: half of the images stand a perturbation of EPS once channel 0 is gone."""
+    """Margins 0.049 and 0.151: half of the images stand a perturbation of EPS once channel 0 is
+    gone.
+    """
     levels = torch.tensor([115, 140, 89, 166], dtype=torch.uint8).repeat(n // 4)
     return levels.reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8), torch.tensor([0, 1]).repeat(n // 2)
 
 
 def check(model: Network | None = None, **others):
-    options = {"attack": ProbeAttack(EPS), "pgd_alpha": EPS / 8, "pgd_steps": 10, "generator": generator()}
+    options = {
+        "attack": ProbeAttack(EPS),
+        "pgd_alpha": EPS / 8,
+        "pgd_steps": 10,
+        "generator": generator(),
+    }
     return causal_check(model or Overfitted(), *images(), **(options | others))
 
 
 def test_the_planted_channel_ranks_first():
     (layer,) = channel_dominance(Overfitted(), *images(), eps=EPS, generator=generator())
-    assert layer.dominance[0] == pytest.approx(1) and layer.dominance[1:3] == pytest.approx((-1, -1), abs=1e-4)
+    assert layer.dominance[0] == pytest.approx(1) and layer.dominance[1:3] == pytest.approx(
+        (-1, -1), abs=1e-4
+    )
     assert all(0 < d < 0.5 for d in layer.dominance[3:10]) and layer.dominance[10] == 0
     assert layer.car[0] == max(layer.car) and layer.agree == 1
 
 
 def test_masking_the_self_channels_takes_fgsm_accuracy_away_and_gives_pgd_back():
     found = check()
-    assert (found.n, found.n_rank, found.eps, found.pgd_steps, found.attack) == (8, 8, EPS, 10, "fgsm")
+    assert (found.n, found.n_rank, found.eps, found.pgd_steps, found.attack) == (
+        8,
+        8,
+        EPS,
+        10,
+        "fgsm",
+    )
     assert found.base == {"clean": 1, "fgsm": 1, "pgd": 0, "carrier": 1, "swap": 1}
     rows = {(row.group, row.share): row for row in found.rows}
     assert len(found.rows) == len(rows) == 4 * 5 and {row.stage for row in found.rows} == {"stage"}
-    assert [rows["self", share].channels for share in (0.02, 0.05, 0.1, 0.2, 0.4)] == [1, 1, 1, 2, 4]  # of 10 living
+    # of 10 living
+    assert [rows["self", share].channels for share in (0.02, 0.05, 0.1, 0.2, 0.4)] == [
+        1,
+        1,
+        1,
+        2,
+        4,
+    ]
     without_self = {"clean": 1, "fgsm": 0.5, "pgd": 0.5, "carrier": 0, "swap": 0}
     for share in (0.02, 0.05, 0.1, 0.2, 0.4):
         assert rows["self", share].values == without_self
@@ -86,10 +110,18 @@ def test_masking_the_self_channels_takes_fgsm_accuracy_away_and_gives_pgd_back()
 
 def test_single_channels():
     found = check(singles=3)
-    assert [(s.layer, s.channel) for s in found.single] == [("stage.conv", 0), ("stage.conv", 3), ("stage.conv", 4)]
+    assert [(s.layer, s.channel) for s in found.single] == [
+        ("stage.conv", 0),
+        ("stage.conv", 3),
+        ("stage.conv", 4),
+    ]
     assert found.single[0].dominance == pytest.approx(1)
     assert found.single[0].values == {"clean": 1, "fgsm": 0.5, "pgd": 0.5, "carrier": 0}
-    assert found.single[1].values == found.single[2].values == {"clean": 1, "fgsm": 1, "pgd": 0, "carrier": 1}
+    assert (
+        found.single[1].values
+        == found.single[2].values
+        == {"clean": 1, "fgsm": 1, "pgd": 0, "carrier": 1}
+    )
     assert len(check(singles=99).single) == 10  # the dead channel is not tried
 
 
@@ -123,7 +155,12 @@ def test_stages_are_the_first_part_of_a_sites_name():
     found = stages(build("resnet18", shape=(3, 32, 32), classes=10, width=2))
     assert list(found) == ["conv1", "layer1", "layer2", "layer3", "layer4"]
     assert found["conv1"] == ["conv1"]
-    assert found["layer3"] == ["layer3.0.conv1", "layer3.0.conv2", "layer3.1.conv1", "layer3.1.conv2"]
+    assert found["layer3"] == [
+        "layer3.0.conv1",
+        "layer3.0.conv2",
+        "layer3.1.conv1",
+        "layer3.1.conv2",
+    ]
 
 
 def test_groups_repeat_measurements_of_the_same_channels_only_once():
@@ -144,5 +181,13 @@ def test_data_of_a_record():
     assert list(data["rows"][0]) == ["stage", "group", "share", "channels", *effects]
     assert [row["group"] for row in data["rows"]] == ["self", "data", "random", "norm"]
     assert data["single"] == [
-        {"layer": "stage.conv", "channel": 0, "dominance": 1.0, "clean": 1.0, "fgsm": 0.5, "pgd": 0.5, "carrier": 0.0}
+        {
+            "layer": "stage.conv",
+            "channel": 0,
+            "dominance": 1.0,
+            "clean": 1.0,
+            "fgsm": 0.5,
+            "pgd": 0.5,
+            "carrier": 0.0,
+        }
     ]

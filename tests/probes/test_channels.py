@@ -16,7 +16,8 @@ def generator() -> torch.Generator:
 
 
 class Planted(Network):
-    """Channels: 0 = high frequencies (a checkerboard), 1 = brightness, 2 = both, 3 = dead, 4 = noise-sized.
+    """Channels: 0 = high frequencies (a checkerboard), 1 = brightness, 2 = both, 3 = dead, 4 =
+    noise-sized.
 
     The logits read the checkerboard, so FGSM perturbations are a checkerboard,
     while the images are smooth: channel 0 sees only the perturbation.
@@ -48,10 +49,16 @@ def smooth_images(n: int = 8) -> Tensor:
 def test_planted_channels_by_hand():
     images, eps = smooth_images(), 0.1
     (layer,) = channel_dominance(
-        Planted(), images, torch.zeros(8, dtype=torch.int64), eps=eps, generator=generator(), batch_size=3
+        Planted(),
+        images,
+        torch.zeros(8, dtype=torch.int64),
+        eps=eps,
+        generator=generator(),
+        batch_size=3,
     )
     assert layer.name == "conv"
-    # R_SI: the checkerboard answers with eps, brightness with 0. R_DI: the mean distance of 60 and 200 from grey.
+    # R_SI: the checkerboard answers with eps, brightness with 0. R_DI: the mean distance of 60 and
+    # 200 from grey.
     away = ((0.5 - 60 / 255) + (200 / 255 - 0.5)) / 2
     r_si, r_di = torch.tensor([eps, 0, eps, 0, 0]), torch.tensor([0, away, away, 0, 0])
     si, di = r_si / r_si.mean(), r_di / r_di.mean()
@@ -60,13 +67,18 @@ def test_planted_channels_by_hand():
     assert layer.dominance == pytest.approx([1, -1, 0, 0, 0], abs=1e-4)
     assert (layer.top10, layer.pr) == (pytest.approx(0.5, abs=1e-4), pytest.approx(2, abs=1e-3))
     assert layer.gini == pytest.approx(0.6, abs=1e-4)
-    assert layer.car == pytest.approx(si.tolist(), abs=1e-4)  # on grey, too, only the checkerboard answers
+    # on grey, too, only the checkerboard answers
+    assert layer.car == pytest.approx(si.tolist(), abs=1e-4)
     assert (layer.rho, layer.agree) == (pytest.approx(1), 1)
 
 
 def test_random_signs_are_the_control():
     (layer,) = channel_dominance(
-        Planted(), smooth_images(64), torch.zeros(64, dtype=torch.int64), eps=0.1, generator=generator()
+        Planted(),
+        smooth_images(64),
+        torch.zeros(64, dtype=torch.int64),
+        eps=0.1,
+        generator=generator(),
     )
     # Random signs excite checkerboard and brightness alike: mean |±1±1±1±1|/4 of a window is 3/8.
     assert layer.rand[0] == pytest.approx(layer.rand[1], rel=0.1)
@@ -75,7 +87,11 @@ def test_random_signs_are_the_control():
 
 def test_without_a_budget_nothing_is_called_dominant():
     (layer,) = channel_dominance(
-        Planted(), smooth_images(), torch.zeros(8, dtype=torch.int64), eps=0.0, generator=generator()
+        Planted(),
+        smooth_images(),
+        torch.zeros(8, dtype=torch.int64),
+        eps=0.0,
+        generator=generator(),
     )
     assert set(layer.dominance) == {0.0} and set(layer.si) == {0.0}
     assert layer.gini == 0 and layer.pr == 5
@@ -83,7 +99,9 @@ def test_without_a_budget_nothing_is_called_dominant():
 
 
 class BrightOrDark(Network):
-    """Channels: 0 = checkerboard, 1 = what is above grey, 2 = what is below grey; the logits read the first."""
+    """Channels: 0 = checkerboard, 1 = what is above grey, 2 = what is below grey; the logits read
+    the first.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +153,14 @@ def test_every_layer_of_the_networks(name):
     layers = probe(6)
     assert [layer.name for layer in layers] == list(net.sites())
     for layer in layers:
-        assert len(layer.dominance) == len(layer.si) == len(layer.di) == len(layer.rand) == len(layer.car) >= 4
+        assert (
+            len(layer.dominance)
+            == len(layer.si)
+            == len(layer.di)
+            == len(layer.rand)
+            == len(layer.car)
+            >= 4
+        )
         assert all(-1 <= d <= 1 for d in layer.dominance)
         assert -1 <= layer.rho <= 1 and 0 <= layer.agree <= 1
         assert 0 <= layer.gini < 1 and 0 < layer.top10 <= 1 and 1 <= layer.pr <= len(layer.si)
@@ -159,7 +184,9 @@ def test_hooks_are_removed_after_an_error():
 
 def test_watching_sees_detached_maps_in_order():
     net, seen = build("small", shape=(1, 28, 28), classes=10), []
-    with watching(net, lambda name, output: seen.append((name, output.requires_grad, tuple(output.shape)))):
+    with watching(
+        net, lambda name, output: seen.append((name, output.requires_grad, tuple(output.shape)))
+    ):
         net(torch.rand(2, 1, 28, 28))
     net(torch.rand(2, 1, 28, 28))
     assert seen == [("conv1", False, (2, 16, 14, 14)), ("conv2", False, (2, 32, 7, 7))]

@@ -16,7 +16,9 @@ def test_spearman_at_known_values():
 
 def test_ties_share_their_mean_rank():
     # ranks 1.5, 1.5, 3 and 1, 2, 3
-    assert spearman(torch.tensor([5.0, 5.0, 9.0]), torch.tensor([1.0, 2.0, 3.0])) == pytest.approx(math.sqrt(0.75))
+    assert spearman(torch.tensor([5.0, 5.0, 9.0]), torch.tensor([1.0, 2.0, 3.0])) == pytest.approx(
+        math.sqrt(0.75)
+    )
 
 
 def test_a_constant_ranks_nothing():

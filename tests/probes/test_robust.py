@@ -1,4 +1,6 @@
-"""Robust accuracy against cases that can be counted by hand, and the promise to leave the network as it was."""
+"""Robust accuracy against cases that can be counted by hand, and the promise to leave the network
+as it was.
+"""
 
 import pytest
 import torch
@@ -27,7 +29,8 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_accuracies_of_a_network_whose_margins_are_known():
-    images, labels = grey(0, 100, 120, 140, 200, 90), torch.tensor([0, 0, 0, 1, 1, 1])  # the last one is wrong
+    # the last one is wrong
+    images, labels = grey(0, 100, 120, 140, 200, 90), torch.tensor([0, 0, 0, 1, 1, 1])
     got = robust_accuracies(
         Brightness(), images, labels, budgets=[(0.02, 0.01), (0.06, 0.02), (0.2, 0.05), (0.0, 0.0)], pgd_steps=10,
         batch_size=4, generator=generator(),
@@ -40,7 +43,9 @@ def test_accuracies_of_a_network_whose_margins_are_known():
 
 
 class Masked(nn.Module):
-    """Right at the image and at a full step of 0.1, wrong between, with a gradient that leads outwards."""
+    """Right at the image and at a full step of 0.1, wrong between, with a gradient that leads
+    outwards.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         d = x.mean(dim=(1, 2, 3)) - 0.2
@@ -58,7 +63,8 @@ def test_pgd_counts_an_image_as_lost_once_any_iterate_is_wrong():
         lambda x, y: input_gradient(Masked(), x, y), images.float() / 255, labels,
         Budget(torch.tensor(0.1), torch.tensor(0.025), 10), generator(),
     )  # fmt: skip
-    assert (Masked()(last.x_adv).argmax(1) == labels).all()  # the last iterate alone is fooled by the mask
+    # the last iterate alone is fooled by the mask
+    assert (Masked()(last.x_adv).argmax(1) == labels).all()
 
 
 def network() -> nn.Module:
@@ -74,7 +80,9 @@ def test_the_network_is_left_as_it_was():
     state = {name: value.clone() for name, value in net.state_dict().items()}
     images, labels = torch.randint(0, 256, (10, 3, 28, 28), dtype=torch.uint8), torch.arange(10)
     rng = torch.get_rng_state()
-    robust_accuracy(net, images, labels, eps=0.03, pgd_steps=2, pgd_alpha=0.02, generator=generator())
+    robust_accuracy(
+        net, images, labels, eps=0.03, pgd_steps=2, pgd_alpha=0.02, generator=generator()
+    )
     assert {name: module.training for name, module in net.named_modules()} == modes
     assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
@@ -101,7 +109,13 @@ def test_probes_run_in_evaluation_mode_and_float32():
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         robust_accuracy(
-            Spy(), grey(0, 200), torch.tensor([0, 1]), eps=0.1, pgd_steps=2, pgd_alpha=0.1, generator=generator()
+            Spy(),
+            grey(0, 200),
+            torch.tensor([0, 1]),
+            eps=0.1,
+            pgd_steps=2,
+            pgd_alpha=0.1,
+            generator=generator(),
         )
     assert set(seen) == {(False, torch.float32, False)} and len(seen) == 5
 
@@ -114,7 +128,14 @@ def test_batch_size_and_repetition_do_not_change_the_figures():
 
     def probe(batch_size: int) -> object:
         return robust_accuracy(
-            net, images, labels, eps=0.02, pgd_steps=5, pgd_alpha=0.005, batch_size=batch_size, generator=generator(7)
+            net,
+            images,
+            labels,
+            eps=0.02,
+            pgd_steps=5,
+            pgd_alpha=0.005,
+            batch_size=batch_size,
+            generator=generator(7),
         )
 
     assert probe(40) == probe(40)

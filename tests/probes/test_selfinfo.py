@@ -1,4 +1,6 @@
-"""Self-information on networks that read only their perturbation, only the image, or hide their gradient."""
+"""Self-information on networks that read only their perturbation, only the image, or hide their
+gradient.
+"""
 
 import pytest
 import torch
@@ -7,7 +9,17 @@ from torch import Tensor, nn
 
 from selffit.models import build
 from selffit.probes import ProbeAttack, self_information
-from selffit.probes.selfinfo import DOSES, MIX, class_generic, class_patterns, conflict, mix, own_effect, shuffled, swap
+from selffit.probes.selfinfo import (
+    DOSES,
+    MIX,
+    class_generic,
+    class_patterns,
+    conflict,
+    mix,
+    own_effect,
+    shuffled,
+    swap,
+)
 
 EPS = 0.1
 LABELS = torch.arange(4).repeat(6)
@@ -19,7 +31,9 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def images(bright: int = 204, dark: int = 77) -> Tensor:
     """8×8, one quadrant brighter than the others: the one with the number of the label."""
-    quarter = torch.where(F.one_hot(LABELS, 4).bool(), bright, dark).to(torch.uint8).reshape(-1, 1, 2, 2)
+    quarter = (
+        torch.where(F.one_hot(LABELS, 4).bool(), bright, dark).to(torch.uint8).reshape(-1, 1, 2, 2)
+    )
     return quarter.repeat_interleave(4, 2).repeat_interleave(4, 3)
 
 
@@ -45,13 +59,15 @@ class ReadsItself(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         pixel = torch.arange(64)
-        masks = (0b000001, 0b001000, 0b000011, 0b011000)  # Walsh functions, orthogonal to all quadrants
+        # Walsh functions, orthogonal to all quadrants
+        masks = (0b000001, 0b001000, 0b000011, 0b011000)
         bits = [sum((pixel & mask) >> b & 1 for b in range(6)) % 2 for mask in masks]
         self.patterns = 1.0 - 2 * torch.stack(bits)
 
     def forward(self, x: Tensor) -> Tensor:
         s = x.flatten(1) @ self.patterns.T / 64
-        return torch.tensor([0.5, 0, 0, 0]) - s + 100 * F.relu(s - EPS / 2)  # class 0 where there is nothing
+        # class 0 where there is nothing
+        return torch.tensor([0.5, 0, 0, 0]) - s + 100 * F.relu(s - EPS / 2)
 
 
 class HidesItsGradient(nn.Module):
@@ -62,7 +78,9 @@ class HidesItsGradient(nn.Module):
         self.weights = noise * torch.randn(64, 4, generator=generator(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return 10 * F.one_hot(quadrants(x).argmax(1), 4) + torch.sin(1e4 * x.flatten(1)) @ self.weights
+        return (
+            10 * F.one_hot(quadrants(x).argmax(1), 4) + torch.sin(1e4 * x.flatten(1)) @ self.weights
+        )
 
 
 def full(model: nn.Module, **others) -> object:
@@ -76,14 +94,26 @@ def full(model: nn.Module, **others) -> object:
 def test_a_network_that_reads_only_its_perturbation():
     found = full(ReadsItself(), reference=ReadsTheImage())
     assert (found.n, found.full, found.eps, found.attack) == (24, True, EPS, "fgsm")
-    ones = ["own", "abnormal", "swap", "carrier_grey", "carrier_mean", "conflict_self", "p_abnormal", "p_dominate"]
+    ones = [
+        "own",
+        "abnormal",
+        "swap",
+        "carrier_grey",
+        "carrier_mean",
+        "conflict_self",
+        "p_abnormal",
+        "p_dominate",
+    ]
     assert {name: found.values[name] for name in ones} == dict.fromkeys(ones, 1.0)
-    chance = ["clean", "signs", "shuffled", "other", "control_grey", "control_mean"]  # it says class 0
+    # it says class 0
+    chance = ["clean", "signs", "shuffled", "other", "control_grey", "control_mean"]
     assert {name: found.values[name] for name in chance} == dict.fromkeys(chance, 0.25)
     assert found.values["conflict_data"] == found.values["conflict_other"] == 0
     assert found.values["gap"] == 0.75
     dose = dict(zip(found.dose["k"], found.dose["acc"], strict=True))
-    assert [dose[k] for k in (0, 0.25, 0.5)] == [0.25] * 3 and [dose[k] for k in (1, 1.25, 1.5)] == [1] * 3
+    assert [dose[k] for k in (0, 0.25, 0.5)] == [0.25] * 3 and [
+        dose[k] for k in (1, 1.25, 1.5)
+    ] == [1] * 3
     assert found.mix["acc"][0] == 1 and found.mix["acc"][-1] == found.values["signs"]
 
 
@@ -91,10 +121,21 @@ def test_a_network_that_reads_only_the_image():
     found = full(ReadsTheImage(), reference=ReadsItself())
     ones = ["clean", "own", "signs", "shuffled", "other", "conflict_data"]
     assert {name: found.values[name] for name in ones} == dict.fromkeys(ones, 1.0)
-    zeros = ["abnormal", "swap", "carrier_grey", "carrier_mean", "conflict_self", "conflict_other", "gap"]
+    zeros = [
+        "abnormal",
+        "swap",
+        "carrier_grey",
+        "carrier_mean",
+        "conflict_self",
+        "conflict_other",
+        "gap",
+    ]
     zeros += ["p_abnormal", "p_dominate"]
     assert {name: found.values[name] for name in zeros} == dict.fromkeys(zeros, 0.0)
-    assert found.dose == {"k": DOSES, "acc": [1.0] * 13} and found.mix == {"share": MIX, "acc": [1.0] * 5}
+    assert found.dose == {"k": DOSES, "acc": [1.0] * 13} and found.mix == {
+        "share": MIX,
+        "acc": [1.0] * 5,
+    }
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-3])
@@ -108,9 +149,16 @@ def test_a_hidden_gradient_is_no_self_information(noise):
 
 
 def test_the_perturbation_works_at_black_and_white_pixels_too():
-    """Every pixel is 0 or 1: an attack that differentiates through a clamp would leave such images alone."""
+    """Every pixel is 0 or 1: an attack that differentiates through a clamp would leave such images
+    alone.
+    """
     found = self_information(
-        ReadsTheImage(), images(255, 0), LABELS, attack=ProbeAttack(0.6), generator=generator(), classes=4
+        ReadsTheImage(),
+        images(255, 0),
+        LABELS,
+        attack=ProbeAttack(0.6),
+        generator=generator(),
+        classes=4,
     )
     assert (found.values["clean"], found.values["own"]) == (1, 0)
 
@@ -118,18 +166,23 @@ def test_the_perturbation_works_at_black_and_white_pixels_too():
 def test_the_single_probes_by_hand():
     model, x = ReadsItself(), images().float() / 255
     attack, other = ProbeAttack(EPS), (LABELS + 1) % 4
-    delta, clean = attack.delta(model, x, LABELS), F.cross_entropy(model(x), LABELS, reduction="none")
+    delta, clean = (
+        attack.delta(model, x, LABELS),
+        F.cross_entropy(model(x), LABELS, reduction="none"),
+    )
     assert [hit.all().item() for hit in own_effect(model, x, LABELS, delta, clean)] == [True, True]
     assert swap(model, x, other, attack).all() and not swap(ReadsTheImage(), x, other, attack).any()
     foreign = delta.roll(1, 0)  # the image before has another label
     shares = conflict(model, x, LABELS, foreign, LABELS.roll(1))
     assert [hits.float().mean().item() for hits in shares.values()] == [1, 0, 0]
-    assert not any(hits.any() for hits in conflict(model, x, LABELS, delta, LABELS).values())  # no conflict
+    # no conflict
+    assert not any(hits.any() for hits in conflict(model, x, LABELS, delta, LABELS).values())
     patterns = class_patterns(model, images(), 4, attack)
     rises, dominates = class_generic(model, x, LABELS, model(x), patterns, torch.tensor([1, 2, 3]))
     assert rises.tolist() == dominates.tolist() == [1.0] * 24
     upside_down = class_generic(model, x, LABELS, model(x), -patterns, torch.tensor([2]))
-    assert [hits.mean().item() for hits in upside_down] == [1.0, 0.25]  # z_c rises a little; class 0 wins
+    # z_c rises a little; class 0 wins
+    assert [hits.mean().item() for hits in upside_down] == [1.0, 0.25]
 
 
 def test_shuffling_moves_whole_pixels_and_mixing_replaces_entries():
@@ -140,7 +193,7 @@ def test_shuffling_moves_whole_pixels_and_mixing_replaces_entries():
     assert moved[1, 0].flatten().tolist() == [12, 14, 13, 15]
 
     seen = []
-    model = lambda x: seen.append(x) or torch.zeros(1, 2)  # noqa: E731
+    model = lambda x: seen.append(x) or torch.zeros(1, 2)
     coins = torch.tensor([0.1, 0.3, 0.6, 0.9]).reshape(1, 1, 2, 2)
     signs, own = torch.full((1, 1, 2, 2), -0.1), torch.full((1, 1, 2, 2), 0.1)
     mix(model, torch.full((1, 1, 2, 2), 0.5), torch.zeros(1, dtype=torch.int64), own, signs, coins)
@@ -161,16 +214,27 @@ def test_the_seed_decides_the_batch_size_does_not(attack):
     labels = (labels + torch.arange(12) % 2) % 5
 
     def probe(seed: int = 0, **changes):
-        options = {"full": True, "mean": torch.rand(3, 28, 28, generator=generator()), "reference": small_set()[0]}
+        options = {
+            "full": True,
+            "mean": torch.rand(3, 28, 28, generator=generator()),
+            "reference": small_set()[0],
+        }
         return self_information(
-            net, pixels, labels, attack=attack, generator=generator(seed), classes=5, **(options | changes)
+            net,
+            pixels,
+            labels,
+            attack=attack,
+            generator=generator(seed),
+            classes=5,
+            **(options | changes),
         )
 
     assert probe() == probe() == probe(batch_size=5)
     assert probe() != probe(seed=1)
     light = probe(full=False)
     assert light.dose is None and light.mix is None and not light.full
-    assert light.values == {name: probe().values[name] for name in light.values}  # the same draws come first
+    # the same draws come first
+    assert light.values == {name: probe().values[name] for name in light.values}
 
 
 def test_values_follow_from_each_other():
@@ -184,20 +248,35 @@ def test_values_follow_from_each_other():
     assert values["clean"] == found.dose["acc"][0] == 0.5
     assert found.dose["acc"][DOSES.index(1)] == found.mix["acc"][0] == values["own"]
     assert found.mix["acc"][-1] == values["signs"]
-    assert sum(values[f"conflict_{which}"] for which in ("self", "data", "other")) == pytest.approx(1)
+    assert sum(values[f"conflict_{which}"] for which in ("self", "data", "other")) == pytest.approx(
+        1
+    )
     assert not {"other", "gap", "control_grey"} & set(values)
-    assert all(type(value) is float for value in [*values.values(), *found.dose["acc"], *found.mix["acc"]])
+    assert all(
+        type(value) is float for value in [*values.values(), *found.dose["acc"], *found.mix["acc"]]
+    )
 
 
 def test_the_light_set_is_cheap():
-    """In forward passes with a batch of one image each: a gradient is a forward pass here, and a backward pass."""
+    """In forward passes with a batch of one image each: a gradient is a forward pass here, and a
+    backward pass.
+    """
     net, pixels, labels = small_set(4)
     passes = []
-    net.register_forward_hook(lambda _module, inputs, _output: passes.append(torch.is_grad_enabled()))
-    for reference, expected in ((None, (5, 2)), (net, (7, 3))):  # the reference is the same network here
+    net.register_forward_hook(
+        lambda _module, inputs, _output: passes.append(torch.is_grad_enabled())
+    )
+    # the reference is the same network here
+    for reference, expected in ((None, (5, 2)), (net, (7, 3))):
         passes.clear()
         self_information(
-            net, pixels, labels, attack=ProbeAttack(0.02), generator=generator(), classes=5, reference=reference
+            net,
+            pixels,
+            labels,
+            attack=ProbeAttack(0.02),
+            generator=generator(),
+            classes=5,
+            reference=reference,
         )
         assert (passes.count(False), passes.count(True)) == expected
 
@@ -205,9 +284,17 @@ def test_the_light_set_is_cheap():
 def test_data_of_a_record():
     data = full(ReadsItself()).as_data()
     assert list(data) == ["n", "full", "eps", "attack", "values", "dose", "mix"]
-    assert data["dose"] == {"k": list(DOSES), "acc": [round(a, 5) for a in full(ReadsItself()).dose["acc"]]}
+    assert data["dose"] == {
+        "k": list(DOSES),
+        "acc": [round(a, 5) for a in full(ReadsItself()).dose["acc"]],
+    }
     light = self_information(
-        ReadsItself(), images()[:3], LABELS[:3], attack=ProbeAttack(EPS), generator=generator(), classes=4
+        ReadsItself(),
+        images()[:3],
+        LABELS[:3],
+        attack=ProbeAttack(EPS),
+        generator=generator(),
+        classes=4,
     )
     assert light.as_data()["values"]["clean"] == 0.33333 and light.as_data()["dose"] is None
 
@@ -215,5 +302,11 @@ def test_data_of_a_record():
 def test_the_full_set_needs_the_training_mean():
     with pytest.raises(ValueError, match="training mean"):
         self_information(
-            ReadsItself(), images(), LABELS, attack=ProbeAttack(EPS), generator=generator(), classes=4, full=True
+            ReadsItself(),
+            images(),
+            LABELS,
+            attack=ProbeAttack(EPS),
+            generator=generator(),
+            classes=4,
+            full=True,
         )

@@ -19,7 +19,9 @@ class Reddish(nn.Module):
 
 
 def strip(n: int = 5, **others):
-    images = torch.randint(0, 256, (n, 3, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (n, 3, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     images[0, 0], images[0, 1] = 140, 128  # right, by less than the attack takes
     options = {"attack": ProbeAttack(0.1), "classes_names": ("green", "red")} | others
     return images, image_strip(Reddish(), images, torch.tensor([1, 0, 1, 0, 1])[:n], **options)
@@ -32,7 +34,12 @@ def decode(rows: list[str], kind: type) -> np.ndarray:
 def test_rows_decode_to_pixels_and_signs():
     images, data = strip()
     assert data["shape"] == [3, 4, 6] and (data["eps"], data["attack"]) == (0.1, "fgsm")
-    assert data["classes"] == ["green", "red"] and [row["y"] for row in data["rows"]] == [1, 0, 1, 0]
+    assert data["classes"] == ["green", "red"] and [row["y"] for row in data["rows"]] == [
+        1,
+        0,
+        1,
+        0,
+    ]
     for image, row in zip(images, data["rows"], strict=False):
         assert len(row["x"]) == len(row["delta"]) == 4
         assert np.array_equal(decode(row["x"], np.uint8), image.permute(1, 2, 0).numpy())
@@ -58,4 +65,5 @@ def test_few_images_and_no_budget():
 
 def test_small_perturbations_keep_their_share_of_eps():
     _, data = strip(2, attack=ProbeAttack(0.1, 2, 0.02))
-    assert set(np.unique(decode(data["rows"][0]["delta"], np.int8))) == {-51, 0, 51}  # 127 · 0.04 / 0.1
+    # 127 · 0.04 / 0.1
+    assert set(np.unique(decode(data["rows"][0]["delta"], np.int8))) == {-51, 0, 51}

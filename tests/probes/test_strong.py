@@ -31,20 +31,28 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def measure(model: nn.Module, images: Tensor, labels: Tensor, eps: float, **others):
     return strong_accuracy(
-        model, images, labels, eps=eps, generator=generator(), **({"weak_steps": 10, "weak_alpha": eps / 4} | others)
+        model,
+        images,
+        labels,
+        eps=eps,
+        generator=generator(),
+        **({"weak_steps": 10, "weak_alpha": eps / 4} | others),
     )
 
 
 def test_an_honest_network_has_its_closed_form_robust_accuracy():
-    images, labels = grey(0, 100, 120, 140, 200, 90), torch.tensor([0, 0, 0, 1, 1, 1])  # the last one is wrong
-    for eps, right in ((0.02, 5), (0.06, 3), (0.2, 2), (0.0, 5)):  # margins: 0.5, 0.108, 0.029, 0.049, 0.284
+    # the last one is wrong
+    images, labels = grey(0, 100, 120, 140, 200, 90), torch.tensor([0, 0, 0, 1, 1, 1])
+    # margins: 0.5, 0.108, 0.029, 0.049, 0.284
+    for eps, right in ((0.02, 5), (0.06, 3), (0.2, 2), (0.0, 5)):
         found = measure(Brightness(), images, labels, eps)
         assert (found.pgd, found.weak) == (right / 6, right / 6)
         assert (found.n, found.eps, found.steps, found.restarts) == (6, eps, 50, 2)
 
 
 def test_a_saturated_softmax_hides_from_cross_entropy_and_not_from_the_margin():
-    images, labels = grey(110, 112, 143, 145, 20, 235), torch.tensor([0, 0, 1, 1, 0, 1])  # margins 0.06 … 0.07, 0.42
+    # margins 0.06 … 0.07, 0.42
+    images, labels = grey(110, 112, 143, 145, 20, 235), torch.tensor([0, 0, 1, 1, 0, 1])
     masked = measure(Brightness(1e6), images, labels, 0.1)
     assert (masked.weak, masked.pgd) == (1.0, 2 / 6)
     honest = measure(Brightness(), images, labels, 0.1)
@@ -53,7 +61,8 @@ def test_a_saturated_softmax_hides_from_cross_entropy_and_not_from_the_margin():
 
 def test_the_margin_and_its_gradient():
     weights = torch.tensor([[1.0, 2, 3], [0, -1, 5], [4, 0, 0]])
-    x, y = torch.tensor([[1.0, 1, 1], [1, 1, 1]]), torch.tensor([0, 1])  # logits 6, 4, 4 and the same
+    # logits 6, 4, 4 and the same
+    x, y = torch.tensor([[1.0, 1, 1], [1, 1, 1]]), torch.tensor([0, 1])
     found = margin_gradient(lambda points: points @ weights.T, x - torch.tensor([0, 0, 1e-3]), y)
     assert found.loss.tolist() == pytest.approx([-2 + 3e-3, 2 + 2e-3], abs=1e-5)
     # the best of the others: class 2 (class 1 has lost more), then class 0
@@ -71,7 +80,9 @@ def network():
 
 def test_weak_is_the_ordinary_probe_and_strong_is_never_above_it():
     net, images, labels = network()
-    ordinary = robust_accuracy(net, images, labels, eps=0.03, pgd_steps=5, pgd_alpha=0.01, generator=generator())
+    ordinary = robust_accuracy(
+        net, images, labels, eps=0.03, pgd_steps=5, pgd_alpha=0.01, generator=generator()
+    )
     found = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01)
     assert found.weak == ordinary.pgd and 0 < found.pgd < found.weak < 1
     fewer = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01, steps=2, restarts=1)
@@ -93,4 +104,11 @@ def test_lost_images_cost_nothing_more():
 
 def test_data_of_a_record():
     found = measure(Brightness(), grey(0, 100, 120), torch.tensor([0, 0, 0]), 0.1)
-    assert found.as_data() == {"n": 3, "eps": 0.1, "steps": 50, "restarts": 2, "pgd": 0.66667, "weak": 0.66667}
+    assert found.as_data() == {
+        "n": 3,
+        "eps": 0.1,
+        "steps": 50,
+        "restarts": 2,
+        "pgd": 0.66667,
+        "weak": 0.66667,
+    }

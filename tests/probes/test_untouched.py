@@ -1,4 +1,6 @@
-"""Every probe leaves weights, gradients, running statistics, modes, hooks and torch's own generators as they were."""
+"""Every probe leaves weights, gradients, running statistics, modes, hooks and torch's own
+generators as they were.
+"""
 
 import pytest
 import torch
@@ -17,10 +19,20 @@ from selffit.probes import (
 
 ATTACK = ProbeAttack(0.03, 2)
 PROBES = {
-    "robust": lambda net, x, y, g, _: robust_accuracy(net, x, y, eps=0.03, pgd_steps=2, pgd_alpha=0.02, generator=g),
+    "robust": lambda net, x, y, g, _: robust_accuracy(
+        net, x, y, eps=0.03, pgd_steps=2, pgd_alpha=0.02, generator=g
+    ),
     "channels": lambda net, x, y, g, _: channel_dominance(net, x, y, eps=0.03, generator=g),
     "self": lambda net, x, y, g, other: self_information(
-        net, x, y, attack=ATTACK, generator=g, classes=10, mean=torch.zeros(3, 28, 28), reference=other, full=True
+        net,
+        x,
+        y,
+        attack=ATTACK,
+        generator=g,
+        classes=10,
+        mean=torch.zeros(3, 28, 28),
+        reference=other,
+        full=True,
     ),
     "strong": lambda net, x, y, g, _: strong_accuracy(
         net, x, y, eps=0.03, steps=2, restarts=1, generator=g, weak_steps=1, weak_alpha=0.02

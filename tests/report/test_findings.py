@@ -12,8 +12,17 @@ def test_records_are_gathered_by_network(lines):
     report = Report.read(lines)
     assert [found.id for found in report.found] == ["main-10", "main-20"]
     healthy, ill = report.found
-    assert (healthy.step, healthy.accuracy("pgd"), ill.accuracy("pgd")) == (10, 1.0, pytest.approx(0.1))
-    assert (ill.accuracy("strong"), ill.value("own"), ill.value("index"), ill.component("swap")) == (0.0, 0.9, 0.9, 0.0)
+    assert (healthy.step, healthy.accuracy("pgd"), ill.accuracy("pgd")) == (
+        10,
+        1.0,
+        pytest.approx(0.1),
+    )
+    assert (
+        ill.accuracy("strong"),
+        ill.value("own"),
+        ill.value("index"),
+        ill.component("swap"),
+    ) == (0.0, 0.9, 0.9, 0.0)
     assert healthy.diagnosis is None and verdict_word(healthy) == "not fallen"
     assert verdict_word(ill) == "self-fitting"
     assert report.chance == 0.1
@@ -21,7 +30,12 @@ def test_records_are_gathered_by_network(lines):
 
 def test_the_runs_own_probes_come_by_branch(lines):
     report = Report.read(lines)
-    assert report.series("probes")["b1"] == {"step": [20], "clean": [0.7], "fgsm": [0.5], "pgd": [0.3]}
+    assert report.series("probes")["b1"] == {
+        "step": [20],
+        "clean": [0.7],
+        "fgsm": [0.5],
+        "pgd": [0.3],
+    }
     assert math.isnan(report.series("selfs")["main"]["index"][0])
     assert report.series("onsets") == {"main": {"step": [15]}}
     assert Report().series("probes") == {}
@@ -39,7 +53,15 @@ def test_control_characters_do_not_survive(lines):
 
 def test_a_long_run_fits_the_limits_of_a_line():
     steps = list(range(5000))
-    past = {"probes": {"branch": ["main"] * 5000, "step": steps, "clean": steps, "fgsm": steps, "pgd": steps}}
+    past = {
+        "probes": {
+            "branch": ["main"] * 5000,
+            "step": steps,
+            "clean": steps,
+            "fgsm": steps,
+            "pgd": steps,
+        }
+    }
     report = Report()
     report.add(b'{"k":"target","d":{"past":%s}}' % str(past).replace("'", '"').encode())
     assert len(report.series("probes")["main"]["pgd"]) == 5000
@@ -47,7 +69,12 @@ def test_a_long_run_fits_the_limits_of_a_line():
 
 @pytest.mark.parametrize(
     ("lead", "words"),
-    [(3, "12 on, 3 steps before it"), (-3, "12 on, 3 steps after it"), (0, "12 on, with it"), (None, "onset is not")],
+    [
+        (3, "12 on, 3 steps before it"),
+        (-3, "12 on, 3 steps after it"),
+        (0, "12 on, with it"),
+        (None, "onset is not"),
+    ],
 )
 def test_lead_and_lag_in_words(lines, lead, words):
     onset = "null" if lead is None else "15"
@@ -58,7 +85,10 @@ def test_lead_and_lag_in_words(lines, lead, words):
 
 
 def test_no_fall_no_lead(lines):
-    assert lead_sentence(Report.read(lines[:7]).found) == "Robust accuracy has not fallen in any of these networks."
+    assert (
+        lead_sentence(Report.read(lines[:7]).found)
+        == "Robust accuracy has not fallen in any of these networks."
+    )
 
 
 def test_budgets_as_people_write_them():

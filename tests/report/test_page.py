@@ -41,7 +41,9 @@ def test_the_file_is_well_formed_and_loads_nothing(html):
     structure.feed(html)
     assert structure.open == []
     assert not {"script", "link", "iframe", "object"} & set(structure.tags)
-    assert structure.sources and all(source.startswith("data:image/") for source in structure.sources)
+    assert structure.sources and all(
+        source.startswith("data:image/") for source in structure.sources
+    )
     assert "default-src 'none'" in html
 
 

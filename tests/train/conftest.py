@@ -11,8 +11,8 @@ from selffit.config import resolve
 from selffit.control.commands import Command, new_command
 from selffit.control.submit import submit
 from selffit.eventlog.liveness import here
-from selffit.eventlog.rundir import RunDir
 from selffit.eventlog.writer import EventWriter
+from selffit.run.run_dir import RunDir
 from selffit.train.__main__ import empty_summary
 from selffit.train.begin import begin
 from selffit.train.loop import Loop
@@ -41,10 +41,20 @@ class Killed(BaseException):
 class Ear:
     """Hears everything that an attempt writes, and passes it on to the real log."""
 
-    def __init__(self, writer: EventWriter, heard: list[tuple[str, int, str, dict[str, Any]]]) -> None:
+    def __init__(
+        self, writer: EventWriter, heard: list[tuple[str, int, str, dict[str, Any]]]
+    ) -> None:
         self._writer, self._heard = writer, heard
 
-    def emit(self, kind: str, data: Mapping[str, Any], *, step: int = 0, branch: str = "main", critical: bool = False):
+    def emit(
+        self,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        step: int = 0,
+        branch: str = "main",
+        critical: bool = False,
+    ):
         self._heard.append((kind, step, branch, dict(data)))
         return self._writer.emit(kind, data, step=step, branch=branch, critical=critical)
 
@@ -64,13 +74,17 @@ class Trained:
         self.loop: Loop
 
     def go(
-        self, at: Mapping[int, Callable[["Trained"], None]] | None = None, stop: StopSwitch | None = None
+        self,
+        at: Mapping[int, Callable[["Trained"], None]] | None = None,
+        stop: StopSwitch | None = None,
     ) -> "Trained":
         """One attempt, to its end, to a stop, or to where it is killed."""
         attempt = self.run.claim_attempt(here())
         stop, waiting = stop or StopSwitch(), dict(at or {})
         with EventWriter(self.run.path, "trainer", attempt) as writer:
-            self.loop = loop = begin(self.run, attempt, Ear(writer, self.records), self.config, stop, self.summary)  # type: ignore[arg-type]
+            self.loop = loop = begin(
+                self.run, attempt, Ear(writer, self.records), self.config, stop, self.summary
+            )  # type: ignore[arg-type]
             boundary = loop.commander.boundary
 
             def watched(loop: Loop) -> None:
@@ -126,4 +140,6 @@ def start(tmp_path: Path) -> Callable[..., Trained]:
 @pytest.fixture
 def equal() -> Callable[[Trained, Trained], bool]:
     """Whether two runs ended with the same bits."""
-    return lambda one, other: all(torch.equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))
+    return lambda one, other: all(
+        torch.equal(a, b) for a, b in zip(one.weights, other.weights, strict=True)
+    )

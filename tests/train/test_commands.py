@@ -1,4 +1,6 @@
-"""Commands and policies in a real, tiny training: applied at a step, written down first, exactly once."""
+"""Commands and policies in a real, tiny training: applied at a step, written down first, exactly
+once.
+"""
 
 import time
 
@@ -22,7 +24,9 @@ def applied(trained):
 
 def columns(trained, name):
     """The logged value of a signal at every step."""
-    return {step + i: v for step, data in trained.of("steps") for i, v in enumerate(data["cols"][name])}
+    return {
+        step + i: v for step, data in trained.of("steps") for i, v in enumerate(data["cols"][name])
+    }
 
 
 def test_a_change_of_settings_takes_effect_at_the_step_it_is_logged_at(start):
@@ -31,14 +35,22 @@ def test_a_change_of_settings_takes_effect_at_the_step_it_is_logged_at(start):
     )
     [(step, op, new)] = applied(run)
     assert (step, op, new["eps"], new["lr_scale"]) == (4, "set", 0.08, 0.5)
-    assert columns(run, "eps")[3] == pytest.approx(0.16) and columns(run, "eps")[4] == pytest.approx(0.08)
-    assert columns(run, "lr")[3] == pytest.approx(0.01) and columns(run, "lr")[4] == pytest.approx(0.005)
+    assert columns(run, "eps")[3] == pytest.approx(0.16) and columns(run, "eps")[
+        4
+    ] == pytest.approx(0.08)
+    assert columns(run, "lr")[3] == pytest.approx(0.01) and columns(run, "lr")[4] == pytest.approx(
+        0.005
+    )
     assert columns(run, "delta")[4] < 0.081 < columns(run, "delta")[3]
 
 
 def test_the_log_line_comes_before_the_effect_and_after_the_steps_before(start):
     run = start().go(at={3: send("set", eps="0.08")})
-    kinds = [(kind, step) for kind, step, _, _ in run.records if kind in ("steps", "ctl.received", "ctl.applied")]
+    kinds = [
+        (kind, step)
+        for kind, step, _, _ in run.records
+        if kind in ("steps", "ctl.received", "ctl.applied")
+    ]
     at = kinds.index(("ctl.applied", 3))
     assert kinds[at - 1] == ("ctl.received", 3)
     assert kinds[at - 2] == ("steps", 2)
@@ -111,7 +123,9 @@ def test_suppressed_channels_are_silent_until_unsuppressed(start, equal):
     maps = run.loop.setup.model.sites()["conv2"](run_maps(run))
     assert maps[:, [0, 3]].abs().max() == 0
     assert maps[:, 1].abs().max() > 0
-    masked = start(epochs=1).go(at={2: send("suppress", layer="conv2", channels="0,3"), 3: send("unsuppress")})
+    masked = start(epochs=1).go(
+        at={2: send("suppress", layer="conv2", channels="0,3"), 3: send("unsuppress")}
+    )
     assert not equal(masked, start(epochs=1).go())
     assert run.loop.settings["suppress"] and not masked.loop.settings["suppress"]
 
@@ -133,7 +147,9 @@ def test_suppressing_the_top_channels_names_the_most_dominant_ones(start):
 
 def test_a_roll_back_continues_on_a_new_branch_and_keeps_what_was(start):
     run = start().go(at={8: send("rollback", to="main-5", method="n-fgsm")})
-    assert [(kind, step, branch) for kind, step, branch, _ in run.records if kind == "branch"] == [("branch", 5, "b1")]
+    assert [(kind, step, branch) for kind, step, branch, _ in run.records if kind == "branch"] == [
+        ("branch", 5, "b1")
+    ]
     assert run.loop.done == 10
     assert run.loop.setup.config.method == "n-fgsm"
     branches = {branch for kind, _, branch, _ in run.records if kind == "steps"}
@@ -144,7 +160,12 @@ def test_a_roll_back_continues_on_a_new_branch_and_keeps_what_was(start):
 def test_a_run_that_was_finishing_trains_again_after_a_roll_back(start):
     run = start().go(at={10: send("rollback", to="main-5")})
     phases = [(data["name"], branch) for kind, _, branch, data in run.records if kind == "phase"]
-    assert phases == [("training", "main"), ("finishing", "main"), ("training", "b1"), ("finishing", "b1")]
+    assert phases == [
+        ("training", "main"),
+        ("finishing", "main"),
+        ("training", "b1"),
+        ("finishing", "b1"),
+    ]
 
 
 def test_an_exact_roll_back_repeats_the_old_stream_and_a_plain_one_does_not(start, equal):
@@ -197,7 +218,10 @@ def test_a_roll_back_to_a_damaged_checkpoint_is_refused_and_training_goes_on(sta
 
 
 def test_changes_after_the_checkpoint_are_made_again_at_their_steps(start, equal):
-    at = {6: send("set", eps="0.08", method="n-fgsm"), 7: send("suppress", layer="conv1", channels="1")}
+    at = {
+        6: send("set", eps="0.08", method="n-fgsm"),
+        7: send("suppress", layer="conv1", channels="1"),
+    }
     whole = start().go(at=at)
     killed = start().go(at={**at, 9: kill}).go()
     assert equal(whole, killed)
@@ -232,7 +256,9 @@ def always_healthy(monkeypatch):
     monkeypatch.setattr(Monitor, "healthy", property(lambda self: True))
 
 
-def test_the_policy_rolls_back_to_the_healthy_checkpoint_and_switches_the_method(start, always_healthy):
+def test_the_policy_rolls_back_to_the_healthy_checkpoint_and_switches_the_method(
+    start, always_healthy
+):
     run = start(on_co="rollback:n-fgsm,lr_scale=0.5").go(at={8: onset})
     [(step, op, new)] = applied(run)
     told = run.of("ctl.applied")[0][1]
@@ -293,7 +319,10 @@ def test_a_watch_after_a_crash_does_not_repeat_what_the_policy_did(start, equal)
 
 
 def test_what_the_log_says_is_what_the_trainer_knew(start):
-    at = {4: send("set", eps="0.08"), 8: send("rollback", to="main-5", method="pgd", attack_steps="2")}
+    at = {
+        4: send("set", eps="0.08"),
+        8: send("rollback", to="main-5", method="pgd", attack_steps="2"),
+    }
     run = start(epochs=3).go(at=at)
     reader, read = RunReader(run.run.path), Ledger()
     while items := reader.poll():

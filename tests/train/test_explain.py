@@ -1,4 +1,6 @@
-"""What explains a collapse, measured beside training: which set when, the reference network, the named disease."""
+"""What explains a collapse, measured beside training: which set when, the reference network, the
+named disease.
+"""
 
 from typing import Any
 
@@ -49,7 +51,12 @@ def test_the_light_set_comes_with_every_probe_and_the_full_one_where_it_tells_mo
 
 def test_while_the_budget_rises_the_full_set_waits_for_the_first_probe_at_the_full_budget(start):
     trained = start(eps_ramp=0.5, epochs=4).go()
-    assert sets(trained) == [(5, "interval", False), (10, "interval", True), (15, "interval", False), (20, "end", True)]
+    assert sets(trained) == [
+        (5, "interval", False),
+        (10, "interval", True),
+        (15, "interval", False),
+        (20, "end", True),
+    ]
 
 
 def test_without_images_there_is_no_self_information_at_all(start):
@@ -77,7 +84,9 @@ def test_an_onset_is_explained_before_it_is_told_and_names_a_disease(start, monk
     trained = start(**ALWAYS, epochs=3, causal_images=16).go()
     assert (10, "interval", True) in sets(trained)
     told = ("probe.self", "alert", "diagnosis")
-    assert tuple(kind for kind, step, _, _ in trained.records if step == 10 and kind in told) == told
+    assert (
+        tuple(kind for kind, step, _, _ in trained.records if step == 10 and kind in told) == told
+    )
     [(_, alert)] = trained.of("alert")
     values = dict(trained.of("probe.self"))[10]["values"]
     assert alert["disease"] in ("self-fitting", "gradient masking", "undecided")
@@ -87,9 +96,13 @@ def test_an_onset_is_explained_before_it_is_told_and_names_a_disease(start, monk
     assert [step for step, _ in trained.of("probe.causal")] == [10, 15]
 
 
-def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_once(start, monkeypatch):
+def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_once(
+    start, monkeypatch
+):
     force(monkeypatch, onset_at=5)
-    masking = selffitting.Verdict("gradient masking", "gradient masking: no; numbers", {}, 0.0, False)
+    masking = selffitting.Verdict(
+        "gradient masking", "gradient masking: no; numbers", {}, 0.0, False
+    )
     fitting = selffitting.Verdict("self-fitting", "self-fitting: yes", {}, 0.5, True)
     now = {"is": masking}
     monkeypatch.setattr(selffitting, "verdict", lambda *_: now["is"])
@@ -106,8 +119,12 @@ def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_o
     assert alert["disease"] == "undecided"
 
 
-def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_stays_at_an_onset(start, monkeypatch):
-    monkeypatch.setattr("selffit.train.monitor.Monitor.healthy", property(lambda self: not self.detector.onset_open))
+def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_stays_at_an_onset(
+    start, monkeypatch
+):
+    monkeypatch.setattr(
+        "selffit.train.monitor.Monitor.healthy", property(lambda self: not self.detector.onset_open)
+    )
     force(monkeypatch, onset_at=20)
     weights: dict[int, torch.Tensor] = {}
 
@@ -153,7 +170,9 @@ def test_a_strong_attack_decides_when_pgd_comes_back(start, monkeypatch):
     force(monkeypatch, onset_at=5, strong_at=15)
     asked: list[tuple[float, float, int]] = []
 
-    def strong(self: Detector, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
+    def strong(
+        self: Detector, step: int, strong_pgd: float, weak_pgd: float, n: int
+    ) -> list[Alert]:
         asked.append((strong_pgd, weak_pgd, n))
         return [Alert("masked", step, "forced by the test", n=n)]
 
@@ -166,13 +185,17 @@ def test_a_strong_attack_decides_when_pgd_comes_back(start, monkeypatch):
 
 def test_explaining_leaves_no_trace_in_the_weights(start, equal, monkeypatch):
     force(monkeypatch, onset_at=10)
-    explained = start(**ALWAYS, method="rs-fgsm", causal_images=16).go(at={3: lambda t: t.send("probe")})
+    explained = start(**ALWAYS, method="rs-fgsm", causal_images=16).go(
+        at={3: lambda t: t.send("probe")}
+    )
     plain = start(**ALWAYS, method="rs-fgsm", self_images=0, channel_images=0).go()
     assert explained.of("probe.causal") and explained.of("probe.strong")
     assert equal(explained, plain)
 
 
-@pytest.mark.parametrize("change", [{"mix_signs": 0.5}, {"method": "pgd", "attack_steps": 2, "corner": True}])
+@pytest.mark.parametrize(
+    "change", [{"mix_signs": 0.5}, {"method": "pgd", "attack_steps": 2, "corner": True}]
+)
 def test_the_data_side_settings_change_training_and_repeat_bit_for_bit(start, equal, change):
     def train(**settings):
         return start(**ALWAYS, **settings).go()
@@ -187,7 +210,9 @@ def test_signs_mixed_in_by_a_command_are_those_of_a_run_that_had_them_from_there
     assert equal(live, start(**ALWAYS, mix_signs=0.5).go())
 
 
-def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_for_it(start, monkeypatch):
+def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_for_it(
+    start, monkeypatch
+):
     force(monkeypatch, onset_at=10)
     examined = []
     causal = Examiner.causal
@@ -203,4 +228,5 @@ def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_f
     trained = start(**ALWAYS, epochs=3, causal_images=16)
     trained.go(at={12: lambda t: t.send("probe")})
     assert len(examined) == 3
-    assert [step for step, _ in trained.of("probe.causal")] == [12, 15]  # not at 10, where somebody waited
+    # not at 10, where somebody waited
+    assert [step for step, _ in trained.of("probe.causal")] == [12, 15]

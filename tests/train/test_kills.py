@@ -1,4 +1,6 @@
-"""A real trainer process, killed at random moments: nothing is lost that was promised, nothing happens twice."""
+"""A real trainer process, killed at random moments: nothing is lost that was promised, nothing
+happens twice.
+"""
 
 import json
 import os
@@ -18,10 +20,11 @@ from selffit.control.ledger import Ledger
 from selffit.control.submit import submit
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 
-# A process that has torch loaded and forks a trainer for each run directory that it reads: starting one then takes
-# milliseconds. It answers with the trainer's process id, and with its exit status when it has ended.
+# A process that has torch loaded and forks a trainer for each run directory that it reads: starting
+# one then takes milliseconds. It answers with the trainer's process id, and with its exit status
+# when it has ended.
 NURSERY = """
 import os, sys
 import torch
@@ -85,12 +88,17 @@ def attempt(nursery, run, seconds=None, during=lambda: None):
 
 
 def new_run(root, name, **settings):
-    return RunDir.create(root, name, {"config": resolve("patterns", {**SETTINGS, **settings}).as_dict()})
+    return RunDir.create(
+        root, name, {"config": resolve("patterns", {**SETTINGS, **settings}).as_dict()}
+    )
 
 
 def final_weights(run):
     """Id and hash of the newest checkpoint's network."""
-    newest = max(run.ckpt.glob("[!.]*"), key=lambda path: (path.stat().st_mtime, int(path.name.split("-")[1])))
+    newest = max(
+        run.ckpt.glob("[!.]*"),
+        key=lambda path: (path.stat().st_mtime, int(path.name.split("-")[1])),
+    )
     manifest = json.loads((newest / "manifest.json").read_text())
     return newest.name, manifest["files"]["model.safetensors"]["sha256"]
 
@@ -103,7 +111,9 @@ def read(run):
 
 
 def bombard(nursery, root, kills, seed):
-    """A run under fire, with commands sent meanwhile; then left to finish. It is long enough for all the kills."""
+    """A run under fire, with commands sent meanwhile; then left to finish. It is long enough for
+    all the kills.
+    """
     chance = random.Random(seed)
     run = new_run(root, f"bombed-{seed}")
     sent = []
@@ -125,7 +135,9 @@ def bombard(nursery, root, kills, seed):
         time.sleep(chance.uniform(0, 0.15))
 
     for killed in range(kills):
-        assert not attempt(nursery, run, chance.uniform(0.02, 0.8), meddle), f"finished after {killed} kills"
+        assert not attempt(nursery, run, chance.uniform(0.02, 0.8), meddle), (
+            f"finished after {killed} kills"
+        )
     assert attempt(nursery, run)
     return run, sent
 
@@ -140,13 +152,23 @@ def check(run, sent, start):
     assert len(late) <= 1  # the last may have come when the run was over
     ledger = Ledger.fold(items)
     assert ledger.ended == "finished"
-    # The same changes, made at the same steps in a run that nobody disturbs, end with the same bits.
-    changes = [(r.s, r.d["op"], r.d["args"]) for r in records if r.k == "ctl.applied" and r.d["new"]]
+    # The same changes, made at the same steps in a run that nobody disturbs, end with the same
+    # bits.
+    changes = [
+        (r.s, r.d["op"], r.d["args"]) for r in records if r.k == "ctl.applied" and r.d["new"]
+    ]
     calm = start(**SETTINGS)
     steps: dict[int, list] = {}
     for step, op, args in changes:
-        steps.setdefault(step, []).append((op, {name: value for name, value in args.items() if value is not None}))
-    calm.go(at={step: lambda t, todo=todo: [t.send(op, **args) for op, args in todo] for step, todo in steps.items()})
+        steps.setdefault(step, []).append(
+            (op, {name: value for name, value in args.items() if value is not None})
+        )
+    calm.go(
+        at={
+            step: lambda t, todo=todo: [t.send(op, **args) for op, args in todo]
+            for step, todo in steps.items()
+        }
+    )
     assert calm.loop.settings == ledger.settings
     assert final_weights(run) == final_weights(calm.run)
 

@@ -1,4 +1,6 @@
-"""The training loop in this process: what it logs, that it repeats itself bit for bit, that probes leave no trace."""
+"""The training loop in this process: what it logs, that it repeats itself bit for bit, that probes
+leave no trace.
+"""
 
 import math
 
@@ -27,7 +29,14 @@ def test_probes_leave_no_trace_in_the_weights_or_running_statistics(start, equal
 
 def test_blocks_cover_every_step_once_and_end_at_probes(start):
     log = start().go()  # 5 steps an epoch, blocks of 2
-    assert [(step, data["n"]) for step, data in log.of("steps")] == [(0, 2), (2, 2), (4, 1), (5, 2), (7, 2), (9, 1)]
+    assert [(step, data["n"]) for step, data in log.of("steps")] == [
+        (0, 2),
+        (2, 2),
+        (4, 1),
+        (5, 2),
+        (7, 2),
+        (9, 1),
+    ]
     kinds = [(kind, step) for kind, step, _, _ in log.records if kind in ("steps", "probe.robust")]
     assert kinds.index(("probe.robust", 5)) == kinds.index(("steps", 4)) + 1
 
@@ -36,7 +45,9 @@ def test_every_signal_has_a_finite_value_for_every_step(start):
     for _, data in start().go().of("steps"):
         names = "loss_clean loss_adv acc_adv abnormal pertalign delta lr eps alpha"
         assert set(data["cols"]) == set(names.split())
-        assert all(len(v) == data["n"] and all(map(math.isfinite, v)) for v in data["cols"].values())
+        assert all(
+            len(v) == data["n"] and all(map(math.isfinite, v)) for v in data["cols"].values()
+        )
 
 
 def test_logged_budget_and_rate_are_those_of_the_schedule(start):
@@ -49,7 +60,8 @@ def test_logged_budget_and_rate_are_those_of_the_schedule(start):
 
 
 def test_the_perturbation_has_the_size_of_the_budget(start):
-    log = start(eps_ramp=0).go()  # patterns has hardly any pixel at the bounds, so hardly any is clipped
+    # patterns has hardly any pixel at the bounds, so hardly any is clipped
+    log = start(eps_ramp=0).go()
     deltas = [value for _, data in log.of("steps") for value in data["cols"]["delta"]]
     assert all(0.12 < value <= 0.16 for value in deltas)
 
@@ -129,7 +141,9 @@ def test_the_summary_is_that_of_the_last_probe_at_the_final_budget(start):
 
 def test_evaluation_mode_in_the_attack_changes_what_batch_norm_sees(start, equal):
     settings = {"model": "preact-resnet18", "width": 4, "epochs": 1, "probe_every": 1000}
-    assert not equal(start(**settings, attack_bn="train").go(), start(**settings, attack_bn="eval").go())
+    assert not equal(
+        start(**settings, attack_bn="train").go(), start(**settings, attack_bn="eval").go()
+    )
 
 
 def test_an_earlier_stop_epoch_ends_training_there_and_leaves_the_schedule_alone(start):

@@ -1,4 +1,6 @@
-"""The trainer and its supervisor as real processes: every way in which a run ends, read back from its log."""
+"""The trainer and its supervisor as real processes: every way in which a run ends, read back from
+its log.
+"""
 
 import os
 import signal
@@ -16,7 +18,7 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
-from selffit.eventlog.rundir import RunDir
+from selffit.run.run_dir import RunDir
 from selffit.train.__main__ import Trainer, explain
 from selffit.train.stopping import StopSwitch
 
@@ -108,10 +110,19 @@ def test_a_run_trains_to_its_end_and_says_so(start: Callable[..., Run]) -> None:
     run = start()
     exit, code = run.end()
     assert (exit.d["how"], exit.d["code"], code) == ("finished", 0, 0), run.errors()
-    assert [record.d["name"] for record in run.of("phase")] == ["starting", "data", "model", "training", "finishing"]
+    assert [record.d["name"] for record in run.of("phase")] == [
+        "starting",
+        "data",
+        "model",
+        "training",
+        "finishing",
+    ]
     [begun], [ended] = run.of("run.start"), run.of("end")
     assert begun.d["steps_total"] == 4
-    assert begun.d["layers"] == [{"name": "conv1", "channels": 16}, {"name": "conv2", "channels": 32}]
+    assert begun.d["layers"] == [
+        {"name": "conv1", "channels": 16},
+        {"name": "conv2", "channels": 32},
+    ]
     assert begun.d["data"] == {
         "name": "patterns", "classes": 10, "shape": [1, 28, 28], "train": 256, "heldout": 32,
     }  # fmt: skip
@@ -135,7 +146,9 @@ def test_hanging_up_changes_nothing_and_sigterm_stops_at_a_step(start: Callable[
     assert run.of("ckpt.saved")[-1].s == ended.s  # so that it can go on from there
 
 
-def test_a_killed_trainer_is_called_killed_and_its_log_stays_readable(start: Callable[..., Run]) -> None:
+def test_a_killed_trainer_is_called_killed_and_its_log_stays_readable(
+    start: Callable[..., Run],
+) -> None:
     run = start(epochs=1000)
     run.wait_for("steps", 3)
     os.kill(run.trainer, signal.SIGKILL)
@@ -146,7 +159,9 @@ def test_a_killed_trainer_is_called_killed_and_its_log_stays_readable(start: Cal
     assert {notice.kind for notice in run.notices} <= {"torn"}
 
 
-def test_a_killed_trainer_is_started_again_from_its_newest_checkpoint(start: Callable[..., Run]) -> None:
+def test_a_killed_trainer_is_started_again_from_its_newest_checkpoint(
+    start: Callable[..., Run],
+) -> None:
     run = start(epochs=1000, restarts=1)
     run.wait_for("ckpt.saved", 2)
     os.kill(run.trainer, signal.SIGKILL)
@@ -160,7 +175,9 @@ def test_a_killed_trainer_is_started_again_from_its_newest_checkpoint(start: Cal
     ]
 
 
-def test_impossible_wishes_are_refused_with_one_sentence(start: Callable[..., Run], tmp_path: Path) -> None:
+def test_impossible_wishes_are_refused_with_one_sentence(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
     run = start(data="mnist", data_dir=str(tmp_path / "nothing here"))
     exit, code = run.end()
     [ended] = run.of("end")
@@ -169,7 +186,9 @@ def test_impossible_wishes_are_refused_with_one_sentence(start: Callable[..., Ru
     assert exit.d["text"] == ended.d["reason"] == run.errors().strip()
 
 
-def test_training_outlives_its_supervisor_and_gives_way_to_a_later_attempt(start: Callable[..., Run]) -> None:
+def test_training_outlives_its_supervisor_and_gives_way_to_a_later_attempt(
+    start: Callable[..., Run],
+) -> None:
     run = start(epochs=1000)
     before = len(run.wait_for("steps"))
     run.supervisor.kill()
@@ -198,7 +217,9 @@ def ended_in_this_process(tmp_path: Path, error: BaseException | None) -> tuple[
 
     trainer.train = train  # type: ignore[method-assign]
     code = trainer.main()
-    items = [item for item in RunReader(run.path).poll() if isinstance(item, Record) and item.k == "end"]
+    items = [
+        item for item in RunReader(run.path).poll() if isinstance(item, Record) and item.k == "end"
+    ]
     return code, items[0]
 
 

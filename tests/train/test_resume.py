@@ -1,4 +1,6 @@
-"""Killed and resumed: the same weights as if nothing had happened, or an honest word about what was lost."""
+"""Killed and resumed: the same weights as if nothing had happened, or an honest word about what was
+lost.
+"""
 
 import shutil
 

@@ -9,7 +9,9 @@ PER_EPOCH = 10
 
 
 def schedule(**settings: object) -> Schedule:
-    return Schedule(resolve("strokes", {"lr": 1.0, "epochs": 10, "eps_ramp": 0, **settings}), PER_EPOCH)
+    return Schedule(
+        resolve("strokes", {"lr": 1.0, "epochs": 10, "eps_ramp": 0, **settings}), PER_EPOCH
+    )
 
 
 def rates(s: Schedule) -> list[float]:

@@ -58,7 +58,12 @@ def test_pertalign_is_the_mean_cosine_whatever_the_lengths() -> None:
 
 
 def test_a_vanished_gradient_counts_as_not_aligned() -> None:
-    assert signals(grad=images((0.0, 0.0), (0.0, 1.0)), grad_adv=images((1.0, 0.0), (0.0, 1.0)))["pertalign"] == 0.5
+    assert (
+        signals(grad=images((0.0, 0.0), (0.0, 1.0)), grad_adv=images((1.0, 0.0), (0.0, 1.0)))[
+            "pertalign"
+        ]
+        == 0.5
+    )
 
 
 def test_pertalign_is_nan_where_the_gradient_was_not_asked_for() -> None:
@@ -81,6 +86,9 @@ def test_a_block_holds_the_steps_since_the_last_one_in_order() -> None:
             buffer.add(X, Y, Attack(X, gradient), TrainedOn(torch.ones(2), torch.eye(2), X))
         buffer.close_block(len(losses))
     blocks = buffer.ready_blocks(everything=True)
-    assert [(about, found["loss_clean"]) for about, found in blocks] == [(3, [1.0, 2.0, 3.0]), (1, [4.0])]
+    assert [(about, found["loss_clean"]) for about, found in blocks] == [
+        (3, [1.0, 2.0, 3.0]),
+        (1, [4.0]),
+    ]
     assert set(blocks[0][1]) == set(MEASURED)
     assert buffer.ready_blocks(everything=True) == []

@@ -2,26 +2,22 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import synthetic_rollback
-import synthetic_run
+from made_up import rollback
+from made_up import run as synthetic
 
 from selffit.eventlog.records import Record
-from selffit.eventlog.state import RunState, reduce_all
-from selffit_tui.app import RunApp
-from selffit_tui.columns import Columns
-from selffit_tui.glyphs import BRAILLE, SETS, Glyphs
-from selffit_tui.view import Scene, Snapshot, View
+from selffit.run.state import RunState, reduce_all
+from selffit_tui.app.app import RunApp
+from selffit_tui.draw.glyphs import BRAILLE, SETS, Glyphs
+from selffit_tui.model.scene import Scene, Snapshot, View
+from selffit_tui.model.series import Columns
 
-NOW = synthetic_run.START + 30.0
+NOW = synthetic.START + 30.0
 
 
 class ListSource:
@@ -48,11 +44,15 @@ class ListSource:
 @pytest.fixture(scope="session")
 def made_up() -> Any:
     """The generator of made-up runs."""
-    return synthetic_run
+    return synthetic
 
 
 def make_scene(
-    items: Sequence[Any], view: View | None = None, glyphs: Glyphs = BRAILLE, narrow: bool = False, now: float = NOW
+    items: Sequence[Any],
+    view: View | None = None,
+    glyphs: Glyphs = BRAILLE,
+    narrow: bool = False,
+    now: float = NOW,
 ) -> Scene:
     state = reduce_all(RunState(run="strokes-fgsm-7f3a"), items)
     columns = Columns()
@@ -70,7 +70,7 @@ def scene() -> Callable[..., Scene]:
 @pytest.fixture(scope="session")
 def acted_on() -> Any:
     """The generator of made-up runs on which somebody acts."""
-    return synthetic_rollback
+    return rollback
 
 
 @pytest.fixture
@@ -121,7 +121,10 @@ async def settle(app: RunApp, pilot: Any) -> None:
 
 def text_of(app: RunApp) -> str:
     """What the screen shows, without styles."""
-    lines = ["".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()]
+    lines = [
+        "".join(segment.text for segment in strip).rstrip()
+        for strip in app.screen._compositor.render_strips()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -140,7 +143,9 @@ def snapshot() -> Callable[[str, str], None]:
         if os.environ.get("SELFFIT_UPDATE_SNAPSHOTS") == "1":
             folder.mkdir(exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        assert text == file.read_text(encoding="utf-8"), f"{file.name} differs; SELFFIT_UPDATE_SNAPSHOTS=1 writes it"
+        assert text == file.read_text(encoding="utf-8"), (
+            f"{file.name} differs; SELFFIT_UPDATE_SNAPSHOTS=1 writes it"
+        )
 
     return compare
 
@@ -149,8 +154,12 @@ def snapshot() -> Callable[[str, str], None]:
 def record() -> Callable[..., Record]:
     """One record of a kind."""
 
-    def make(kind: str, data: dict[str, Any], step: int = 0, t: float = synthetic_run.START, **more: Any) -> Record:
-        return Record(1, more.get("a", 1), 1, t, kind, "main", step, data, more.get("stream", "trainer"))
+    def make(
+        kind: str, data: dict[str, Any], step: int = 0, t: float = synthetic.START, **more: Any
+    ) -> Record:
+        return Record(
+            1, more.get("a", 1), 1, t, kind, "main", step, data, more.get("stream", "trainer")
+        )
 
     return make
 
@@ -158,11 +167,11 @@ def record() -> Callable[..., Record]:
 @pytest.fixture
 def in_terminal(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """The Run screen of a made-up run in a real pseudo-terminal."""
-    import pseudo_terminal
+    from made_up import terminal as pseudo_terminal
 
     run_dir = tmp_path / "strokes-fgsm-7f3a"
     run_dir.mkdir()
-    synthetic_run.write(run_dir, 702)
+    synthetic.write(run_dir, 702)
     open_ones: list[Any] = []
 
     def start(columns: int = 120, rows: int = 40, **env: str) -> Any:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from selffit_tui.glyphs import SETS
-from selffit_tui.lines import plain_text
-from selffit_tui.view import View
-from selffit_tui.widgets.causal import causal_lines, effect, stage_of
-from selffit_tui.widgets.channels import channel_lines
+from selffit_tui.draw.glyphs import SETS
+from selffit_tui.draw.spans import plain_text
+from selffit_tui.model.scene import View
+from selffit_tui.panels.channels import channel_lines
+from selffit_tui.panels.parts.causal import causal_lines, effect, stage_of
 
 ALONE = View("channels")
 
@@ -19,19 +19,49 @@ def words(lines):
 def causal(record):
     """A causal check of one layer of stage layer1, with round numbers."""
     base = {"clean": 0.9, "fgsm": 0.8, "pgd": 0.1, "carrier": 0.6, "swap": 0.3}
-    self_row = {"stage": "layer1", "group": "self", "share": 0.1, "channels": 2, "clean": 0.9, "fgsm": 0.4, "pgd": 0.3}
+    self_row = {
+        "stage": "layer1",
+        "group": "self",
+        "share": 0.1,
+        "channels": 2,
+        "clean": 0.9,
+        "fgsm": 0.4,
+        "pgd": 0.3,
+    }
     self_row |= {"carrier": 0.1, "swap": 0.2}
     rows = [self_row, self_row | {"group": "random", "fgsm": 0.78, "pgd": 0.1}]
     rows += [self_row | {"group": group} for group in ("data", "norm")]
-    rows += [self_row | {"share": 0.4, "fgsm": 0.2}, {"stage": "layer2", "group": "self", "share": 0.1, "fgsm": 0.0}]
-    single = [{"layer": "layer1.0.conv1", "channel": 2, "dominance": 0.9, "clean": 0.9, "fgsm": 0.49, "pgd": 0.22}]
-    return record("probe.causal", {"n": 40, "n_rank": 50, "base": base, "rows": rows, "single": single}, 20)
+    rows += [
+        self_row | {"share": 0.4, "fgsm": 0.2},
+        {"stage": "layer2", "group": "self", "share": 0.1, "fgsm": 0.0},
+    ]
+    single = [
+        {
+            "layer": "layer1.0.conv1",
+            "channel": 2,
+            "dominance": 0.9,
+            "clean": 0.9,
+            "fgsm": 0.49,
+            "pgd": 0.22,
+        }
+    ]
+    return record(
+        "probe.causal", {"n": 40, "n_rank": 50, "base": base, "rows": rows, "single": single}, 20
+    )
 
 
 @pytest.fixture
 def channels(record):
-    layers = [{"name": name, "dominance": [-0.5, 0.1, 0.9, 0.2], "rho": 0.91} for name in ("layer1.0.conv1", "fc")]
-    layers[0] |= {"si": [0.5, 1.0, 1.9, 1.2], "rand": [0.3, 0.3, 0.4, 0.3], "agree": 1.0, "gini": 0.4}
+    layers = [
+        {"name": name, "dominance": [-0.5, 0.1, 0.9, 0.2], "rho": 0.91}
+        for name in ("layer1.0.conv1", "fc")
+    ]
+    layers[0] |= {
+        "si": [0.5, 1.0, 1.9, 1.2],
+        "rand": [0.3, 0.3, 0.4, 0.3],
+        "agree": 1.0,
+        "gini": 0.4,
+    }
     return record("probe.channels", {"n": 256, "layers": layers}, 20)
 
 
@@ -40,7 +70,8 @@ def test_the_stage_of_a_layer_is_the_first_part_of_its_name():
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.49, "-.31"), (0.92, "+.12"), (0.804, "0"), (1.8, "+1.0"), (float("nan"), "")]
+    ("value", "shown"),
+    [(0.49, "-.31"), (0.92, "+.12"), (0.804, "0"), (1.8, "+1.0"), (float("nan"), "")],
 )
 def test_an_effect_is_a_signed_change_in_four_cells(value, shown):
     assert effect({"fgsm": value}, {"fgsm": 0.8}, "fgsm") == shown
@@ -58,9 +89,13 @@ def test_a_channel_that_was_zeroed_alone_shows_what_that_changed(scene, channels
 
 
 def test_effects_are_those_of_the_newest_check_before_the_cursor(scene, channels, causal, record):
-    later = record("probe.causal", causal.d | {"single": [causal.d["single"][0] | {"fgsm": 0.8}]}, 40)
+    later = record(
+        "probe.causal", causal.d | {"single": [causal.d["single"][0] | {"fgsm": 0.8}]}, 40
+    )
     items = [channels, causal, later]
-    assert "zeroed alone, step 20" in words(channel_lines(scene(items, View(cursor=30)), 90, 16))[-1]
+    assert (
+        "zeroed alone, step 20" in words(channel_lines(scene(items, View(cursor=30)), 90, 16))[-1]
+    )
     lines = words(channel_lines(scene(items), 90, 16))
     assert "zeroed alone, step 40" in lines[-1] and "-.31" not in lines[2]
 
@@ -102,7 +137,10 @@ def test_a_stage_that_was_not_checked_says_so(scene, channels, causal):
 def test_without_a_check_the_panel_says_how_to_get_one(scene, channels, record):
     start = record("run.start", {"config": {"causal_images": 256}})
     text = " ".join(plain_text(causal_lines(scene([start, channels]), "fc", 44, 6)).split())
-    assert "none yet: it comes after an onset, or now with: selffit ctl strokes-fgsm-7f3a probe" in text
+    assert (
+        "none yet: it comes after an onset, or now with: selffit ctl strokes-fgsm-7f3a probe"
+        in text
+    )
     off = record("run.start", {"config": {"causal_images": 0}})
     assert "--causal-images 256" in plain_text(causal_lines(scene([off, channels]), "fc", 44, 6))
     ended = [start, channels, record("end", {"how": "finished"})]
@@ -112,13 +150,18 @@ def test_without_a_check_the_panel_says_how_to_get_one(scene, channels, record):
 def test_the_participation_ratio_is_drawn_as_a_share_of_the_channels(scene, made_up):
     text = plain_text(channel_lines(scene(made_up.records(702), glyphs=SETS["ascii"]), 48, 16))
     line = next(line for line in text.split("\n") if "particip." in line)
-    assert "13.0 -> 5.6" in line and "'" in line and "." in line.split("5.6")[1]  # it falls from high to low
+    # it falls from high to low
+    assert "13.0 -> 5.6" in line and "'" in line and "." in line.split("5.6")[1]
 
 
 def test_a_check_that_lies_is_drawn_all_the_same(scene, channels, record):
     evil = {"stage": "layer1", "group": "self\x1b", "share": "NaN", "clean": [], "fgsm": 1e300}
     rows = [evil, evil | {"group": "self"}, evil | {"group": "self", "share": -3e300}, 7]
-    for data in ({"rows": rows, "single": [evil, {"layer": "layer1.0.conv1", "channel": -9}]}, {"rows": 3}, {}):
+    for data in (
+        {"rows": rows, "single": [evil, {"layer": "layer1.0.conv1", "channel": -9}]},
+        {"rows": 3},
+        {},
+    ):
         whole = scene([channels, record("probe.causal", data, 3)], ALONE)
         for size in ((80, 18), (120, 34), (10, 5)):
             assert len(channel_lines(whole, *size)) == size[1]

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from selffit.eventlog.state import RunState, reduce_all
-from selffit_tui.columns import Columns, smooth
+from selffit.run.state import RunState, reduce_all
+from selffit_tui.model.series import Columns, smooth
 
 
 def test_growing_block_by_block_equals_taking_all_at_once(made_up):
@@ -18,7 +18,9 @@ def test_growing_block_by_block_equals_taking_all_at_once(made_up):
     whole.take(state)
     assert whole.signals.steps.tolist() == list(range(400))
     for name in whole.signals.names:
-        assert np.array_equal(grown.signals.column(name), whole.signals.column(name), equal_nan=True)
+        assert np.array_equal(
+            grown.signals.column(name), whole.signals.column(name), equal_nan=True
+        )
     assert np.array_equal(grown.probes.column("pgd"), whole.probes.column("pgd"))
     assert grown.concentration["conv2"].length == whole.concentration["conv2"].length > 3
 
@@ -41,17 +43,35 @@ def test_a_resumed_attempt_replaces_the_steps_it_repeats(record):
 
 
 def test_what_is_no_number_is_a_gap(record):
-    cols = {"abnormal": [0.1, "NaN", None, "x", [1]], "pertalign": [1.0], "loss_adv": ["Infinity"] * 5}
+    cols = {
+        "abnormal": [0.1, "NaN", None, "x", [1]],
+        "pertalign": [1.0],
+        "loss_adv": ["Infinity"] * 5,
+    }
     columns = Columns()
     columns.take(reduce_all(RunState(), [record("steps", {"n": 5, "cols": cols})]))
-    assert [math.isnan(value) for value in columns.signals.column("abnormal")] == [False, True, True, True, True]
-    assert [math.isnan(value) for value in columns.signals.column("pertalign")] == [False, True, True, True, True]
+    assert [math.isnan(value) for value in columns.signals.column("abnormal")] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+    assert [math.isnan(value) for value in columns.signals.column("pertalign")] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
     assert np.isinf(columns.signals.column("loss_adv")).all()
 
 
 def test_a_block_that_claims_more_steps_than_it_has_is_cut(record):
     columns = Columns()
-    columns.take(reduce_all(RunState(), [record("steps", {"n": 10**9, "cols": {"abnormal": [0.1, 0.2]}})]))
+    columns.take(
+        reduce_all(RunState(), [record("steps", {"n": 10**9, "cols": {"abnormal": [0.1, 0.2]}})])
+    )
     assert columns.signals.length == 2
 
 

@@ -1,15 +1,17 @@
-"""An onset names its disease: in the alert, in the header's banner, in plain lines; and what is newer is said."""
+"""An onset names its disease: in the alert, in the header's banner, in plain lines; and what is
+newer is said.
+"""
 
 import pytest
 
-from selffit.eventlog.state import RunState, reduce_all
-from selffit.eventlog.summary import status_dict
-from selffit_tui.glyphs import ASCII
-from selffit_tui.lines import plain_text
-from selffit_tui.plain import runs_table, status_lines
-from selffit_tui.view import View
-from selffit_tui.widgets.alerts import alert_lines
-from selffit_tui.widgets.header import banners, header_lines
+from selffit.run.state import RunState, reduce_all
+from selffit.run.summary import status_dict
+from selffit_tui.draw.glyphs import ASCII
+from selffit_tui.draw.spans import plain_text
+from selffit_tui.model.scene import View
+from selffit_tui.panels.alerts import alert_lines
+from selffit_tui.panels.header import banners, header_lines
+from selffit_tui.plain.lines import runs_table, status_lines
 
 SELF, MASKING = "self-fitting", "gradient masking"
 
@@ -19,10 +21,27 @@ def onset(record):
     """An onset at step 20, noticed at step 30, and what was diagnosed then and later."""
 
     def make(disease=SELF, *later, level="onset", **alert):
-        evidence = {"pgd": 0.1, "carrier": 0.7, "conflict": 0.4, "abnormal_eval": 0.9, "swap": 0.2, "index": 0.5}
-        data = {"level": level, "onset_step": 20, "text": "it fell", "disease": disease, "evidence": evidence} | alert
+        evidence = {
+            "pgd": 0.1,
+            "carrier": 0.7,
+            "conflict": 0.4,
+            "abnormal_eval": 0.9,
+            "swap": 0.2,
+            "index": 0.5,
+        }
+        data = {
+            "level": level,
+            "onset_step": 20,
+            "text": "it fell",
+            "disease": disease,
+            "evidence": evidence,
+        } | alert
         told = [
-            record("diagnosis", {"disease": name, "onset_step": 20, "lead": lead, "text": f"{name}: why"}, step)
+            record(
+                "diagnosis",
+                {"disease": name, "onset_step": 20, "lead": lead, "text": f"{name}: why"},
+                step,
+            )
             for step, name, lead in later
         ]
         return [record("alert", data, 30), *told]
@@ -39,7 +58,8 @@ def banner(scene, items, width=100):
 
 
 @pytest.mark.parametrize(
-    ("disease", "shown"), [(SELF, SELF), (MASKING, MASKING), ("undecided", "disease undecided"), ("", "it fell")]
+    ("disease", "shown"),
+    [(SELF, SELF), (MASKING, MASKING), ("undecided", "disease undecided"), ("", "it fell")],
 )
 def test_the_first_line_of_an_onset_and_the_banner_name_the_disease(scene, onset, disease, shown):
     lines = [line.strip("│ ") for line in alert_text(scene, onset(disease)).split("\n")]
@@ -50,19 +70,30 @@ def test_the_first_line_of_an_onset_and_the_banner_name_the_disease(scene, onset
 
 def test_the_evidence_of_self_information_has_its_names(scene, onset):
     text = alert_text(scene, onset())
-    for words in ("self index 0.50", "carrier    0.70", "conflict   0.40", "abn. probe 0.90", "label swap 0.20"):
+    for words in (
+        "self index 0.50",
+        "carrier    0.70",
+        "conflict   0.40",
+        "abn. probe 0.90",
+        "label swap 0.20",
+    ):
         assert words in text
 
 
 def test_a_newer_diagnosis_is_said_with_its_step(scene, onset):
     first = onset(SELF, (30, SELF, 5))
-    assert "now:" not in alert_text(scene, first) and "index moved 5 steps before the onset" in alert_text(scene, first)
+    assert "now:" not in alert_text(
+        scene, first
+    ) and "index moved 5 steps before the onset" in alert_text(scene, first)
     newer = onset(SELF, (30, SELF, 5), (60, MASKING, -10))
     text = alert_text(scene, newer)
-    assert "now: gradient masking, step 60" in text and "index moved 10 steps after the onset" in text
+    assert (
+        "now: gradient masking, step 60" in text and "index moved 10 steps after the onset" in text
+    )
     assert "gradient masking: why" in text
     assert "step 20  gradient masking" in banner(scene, newer)
-    before = plain_text(header_lines(scene(newer, View(cursor=40)), 100, 5))  # the banner is always of the present
+    # the banner is always of the present
+    before = plain_text(header_lines(scene(newer, View(cursor=40)), 100, 5))
     assert "step 20  gradient masking" in before
 
 
@@ -91,14 +122,21 @@ def test_of_an_onset_left_behind_only_the_headline_remains(scene, acted_on):
 
 
 def test_a_masked_alert_looks_as_serious_as_an_onset(scene, onset, record):
-    masked = {"level": "masked", "text": "PGD accuracy is back at 0.40, a stronger attack leaves 0.01", "n": 256}
+    masked = {
+        "level": "masked",
+        "text": "PGD accuracy is back at 0.40, a stronger attack leaves 0.01",
+        "n": 256,
+    }
     items = [*onset(), record("alert", masked | {"evidence": {"strong": 0.01, "pgd": 0.4}}, 70)]
     assert "strong PGD 0.01" in alert_text(scene, items)
     whole = scene(items)
     lines = header_lines(whole, 100, 6)
     assert banners(whole) == 2
     assert "ONSET step 20" in lines[0][0][0] and lines[0][0][1] == "onset"
-    assert "?! MASKED step 70  PGD accuracy is back at 0.40" in lines[1][0][0] and lines[1][0][1] == "onset"
+    assert (
+        "?! MASKED step 70  PGD accuracy is back at 0.40" in lines[1][0][0]
+        and lines[1][0][1] == "onset"
+    )
     styles = {text.strip(): style for line in alert_lines(whole, 60, 30) for text, style in line}
     assert styles["?! MASKED"] == styles["!! ONSET"] == "onset"
     recovered = record("alert", {"level": "recovered", "text": "back"}, 90)
@@ -113,7 +151,11 @@ def test_in_forty_columns_the_banner_still_names_the_disease(scene, onset):
 def test_hostile_diseases_are_only_text(scene, onset):
     evil = "[red]\x1b[2J\u202eevil"
     items = onset(evil, (40, evil + "2", 3))
-    for text in (alert_text(scene, items), alert_text(scene, items, glyphs=ASCII), banner(scene, items)):
+    for text in (
+        alert_text(scene, items),
+        alert_text(scene, items, glyphs=ASCII),
+        banner(scene, items),
+    ):
         assert "evil" in text and all(c.isprintable() or c == "\n" for c in text)
 
 

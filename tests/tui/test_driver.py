@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 
-from selffit_tui.commands.train import say
-from selffit_tui.driver import InputDecoder, LastingOutput
+from selffit_tui.app.driver import InputDecoder, LastingOutput
+from selffit_tui.talk import say
 
 
 def keys(messages):
@@ -17,7 +17,7 @@ def keys(messages):
 
 
 def test_textual_still_decodes_input_strictly():
-    # When this fails, Textual has changed: look whether selffit_tui.driver is still needed.
+    # When this fails, Textual has changed: look whether selffit_tui.app.driver is still needed.
     source = inspect.getsource(LinuxDriver.run_input_thread)
     assert 'getincrementaldecoder("utf-8")()' in source
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from selffit_tui.environment import ascii_reason, colours
-from selffit_tui.palette import NAMES, palette
+from selffit_tui.app.environment import ascii_reason, colours
+from selffit_tui.draw.styles import NAMES, palette
 
 
 @pytest.mark.parametrize(

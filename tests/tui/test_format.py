@@ -7,10 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from selffit.eventlog.state import UNLISTED
-from selffit_tui.disease import lead_words
-from selffit_tui.format import age, count, duration, fit, p_value, safe, share, size, small, wrap
-from selffit_tui.wording import describe
+from selffit.run.state import UNLISTED
+from selffit_tui.draw.format import (
+    age,
+    count,
+    duration,
+    fit,
+    p_value,
+    safe,
+    share,
+    size,
+    small,
+    wrap,
+)
+from selffit_tui.words.diagnosis import lead_words
+from selffit_tui.words.events import describe
 
 HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
 
@@ -73,7 +84,9 @@ def test_every_kind_of_event_has_one_line(made_up):
             assert line is None
         else:
             assert line and "\n" not in line
-    probe = describe("probe.robust", 702, {"clean": 0.99, "fgsm": 0.88, "pgd": 0.07, "pgd_steps": 10, "n": 512})
+    probe = describe(
+        "probe.robust", 702, {"clean": 0.99, "fgsm": 0.88, "pgd": 0.07, "pgd_steps": 10, "n": 512}
+    )
     assert probe == "step 702    probe      clean 0.99  FGSM 0.88  PGD-10 0.07  n 512"
 
 
@@ -86,7 +99,19 @@ def test_every_kind_of_event_has_one_line(made_up):
 )
 def test_events_with_nonsense_in_them_still_have_a_line(kind):
     for value in (None, HOSTILE, [1], {"a": 1}, 1e400, -1, "NaN"):
-        names = ("name", "clean", "level", "text", "config", "n", "pgd_steps", "stderr", "dropped", "how", "final")
+        names = (
+            "name",
+            "clean",
+            "level",
+            "text",
+            "config",
+            "n",
+            "pgd_steps",
+            "stderr",
+            "dropped",
+            "how",
+            "final",
+        )
         names += ("rows", "base", "disease", "lead", "weak", "steps")
         line = describe(kind, 3, dict.fromkeys(names, value))
         assert line is not None and line.isprintable()
@@ -95,14 +120,27 @@ def test_events_with_nonsense_in_them_still_have_a_line(kind):
 def test_what_explains_a_collapse_is_said_in_a_line_each(made_up):
     events = {event.kind: event for event in made_up.events(702)}
     lines = {kind: describe(kind, event.step, event.data) for kind, event in events.items()}
-    assert "10 % zeroed: self FGSM -0.27 PGD +0.11; random FGSM -0.06 PGD +0.01  n 128" in lines["probe.causal"]
-    assert "PGD 0.11 is 0.01 under a strong attack (50 steps, 2 restarts of two losses)" in lines["probe.strong"]
-    assert "self-fitting; index moved 31 steps before the onset; the network reads its own" in lines["diagnosis"]
+    assert (
+        "10 % zeroed: self FGSM -0.27 PGD +0.11; random FGSM -0.06 PGD +0.01  n 128"
+        in lines["probe.causal"]
+    )
+    assert (
+        "PGD 0.11 is 0.01 under a strong attack (50 steps, 2 restarts of two losses)"
+        in lines["probe.strong"]
+    )
+    assert (
+        "self-fitting; index moved 31 steps before the onset; the network reads its own"
+        in lines["diagnosis"]
+    )
     assert "ONSET  self-fitting  catastrophic overfitting began" in lines["alert"]
 
 
 def test_a_causal_check_without_a_self_group_still_says_how_many_images():
-    rows = [{"stage": "a", "group": "random", "share": 0.1, "fgsm": 0.5}, {"group": "self", "share": "x"}, 3]
+    rows = [
+        {"stage": "a", "group": "random", "share": 0.1, "fgsm": 0.5},
+        {"group": "self", "share": "x"},
+        3,
+    ]
     line = describe("probe.causal", 7, {"n": 64, "n_rank": 32, "rows": rows, "base": {"fgsm": 0.9}})
     assert line == "step 7      causal     n 64, ranked on 32 others"
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from selffit_tui.glyphs import SETS
-from selffit_tui.lines import plain_text
-from selffit_tui.palette import UNMEASURED, palette, shade
-from selffit_tui.view import View
-from selffit_tui.widgets.charting import plot
-from selffit_tui.widgets.heat import LEVELS, _levels, _reach, heat_lines
+from selffit_tui.draw.glyphs import SETS
+from selffit_tui.draw.spans import plain_text
+from selffit_tui.draw.styles import UNMEASURED, palette, shade
+from selffit_tui.model.scene import View
+from selffit_tui.panels.heat import LEVELS, _levels, _reach, heat_lines
+from selffit_tui.panels.parts.charting import plot
 
 WIDTH = 83  # 58 cells of the strip
 
@@ -34,7 +34,11 @@ def labels(lines):
 def test_rows_are_ordered_by_the_newest_dominance_or_that_at_the_cursor(scene, record):
     items = probes(record, [[0.9, -0.5, 0.1], [-0.2, 0.3, 0.8]])
     assert labels(heat_lines(scene(items, glyphs=SETS["ascii"]), WIDTH, 7)) == ["2", "1", "0"]
-    assert labels(heat_lines(scene(items, View(cursor=5), SETS["ascii"]), WIDTH, 7)) == ["0", "2", "1"]
+    assert labels(heat_lines(scene(items, View(cursor=5), SETS["ascii"]), WIDTH, 7)) == [
+        "0",
+        "2",
+        "1",
+    ]
 
 
 def test_a_value_is_drawn_from_its_probe_until_the_next_one(scene, record):
@@ -43,10 +47,16 @@ def test_a_value_is_drawn_from_its_probe_until_the_next_one(scene, record):
     (row,) = strip(heat_lines(whole, WIDTH, 5))
     place = plot(whole, WIDTH - 2)
     turn, end = place.cell(20), place.cell(30)
-    assert row[:turn] == "#" * turn and row[turn : end + 1] == "=" * (end + 1 - turn) and not row[end + 1 :].strip()
+    assert (
+        row[:turn] == "#" * turn
+        and row[turn : end + 1] == "=" * (end + 1 - turn)
+        and not row[end + 1 :].strip()
+    )
 
 
-def test_several_probes_in_a_cell_are_averaged_and_earlier_ones_hold_at_the_left_edge(scene, record):
+def test_several_probes_in_a_cell_are_averaged_and_earlier_ones_hold_at_the_left_edge(
+    scene, record
+):
     table = [[1.0 if i % 2 else -1.0] for i in range(400)]
     items = [*probes(record, table, every=1), *probes(record, [[0.5]], every=1)]
     whole = scene(items[:-1], glyphs=SETS["ascii"])
@@ -62,7 +72,12 @@ def test_more_channels_than_rows_are_grouped_by_rank_and_that_is_said(scene, rec
     lines = heat_lines(scene(items, glyphs=SETS["ascii"]), WIDTH, 8)
     assert labels(lines) == ["1-2", "3-5", "6-7", "8-10"]
     assert "means of 2-3 channels by rank" in plain_text(lines)
-    assert [line[-13:-1].strip() for line in plain_text(lines).split("\n")[1:5]] == ["+0.85", "+0.60", "+0.35", "+0.10"]
+    assert [line[-13:-1].strip() for line in plain_text(lines).split("\n")[1:5]] == [
+        "+0.85",
+        "+0.60",
+        "+0.35",
+        "+0.10",
+    ]
     whole = heat_lines(scene(items, glyphs=SETS["ascii"]), WIDTH, 14)
     assert "means" not in plain_text(whole) and labels(whole)[0] == "9"
 
@@ -72,7 +87,8 @@ def test_with_256_colours_a_cell_holds_two_channels(scene, record):
     lines = heat_lines(scene(items), WIDTH, 6, shaded=True)
     assert labels(lines) == ["0,2", "1,3"]
     assert ("▀", shade(8, 4)) in lines[1] and ("▀", shade(0, UNMEASURED)) in lines[2]
-    high = heat_lines(scene(items[:1]), WIDTH, 4 + 6, shaded=True)  # six rows: three halves for each of four channels
+    # six rows: three halves for each of four channels
+    high = heat_lines(scene(items[:1]), WIDTH, 4 + 6, shaded=True)
     assert labels(high) == ["0", "2", "", "1", "3", ""]
     assert {style for line in lines for _, style in line} <= set(palette("256"))
 
@@ -107,7 +123,9 @@ def test_without_a_probe_it_says_when_one_comes(scene, made_up, record):
 @pytest.mark.parametrize("glyphs", SETS)
 def test_every_size_is_filled_in_every_palette(scene, made_up, record, glyphs, colours):
     inks = palette(colours)
-    hostile = probes(record, [[0.1, float("inf")], [], [3e38, -3e38, float("nan")], [0.5, 0.5, 0.5]])
+    hostile = probes(
+        record, [[0.1, float("inf")], [], [3e38, -3e38, float("nan")], [0.5, 0.5, 0.5]]
+    )
     for items in (made_up.records(702), hostile, []):
         whole = scene(items, View(cursor=600, zoom=1), SETS[glyphs])
         for width, height in ((0, 0), (1, 1), (8, 3), (20, 9), (83, 4), (83, 5), (120, 40)):

@@ -1,4 +1,6 @@
-"""Pictures in the terminal: image arithmetic, colours, half blocks and shades, and the panel made of them."""
+"""Pictures in the terminal: image arithmetic, colours, half blocks and shades, and the panel made
+of them.
+"""
 
 from base64 import b64encode
 
@@ -9,10 +11,8 @@ from rich.style import Style
 
 from selffit.data import patterns
 from selffit.eventlog.records import Record
-from selffit_tui.glyphs import ASCII, SETS
-from selffit_tui.lines import to_strip
-from selffit_tui.palette import palette
-from selffit_tui.pixels import (
+from selffit_tui.draw.glyphs import ASCII, SETS
+from selffit_tui.draw.pixels import (
     PixelInks,
     colours,
     half_blocks,
@@ -23,27 +23,43 @@ from selffit_tui.pixels import (
     shrunk,
     signed_colours,
 )
-from selffit_tui.view import View
-from selffit_tui.widgets.images import ImagePanel, image_lines, picture_size
+from selffit_tui.draw.spans import to_strip
+from selffit_tui.draw.styles import palette
+from selffit_tui.model.scene import View
+from selffit_tui.panels.images import ImagePanel, image_lines, picture_size
 
 GREY = (1, 28, 28)
 
 
 def rows_of(values):
     """The rows of a uint8 or int8 array [C,H,W] as the log has them."""
-    return [b64encode(row.tobytes()).decode() for row in np.ascontiguousarray(values.transpose(1, 2, 0))]
+    return [
+        b64encode(row.tobytes()).decode() for row in np.ascontiguousarray(values.transpose(1, 2, 0))
+    ]
 
 
 def strip_data(count=4, shape=GREY, classes=(), eps=0.16, own=(), **more):
-    """The data of a `probe.images` record: images of `patterns`, or noise where the shape is another one."""
+    """The data of a `probe.images` record: images of `patterns`, or noise where the shape is
+    another one.
+    """
     rng = np.random.default_rng(0)
-    held = patterns.generate("held", count)[0] if shape == GREY else rng.integers(0, 256, (count, *shape), np.uint8)
+    held = (
+        patterns.generate("held", count)[0]
+        if shape == GREY
+        else rng.integers(0, 256, (count, *shape), np.uint8)
+    )
     rows = []
     for i in range(count):
         delta = np.where(rng.random(shape) < 0.5, -127, 127).astype(np.int8)
         answers = {"clean": [i, 0.93], "own": own or [i + 1, 0.99], "carrier": [i, 0.82]}
         rows.append({"y": i, "x": rows_of(held[i]), "delta": rows_of(delta), **answers})
-    found = {"shape": list(shape), "eps": eps, "attack": "fgsm", "classes": list(classes), "rows": rows}
+    found = {
+        "shape": list(shape),
+        "eps": eps,
+        "attack": "fgsm",
+        "classes": list(classes),
+        "rows": rows,
+    }
     return found | more
 
 
@@ -63,7 +79,11 @@ def test_rows_of_the_log_become_an_image_and_a_perturbation():
     grey = pixels(bytes([0, 255, 51, 102]), (1, 2, 2))
     assert grey.tolist() == [[[0.0, 1.0], [0.2, 0.4]]]
     colour = pixels(bytes([255, 0, 51, 0, 255, 102]), (3, 1, 2))  # two pixels of three channels
-    assert colour[:, 0, 0].tolist() == [1.0, 0.0, 0.2] and colour[:, 0, 1].tolist() == [0.0, 1.0, 0.4]
+    assert colour[:, 0, 0].tolist() == [1.0, 0.0, 0.2] and colour[:, 0, 1].tolist() == [
+        0.0,
+        1.0,
+        0.4,
+    ]
     delta = perturbation(bytes([127, 129, 0, 128]), (1, 2, 2))  # 127, -127, 0, -128
     assert delta.tolist() == [[[1.0, -1.0], [0.0, -1.0]]]
 
@@ -77,9 +97,12 @@ def test_a_perturbation_is_added_within_its_budget_and_clipped():
 def test_shrinking_takes_the_mean_of_the_area():
     image = np.arange(16.0).reshape(1, 4, 4)
     assert shrunk(image, 2, 2).tolist() == [[[2.5, 4.5], [10.5, 12.5]]]
-    assert np.allclose(shrunk(np.array([[[0.0, 3.0, 6.0]]]), 1, 2), [[[1.0, 5.0]]])  # 2/3 of the middle on each side
+    # 2/3 of the middle on each side
+    assert np.allclose(shrunk(np.array([[[0.0, 3.0, 6.0]]]), 1, 2), [[[1.0, 5.0]]])
     assert np.array_equal(shrunk(image, 4, 4), image)
-    assert np.isclose(shrunk(np.random.default_rng(0).random((3, 28, 28)), 11, 18).mean(), 0.5, atol=0.05)
+    assert np.isclose(
+        shrunk(np.random.default_rng(0).random((3, 28, 28)), 11, 18).mean(), 0.5, atol=0.05
+    )
 
 
 # ---- colours -----------------------------------------------------------------------------------------
@@ -92,7 +115,9 @@ def test_colours_come_from_the_cube_and_neutral_ones_from_the_ramp():
     red, green, blue, grey = (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 0.5, 0.5)
     image = np.array([[red, green], [blue, grey]]).transpose(2, 0, 1)
     assert colours(image).tolist() == [[196, 46], [21, 244]]
-    assert colours(np.array([[[135]], [[175]], [[215]]]) / 255).tolist() == [[16 + 36 * 2 + 6 * 3 + 4]]
+    assert colours(np.array([[[135]], [[175]], [[215]]]) / 255).tolist() == [
+        [16 + 36 * 2 + 6 * 3 + 4]
+    ]
 
 
 def test_a_perturbation_is_blue_below_zero_grey_at_zero_and_orange_above_and_brighter_with_every_step():
@@ -100,7 +125,11 @@ def test_a_perturbation_is_blue_below_zero_grey_at_zero_and_orange_above_and_bri
     assert scale == [18, 25, 67, 245, 180, 216, 223]
     colour = [Style(color=f"color({number})").color.get_truecolor() for number in scale]
     brightness = [0.3 * c.red + 0.59 * c.green + 0.11 * c.blue for c in colour]
-    assert brightness == sorted(brightness) and colour[0].blue > colour[0].red and colour[-1].red > colour[-1].blue
+    assert (
+        brightness == sorted(brightness)
+        and colour[0].blue > colour[0].red
+        and colour[-1].red > colour[-1].blue
+    )
     assert signed_colours(np.zeros((3, 1, 1))).tolist() == [[244]]  # three channels: around grey
 
 
@@ -117,7 +146,10 @@ def test_shades_are_denser_for_brighter_pixels():
 
 def test_pixel_inks_know_colours_beside_the_palette():
     inks = PixelInks(palette("256"))
-    assert inks["244/16"] == Style(color="color(244)", bgcolor="color(16)") and inks["244/16"] is inks["244/16"]
+    assert (
+        inks["244/16"] == Style(color="color(244)", bgcolor="color(16)")
+        and inks["244/16"] is inks["244/16"]
+    )
     assert inks["title"] == palette("256")["title"]
     for unknown in ("nothing", "1/", "a/b", "/"):
         with pytest.raises(KeyError):
@@ -128,7 +160,8 @@ def test_pixel_inks_know_colours_beside_the_palette():
 def test_pictures_are_as_large_as_fits_and_never_larger_than_the_image():
     assert picture_size(GREY, 116, 33, 4) == (28, 14)
     assert picture_size(GREY, 300, 90, 4) == (28, 14)
-    assert picture_size(GREY, 78, 16, 4) == (14, 7)  # two images rather than one that is a little larger
+    # two images rather than one that is a little larger
+    assert picture_size(GREY, 78, 16, 4) == (14, 7)
     assert picture_size(GREY, 78, 16, 1) == picture_size(GREY, 78, 12, 4) == (18, 9)
     assert picture_size(GREY, 34, 5, 4) == (7, 4)
     assert picture_size((3, 32, 32), 140, 40, 4) == (32, 16)
@@ -139,12 +172,20 @@ def test_pictures_are_as_large_as_fits_and_never_larger_than_the_image():
 def test_the_pixels_on_show_are_those_of_the_four_pictures(scene, made_up, record):
     x = np.array([[0, 255, 128, 128] * 2] * 8, np.uint8)[None]
     delta = np.array([[127, -127, 127, -127] * 2] * 8, np.int8)[None]
-    image = {"y": 1, "x": rows_of(x), "delta": rows_of(delta), "clean": [1, 1.0], "own": [1, 1.0], "carrier": [0, 0.5]}
+    image = {
+        "y": 1,
+        "x": rows_of(x),
+        "delta": rows_of(delta),
+        "clean": [1, 1.0],
+        "own": [1, 1.0],
+        "carrier": [0, 0.5],
+    }
     strip = strip_data(shape=(1, 8, 8), eps=0.5, rows=[image])
     lines = image_lines(on(scene, made_up, record, strip), 60, 12)
     drawn = [(text, style) for text, style in lines[2] if "/" in style]
     black, white, grey = "16/16", "231/231", "244/244"
-    assert drawn[:6] == [("▀", black), ("▀", white), ("▀▀", grey)] * 2  # x: its two greys share a span
+    # x: its two greys share a span
+    assert drawn[:6] == [("▀", black), ("▀", white), ("▀▀", grey)] * 2
     assert drawn[6:14] == [("▀", "223/223"), ("▀", "18/18")] * 4  # delta
     assert drawn[14:20] == [("▀▀", grey), ("▀", white), ("▀", black)] * 2  # x ± 0.5
     assert drawn[20:] == [("▀", white), ("▀", black)] * 4  # 0.5 ± 0.5
@@ -152,7 +193,9 @@ def test_the_pixels_on_show_are_those_of_the_four_pictures(scene, made_up, recor
 
 def test_predictions_stand_below_with_a_mark_that_needs_no_colour(scene, made_up, record):
     whole = on(scene, made_up, record, strip_data(1))
-    caption = next(line for line in words(image_lines(whole, 118, 36)).splitlines() if "true class 0" in line)
+    caption = next(
+        line for line in words(image_lines(whole, 118, 36)).splitlines() if "true class 0" in line
+    )
     assert caption.startswith("│ 0 0.93 ✔ ")
     assert "1 0.99 ×" in caption and "0 0.82 ✔" in caption
     plain = words(image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 118, 36))
@@ -163,7 +206,9 @@ def test_classes_are_named_and_long_names_give_way_to_what_is_short(scene, made_
     names = ("airplane", "automobile", "bird", "cat", "\x1b[31mdeer")
     whole = on(scene, made_up, record, strip_data(4, classes=names, own=[4, 0.5]))
     wide = words(image_lines(whole, 118, 36))
-    assert "airplane 0.93 ✔" in wide and "automobile 0.93 ✔" in wide and "true class airplane" in wide
+    assert (
+        "airplane 0.93 ✔" in wide and "automobile 0.93 ✔" in wide and "true class airplane" in wide
+    )
     assert "\x1b" not in wide and "0.50 ×" in wide
     assert "airplane .93 ✔" in words(image_lines(whole, 80, 19))
     small = words(image_lines(whole, 36, 8))
@@ -184,7 +229,9 @@ def test_the_cursor_picks_the_strip_and_only_the_active_line_counts(scene, made_
     strips = [strip_data(1, attack=f"attack {i}") for i in (1, 2, 3)]
     assert "attack 3 eps 0.160" in words(image_lines(on(scene, made_up, record, *strips), 80, 19))
     at = on(scene, made_up, record, *strips, view=View(panel="images", cursor=125))
-    assert "attack 2" in words(image_lines(at, 80, 19)) and "step 124" in words(image_lines(at, 80, 19))
+    assert "attack 2" in words(image_lines(at, 80, 19)) and "step 124" in words(
+        image_lines(at, 80, 19)
+    )
     early = on(scene, made_up, record, *strips, view=View(panel="images", cursor=10))
     assert "no images before the cursor" in words(image_lines(early, 80, 19))
     items = [record("run.start", made_up.run_start())]
@@ -199,9 +246,15 @@ def test_more_images_than_fit_are_counted_and_scrolled_to(scene, made_up, record
     first = words(image_lines(on(scene, made_up, record, strip), 118, 36))
     assert "1-2 of 4" in first and "true class 0" in first and "true class 2" not in first
     last = on(scene, made_up, record, strip, view=View(panel="images", scroll=99))
-    assert "3-4 of 4" in words(image_lines(last, 118, 36)) and "true class 3" in words(image_lines(last, 118, 36))
+    assert "3-4 of 4" in words(image_lines(last, 118, 36)) and "true class 3" in words(
+        image_lines(last, 118, 36)
+    )
     everything = words(image_lines(on(scene, made_up, record, strip), 118, 90))
-    assert "of 4" not in everything and "true class 3" in everything and "holds nothing of the image" in everything
+    assert (
+        "of 4" not in everything
+        and "true class 3" in everything
+        and "holds nothing of the image" in everything
+    )
 
 
 def test_eighty_by_twenty_four_shows_four_pictures(scene, made_up, record):
@@ -215,7 +268,9 @@ def test_without_256_colours_there_are_characters_instead(scene, made_up, record
     for name, half in (("256", True), ("ansi", False), ("none", False)):
         text = words(ImagePanel(palette(name)).draw(whole, 80, 19))
         assert ("▀" in text) == half and any(shade in text for shade in "%@") != half, name
-    plain = ImagePanel(palette("256")).draw(on(scene, made_up, record, strip_data(), glyphs=ASCII), 80, 19)
+    plain = ImagePanel(palette("256")).draw(
+        on(scene, made_up, record, strip_data(), glyphs=ASCII), 80, 19
+    )
     assert words(plain).isascii()
 
 
@@ -234,13 +289,22 @@ def test_an_empty_panel_says_why(scene, made_up, record):
     start["config"]["self_images"] = 0
     off = words(image_lines(scene([record("run.start", start)]), 60, 12))
     assert "probes are off" in off and "--self-images 128" in off
-    for strip in (strip_data(shape=(1, 9999, 28), rows=[{}]), strip_data(shape=(2, 8, 8)), strip_data(rows="none")):
-        assert "none that can be drawn" in words(image_lines(on(scene, made_up, record, strip), 60, 12))
+    for strip in (
+        strip_data(shape=(1, 9999, 28), rows=[{}]),
+        strip_data(shape=(2, 8, 8)),
+        strip_data(rows="none"),
+    ):
+        assert "none that can be drawn" in words(
+            image_lines(on(scene, made_up, record, strip), 60, 12)
+        )
 
 
 @pytest.mark.parametrize("glyphs", SETS)
 def test_the_panel_fills_every_size_exactly(glyphs, scene, made_up, record):
-    strips = {shape: strip_data(shape=shape, classes=["宇宙船"] * 5) for shape in (GREY, (3, 32, 32), (1, 5, 40))}
+    strips = {
+        shape: strip_data(shape=shape, classes=["宇宙船"] * 5)
+        for shape in (GREY, (3, 32, 32), (1, 5, 40))
+    }
     for strip in strips.values():
         for coloured in (True, False):
             whole = on(scene, made_up, record, strip, glyphs=SETS[glyphs])
@@ -248,4 +312,6 @@ def test_the_panel_fills_every_size_exactly(glyphs, scene, made_up, record):
                 for height in (0, 1, 2, 3, 5, 8, 12, 14, 19, 36, 70):
                     lines = image_lines(whole, width, height, coloured)
                     assert len(lines) == height
-                    assert all(sum(cell_len(text) for text, _ in line) == width for line in lines), (width, height)
+                    assert all(
+                        sum(cell_len(text) for text, _ in line) == width for line in lines
+                    ), (width, height)

@@ -8,12 +8,12 @@ import pytest
 
 from selffit.control import lines
 from selffit.control.commands import Command
-from selffit.eventlog.state import RunState, reduce_all
-from selffit_tui.dialog import CONFIRM, FORM, LIST, Dialog, Edit
-from selffit_tui.interventions import cure
-from selffit_tui.lineage import Control, standing_onset
+from selffit.run.lineage import Control, standing_onset
+from selffit.run.state import RunState, reduce_all
+from selffit_tui.intervene.actions import cure
+from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
+from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.screens.help import HelpScreen
-from selffit_tui.screens.intervene import InterveneScreen
 
 HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
 
@@ -37,11 +37,17 @@ def acting(drive, run_dir):
                 app.feed._source.items = list(log.records)
                 for _ in range(100):
                     await pilot.pause(0.03)
-                    if len(app.run_screen.newest.state.control) == len(reduce_all(RunState(), log.records).control):
+                    if len(app.run_screen.newest.state.control) == len(
+                        reduce_all(RunState(), log.records).control
+                    ):
                         break
                 await pilot.pause()
 
-            await steps(SimpleNamespace(app=app, pilot=pilot, grow=grow, clock=clock, log=log, run_dir=run_dir))
+            await steps(
+                SimpleNamespace(
+                    app=app, pilot=pilot, grow=grow, clock=clock, log=log, run_dir=run_dir
+                )
+            )
 
         return drive(log.records, go, run_dir=run_dir, clock=lambda: clock.now, **options)
 
@@ -55,7 +61,10 @@ async def sent(at):
         if all(request.written or request.error for request in at.app.run_screen.acting.requests):
             break
     await at.pilot.pause()
-    return [json.loads(file.read_text()) for file in sorted((at.run_dir / "control" / "inbox").glob("*.json"))]
+    return [
+        json.loads(file.read_text())
+        for file in sorted((at.run_dir / "control" / "inbox").glob("*.json"))
+    ]
 
 
 def strip(text):
@@ -65,13 +74,21 @@ def strip(text):
     return " ".join(" ".join(above[start:]).split())
 
 
-@pytest.mark.parametrize(("name", "size"), [("intervene-120x40", (120, 40)), ("intervene-80x24", (80, 24))])
-def test_with_an_onset_the_box_opens_on_the_recommended_action(acting, acted_on, shown, snapshot, name, size):
+@pytest.mark.parametrize(
+    ("name", "size"), [("intervene-120x40", (120, 40)), ("intervene-80x24", (80, 24))]
+)
+def test_with_an_onset_the_box_opens_on_the_recommended_action(
+    acting, acted_on, shown, snapshot, name, size
+):
     async def look(at):
         await at.pilot.press("i")
         await at.pilot.pause()
         dialog = at.app.screen.dialog
-        assert dialog.index == 0 and dialog.action.recommended and dialog.action.id == "rollback-healthy"
+        assert (
+            dialog.index == 0
+            and dialog.action.recommended
+            and dialog.action.id == "rollback-healthy"
+        )
         snapshot(name, shown(at.app))
 
     acting(acted_on.with_checkpoints(702), look, size=size)
@@ -151,9 +168,13 @@ def test_the_life_of_a_request_comes_from_the_log(acting, acted_on, shown):
         data = lines.applied(log.ledger, command, {"method": "n-fgsm"}, branch="b1")
         log.add("ctl.applied", data, 702)
         log.branch = "b1"
-        log.add("branch", {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}, 558)
+        log.add(
+            "branch", {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}, 558
+        )
         await at.grow()
-        assert strip(shown(at.app)).endswith("requested → received → applied at step 702, on as branch b1")
+        assert strip(shown(at.app)).endswith(
+            "requested → received → applied at step 702, on as branch b1"
+        )
         at.clock.now += 60
         at.app.run_screen.tick()
         await at.pilot.pause()
@@ -171,7 +192,9 @@ def test_a_refusal_is_shown_with_its_reason_however_hostile(acting, acted_on, sh
         (file,) = await sent(at)
         reason = f"since you looked (version 0, now 1): {HOSTILE} applied set (eps 0.35 → 0.2)"
         at.log.add(
-            "ctl.rejected", {"id": file["id"], "op": "pause", "by": HOSTILE, "rule": "stale", "reason": reason}, 702
+            "ctl.rejected",
+            {"id": file["id"], "op": "pause", "by": HOSTILE, "rule": "stale", "reason": reason},
+            702,
         )
         await at.grow()
         text = shown(at.app)
@@ -185,7 +208,9 @@ def test_a_refusal_is_shown_with_its_reason_however_hostile(acting, acted_on, sh
     acting(acted_on.with_checkpoints(702), refuse, size=size, glyphs=glyphs)
 
 
-def test_an_inbox_that_cannot_be_written_is_said_until_it_is_dismissed(acting, acted_on, shown, run_dir):
+def test_an_inbox_that_cannot_be_written_is_said_until_it_is_dismissed(
+    acting, acted_on, shown, run_dir
+):
     async def send(at):
         (run_dir / "control" / "inbox").rmdir()
         at.app.run_screen.action_intervene("probe")
@@ -270,7 +295,10 @@ def test_the_palette_finds_an_intervention_by_its_name(acting, acted_on):
         await at.pilot.press("enter")
         await at.pilot.pause(0.1)
         assert isinstance(at.app.screen, InterveneScreen)
-        assert (at.app.screen.dialog.action.id, at.app.screen.dialog.stage) == ("weight_decay", FORM)
+        assert (at.app.screen.dialog.action.id, at.app.screen.dialog.stage) == (
+            "weight_decay",
+            FORM,
+        )
 
     acting(acted_on.with_checkpoints(702), find)
 
@@ -287,7 +315,13 @@ def dialog_of(log, layer="conv1"):
 def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
     log = acted_on.with_checkpoints(702)
     log.ask("suppress", {"layer": "conv2", "channels": [1]}, 702)
-    given = {"method": "pgd", "eps": "8/255", "alpha": "0.1", "lr_scale": "0.5", "weight_decay": "1e-4"}
+    given = {
+        "method": "pgd",
+        "eps": "8/255",
+        "alpha": "0.1",
+        "lr_scale": "0.5",
+        "weight_decay": "1e-4",
+    }
     given |= {"mix_signs": "0.3", "stop_epoch": "12", "text": "hm", "exact": "yes"}
     for id in [action.id for action in dialog_of(log).actions]:
         dialog = dialog_of(log)
@@ -300,7 +334,9 @@ def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
         if dialog.stage == CONFIRM:
             command = dialog.enter()
         assert command is not None, (id, dialog.problem())
-        assert dialog.action.costs == (id in ("rollback-healthy", "rollback", "method", "stop", "stop-now"))
+        assert dialog.action.costs == (
+            id in ("rollback-healthy", "rollback", "method", "stop", "stop-now")
+        )
 
 
 def test_a_paused_run_offers_to_go_on_and_a_masked_layer_to_be_unmasked(acted_on):
@@ -315,17 +351,29 @@ def test_a_paused_run_offers_to_go_on_and_a_masked_layer_to_be_unmasked(acted_on
 
 def test_without_a_healthy_checkpoint_the_onset_is_answered_by_another_method(made_up, acted_on):
     dialog = dialog_of(acted_on.Log(made_up.records(702)))
-    assert dialog.action.id == "cure" and dialog.action.args == {"method": "n-fgsm"} and dialog.action.costs
+    assert (
+        dialog.action.id == "cure"
+        and dialog.action.args == {"method": "n-fgsm"}
+        and dialog.action.costs
+    )
     assert "rollback" not in [action.id for action in dialog.actions]
-    assert [cure(method) for method in ("fgsm", "rs-fgsm", "n-fgsm", "pgd")] == ["n-fgsm", "n-fgsm", "pgd", "pgd"]
+    assert [cure(method) for method in ("fgsm", "rs-fgsm", "n-fgsm", "pgd")] == [
+        "n-fgsm",
+        "n-fgsm",
+        "pgd",
+        "pgd",
+    ]
 
 
 def test_a_line_of_text_can_be_edited():
     line = Edit("fgsm", 4).key("left", None).key("backspace", None).key("x", "x")
     assert (line.text, line.at) == ("fgxm", 3)
     assert line.key("home", None).key("delete", None).text == "gxm"
-    assert line.key("end", None).typed("12").text == "fgxm12" and line.key("ctrl+u", None).text == ""
-    assert Edit("0.35", 4).key("8", "8").text == "8"  # what stood there gives way to the first character
+    assert (
+        line.key("end", None).typed("12").text == "fgxm12" and line.key("ctrl+u", None).text == ""
+    )
+    # what stood there gives way to the first character
+    assert Edit("0.35", 4).key("8", "8").text == "8"
 
 
 def test_space_goes_through_the_choices_and_pasted_lines_become_one(acted_on):

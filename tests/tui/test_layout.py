@@ -2,9 +2,9 @@
 
 import pytest
 
-from selffit_tui.layout import layout
+from selffit_tui.model.scene import PANELS
+from selffit_tui.screens.layout import layout
 from selffit_tui.screens.run import LEFT, RIGHT
-from selffit_tui.view import PANELS
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -15,7 +15,14 @@ def test_the_lines_add_up_in_every_terminal(panel, banners, request_lines):
             found = layout(width, height, panel, banners, request_lines)
             sides = [LEFT, RIGHT]
             body = max(sum(found.heights.get(name, 0) for name in side) for side in sides)
-            used = found.header + found.tabs + found.footer + found.request + body + found.heights.get("events", 0)
+            used = (
+                found.header
+                + found.tabs
+                + found.footer
+                + found.request
+                + body
+                + found.heights.get("events", 0)
+            )
             assert used == height
             assert min(found.heights.values()) >= 0
 
@@ -29,8 +36,15 @@ def test_at_120_by_40_everything_is_there():
 
 def test_a_low_wide_terminal_keeps_the_two_charts_readable():
     found = layout(120, 27, "overview", 1)
-    assert found.heights["self"] == 0 and found.heights["accuracy"] >= 6 and found.heights["signals"] >= 6
-    assert layout(120, 60, "overview", 1).heights["self"] > layout(120, 40, "overview", 1).heights["self"]
+    assert (
+        found.heights["self"] == 0
+        and found.heights["accuracy"] >= 6
+        and found.heights["signals"] >= 6
+    )
+    assert (
+        layout(120, 60, "overview", 1).heights["self"]
+        > layout(120, 40, "overview", 1).heights["self"]
+    )
 
 
 def test_at_80_by_24_the_right_column_folds_under_tabs():

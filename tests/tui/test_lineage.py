@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from selffit.control.ledger import Branch, Ledger
-from selffit.eventlog.state import RunState, reduce_all
-from selffit_tui.columns import Columns
-from selffit_tui.glyphs import SETS
-from selffit_tui.lineage import ActiveLine, Control, Piece, active_line, standing_onset
-from selffit_tui.marks import INTERVENTION, Mark, neighbour_mark
-from selffit_tui.widgets.accuracy import accuracy_lines
-from selffit_tui.widgets.alerts import alert_lines
-from selffit_tui.widgets.channels import channel_lines
-from selffit_tui.widgets.header import header_lines
-from selffit_tui.widgets.signals import signal_lines
+from selffit.run.lineage import ActiveLine, Control, Piece, active_line, standing_onset
+from selffit.run.state import RunState, reduce_all
+from selffit_tui.draw.glyphs import SETS
+from selffit_tui.model.marks import INTERVENTION, Mark, neighbour_mark
+from selffit_tui.model.series import Columns
+from selffit_tui.panels.accuracy import accuracy_lines
+from selffit_tui.panels.alerts import alert_lines
+from selffit_tui.panels.channels import channel_lines
+from selffit_tui.panels.header import header_lines
+from selffit_tui.panels.signals import signal_lines
 
 INF = float("inf")
 
@@ -30,7 +30,11 @@ def words(lines):
 
 def test_the_line_goes_through_every_ancestor_up_to_where_it_was_left():
     ledger = Ledger()
-    ledger.branches |= {"b1": Branch("b1", "main", 500), "b2": Branch("b2", "b1", 620), "b3": Branch("b3", "main", 400)}
+    ledger.branches |= {
+        "b1": Branch("b1", "main", 500),
+        "b2": Branch("b2", "b1", 620),
+        "b3": Branch("b3", "main", 400),
+    }
     ledger.branch = "b2"
     line = active_line(ledger, "b2")
     assert line == ActiveLine((Piece("main", 500), Piece("b1", 620), Piece("b2")))
@@ -98,7 +102,12 @@ def test_marks_of_what_was_left_behind_are_not_live_and_can_be_jumped_to(acted_o
 
 def test_saving_and_probing_leave_no_mark(acted_on):
     log = acted_on.with_checkpoints(300)
-    for op, args in (("probe", {}), ("checkpoint", {}), ("set", {"eps": "8/255"}), ("note", {"text": "hm"})):
+    for op, args in (
+        ("probe", {}),
+        ("checkpoint", {}),
+        ("set", {"eps": "8/255"}),
+        ("note", {"text": "hm"}),
+    ):
         log.ask(op, args, 300)
     assert columns_of(log.records).marks == [Mark(300, INTERVENTION)]
 
@@ -134,7 +143,9 @@ def test_the_header_names_the_branch_and_no_onset_that_was_left_behind(acted_on,
     assert "n-fgsm" in text and "branch b1" in text and "ONSET" not in text
     narrow = words(header_lines(scene(acted_on.rolled_back().records, narrow=True), 80, 5))
     assert "branch b1" in narrow
-    assert "ONSET  step 620  on main, left behind" in words(alert_lines(scene(acted_on.rolled_back().records), 60, 12))
+    assert "ONSET  step 620  on main, left behind" in words(
+        alert_lines(scene(acted_on.rolled_back().records), 60, 12)
+    )
 
 
 def test_a_paused_run_says_so_by_word_and_symbol(acted_on, scene):
@@ -151,4 +162,6 @@ def test_masked_channels_are_marked_in_the_ranking(acted_on, scene):
     for glyphs, symbol in (("braille", "×"), ("ascii", "x")):
         lines = words(channel_lines(scene(log.records, glyphs=SETS[glyphs]), 60, 24)).split("\n")
         marked = [line for line in lines if line[1:2] == symbol]
-        assert f"{symbol} 2 masked" in lines[0] and [int(line[2:].split()[1]) for line in marked] in ([4, 15], [15, 4])
+        assert f"{symbol} 2 masked" in lines[0] and [
+            int(line[2:].split()[1]) for line in marked
+        ] in ([4, 15], [15, 4])

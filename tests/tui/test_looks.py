@@ -3,16 +3,16 @@
 import pytest
 from rich.cells import cell_len
 
-from selffit_tui.glyphs import SETS
-from selffit_tui.view import View
-from selffit_tui.widgets.accuracy import accuracy_lines, axis_parts, spaced
-from selffit_tui.widgets.alerts import alert_lines
-from selffit_tui.widgets.bars import footer_line, tab_line
-from selffit_tui.widgets.channels import bar, channel_lines, ranking
-from selffit_tui.widgets.events import event_lines
-from selffit_tui.widgets.header import header_lines
-from selffit_tui.widgets.heat import heat_lines
-from selffit_tui.widgets.signals import signal_lines
+from selffit_tui.draw.glyphs import SETS
+from selffit_tui.model.scene import View
+from selffit_tui.panels.accuracy import accuracy_lines, axis_parts, spaced
+from selffit_tui.panels.alerts import alert_lines
+from selffit_tui.panels.channels import bar, channel_lines, ranking
+from selffit_tui.panels.events import event_lines
+from selffit_tui.panels.header import header_lines
+from selffit_tui.panels.heat import heat_lines
+from selffit_tui.panels.signals import signal_lines
+from selffit_tui.panels.tabs import footer_line, tab_line
 
 PANELS = (accuracy_lines, signal_lines, channel_lines, alert_lines, event_lines, heat_lines)
 SCREENS = {
@@ -61,7 +61,11 @@ def test_snapshot_of_a_crash(drive, made_up, record, shown, snapshot):
         '  File "loop.py", line 1',
         "RuntimeError: CUDA error: out of memory",
     ]
-    end = record("sup.exit", {"how": "crashed", "text": "exit code 1", "stderr": stderr}, t=made_up.START + 20)
+    end = record(
+        "sup.exit",
+        {"how": "crashed", "text": "exit code 1", "stderr": stderr},
+        t=made_up.START + 20,
+    )
     drive([*made_up.records(400), end], look)
 
 
@@ -69,7 +73,16 @@ def test_snapshot_of_a_crash(drive, made_up, record, shown, snapshot):
 @pytest.mark.parametrize("upto", [0, 40, 702])
 def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
     for narrow in (False, True):
-        other = View("channels", cursor=30, zoom=2, smooth=True, log_axis=True, layer=1, baseline=3, scroll=50)
+        other = View(
+            "channels",
+            cursor=30,
+            zoom=2,
+            smooth=True,
+            log_axis=True,
+            layer=1,
+            baseline=3,
+            scroll=50,
+        )
         for view in (View(), other):
             whole = scene(made_up.records(upto), view, SETS[glyphs], narrow)
             for width in (0, 1, 2, 7, 9, 20, 33, 78, 131):
@@ -77,7 +90,9 @@ def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
                     for panel in PANELS:
                         lines = panel(whole, width, height)
                         assert len(lines) == height
-                        assert all(sum(cell_len(text) for text, _ in line) == width for line in lines), panel
+                        assert all(
+                            sum(cell_len(text) for text, _ in line) == width for line in lines
+                        ), panel
                     assert len(header_lines(whole, width, height)) <= height
                 assert sum(cell_len(text) for text, _ in footer_line(whole, width)) == width
                 assert sum(cell_len(text) for text, _ in tab_line(whole, width)) == width
@@ -98,11 +113,15 @@ def test_the_empty_panels_explain_themselves(made_up, scene, record):
     assert "the first comes with the probe at step 0" in text
     steps = record("steps", {"n": 2, "cols": {"abnormal": [0.1, 0.1]}}, 38)
     later = scene([record("run.start", made_up.run_start()), steps])
-    assert "with the probe at step 62" in "".join(text for line in channel_lines(later, 60, 10) for text, _ in line)
+    assert "with the probe at step 62" in "".join(
+        text for line in channel_lines(later, 60, 10) for text, _ in line
+    )
     start = made_up.run_start()
     start["config"]["channel_images"] = 0
     off = scene([record("run.start", start)])
-    assert "channel probes are off" in "".join(text for line in channel_lines(off, 60, 10) for text, _ in line)
+    assert "channel probes are off" in "".join(
+        text for line in channel_lines(off, 60, 10) for text, _ in line
+    )
 
 
 def test_labels_of_lines_that_end_together_are_moved_apart():

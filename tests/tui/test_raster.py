@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selffit_tui.glyphs import ASCII, BLOCK, BRAILLE
-from selffit_tui.raster import Trace, Window, column_width, rasterise, runs, window
+from selffit_tui.draw.glyphs import ASCII, BLOCK, BRAILLE
+from selffit_tui.draw.raster import Trace, Window, column_width, rasterise, runs, window
 
 
 def trace(values, start=0, **limits):
@@ -35,7 +35,9 @@ def test_a_collapse_of_one_step_is_visible_at_every_zoom(columns):
     low, high, _, _ = runs(trace(values), place, 20)
     column = place.column(6_543)
     assert high[column] == 19 and low[column] == 2
-    assert all(high[c] == 2 for c in range(columns) if c != column and low[c] >= 0 and abs(c - column) > 1)
+    assert all(
+        high[c] == 2 for c in range(columns) if c != column and low[c] >= 0 and abs(c - column) > 1
+    )
 
 
 def test_nan_is_a_gap_that_nothing_bridges():
@@ -130,7 +132,9 @@ def test_values_outside_the_axis_lie_on_its_edge():
 )
 def test_any_points_in_any_window_draw_a_full_grid(values, start, width, columns, rows):
     for glyphs in (BRAILLE, BLOCK, ASCII):
-        raster = rasterise([trace(values)], Window(start, width, columns * glyphs.across), rows, glyphs)
+        raster = rasterise(
+            [trace(values)], Window(start, width, columns * glyphs.across), rows, glyphs
+        )
         assert len(raster.rows) == rows and all(len(row) == columns for row in raster.rows)
         assert raster.drawn <= columns * glyphs.across and raster.drawn <= raster.points
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from selffit_tui.glyphs import ASCII, BRAILLE
-from selffit_tui.keys import RUN_KEYS, shown_keys
+from selffit_tui.draw.glyphs import ASCII, BRAILLE
+from selffit_tui.model.scene import Snapshot
+from selffit_tui.panels.keys import RUN_KEYS, shown_keys
+from selffit_tui.panels.panel import Panel
 from selffit_tui.screens.help import HelpScreen, help_lines
-from selffit_tui.view import Snapshot
-from selffit_tui.widgets.panel import Panel
 
 HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
 
@@ -61,7 +61,10 @@ def test_a_frozen_view_keeps_its_curves_while_reading_goes_on(drive, made_up, sh
                 break
         await pilot.pause(0.1)
         text = shown(app)
-        assert app.run_screen.drawn.state.step < 320 and app.run_screen.newest.state.step == made_up.TOTAL
+        assert (
+            app.run_screen.drawn.state.step < 320
+            and app.run_screen.newest.state.step == made_up.TOTAL
+        )
         assert re.search(r"VIEW FROZEN 5\d\d steps behind", text)
         assert "!! ONSET" in text  # an alert is never frozen away
         assert app.run_screen.drawn is frozen and "10 probes" in text and "step 300/868" in text
@@ -104,7 +107,10 @@ def test_the_cursor_jumps_between_marks_and_reads_values_everywhere(drive, made_
         await pilot.press("left_square_bracket")
         assert app.run_screen.view.cursor == 620
         text = shown(app)
-        assert "at step 620  clean 0.99  FGSM 0.92  PGD 0.42" in text and text.count("at step 620") == 2
+        assert (
+            "at step 620  clean 0.99  FGSM 0.92  PGD 0.42" in text
+            and text.count("at step 620") == 2
+        )
         assert "─ step 620 ─" in text  # the channel probe at the cursor
         await pilot.press("comma")
         assert app.run_screen.view.cursor == 588
@@ -150,8 +156,17 @@ def test_a_narrow_terminal_shows_one_panel_under_tabs(drive, made_up, shown):
     async def tabs(app, pilot):
         text = shown(app)
         assert "TRAINING" in text and "PGD-10 0.07" in text and "!! ONSET step 620" in text
-        assert "accuracy on held-out images" in text and "signals of" in text and "─ alerts ─" not in text
-        for key, title in (("4", "─ alerts ─"), ("3", "─ dominance"), ("5", "─ events"), ("2", "signals of")):
+        assert (
+            "accuracy on held-out images" in text
+            and "signals of" in text
+            and "─ alerts ─" not in text
+        )
+        for key, title in (
+            ("4", "─ alerts ─"),
+            ("3", "─ dominance"),
+            ("5", "─ events"),
+            ("2", "signals of"),
+        ):
             await pilot.press(key)
             assert title in shown(app) and "accuracy on" not in shown(app)
         await pilot.press("tab")
@@ -162,7 +177,12 @@ def test_a_narrow_terminal_shows_one_panel_under_tabs(drive, made_up, shown):
     drive(made_up.records(702), tabs, size=(80, 24))
 
 
-PANEL_TITLES = {"self": "─ self-information", "dose": "─ dose", "images": "─ images", "heat": "─ channels through time"}
+PANEL_TITLES = {
+    "self": "─ self-information",
+    "dose": "─ dose",
+    "images": "─ images",
+    "heat": "─ channels through time",
+}
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
@@ -186,7 +206,8 @@ def test_the_cursor_drives_the_panels_that_explain(drive, made_up, shown):
     async def drive_them(app, pilot):
         await pilot.press("9", "left_square_bracket")
         assert "by dominance at step 620" in shown(app)
-        for key, words in (("6", "step 620"), ("7", "step 588"), ("8", "step 588")):  # the newest before the cursor
+        # the newest before the cursor
+        for key, words in (("6", "step 620"), ("7", "step 588"), ("8", "step 588")):
             await pilot.press(key)
             assert f"─ {words} ─" in shown(app)
         await pilot.press("3", "comma", "l", "escape")
@@ -204,7 +225,9 @@ def test_arrow_keys_move_the_cursor_by_a_cell_of_the_heat_strip(drive, made_up, 
         before = [line.index("│", 12) for line in shown(app).split("\n")[7:10]]
         await pilot.press("left")
         assert app.run_screen.view.cursor < first
-        assert [line.index("│", 12) for line in shown(app).split("\n")[7:10]] == [cell - 1 for cell in before]
+        assert [line.index("│", 12) for line in shown(app).split("\n")[7:10]] == [
+            cell - 1 for cell in before
+        ]
 
     drive(made_up.records(702), move, colours="none")
 
@@ -213,7 +236,16 @@ def test_arrow_keys_move_the_cursor_by_a_cell_of_the_heat_strip(drive, made_up, 
 def test_a_panel_that_explains_bears_every_size(drive, made_up, panel):
     async def resize(app, pilot):
         await pilot.press(panel)
-        for width, height in ((80, 24), (1, 1), (3, 50), (300, 2), (30, 8), (200, 70), (120, 40), (12, 12)):
+        for width, height in (
+            (80, 24),
+            (1, 1),
+            (3, 50),
+            (300, 2),
+            (30, 8),
+            (200, 70),
+            (120, 40),
+            (12, 12),
+        ):
             await pilot.resize_terminal(width, height)
             await pilot.pause()
         assert app.is_running
@@ -264,16 +296,26 @@ def test_the_help_lists_every_key_and_comes_back(drive, made_up, shown):
 
 def test_every_command_has_two_keys_and_none_needs_what_terminals_take():
     for key in RUN_KEYS:
-        free = [name for name in key.keys if name not in ("ctrl+q", "ctrl+s", "ctrl+b", "ctrl+a", "ctrl+c")]
+        free = [
+            name
+            for name in key.keys
+            if name not in ("ctrl+q", "ctrl+s", "ctrl+b", "ctrl+a", "ctrl+c")
+        ]
         assert len(free) >= 2, key.id
     every = [name for key in RUN_KEYS for name in key.keys]
     assert len(every) == len(set(every))
 
 
 def test_the_help_says_why_it_is_drawn_in_ascii():
-    text = "".join(text for line in help_lines(76, ASCII, "the locale LC_ALL=C is not UTF-8") for text, _ in line)
+    text = "".join(
+        text
+        for line in help_lines(76, ASCII, "the locale LC_ALL=C is not UTF-8")
+        for text, _ in line
+    )
     assert "because the locale LC_ALL=C is not UTF-8" in text and text.isascii()
-    assert "because" not in "".join(text for line in help_lines(76, BRAILLE, "") for text, _ in line)
+    assert "because" not in "".join(
+        text for line in help_lines(76, BRAILLE, "") for text, _ in line
+    )
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
@@ -281,27 +323,83 @@ def test_the_help_says_why_it_is_drawn_in_ascii():
 def test_hostile_text_anywhere_in_a_log_is_only_text(drive, made_up, record, shown, size, glyphs):
     evil = {
         name: HOSTILE
-        for name in ("text", "advice", "level", "name", "note", "how", "reason", "device_name", "data", "why")
+        for name in (
+            "text",
+            "advice",
+            "level",
+            "name",
+            "note",
+            "how",
+            "reason",
+            "device_name",
+            "data",
+            "why",
+        )
     }
     start = made_up.run_start()
     start["config"] |= {"method": HOSTILE, "data": HOSTILE, "model": HOSTILE, "seed": HOSTILE}
-    layer = {"name": HOSTILE, "dominance": [0.1, "NaN", None], "gini": HOSTILE, "rho": HOSTILE, "car": HOSTILE}
-    picture = {"y": 0, "x": ["AA=="], "delta": ["AA=="], "clean": [0, HOSTILE], "own": HOSTILE, "carrier": [99, 1]}
+    layer = {
+        "name": HOSTILE,
+        "dominance": [0.1, "NaN", None],
+        "gini": HOSTILE,
+        "rho": HOSTILE,
+        "car": HOSTILE,
+    }
+    picture = {
+        "y": 0,
+        "x": ["AA=="],
+        "delta": ["AA=="],
+        "clean": [0, HOSTILE],
+        "own": HOSTILE,
+        "carrier": [99, 1],
+    }
     items = [
         record("open", {"run": HOSTILE, "host": "elsewhere"}),
         record("run.start", start | {"device_name": HOSTILE}),
-        record("steps", {"n": 2, "cols": {"abnormal": [HOSTILE, 0.1]}, "epoch": "NaN", "img_s": "Infinity"}, 1),
-        record("probe.robust", {"clean": HOSTILE, "fgsm": 0.5, "pgd": "Infinity", "n": 5, "final": HOSTILE}, 2),
+        record(
+            "steps",
+            {"n": 2, "cols": {"abnormal": [HOSTILE, 0.1]}, "epoch": "NaN", "img_s": "Infinity"},
+            1,
+        ),
+        record(
+            "probe.robust",
+            {"clean": HOSTILE, "fgsm": 0.5, "pgd": "Infinity", "n": 5, "final": HOSTILE},
+            2,
+        ),
         record("probe.channels", {"layers": [layer, HOSTILE]}, 2),
-        record("probe.self", {"full": True, "attack": HOSTILE, "values": {HOSTILE: 1}, "dose": HOSTILE}, 2),
-        record("probe.causal", {"rows": [{"stage": HOSTILE, "group": HOSTILE, "share": 0.1}], "single": HOSTILE}, 2),
-        record("probe.images", {"shape": [1, 1, 1], "rows": [picture], "classes": [HOSTILE], "attack": HOSTILE}, 2),
+        record(
+            "probe.self",
+            {"full": True, "attack": HOSTILE, "values": {HOSTILE: 1}, "dose": HOSTILE},
+            2,
+        ),
+        record(
+            "probe.causal",
+            {"rows": [{"stage": HOSTILE, "group": HOSTILE, "share": 0.1}], "single": HOSTILE},
+            2,
+        ),
+        record(
+            "probe.images",
+            {"shape": [1, 1, 1], "rows": [picture], "classes": [HOSTILE], "attack": HOSTILE},
+            2,
+        ),
         record("probe.strong", {"pgd": HOSTILE, "n": HOSTILE}, 2),
-        record("alert", {"level": "onset", "evidence": {HOSTILE: 1.0}, "text": HOSTILE, "disease": HOSTILE}, 2),
-        record("diagnosis", {"disease": HOSTILE + "2", "text": HOSTILE, "onset_step": 2, "lead": HOSTILE}, 2),
+        record(
+            "alert",
+            {"level": "onset", "evidence": {HOSTILE: 1.0}, "text": HOSTILE, "disease": HOSTILE},
+            2,
+        ),
+        record(
+            "diagnosis",
+            {"disease": HOSTILE + "2", "text": HOSTILE, "onset_step": 2, "lead": HOSTILE},
+            2,
+        ),
         record("alert", evil, 3),
         record(HOSTILE, evil, 3),
-        record("sup.exit", {"how": "crashed", "text": HOSTILE, "stderr": [HOSTILE]}, stream="supervisor"),
+        record(
+            "sup.exit",
+            {"how": "crashed", "text": HOSTILE, "stderr": [HOSTILE]},
+            stream="supervisor",
+        ),
     ]
 
     async def look(app, pilot):
@@ -362,7 +460,9 @@ def test_a_log_that_was_replaced_is_read_again(drive, made_up):
             await pilot.pause(0.05)
             if app.run_screen.newest.state.step == 60:
                 break
-        assert app.run_screen.newest.state.step == 60 and len(app.run_screen.newest.state.notices) == 0
+        assert (
+            app.run_screen.newest.state.step == 60 and len(app.run_screen.newest.state.notices) == 0
+        )
         assert app.run_screen._columns.signals.steps[-1] == 59
 
     drive(made_up.records(300), replace)
@@ -380,7 +480,9 @@ def test_a_watch_alert_stands_in_the_header_until_a_probe_has_looked(drive, made
     assert standing == [True, False]
 
 
-def test_a_defect_in_the_reading_thread_ends_the_view_instead_of_looking_like_a_quiet_run(drive, made_up):
+def test_a_defect_in_the_reading_thread_ends_the_view_instead_of_looking_like_a_quiet_run(
+    drive, made_up
+):
     async def fail(app, pilot):
         def poll(limit):
             raise RuntimeError("a defect")

@@ -3,7 +3,7 @@
 import pytest
 
 from selffit.errors import UserError
-from selffit_tui.screenshot import save_screenshot
+from selffit_tui.app.screenshot import save_screenshot
 
 
 def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
@@ -12,7 +12,11 @@ def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
     made_up.write(run_dir, 702)
     save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
     picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
-    assert picture.startswith("<svg") and "ONSET step 620" in picture and "strokes-fgsm-7f3a" in picture
+    assert (
+        picture.startswith("<svg")
+        and "ONSET step 620" in picture
+        and "strokes-fgsm-7f3a" in picture
+    )
 
 
 def test_a_screenshot_can_show_one_panel(made_up, tmp_path):

@@ -1,4 +1,6 @@
-"""The panels of self-information and of the dose curve, drawn from made-up probes before and after an onset."""
+"""The panels of self-information and of the dose curve, drawn from made-up probes before and after
+an onset.
+"""
 
 import math
 from dataclasses import replace
@@ -7,23 +9,43 @@ import pytest
 from rich.cells import cell_len
 
 from selffit.eventlog.records import Record
-from selffit_tui.glyphs import ASCII, BRAILLE, SETS
-from selffit_tui.view import View
-from selffit_tui.widgets.charting import LEFT, RIGHT, plot
-from selffit_tui.widgets.dose import dose_lines
-from selffit_tui.widgets.selfinfo import self_lines
-from selffit_tui.widgets.shares import history_rows, share_bar
-from selffit_tui.widgets.signals import signal_lines
+from selffit_tui.draw.glyphs import ASCII, BRAILLE, SETS
+from selffit_tui.model.scene import View
+from selffit_tui.panels.dose import dose_lines
+from selffit_tui.panels.parts.bars import history_rows, share_bar
+from selffit_tui.panels.parts.charting import LEFT, RIGHT, plot
+from selffit_tui.panels.selfinfo import self_lines
+from selffit_tui.panels.signals import signal_lines
 
 ONSET, EVERY = 620, 62
 FULL_SETS = (310, 620)
 DOSES = [i / 8 for i in range(13)]
 SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
-HEALTHY = {"clean": 0.72, "own": 0.31, "signs": 0.70, "abnormal": 0.0, "swap": 0.06, "carrier_grey": 0.10}
+HEALTHY = {
+    "clean": 0.72,
+    "own": 0.31,
+    "signs": 0.70,
+    "abnormal": 0.0,
+    "swap": 0.06,
+    "carrier_grey": 0.10,
+}
 HEALTHY |= {"conflict_self": 0.02, "conflict_data": 0.66}
-FALLEN = {"clean": 0.57, "own": 0.95, "signs": 0.56, "abnormal": 0.98, "swap": 0.12, "carrier_grey": 0.82}
+FALLEN = {
+    "clean": 0.57,
+    "own": 0.95,
+    "signs": 0.56,
+    "abnormal": 0.98,
+    "swap": 0.12,
+    "carrier_grey": 0.82,
+}
 FALLEN |= {"conflict_self": 0.37, "conflict_data": 0.47, "other": 0.28, "gap": 0.67}
-ONLY_FULL = {"shuffled": 0.52, "carrier_mean": 0.79, "carrier_noise": 0.23, "p_abnormal": 0.83, "p_dominate": 0.44}
+ONLY_FULL = {
+    "shuffled": 0.52,
+    "carrier_mean": 0.79,
+    "carrier_noise": 0.23,
+    "p_abnormal": 0.83,
+    "p_dominate": 0.44,
+}
 DOSE_HEALTHY = [0.72 - 0.33 * k for k in DOSES]
 DOSE_FALLEN = [0.57, 0.42, 0.31, 0.24, 0.21, 0.33, 0.62, 0.86, 0.95, 0.96, 0.94, 0.9, 0.85]
 MIX_HEALTHY, MIX_FALLEN = [0.31, 0.41, 0.53, 0.63, 0.70], [0.95, 0.78, 0.34, 0.43, 0.56]
@@ -32,11 +54,21 @@ MIX_HEALTHY, MIX_FALLEN = [0.31, 0.41, 0.53, 0.63, 0.70], [0.95, 0.78, 0.34, 0.4
 def self_data(step, full=False, fallen=None, **more):
     """The data of a `probe.self` record: as on `patterns` before and after the fall."""
     fallen = step >= ONSET if fallen is None else fallen
-    data = {"n": 512 if full else 128, "full": full, "why": "interval", "eps": 0.16, "attack": "fgsm"}
+    data = {
+        "n": 512 if full else 128,
+        "full": full,
+        "why": "interval",
+        "eps": 0.16,
+        "attack": "fgsm",
+    }
     data |= {"values": dict(FALLEN if fallen else HEALTHY), "dose": None, "mix": None, "sec": 0.2}
     data |= {"reference": {"step": 558, "branch": "main"} if fallen else None}
     data |= {"index": 0.59 if fallen else 0.02}
-    data |= {"components": {"carrier": 0.80, "conflict": 0.44, "abnormal": 0.98, "swap": 0.02} if fallen else {}}
+    data |= {
+        "components": {"carrier": 0.80, "conflict": 0.44, "abnormal": 0.98, "swap": 0.02}
+        if fallen
+        else {}
+    }
     if full:
         data["values"] |= ONLY_FULL if fallen else dict.fromkeys(ONLY_FULL, 0.11)
         data["dose"] = {"k": DOSES, "acc": DOSE_FALLEN if fallen else DOSE_HEALTHY}
@@ -46,19 +78,31 @@ def self_data(step, full=False, fallen=None, **more):
 
 def diagnosis_data(lead=62, disease="self-fitting"):
     index_step = None if lead is None else ONSET - lead
-    found = {"disease": disease, "text": "it reads itself", "index": 0.59, "components": {}, "evidence": {}}
+    found = {
+        "disease": disease,
+        "text": "it reads itself",
+        "index": 0.59,
+        "components": {},
+        "evidence": {},
+    }
     return found | {"onset_step": ONSET, "index_step": index_step, "lead": lead}
 
 
 def run_records(made_up, record, upto=702, **settings):
-    """The start of a run, its probes (light, and full at FULL_SETS), an onset alert and a diagnosis."""
+    """The start of a run, its probes (light, and full at FULL_SETS), an onset alert and a
+    diagnosis.
+    """
     start = made_up.run_start()
     start["config"] = {**start["config"], **settings}
     items = [record("run.start", start)]
     for step in range(EVERY, upto + 1, EVERY):
         items.append(record("probe.self", self_data(step, step in FULL_SETS), step))
         if step == ONSET:
-            items.append(record("alert", {"level": "onset", "onset_step": step, "disease": "self-fitting"}, step))
+            items.append(
+                record(
+                    "alert", {"level": "onset", "onset_step": step, "disease": "self-fitting"}, step
+                )
+            )
             items.append(record("diagnosis", diagnosis_data(), step))
     return items
 
@@ -84,9 +128,16 @@ def alone(panel="self", cursor=None):
 # ---- self-information --------------------------------------------------------------------------------
 def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
     lines = self_lines(scene(whole_run, alone()), 80, 19)
-    assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "carrier").rstrip("│ ").endswith("0.82")
-    assert row(lines, "own").count("█") > row(lines, "clean").count("█") > row(lines, "label swap").count("█")
-    assert "▁▁▁▁" in row(lines, "carrier") and "▇" in row(lines, "carrier")  # its history: chance, then high
+    assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "carrier").rstrip(
+        "│ "
+    ).endswith("0.82")
+    assert (
+        row(lines, "own").count("█")
+        > row(lines, "clean").count("█")
+        > row(lines, "label swap").count("█")
+    )
+    # its history: chance, then high
+    assert "▁▁▁▁" in row(lines, "carrier") and "▇" in row(lines, "carrier")
     text = words(lines)
     assert "n 128" in text and "step 682" in text and "other network: step 558" in text
     assert "index 0.59  !! self-fitting  index moved 62 steps before the onset" in text
@@ -103,7 +154,11 @@ def test_a_small_panel_keeps_the_most_telling_rows(scene, whole_run):
 def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_step(scene, whole_run):
     text = words(self_lines(scene(whole_run, alone()), 118, 36))
     assert "mean of  carrier 0.80  conflict 0.44  abnormal 0.98  label swap 0.02" in text
-    assert "grey + own delta" in text and "our operational definition" in text and "it reads itself" in text
+    assert (
+        "grey + own delta" in text
+        and "our operational definition" in text
+        and "it reads itself" in text
+    )
     assert " full set of step 620 " in text and "step 682" in text
     full = row(self_lines(scene(whole_run, alone()), 118, 36), "class pattern")
     assert full.rstrip("│ ").endswith("0.83")
@@ -119,8 +174,14 @@ def test_full_only_values_come_from_the_newest_full_set_before_the_cursor(scene,
 
 def test_the_cursor_picks_the_probe_and_hides_a_later_diagnosis(scene, whole_run):
     text = words(self_lines(scene(whole_run, alone(cursor=619)), 80, 19))
-    assert "step 558" in text and "self-fitting" not in text and "no onset so far" in text and "index 0.02" in text
-    assert "▇" in row(self_lines(scene(whole_run, alone(cursor=619)), 80, 19), "carrier")  # histories go on
+    assert (
+        "step 558" in text
+        and "self-fitting" not in text
+        and "no onset so far" in text
+        and "index 0.02" in text
+    )
+    # histories go on
+    assert "▇" in row(self_lines(scene(whole_run, alone(cursor=619)), 80, 19), "carrier")
     assert "no healthy one" in text  # there was no other network to compare with
     assert "self-fitting" in words(self_lines(scene(whole_run, alone(cursor=620)), 80, 19))
     before = words(self_lines(scene(whole_run, alone(cursor=10)), 60, 14))
@@ -165,14 +226,20 @@ def test_only_the_active_line_counts(scene, whole_run):
     assert "step 589" in words(self_lines(scene(log, alone()), 80, 19))
 
 
-def test_histories_keep_a_change_that_lasts_one_probe_and_hold_values_between_probes(scene, made_up, record):
+def test_histories_keep_a_change_that_lasts_one_probe_and_hold_values_between_probes(
+    scene, made_up, record
+):
     items = [record("run.start", made_up.run_start())]
     values = {step: 0.98 if step == 399 else 0.0 for step in range(1, 801, 2)}
     for step, abnormal in values.items():
         items.append(record("probe.self", self_data(step, values={"abnormal": abnormal}), step))
     drawn = row(self_lines(scene(items, alone()), 80, 19), "abnormal")
     assert drawn.count("█") == 1  # in its history; the newest value, 0, has no bar
-    sparse = [items[0], items[1], record("probe.self", self_data(800, values={"abnormal": 0.0}), 800)]
+    sparse = [
+        items[0],
+        items[1],
+        record("probe.self", self_data(800, values={"abnormal": 0.0}), 800),
+    ]
     assert "▁" * 25 in row(self_lines(scene(sparse, alone()), 80, 19), "abnormal")
 
 
@@ -197,11 +264,15 @@ def test_histories_have_eight_levels_a_line(scene, whole_run):
     assert words(history_rows([0.0, 0.5, 1.0, math.nan], 2, "self", place, BRAILLE)) == "  █ \n▁██ "
 
 
-def test_in_an_overview_the_histories_lie_below_the_plots_of_the_other_charts(scene, whole_run, record):
+def test_in_an_overview_the_histories_lie_below_the_plots_of_the_other_charts(
+    scene, whole_run, record
+):
     whole = scene([*whole_run, record("steps", {"n": 2, "cols": {"abnormal": [0.9, 0.9]}}, 700)])
     below = words(self_lines(whole, 72, 12)).splitlines()[2:11]
     above = words(signal_lines(whole, 72, 14)).splitlines()[1:11]
-    assert {line.index("│", 1) for line in below} == {line.index("│", 1) for line in above} == {LEFT}
+    assert (
+        {line.index("│", 1) for line in below} == {line.index("│", 1) for line in above} == {LEFT}
+    )
     assert [line[1:LEFT].rstrip() for line in below[:2]] == ["clean", "signs"]
     onset = plot(whole, 70).cell(ONSET)
     carrier = below[4][LEFT + 1 :]
@@ -222,9 +293,19 @@ def test_an_empty_panel_says_why(scene, made_up, record):
 def test_a_log_that_lies_is_drawn_all_the_same(scene, made_up, record):
     items = [record("run.start", made_up.run_start())]
     items += [
-        record("probe.self", {"values": {"own": "x", "clean": 1e9, "swap": -3.0}, "index": None, "components": [1]}, 5),
-        record("probe.self", {"full": True, "values": 7, "dose": {"k": [0, 1], "acc": [None]}, "mix": "no"}, 6),
-        record("diagnosis", {"disease": "\x1b[2J→é", "text": "\u202e" + "w" * 200, "lead": "soon"}, 6),
+        record(
+            "probe.self",
+            {"values": {"own": "x", "clean": 1e9, "swap": -3.0}, "index": None, "components": [1]},
+            5,
+        ),
+        record(
+            "probe.self",
+            {"full": True, "values": 7, "dose": {"k": [0, 1], "acc": [None]}, "mix": "no"},
+            6,
+        ),
+        record(
+            "diagnosis", {"disease": "\x1b[2J→é", "text": "\u202e" + "w" * 200, "lead": "soon"}, 6
+        ),
     ]
     for panel in (self_lines, dose_lines):
         for glyphs in SETS.values():
@@ -239,11 +320,17 @@ def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(s
     ticks = next(line for line in lines if " k " in line and "1.5" in line)
     now, before = lines[lines.index(ticks) + 1 :][:2]
     assert " 620 " in now and " 310 " in before
-    for tick, value, earlier in (("0.5", "0.21", "0.56"), ("1 ", "0.95", "0.39"), ("1.5", "0.85", "0.22")):
+    for tick, value, earlier in (
+        ("0.5", "0.21", "0.56"),
+        ("1 ", "0.95", "0.39"),
+        ("1.5", "0.85", "0.22"),
+    ):
         at = ticks.index(tick, 10)
         assert value in now[at - 3 : at + 6] and earlier in before[at - 3 : at + 6]
     text = "\n".join(lines)
-    assert "dotted: step 310" in text and "mixed with random signs" in text and "step 620" in lines[0]
+    assert (
+        "dotted: step 310" in text and "mixed with random signs" in text and "step 620" in lines[0]
+    )
     shares = lines[-2].split()
     assert shares[-6:-1] == ["0.95", "0.78", "0.34", "0.43", "0.56"]
 
@@ -252,7 +339,10 @@ def test_the_curve_dips_before_the_full_dose_and_one_is_marked(scene, whole_run)
     drawn = dose_lines(scene(whole_run, alone("dose")), 60, 30)
     marked = {line.index("┊") for line in words(drawn).splitlines() if "┊" in line}
     assert marked == {40}  # k = 1: two thirds along the plot, which begins at 9
-    styled = [[(text, style) for text, style in line if style == "fgsm" and text.strip()] for line in drawn]
+    styled = [
+        [(text, style) for text, style in line if style == "fgsm" and text.strip()]
+        for line in drawn
+    ]
     assert any(styled)
     past = [text for line in drawn for text, style in line if style == "past" and text.strip()]
     assert past  # the earlier set is dimmed
@@ -276,9 +366,15 @@ def test_after_the_onset_it_is_compared_with_the_last_set_before_it(scene, whole
 def test_without_a_full_set_the_dose_says_how_to_get_one(scene, made_up, record):
     items = run_records(made_up, record, 248)
     text = words(dose_lines(scene(items), 60, 12))
-    assert "no full set yet" in text and "selffit ctl strokes-fgsm-7f3a probe" in text and "onset" in text
+    assert (
+        "no full set yet" in text
+        and "selffit ctl strokes-fgsm-7f3a probe" in text
+        and "onset" in text
+    )
     whole = run_records(made_up, record)
-    assert "no full set before the cursor" in words(dose_lines(scene(whole, View(cursor=100)), 60, 12))
+    assert "no full set before the cursor" in words(
+        dose_lines(scene(whole, View(cursor=100)), 60, 12)
+    )
 
 
 # ---- both --------------------------------------------------------------------------------------------
@@ -293,11 +389,16 @@ def test_both_panels_fill_every_size_exactly(glyphs, upto, scene, made_up, recor
                 for panel in (self_lines, dose_lines):
                     lines = panel(whole, width, height)
                     assert len(lines) == height
-                    assert all(sum(cell_len(text) for text, _ in line) == width for line in lines), (width, height)
+                    assert all(
+                        sum(cell_len(text) for text, _ in line) == width for line in lines
+                    ), (width, height)
 
 
 def test_in_ascii_both_panels_are_ascii(scene, whole_run):
     for view in (View(), alone(cursor=650)):
         whole = scene(whole_run, view, ASCII)
         for size in ((36, 8), (72, 9), (118, 36)):
-            assert words(self_lines(whole, *size)).isascii() and words(dose_lines(whole, *size)).isascii()
+            assert (
+                words(self_lines(whole, *size)).isascii()
+                and words(dose_lines(whole, *size)).isascii()
+            )

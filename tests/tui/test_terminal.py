@@ -19,7 +19,9 @@ def test_odd_bytes_mouse_reports_and_resizes_do_no_harm(in_terminal):
         if turn % 10 == 0:
             terminal.send(bytes(rng.randrange(128, 256) for _ in range(20)))
             terminal.send(
-                b"\x1b[M" + bytes(rng.randrange(32, 256) for _ in range(3)) + b"\x1b[48;0;0;0;0t\x1b[9999999999u"
+                b"\x1b[M"
+                + bytes(rng.randrange(32, 256) for _ in range(3))
+                + b"\x1b[48;0;0;0;0t\x1b[9999999999u"
             )
         terminal.read(0.005)
     terminal.resize(120, 40)

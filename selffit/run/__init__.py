@@ -1,0 +1,1 @@
+"""One run as a whole: its directory, its state folded from the log, and what stands now."""

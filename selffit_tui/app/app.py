@@ -1,0 +1,178 @@
+"""The Textual app that shows one run: it reads the log, and sends commands through the run's inbox."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+from typing import Any, ClassVar
+
+from selffit_tui.app import environment
+
+environment.set_switches()
+
+from textual.app import App
+from textual.command import Provider
+from textual.message import Message
+
+from selffit.run.summary import run_state_word
+from selffit_tui.app.driver import TolerantDriver
+from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
+from selffit_tui.draw.styles import BACKGROUND, palette
+from selffit_tui.intervene.palette import InterventionProvider
+from selffit_tui.model.feed import Feed, LogSource, Source
+from selffit_tui.screens.run import RunScreen
+
+STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
+BAD_WORDS = ("crashed", "out of memory", "killed", "lost", "refused")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Why the view was left. `refused`: the trainer's reason when it refused to start; `going_on`:
+    training goes on; `text`: what to say about an ended run; `code`: the exit code (128 + n after
+    signal n, 1 for a failed run or view).
+    """
+
+    refused: str = ""
+    going_on: bool = False
+    text: str = ""
+    code: int = 0
+
+
+class News(Message):
+    """The feed has a newer snapshot."""
+
+
+class RunApp(App[None]):
+    """`run_in_terminal` shows the run; `outcome` then says why the view was left."""
+
+    TITLE = "selffit"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {InterventionProvider}
+    # with a key that works everywhere; the Run screen's table of keys has one for it
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { background: transparent; } CommandPalette SearchIcon { display: none; }"
+
+    def __init__(
+        self,
+        run_dir: Path,
+        *,
+        source: Source | None = None,
+        clock: Callable[[], float] = time.time,
+        colours: str | None = None,
+        glyphs: Glyphs | None = None,
+        fps: float = 2.0,
+        readonly: bool = False,
+    ) -> None:
+        """`source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
+        terminal can show; `fps` is the number of redraws a second at most while data come in;
+        `readonly` leaves no way to act.
+        """
+        self.colours = environment.colours(os.environ) if colours is None else colours
+        self.ascii_because = environment.why_ascii() if glyphs is None else ""
+        super().__init__(driver_class=TolerantDriver, ansi_color=True)
+        self.use_command_palette = not readonly
+        self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
+        self.outcome = Outcome(code=1)
+        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps)
+        self._clock = clock
+        self._signal = 0
+        styles = palette(self.colours)
+        self.run_screen = RunScreen(
+            styles, self.glyphs, self.ascii_because, clock, run_dir, readonly
+        )
+
+    def run_in_terminal(self) -> None:
+        """Runs the app. Without the mouse: nothing here needs it, and the terminal's own selection
+        keeps working.
+        """
+        self.run(mouse=False)
+
+    def on_mount(self) -> None:
+        """Shows the run and starts to read."""
+        self.run_screen.styles.background = BACKGROUND if self.colours == "256" else "ansi_default"
+        self.push_screen(self.run_screen)
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, self._on_signal)
+        self.feed.start()
+
+    def on_unmount(self) -> None:
+        """Stops reading."""
+        self.feed.stop()
+
+    def _tell(self) -> None:
+        if self.is_running:
+            self.post_message(News())
+
+    def on_news(self, message: News) -> None:
+        """Draws the newest snapshot; leaves where the trainer refused to start, since there is
+        nothing to see.
+        """
+        if self.feed.failed is not None:
+            raise self.feed.failed
+        snapshot = self.feed.take()
+        if snapshot is None:
+            return
+        self.run_screen.take(snapshot)
+        state = snapshot.state
+        if state.ending is not None and state.ending.how == "refused" and not state.info:
+            self.exit()
+
+    def exit(self, *args: Any, **options: Any) -> None:
+        """Notes the outcome, and leaves."""
+        self.outcome = self._outcome()
+        super().exit(*args, **options)
+
+    def _outcome(self) -> Outcome:
+        newest = self.run_screen.newest
+        state, code = newest.state, 128 + self._signal if self._signal else 0
+        if state.ending is not None and state.ending.how == "refused" and not state.info:
+            trainer = state.ends.get(state.attempt)
+            reason = (
+                (trainer.text if trainer else "")
+                or state.ending.text
+                or "the trainer refused to start"
+            )
+            return Outcome(refused=reason, code=2)
+        word = run_state_word(state, newest.alive, self._clock()) if state.t else "starting"
+        if state.ending is None and word != "lost":
+            return Outcome(going_on=True, code=code)
+        probe, text = state.probes.last, f"{state.run}: {word}"
+        if state.ending is not None and state.ending.text:
+            text += f", {state.ending.text}"
+        if probe is not None:
+            text += f"; clean {probe.clean:.2f}, FGSM {probe.fgsm:.2f}, PGD {probe.pgd:.2f} at step {probe.step}"
+        return Outcome(text=text, code=code or int(word in BAD_WORDS))
+
+    def terminal_gone(self) -> None:
+        """The terminal was closed without a signal reaching us."""
+        self._signal = self._signal or signal.SIGHUP
+        self.exit()
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        """SIGTERM and SIGHUP: leave in order; but not even a terminal that takes no more output may
+        keep us.
+        """
+        self._signal = number
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self.exit)
+        rescue = Timer(STALLED_SECONDS, self._leave_now)
+        rescue.daemon = True
+        rescue.start()
+
+    def _leave_now(self) -> None:
+        driver: Any = self._driver
+        before = getattr(driver, "attrs_before", None)
+        if before is not None:
+            import termios
+
+            try:
+                termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, before)  # type: ignore[union-attr]
+            except (OSError, termios.error):
+                os._exit(128 + self._signal)
+        os._exit(128 + self._signal)

@@ -1,0 +1,71 @@
+"""Options that several commands share, and the training options generated from the table in
+`selffit.config`.
+"""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from selffit.config import FIELDS
+
+RunsOption = Annotated[
+    Path,
+    typer.Option(
+        "--runs", envvar="SELFFIT_RUNS", help="folder that holds the runs", show_default=True
+    ),
+]
+RunArgument = Annotated[
+    Optional[str],
+    typer.Argument(
+        metavar="[RUN]",
+        help="a path, a name, a unique prefix or 'latest' (the default)",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
+
+
+ReadonlyOption = Annotated[
+    bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")
+]
+
+
+def setting_option(name: str) -> inspect.Parameter:
+    """The command-line option of one setting; its text is parsed by `selffit.config`, which knows
+    the types.
+    """
+    field = FIELDS[name]
+    flag, meta = "--" + name.replace("_", "-"), field.metadata
+    panel = f"{meta['group']} settings"
+    annotation: Any
+    if field.type is bool:
+        info = typer.Option(f"{flag}/--no-{flag[2:]}", help=meta["help"], rich_help_panel=panel)
+        annotation = Optional[bool]
+    else:
+        choices = f": {', '.join(meta['choices'])}" if meta["choices"] else ""
+        metavar = (
+            "NAME"
+            if choices
+            else {"int": "N", "float": "X"}.get(getattr(field.type, "__name__", ""), "TEXT")
+        )
+        info = typer.Option(
+            flag, help=meta["help"] + choices, rich_help_panel=panel, metavar=metavar
+        )
+        annotation = Optional[str]
+    info.show_default = False
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, info]
+    )
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for every setting of `RunConfig`; they arrive in its `**settings`."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    params = [*own, *(setting_option(name) for name in FIELDS)]
+    command.__signature__ = signature.replace(parameters=params)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in params}
+    return command

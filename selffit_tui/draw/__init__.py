@@ -1,0 +1,1 @@
+"""Characters, styles, spans of text, curves and pictures. Knows nothing of runs."""

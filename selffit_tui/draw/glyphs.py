@@ -1,0 +1,106 @@
+"""The characters that charts, borders and symbols are made of: braille, blocks, or ASCII only."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """One set of characters. A cell of a chart has `across` × `down` dots; `cells[bits]` is its
+    character.
+
+    Bit `down * x + y` of a cell stands for the dot in column x and row y, counted from the top
+    left.
+    """
+
+    name: str
+    across: int
+    down: int
+    cells: str
+    frame: str = "╭─╮│╰╯"  # top left, horizontal, top right, vertical, bottom left, bottom right
+    bar: str = " ▏▎▍▌▋▊▉█"  # empty to full in eighths, growing to the right
+    bar_left: str = " ▕▐█"  # empty to full, growing to the left (block characters have only these)
+    rule: str = "─"
+    tick: str = "┴"
+    corner: str = "╰"
+    upright: str = "│"
+    axis: str = "┤"
+    mark: str = "┊"
+    centre: str = "│"
+    ellipsis: str = "…"
+    arrow: str = "→"
+    bullet: str = "·"
+    space: str = " "  # between thousands: no line break
+    symbols: dict[str, str] = field(default_factory=dict)
+    plain: bool = False
+
+
+SYMBOLS = {
+    "starting": "◌",
+    "running": "●",
+    "finished": "✔",
+    "stopped": "■",
+    "failed": "✖",
+    "unknown": "?",
+    "paused": "‖",
+    "up": "▲",
+    "down": "▼",
+    "watch": "!",
+    "onset": "!!",
+    "recovered": "✔",
+    "masked": "?!",
+    "applied": "◆",
+    "off": "×",
+    "chosen": "▸",
+}
+ASCII_SYMBOLS = {
+    **SYMBOLS,
+    "starting": "o",
+    "running": "*",
+    "finished": "+",
+    "stopped": "#",
+    "failed": "X",
+    "paused": "=",
+    "up": "^",
+    "down": "v",
+    "recovered": "ok",
+    "applied": "o",
+    "off": "x",
+    "chosen": ">",
+}
+
+
+def _braille() -> str:
+    # Unicode numbers the dots 1-3 down the left column, 4-6 down the right one, 7 and 8 below them.
+    weight = (0x01, 0x02, 0x04, 0x40, 0x08, 0x10, 0x20, 0x80)
+    return "".join(
+        chr(0x2800 + sum(w for bit, w in enumerate(weight) if bits >> bit & 1))
+        for bits in range(256)
+    )
+
+
+BRAILLE = Glyphs("braille", 2, 4, " " + _braille()[1:], symbols=SYMBOLS)
+# bits: 1 upper left, 2 lower left, 4 upper right, 8 lower right
+BLOCK = Glyphs("block", 2, 2, " ▘▖▌▝▀▞▛▗▚▄▙▐▜▟█", symbols=SYMBOLS)
+ASCII = Glyphs(
+    "ascii",
+    1,
+    2,
+    " '.:",
+    frame="+-+|++",
+    bar=" #",
+    bar_left=" #",
+    rule="-",
+    tick="+",
+    corner="+",
+    upright="|",
+    axis="+",
+    mark=":",
+    centre="|",
+    ellipsis="~",
+    arrow="->",
+    bullet="-",
+    space=" ",
+    symbols=ASCII_SYMBOLS,
+    plain=True,
+)
+SETS = {glyphs.name: glyphs for glyphs in (BRAILLE, BLOCK, ASCII)}

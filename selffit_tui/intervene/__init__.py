@@ -1,0 +1,1 @@
+"""Acting on a run: what can be done, the dialog, the command on its way, and its fate."""

@@ -1,0 +1,240 @@
+"""What can be done to a run now: a list made from its state, in the order in which people need it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from selffit.config import FIELDS, METHODS
+from selffit.control.ledger import Checkpoint, Ledger
+from selffit.eventlog.entries import Alert
+from selffit.run.state import RunState
+from selffit_tui.draw.format import count, known, share
+from selffit_tui.words.commands import label, value
+
+# that have an action
+SETTINGS = ("method", "eps", "alpha", "mix_signs", "lr_scale", "weight_decay", "stop_epoch")
+SUPPRESS_TOP = 2  # channels, as a first suggestion
+SHOWN_CHECKPOINTS = 4
+YES_NO = ("no", "yes")
+PROBE = (
+    "Everything is measured before the next step: robust accuracy, the full self-information, "
+    "channels and their "
+    "causal check, and what a strong attack leaves. Training waits for it."
+)
+EXAMPLES = {
+    "eps": "; e.g. 8/255",
+    "alpha": "; e.g. 10/255, 1.25eps, auto",
+    "stop_epoch": "; 0: at the end",
+}
+DOES = {  # where there is more to say than that the setting changes
+    "method": "The training attack changes from the next step on; step size and start become the method's own.",
+    "eps": "The budget changes from the next step on; the ratio alpha/eps stays.",
+    "mix_signs": "Random signs replace that share of each perturbation: less self-information to train on.",
+    "stop_epoch": "Training ends after that epoch; the schedules stay as they are.",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of a form. `text`: what stands there first; `choices`: space goes through them."""
+
+    name: str
+    label: str
+    text: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do. `args` are fixed, `fields` are asked for; `costs`: it takes work away, so it
+    is confirmed.
+
+    `id` is stable; `now` is the value that would change, `does` says in a sentence what will
+    happen.
+    """
+
+    id: str
+    title: str
+    op: str
+    does: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    fields: tuple[Field, ...] = ()
+    now: str = ""
+    costs: bool = False
+    recommended: bool = False
+
+
+def cure(method: str) -> str:
+    """The training attack to switch to: N-FGSM costs no more than FGSM; where it was in use
+    already, PGD.
+    """
+    return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
+
+
+def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) -> list[Action]:
+    """Everything that can be done; the first one is recommended while an onset stands. `layer`: the
+    one on show.
+    """
+    settings = ledger.settings
+    healthy = ledger.target("healthy")
+    method = cure(str(settings["method"]))
+    found: list[Action] = []
+    if healthy is not None:
+        found.append(_back(ledger, state, healthy, method, onset))
+    elif onset is not None:
+        does = f"No healthy checkpoint is known, so training goes on from here with {method}, from the next step on."
+        found.append(
+            Action(
+                "cure", f"switch to {method}", "set", does, {"method": method}, (), "", True, True
+            )
+        )
+    if ledger.checkpoints:
+        found.append(_back_to(ledger, state))
+    if ledger.paused:
+        found.append(
+            Action(
+                "resume", "go on after the pause", "resume", "Training goes on where it was held."
+            )
+        )
+    else:
+        does = "Training is held before the next step; nothing is lost, and it goes on when asked."
+        found.append(Action("pause", "pause", "pause", does))
+    found += [
+        Action("probe", "probe now", "probe", PROBE),
+        Action(
+            "checkpoint",
+            "save a checkpoint now",
+            "checkpoint",
+            "A checkpoint is saved before the next step.",
+        ),
+    ]
+    found += [_setting(name, settings) for name in SETTINGS]
+    found += _suppression(ledger, layer)
+    text = Field("text", "note", hint="a line for the log and for whoever reads it later")
+    found.append(
+        Action(
+            "note",
+            "write a note",
+            "note",
+            "A line is written into the log; nothing else changes.",
+            {},
+            (text,),
+        )
+    )
+    soon = "The run ends after a last probe and a checkpoint; it can be resumed from there."
+    now = "The run ends at once: no probe, no checkpoint. What came after the last checkpoint is lost."
+    found.append(Action("stop", "stop the run", "stop", soon, {"now": False}, costs=True))
+    found.append(Action("stop-now", "stop the run at once", "stop", now, {"now": True}, costs=True))
+    return found
+
+
+def _back(
+    ledger: Ledger, state: RunState, target: Checkpoint, method: str, onset: Alert | None
+) -> Action:
+    where = "before the onset" if onset is not None else "the newest healthy checkpoint"
+    return Action(
+        "rollback-healthy",
+        f"roll back to {where}, go on with {method}",
+        "rollback",
+        f"{_begins(ledger, target)}, with {method} from there. {_abandoned(ledger, state, target)}",
+        {"to": target.id, "method": method},
+        costs=True,
+        recommended=onset is not None,
+    )
+
+
+def _begins(ledger: Ledger, target: Checkpoint) -> str:
+    pgd = f" (PGD {share(target.pgd)})" if known(target.pgd) else ""
+    return f"Training continues from checkpoint {target.id}{pgd} on a new branch {ledger.next_branch()}"
+
+
+def _abandoned(ledger: Ledger, state: RunState, target: Checkpoint) -> str:
+    steps = state.step - target.step
+    if target.branch != ledger.branch or steps <= 0:
+        return f"What branch {ledger.branch} has done is left behind: it stays in the log and is drawn dotted."
+    span = f"steps {count(target.step)} to {count(state.step)}"
+    return f"The {count(steps)} steps since ({span}) are left behind: they stay in the log and are drawn dotted."
+
+
+def _back_to(ledger: Ledger, state: RunState) -> Action:
+    newest = sorted(ledger.checkpoints.values(), key=lambda c: (c.step, c.id))[-SHOWN_CHECKPOINTS:]
+    told = [
+        f"{c.id} PGD {share(c.pgd)}{'' if c.healthy else ' not healthy'}" for c in reversed(newest)
+    ]
+    fields = (
+        Field(
+            "to",
+            "checkpoint",
+            "healthy" if ledger.target("healthy") else newest[-1].id,
+            "; ".join(told),
+        ),
+        _field("method", "", ("", *METHODS), "empty: as in the checkpoint"),
+        _field("eps", "", (), "empty: as in the checkpoint; e.g. 8/255"),
+        _field("alpha", "", (), "empty: goes with method and eps; e.g. 1.25eps"),
+        _field("lr_scale", "", (), "empty: as in the checkpoint"),
+        Field("exact", "repeat", "no", "yes: the same random numbers as the first time", YES_NO),
+    )
+    does = f"Training continues from that checkpoint on a new branch {ledger.next_branch()}; what came after it "
+    does += "stays in the log and is drawn dotted."
+    return Action(
+        "rollback",
+        "roll back: choose where to and with what",
+        "rollback",
+        does,
+        {},
+        fields,
+        costs=True,
+    )
+
+
+def _field(name: str, text: str, choices: tuple[str, ...], hint: str) -> Field:
+    return Field(name, label(name), text, hint, choices)
+
+
+def _setting(name: str, settings: Mapping[str, Any]) -> Action:
+    now, about = settings[name], FIELDS[name].metadata
+    choices: tuple[str, ...] = about["choices"]
+    low, high = about["low"], about["high"]
+    hint = ", ".join(choices) or (
+        f"{low:g} to {high:g}" if math.isfinite(high) else f"at least {low:g}"
+    )
+    hint += EXAMPLES.get(name, "")
+    does = DOES.get(name, f"The {label(name)} changes from the next step on.")
+    shown = f"{now:.6g}" if isinstance(now, float) else str(now)
+    fields = (Field(name, label(name), shown, hint, choices),)
+    return Action(
+        name,
+        f"change {label(name)}",
+        "set",
+        does,
+        {},
+        fields,
+        value(name, now),
+        costs=name == "method",
+    )
+
+
+def _suppression(ledger: Ledger, layer: str) -> list[Action]:
+    found: list[Action] = []
+    if layer in ledger.layers:
+        total = ledger.layers[layer]
+        hint = f"how many of the {total} channels of {layer}, at most {total - 1}"
+        top = (Field("top", "channels", str(SUPPRESS_TOP), hint),)
+        does = f"The most dominant channels of {layer} are masked from the next step on, until that is undone."
+        found.append(
+            Action(
+                "suppress",
+                f"mask dominant channels of {layer}",
+                "suppress",
+                does,
+                {"layer": layer},
+                top,
+            )
+        )
+    if ledger.suppressed:
+        now = value("suppress", ledger.suppressed)
+        does = "All channels take part again from the next step on."
+        found.append(Action("unsuppress", "unmask all channels", "unsuppress", does, now=now))
+    return found

@@ -1,0 +1,148 @@
+"""The box in which interventions are chosen, filled in and confirmed."""
+
+from selffit_tui.draw.format import fit, safe, wrap
+from selffit_tui.draw.glyphs import Glyphs
+from selffit_tui.draw.spans import Line, Span, framed
+from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog
+from selffit_tui.model.scene import Scene
+from selffit_tui.panels.panel import Panel
+from selffit_tui.words.commands import asked
+
+NOW_WIDTH = 20  # cells at most for the current value beside an action
+LABEL = 16
+ABOUT = 8  # lines below the list, for what the chosen action does
+NEXT_FIELD = "tab: next field   "
+KEYS = {
+    LIST: "up down: choose   enter: take   esc: back",
+    FORM: f"{NEXT_FIELD}enter: go on   esc: back",
+    CONFIRM: "y: yes, do it   n esc: no",
+}
+
+
+class DialogPanel(Panel):
+    """Shows a dialog; the scene gives the glyphs only."""
+
+    dialog: Dialog
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return dialog_lines(self.dialog, scene.glyphs, width, height)
+
+
+def dialog_height(dialog: Dialog, glyphs: Glyphs, width: int) -> int:
+    """The lines that show everything, border included."""
+    if dialog.stage == LIST:
+        return len(dialog.actions) + len(_notice(dialog, glyphs, width)) + ABOUT + 3
+    return len(_notice(dialog, glyphs, width)) + len(_body(dialog, glyphs, width)) + 3
+
+
+def dialog_lines(dialog: Dialog, glyphs: Glyphs, width: int, height: int) -> list[Line]:
+    """The box of one stage."""
+    top, body = _notice(dialog, glyphs, width), _body(dialog, glyphs, width)
+    title: list[Span] = [("intervene", "title")]
+    note: list[Span] = [(f"settings version {dialog.version}", "faint")]
+    keys = KEYS[dialog.stage]
+    if dialog.stage == LIST:
+        listed = max(1, height - 2 - len(top) - max(len(body), ABOUT - 1) - 1)
+        rule: Line = [(glyphs.rule * (width - 2), "frame")]
+        body = [*_list(dialog, glyphs, width - 2, listed), rule, *body]
+    else:
+        title.append((f"  {safe(dialog.action.title, glyphs.plain)}", "strong"))
+        keys = keys.removeprefix(NEXT_FIELD) if len(dialog.edits) == 1 else keys
+    return framed([*top, *body], width, height, glyphs, title, note, [(keys, "dim")])
+
+
+def _notice(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
+    """What somebody else has changed meanwhile."""
+    parts = wrap(safe(dialog.notice, glyphs.plain), max(1, width - 6))
+    return [[(f"  {part}", "watch")] for part in parts[:3]] + ([[]] if parts else [])
+
+
+def _body(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
+    """What there is to read in this stage, the list of actions apart."""
+    about = _about(dialog, glyphs, max(1, width - 6))
+    if dialog.stage == LIST:
+        return about
+    if dialog.stage == FORM:
+        return [[], *_form(dialog, glyphs, width - 2), *about]
+    return [[], *about, *_question(dialog, glyphs, max(1, width - 6))]
+
+
+def _list(dialog: Dialog, glyphs: Glyphs, width: int, rows: int) -> list[Line]:
+    """The actions, the chosen one in reverse video and always in sight."""
+    first = min(
+        max(0, dialog.index - rows + 1 + (dialog.index < len(dialog.actions) - 1)),
+        len(dialog.actions),
+    )
+    shown = list(enumerate(dialog.actions))[first : first + rows]
+    lines: list[Line] = []
+    for place, action in shown:
+        chosen = place == dialog.index
+        pointer = glyphs.symbols["chosen"] if chosen else " "
+        right = "recommended" if action.recommended else safe(action.now, glyphs.plain)
+        left = max(1, width - min(NOW_WIDTH, width // 5) - 1) if right else width
+        words = fit(f" {pointer} {safe(action.title, glyphs.plain)}", left, glyphs.ellipsis)
+        style = "chosen" if chosen else "text"
+        tail = fit(right, width - left, glyphs.ellipsis)
+        beside = "chosen" if chosen else "alert" if action.recommended else "dim"
+        lines.append([(words, style), (tail, beside)])
+    return lines + [[] for _ in range(rows - len(lines))]
+
+
+def _about(dialog: Dialog, glyphs: Glyphs, room: int) -> list[Line]:
+    """What the action does, current → new values, and why it cannot be done now."""
+    lines: list[Line] = [
+        [(f"  {part}", "text")] for part in wrap(safe(dialog.action.does, glyphs.plain), room)
+    ]
+    changes = safe(dialog.changes(), glyphs.plain)
+    lines += [[]] + [[(f"  {part}", "act")] for part in wrap(changes, room)] if changes else []
+    if dialog.touched and (problem := safe(dialog.problem(), glyphs.plain)):
+        lines += [[]] + [[(f"  {part}", "watch")] for part in wrap(problem, room)]
+    return lines
+
+
+def _form(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
+    """The fields, the cursor in the one that is edited, its hint below."""
+    lines: list[Line] = []
+    for place, (field, edit) in enumerate(zip(dialog.action.fields, dialog.edits, strict=True)):
+        here = place == dialog.field
+        pointer = glyphs.symbols["chosen"] if here else " "
+        label = fit(field.label, LABEL, glyphs.ellipsis)
+        line: Line = [(f" {pointer} ", "strong"), (label, "strong" if here else "dim")]
+        room = max(4, width - LABEL - 6)
+        if here:
+            first = max(0, edit.at - room + 2)
+            text = safe(edit.text[first:], glyphs.plain) + " "
+            at = len(safe(edit.text[first : edit.at], glyphs.plain))
+            line += [
+                (text[:at], "strong"),
+                (text[at], "tab"),
+                (fit(text[at + 1 :], room - at, ""), "strong"),
+            ]
+        else:
+            line.append(
+                (fit(safe(edit.text, glyphs.plain) or glyphs.bullet, room, glyphs.ellipsis), "text")
+            )
+        lines.append(line)
+    field = dialog.action.fields[dialog.field]
+    hint = field.hint + ("   space: next" if field.choices else "")
+    parts = wrap(safe(hint, glyphs.plain), max(4, width - LABEL - 6))
+    return [*lines, []] + [[(" " * (LABEL + 3), "text"), (part, "dim")] for part in parts] + [[]]
+
+
+def _question(dialog: Dialog, glyphs: Glyphs, room: int) -> list[Line]:
+    """What is about to be sent, and the question."""
+    command = dialog.command()
+    words = safe(asked(command.op, command.args), glyphs.plain)
+    lines: list[Line] = [[], [("  this will be sent", "dim")]]
+    lines += [[(f"    {part}", "strong")] for part in wrap(words, room - 2)]
+    return [
+        *lines,
+        [],
+        [
+            ("  do it?  ", "strong"),
+            (" y ", "key"),
+            ("yes   ", "dim"),
+            (" n ", "key"),
+            ("no", "dim"),
+        ],
+    ]

@@ -1,0 +1,94 @@
+"""How a person acts on the run from its screen: the dialog, the command on its way, and the
+requests made so far.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.style import Style
+
+from selffit.control.commands import Command
+from selffit.control.submit import submit
+from selffit.errors import UserError
+from selffit.run.lineage import Control, standing_onset
+from selffit_tui.intervene.actions import Action, actions
+from selffit_tui.intervene.dialog import Dialog
+from selffit_tui.intervene.screen import InterveneScreen
+from selffit_tui.model.requests import Request, watched
+from selffit_tui.model.scene import Scene, Snapshot
+from selffit_tui.talk import me
+
+
+def possible(scene: Scene) -> list[Action]:
+    """What can be done to the run now."""
+    state = scene.newest.state
+    return (
+        actions(scene.ledger, state, standing_onset(state, scene.line), scene.layer_name())
+        if scene.may_act
+        else []
+    )
+
+
+class Acting:
+    """The control state of the newest snapshot, and the requests that were made here, oldest first.
+
+    `screen` is the Run screen, whose app shows the dialog; `redraw` is called when a request has
+    gone a step on.
+    """
+
+    def __init__(
+        self, screen: Any, styles: dict[str, Style], run_dir: Path, clock: Callable[[], float]
+    ) -> None:
+        self._screen, self._inks, self._run_dir, self._clock = screen, styles, run_dir, clock
+        self.control = Control()
+        self.requests: tuple[Request, ...] = ()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """The newest snapshot: what the log says of the requests."""
+        self.control.take(snapshot.state)
+        self.requests = watched(self.requests, self.control.ledger, self._clock())
+
+    def open(self, scene: Scene, id: str = "") -> None:
+        """Shows the dialog: at the action of that id, else at the recommended one or the first."""
+        state = scene.newest.state
+        onset = standing_onset(state, scene.line)
+        dialog = Dialog(scene.ledger, state, onset, scene.layer_name(), me(), self._clock)
+        if id and dialog.choose(id) and dialog.action.fields:
+            dialog.enter()
+        self._screen.app.push_screen(InterveneScreen(self._inks, dialog, scene), self.send)
+
+    def send(self, command: Command | None) -> None:
+        """Puts a command on its way; its fate shows in `requests`."""
+        if command is None:
+            return
+        self.requests = (*self.requests, Request(command, self._clock()))
+        self._screen.run_worker(self._submit(command), name="submit")
+        self._screen.redraw()
+
+    async def _submit(self, command: Command) -> None:
+        try:
+            await asyncio.to_thread(submit, self._run_dir, command)  # it waits for the disk
+        except UserError as error:
+            self._note(command, error=str(error))
+        else:
+            self._note(command, written=True)
+
+    def _note(self, command: Command, **changes: Any) -> None:
+        self.requests = tuple(
+            replace(request, **changes) if request.command.id == command.id else request
+            for request in self.requests
+        )
+        self._screen.redraw()
+
+    def dismiss(self) -> bool:
+        """Forgets the requests that wait for nothing any more, or have waited long; whether there
+        were any.
+        """
+        now = self._clock()
+        left = tuple(request for request in self.requests if not request.may_go(now))
+        gone = len(left) < len(self.requests)
+        self.requests = left
+        return gone

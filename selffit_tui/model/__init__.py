@@ -1,0 +1,1 @@
+"""What is drawn: the feed, the scene, series, marks, requests. Knows no widget."""

@@ -1,0 +1,51 @@
+"""The marks on the steps axis: alerts and applied interventions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selffit.eventlog.entries import Alert
+from selffit.eventlog.values import mapping, text, whole
+from selffit.run.lineage import ActiveLine, stands
+from selffit.run.state import RunState
+
+INTERVENTION = "applied"
+UNMARKED = ("checkpoint", "probe")  # operations that change nothing about the training
+
+
+@dataclass(frozen=True)
+class Mark:
+    """`level` is that of an alert, or INTERVENTION; `live` is False on an abandoned part of the
+    history.
+    """
+
+    step: int
+    level: str
+    live: bool = True
+
+
+def mark_step(alert: Alert) -> int:
+    """The step at which charts mark an alert: the onset rather than when it was noticed."""
+    return alert.step if alert.onset_step is None else alert.onset_step
+
+
+def marks(state: RunState, line: ActiveLine) -> list[Mark]:
+    """All marks in the order of steps. A roll-back is marked where it was applied and where its
+    branch begins.
+    """
+    found = [Mark(mark_step(alert), alert.level, stands(alert, line)) for alert in state.alerts]
+    for record in state.control:
+        if record.k == "ctl.applied" and record.d.get("op") not in UNMARKED:
+            found.append(Mark(record.s, INTERVENTION, line.holds(record.b, record.s)))
+        elif record.k == "branch":
+            base = whole(mapping(record.d).get("base_step"))
+            found.append(Mark(base, INTERVENTION, line.holds(text(record.d.get("name")), base)))
+    return sorted(set(found), key=lambda mark: (mark.step, mark.level, mark.live))
+
+
+def neighbour_mark(found: Sequence[Mark], cursor: int | None, by: int) -> int | None:
+    """The step of the mark before or after the cursor, None where there is none."""
+    here = (math.inf if by < 0 else -1) if cursor is None else cursor
+    if by < 0:
+        return max((mark.step for mark in found if mark.step < here), default=None)
+    return min((mark.step for mark in found if mark.step > here), default=None)

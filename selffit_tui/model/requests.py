@@ -1,0 +1,115 @@
+"""The life of a command as the log tells it: requested, received, applied or refused; or what keeps
+it waiting.
+"""
+
+from dataclasses import dataclass, replace
+
+from selffit.control.commands import Command
+from selffit.control.ledger import Ledger
+from selffit.eventlog.records import Record
+from selffit.eventlog.values import text, whole
+from selffit.run.state import RunState
+
+PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
+KEPT = 30.0  # seconds that an answer stays on the screen
+REMEMBERED = 20  # requests of one view
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command that was asked for here. `sent`: wall clock; `written`: it lies in the inbox;
+    `error`: it does not.
+
+    `answered`: wall clock at which its outcome was first seen in the log.
+    """
+
+    command: Command
+    sent: float
+    written: bool = False
+    error: str = ""
+    answered: float | None = None
+
+    def may_go(self, now: float) -> bool:
+        """Whether a person may dismiss it: it was answered, was not sent, or nobody answers."""
+        return self.answered is not None or bool(self.error) or now - self.sent >= PATIENCE
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What has become of a command. `state`: submitted, received, applied, rejected or failed.
+
+    `step` and `branch` are those it was applied at; for a roll-back `branch` is the new one.
+    """
+
+    state: str
+    step: int | None = None
+    branch: str = ""
+    version: int | None = None
+    reason: str = ""
+    rule: str = ""
+
+
+def answer(id: str, ledger: Ledger, state: RunState) -> Answer:
+    """What the log says of a command."""
+    outcome = ledger.outcomes.get(id)
+    if outcome is None:
+        return Answer("received" if id in ledger.pending else "submitted")
+    if outcome.how == "applied":
+        record = _record(state, id, "ctl.applied")
+        if record is None:
+            return Answer("applied", outcome.step)
+        home = text(record.d.get("branch")) or record.b
+        return Answer("applied", outcome.step, home, whole(record.d.get("version")))
+    record = _record(state, id, f"ctl.{outcome.how}")
+    rule = text(record.d.get("rule")) if record is not None else ""
+    return Answer(
+        outcome.how, outcome.step, record.b if record is not None else "", None, outcome.text, rule
+    )
+
+
+def _record(state: RunState, id: str, kind: str) -> Record | None:
+    for index in range(len(state.control) - 1, -1, -1):
+        record = state.control[index]
+        if record.k == kind and record.d.get("id") == id:
+            return record
+    return None
+
+
+def hindrance(state: RunState, word: str, now: float) -> str:
+    """What keeps the trainer from answering, as far as a viewer can tell; `word` as of
+    `run_state_word`.
+    """
+    age = f"{max(0.0, now - state.t):.0f} s"
+    if state.ending is not None:
+        return f"the run has ended ({word}) without looking at it"
+    if word == "lost":
+        return "the trainer is gone and nothing recorded why"
+    if word == "silent":
+        return f"nothing was heard of the trainer for {age}"
+    if not state.info:
+        return "the trainer is still starting; it looks at commands when training begins"
+    if now - state.t > PATIENCE:
+        return f"the trainer's process is there, but has written nothing for {age}"
+    return "the trainer runs but does not answer; a long probe or a slow disk may hold it up"
+
+
+def watched(requests: tuple[Request, ...], ledger: Ledger, now: float) -> tuple[Request, ...]:
+    """The requests, with the time noted of those that were answered by now; at most REMEMBERED are
+    kept.
+    """
+    return tuple(
+        replace(request, answered=now)
+        if request.answered is None and request.command.id in ledger.outcomes
+        else request
+        for request in requests[-REMEMBERED:]
+    )
+
+
+def shown(requests: tuple[Request, ...], now: float) -> Request | None:
+    """The request to show: the newest one that is waiting, was answered lately, or could not be
+    sent.
+    """
+    for request in reversed(requests):
+        if request.answered is None or now - request.answered < KEPT:
+            return request
+    return None

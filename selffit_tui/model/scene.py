@@ -1,0 +1,164 @@
+"""What a person has chosen to look at (the view), and everything that a widget needs to draw itself
+(the scene).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
+
+from selffit.control.ledger import Ledger
+from selffit.eventlog.entries import ChannelProbe
+from selffit.run.lineage import ActiveLine, Control
+from selffit.run.state import RunState
+from selffit.run.summary import run_state_word
+from selffit_tui.draw.glyphs import BRAILLE, Glyphs
+from selffit_tui.draw.raster import Window, window
+from selffit_tui.model.requests import Request
+from selffit_tui.model.series import Columns
+
+PANELS = ("overview", "signals", "channels", "alerts", "events", "self", "dose", "images", "heat")
+# change of rank since so many channel probes earlier; 0 = since the first
+BASELINES = (1, 3, 10, 0)
+MAX_ZOOM = 24
+FEWEST_STEPS = 50  # on the steps axis of a run that has just begun
+
+
+class Measured(Protocol):
+    """What was measured at a step of a branch."""
+
+    @property
+    def branch(self) -> str: ...
+
+    @property
+    def step(self) -> int: ...
+
+
+M = TypeVar("M", bound=Measured)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the feed knows: the newest state, and what only the machine can tell.
+
+    `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
+    of it has.
+    """
+
+    state: RunState = field(default_factory=RunState)
+    alive: bool | None = None
+    log_bytes: int = 0
+    loading: float | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """The choices of the person watching; changing one makes a new view."""
+
+    panel: str = "overview"
+    cursor: int | None = None  # a training step
+    zoom: int = 0  # how often the steps axis was halved
+    layer: int = 0
+    baseline: int = 0  # index into BASELINES
+    smooth: bool = False
+    log_axis: bool = False
+    paused: bool = False
+    scroll: int = 0
+
+    def zoomed(self, by: int) -> "View":
+        """One level closer or farther; 0 shows everything."""
+        return replace(self, zoom=min(MAX_ZOOM, max(0, self.zoom + by)) if by else 0)
+
+    def next_panel(self, by: int) -> "View":
+        """The panel `by` further on, round in a circle."""
+        return replace(self, panel=PANELS[(PANELS.index(self.panel) + by) % len(PANELS)], scroll=0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One consistent picture: a state, a view of it, and the present time (wall clock, seconds)."""
+
+    snapshot: Snapshot
+    view: View
+    columns: Columns
+    now: float
+    newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
+    glyphs: Glyphs = BRAILLE
+    narrow: bool = False
+    control: Control | None = None  # of `newest`, that of the columns by default
+    requests: tuple[Request, ...] = ()  # what was asked for from here, oldest first
+    readonly: bool = False
+
+    @property
+    def state(self) -> RunState:
+        """The state that is drawn."""
+        return self.snapshot.state
+
+    @property
+    def word(self) -> str:
+        """The state of the run in a word."""
+        newest = self.newest
+        return (
+            run_state_word(newest.state, newest.alive, self.now) if newest.state.t else "starting"
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        """The control state of the newest state."""
+        return (self.control or self.columns.control).ledger
+
+    @property
+    def line(self) -> ActiveLine:
+        """The active line of the newest state."""
+        return (self.control or self.columns.control).line
+
+    @property
+    def may_act(self) -> bool:
+        """Whether interventions are offered: not when only watching, nor when no trainer is left to
+        take them.
+        """
+        return not self.readonly and self.newest.state.ending is None and self.word != "lost"
+
+    def window(self, columns: int) -> Window:
+        """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
+        last = max(float(self.state.step), float(FEWEST_STEPS), self.columns.last_step)
+        if not self.view.zoom:
+            return window(0.0, last, columns)
+        span = max(last / 2.0**self.view.zoom, 4.0)
+        centre = last - span / 2 if self.view.cursor is None else float(self.view.cursor)
+        first = min(max(0.0, centre - span / 2), max(0.0, last - span))
+        return window(first, first + span, columns)
+
+    def newest_of(self, history: Sequence[M]) -> M | None:
+        """The newest entry on the active line, at or before the cursor where there is one; None
+        when there is none.
+        """
+        line, cursor = self.columns.control.line, self.view.cursor
+        last = float("inf") if cursor is None else cursor
+        for index in range(len(history) - 1, -1, -1):
+            entry = history[index]
+            if entry.step <= last and line.holds(entry.branch, entry.step):
+                return entry
+        return None
+
+    def channel_probe(self) -> int | None:
+        """The index of the channel probe to show: the newest one at or before the cursor, None when
+        there is none.
+        """
+        probes = self.columns.channels
+        if self.view.cursor is None:
+            return len(probes) - 1 if len(probes) else None
+        return next(
+            (i for i in range(len(probes) - 1, -1, -1) if probes[i].step <= self.view.cursor), None
+        )
+
+    def layer_name(self) -> str:
+        """The layer whose channels are on show, '' before the first channel probe."""
+        index = self.channel_probe()
+        layers = self.columns.channels[index].layers if index is not None else ()
+        return layers[self.view.layer % len(layers)].name if layers else ""
+
+    def baseline_probe(self, index: int) -> ChannelProbe | None:
+        """The channel probe that ranks are compared with, None when there is no earlier one."""
+        back = BASELINES[self.view.baseline]
+        earlier = 0 if back == 0 else index - back
+        return self.columns.channels[max(0, earlier)] if index > 0 else None

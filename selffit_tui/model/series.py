@@ -1,0 +1,316 @@
+"""The numbers of a run as arrays that charts can draw; extended block by block, never rebuilt while
+a run goes on.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+
+from selffit.eventlog.entries import ChannelProbe, Probe, StepBlock
+from selffit.eventlog.records import num
+from selffit.run.lineage import Control
+from selffit.run.state import RunState
+from selffit_tui.draw.raster import Floats
+from selffit_tui.model.marks import Mark, marks
+
+# those of the log's per-step signals that are drawn
+SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")
+PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
+CONCENTRATION = ("gini", "top10", "pr")
+
+
+class Table:
+    """A growing table of rows with rising steps; a row at or before the newest step replaces what
+    it repeats.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.length = 0
+        self._data = np.empty((len(self.names) + 1, 1024), dtype=np.float64)
+
+    def add(self, steps: Floats, values: Floats) -> None:
+        """Adds rows: `steps` of shape [n], rising, `values` of shape [columns, n]."""
+        if not len(steps):
+            return
+        # a resumed attempt does these steps again
+        if self.length and steps[0] <= self._data[0, self.length - 1]:
+            self.length = int(np.searchsorted(self._data[0, : self.length], steps[0]))
+        end = self.length + len(steps)
+        if end > self._data.shape[1]:
+            grown = np.empty(
+                (self._data.shape[0], max(end, 2 * self._data.shape[1])), dtype=np.float64
+            )
+            grown[:, : self.length] = self._data[:, : self.length]
+            self._data = grown
+        self._data[0, self.length : end] = steps
+        self._data[1:, self.length : end] = values
+        self.length = end
+
+    def add_row(self, step: int, *values: float) -> None:
+        """Adds one row."""
+        self.add(np.array([step], dtype=np.float64), np.array(values, dtype=np.float64)[:, None])
+
+    def rows(self, begin: float, end: float, closed: bool = True) -> tuple[Floats, Floats]:
+        """Steps, shape [n], and values, shape [columns, n], from one step to another, the last one
+        included or not.
+        """
+        first = int(np.searchsorted(self.steps, begin))
+        last = int(np.searchsorted(self.steps, end, side="right" if closed else "left"))
+        return self._data[0, first:last], self._data[1:, first:last]
+
+    @property
+    def steps(self) -> Floats:
+        """The steps, shape [n]."""
+        return self._data[0, : self.length]
+
+    def column(self, name: str) -> Floats:
+        """The values of one column, shape [n]; NaN where nothing was measured."""
+        return self._data[self.names.index(name) + 1, : self.length]
+
+    def at(self, name: str, step: float) -> float:
+        """The value measured last at or before a step, NaN when there is none."""
+        index = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return float(self.column(name)[index]) if index >= 0 else float("nan")
+
+
+class Track:
+    """What was measured on one line of history."""
+
+    def __init__(self) -> None:
+        self.signals = Table(SIGNALS)
+        self.probes = Table(PROBES)
+        self.concentration: dict[str, Table] = {}  # by layer
+        self.channels: list[ChannelProbe] = []
+
+    def add_probe(self, probe: Probe) -> None:
+        """Adds the row of a probe."""
+        gap = probe.fgsm - probe.pgd
+        self.probes.add_row(probe.step, probe.clean, probe.fgsm, probe.pgd, probe.final_pgd, gap)
+
+    def add_channels(self, probe: ChannelProbe) -> None:
+        """Adds a channel probe, and the concentration of each of its layers."""
+        while self.channels and self.channels[-1].step >= probe.step:
+            self.channels.pop()
+        self.channels.append(probe)
+        for layer in probe.layers:
+            table = self.concentration.setdefault(layer.name, Table(CONCENTRATION))
+            table.add_row(probe.step, layer.gini, layer.top10, layer.pr)
+
+    def extend(self, other: "Track", end: float) -> None:
+        """Adds what another track has up to the step `end`: the steps before it, and what was
+        measured at it.
+        """
+        self.signals.add(*other.signals.rows(-np.inf, end, closed=False))
+        self.probes.add(*other.probes.rows(-np.inf, end))
+        for probe in other.channels:
+            if probe.step <= end:
+                self.add_channels(probe)
+
+    def rest(self, begin: float) -> "Track":
+        """The signals and probes from a step on."""
+        track = Track()
+        track.signals.add(*self.signals.rows(begin, np.inf))
+        track.probes.add(*self.probes.rows(begin, np.inf))
+        return track
+
+
+class Columns:
+    """Signals and probes of the state that was taken last: the active line of its history, and what
+    was abandoned.
+    """
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self.control = Control()
+        self.marks: list[Mark] = []
+        self.abandoned: list[Track] = []
+        self._tracks: dict[str, Track] = {}  # by branch
+        # of the active line: that of a branch, or put together from several
+        self._track = self._of("main")
+        self._blocks = self._probes = self._channels = self._alerts = 0
+        self._last_block: StepBlock | None = None
+        self._last_probe: Probe | None = None
+        self._last_channels: ChannelProbe | None = None
+
+    @property
+    def signals(self) -> Table:
+        """The signals of every step."""
+        return self._track.signals
+
+    @property
+    def probes(self) -> Table:
+        """The accuracies of every probe."""
+        return self._track.probes
+
+    @property
+    def channels(self) -> list[ChannelProbe]:
+        """The channel probes."""
+        return self._track.channels
+
+    @property
+    def concentration(self) -> dict[str, Table]:
+        """The concentration at every channel probe, by layer."""
+        return self._track.concentration
+
+    @property
+    def last_step(self) -> float:
+        """The farthest step that anything was measured at, on abandoned parts too."""
+        tables = [
+            table for track in self._tracks.values() for table in (track.signals, track.probes)
+        ]
+        return max((float(table.steps[-1]) for table in tables if table.length), default=0.0)
+
+    def take(self, state: RunState) -> None:
+        """Brings the arrays up to `state`; starts over when it does not continue the one before."""
+        if not self._continues(state):
+            self._reset()
+        line = self.control.line
+        control_changed = self.control.take(state)
+        turned = self.control.line != line
+        touched = self._add(state, keep_line=not turned)
+        if turned or touched - {self.control.line.pieces[-1].branch}:
+            self._draw_line()
+        if control_changed or len(state.alerts) != self._alerts:
+            self._alerts = len(state.alerts)
+            self.marks = marks(state, self.control.line)
+
+    def _add(self, state: RunState, keep_line: bool) -> set[str]:
+        """Adds what is new to the tracks of its branches, and to the active line unless that is
+        drawn anew.
+        """
+        active = self.control.line.pieces[-1].branch
+        touched: set[str] = set()
+
+        def tracks(branch: str) -> list[Track]:
+            touched.add(branch)
+            own = self._of(branch)
+            return (
+                [own, self._track]
+                if keep_line and branch == active and own is not self._track
+                else [own]
+            )
+
+        for branch, row, lengths in _consecutive(state.steps[self._blocks :]):
+            rows = _rows(row, lengths)
+            for track in tracks(branch):
+                track.signals.add(*rows)
+            self._last_block = row[-1]
+        for probe in state.probes[self._probes :]:
+            for track in tracks(probe.branch):
+                track.add_probe(probe)
+            self._last_probe = probe
+        for channels in state.channels[self._channels :]:
+            for track in tracks(channels.branch):
+                track.add_channels(channels)
+            self._last_channels = channels
+        self._blocks, self._probes, self._channels = (
+            len(state.steps),
+            len(state.probes),
+            len(state.channels),
+        )
+        return touched
+
+    def _draw_line(self) -> None:
+        """Puts the active line together from its pieces, and what is not part of it apart."""
+        line = self.control.line
+        if len(line.pieces) == 1:
+            self._track = self._of(line.pieces[0].branch)
+        else:
+            self._track = Track()
+            for piece in line.pieces:
+                self._track.extend(self._of(piece.branch), piece.end)
+        rests = [
+            track.rest(line.end(branch))
+            for branch, track in self._tracks.items()
+            if line.end(branch) < np.inf
+        ]
+        self.abandoned = [track for track in rests if track.signals.length or track.probes.length]
+
+    def _of(self, branch: str) -> Track:
+        return self._tracks.setdefault(branch, Track())
+
+    def _continues(self, state: RunState) -> bool:
+        return (
+            _is_item(state.steps, self._blocks - 1, self._last_block)
+            and _is_item(state.probes, self._probes - 1, self._last_probe)
+            and _is_item(state.channels, self._channels - 1, self._last_channels)
+        )
+
+
+def _consecutive(blocks: Sequence[StepBlock]) -> Iterator[tuple[str, list[StepBlock], list[int]]]:
+    """Rows of blocks of one branch that simply follow each other, with their lengths: each row goes
+    in as one.
+    """
+    row: list[StepBlock] = []
+    lengths: list[int] = []
+    following = 0
+    for block in blocks:
+        if row and (block.step < following or block.branch != row[0].branch):
+            yield row[0].branch, row, lengths
+            row, lengths = [], []
+        length = _length(block)
+        row.append(block)
+        lengths.append(length)
+        following = block.step + length
+    if row:
+        yield row[0].branch, row, lengths
+
+
+def _is_item(history: Sequence[object], index: int, item: object) -> bool:
+    return index < 0 or (index < len(history) and history[index] is item)
+
+
+def _length(block: StepBlock) -> int:
+    """The steps that a block really has values for."""
+    longest = 0
+    for name in SIGNALS:
+        length = len(block.cols.get(name, ()))
+        if length >= block.n:
+            return block.n
+        longest = max(longest, length)
+    return longest
+
+
+def _rows(blocks: Sequence[StepBlock], lengths: Sequence[int]) -> tuple[Floats, Floats]:
+    """Steps, shape [n], and values, shape [signals, n], of blocks with rising steps."""
+    each = np.array(lengths, dtype=np.int64)
+    offsets = np.array([block.step for block in blocks], dtype=np.int64) - (np.cumsum(each) - each)
+    steps = np.arange(each.sum()) + np.repeat(offsets, each)
+    values = []
+    for name in SIGNALS:
+        raw = [
+            _padded(block.cols.get(name, ()), n) for block, n in zip(blocks, lengths, strict=True)
+        ]
+        values.append(_numbers(list(chain.from_iterable(raw))))
+    return steps.astype(np.float64), np.array(values)
+
+
+def _padded(raw: Sequence[object], n: int) -> Sequence[object]:
+    """Exactly n values: None for those that lack."""
+    return raw if len(raw) == n else [*raw[:n], *[None] * (n - len(raw))]
+
+
+def _numbers(raw: list[object]) -> Floats:
+    """The values as numbers; what is missing or none is NaN."""
+    try:
+        values = np.array(raw, dtype=np.float64)  # also takes None, "NaN" and "Infinity"
+        if values.ndim == 1:
+            return values
+    except (ValueError, TypeError, OverflowError):
+        pass  # something that is no number is among them: look at each
+    return np.array([num(value) for value in raw], dtype=np.float64)
+
+
+def smooth(values: Floats, span: int) -> Floats:
+    """The mean of the last `span` values at each point, gaps left out; shape as given."""
+    finite = np.isfinite(values)
+    total = np.cumsum(np.where(finite, values, 0.0))
+    number = np.cumsum(finite)
+    if span < len(values):
+        total[span:] -= total[:-span].copy()
+        number[span:] -= number[:-span].copy()
+    return np.where(finite, total / np.maximum(number, 1), np.nan)

@@ -1,0 +1,218 @@
+"""The alerts with their evidence, newest first; below an ended run, how it ended."""
+
+from collections.abc import Mapping
+
+from selffit.eventlog.entries import Alert, Diagnosis
+from selffit.run.lineage import stands
+from selffit_tui.draw.format import count, fit, known, p_value, safe, share, small, wrap
+from selffit_tui.draw.glyphs import Glyphs
+from selffit_tui.draw.spans import Line, Span, framed
+from selffit_tui.model.scene import Scene
+from selffit_tui.panels.panel import Panel
+from selffit_tui.words.diagnosis import diagnosis_of, disease_words, lead_words
+
+LEVEL_STYLES = {"onset": "onset", "watch": "watch", "recovered": "good", "masked": "onset"}
+NAMES = {  # evidence by its name in the log, in the order in which people want it
+    "pgd": "PGD",
+    "best": "best PGD",
+    "fgsm": "FGSM",
+    "gap": "gap",
+    "strong": "strong PGD",
+    "clean": "clean",
+    "ratio": "of best",
+    "index": "self index",
+    "carrier": "carrier",
+    "conflict": "conflict",
+    "abnormal_eval": "abn. probe",
+    "swap": "label swap",
+    "abnormal": "abnormal",
+    "pertalign": "PertAlign",
+    "acc_adv": "train acc",
+    "eps": "eps",
+    "pgd_over_fgsm": "PGD/FGSM",
+    "z": "z",
+    "p_value": "p",
+    "signal_step": "signal at",
+}
+BAD_ENDS = ("crashed", "killed", "oom", "refused", "superseded")
+
+
+class AlertPanel(Panel):
+    """What the detector said, and why."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return alert_lines(scene, width, height)
+
+
+def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
+    """The alerts in their border."""
+    state, glyphs = scene.state, scene.glyphs
+    title: list[Span] = [("alerts", "title")]
+    inner = width - 2
+    body = [*_ending(scene, inner)]
+    for index in range(len(state.alerts) - 1, -1, -1):
+        alert, line = state.alerts[index], scene.columns.control.line
+        diagnosis = diagnosis_of(alert, state, line) if alert.level == "onset" else None
+        body += alert_block(alert, inner, glyphs, stands(alert, line), diagnosis)
+    if not len(state.alerts):
+        body += _calm(scene, inner)
+    rows = max(0, height - 2)
+    skip = min(scene.view.scroll, max(0, len(body) - rows)) if scene.view.panel == "alerts" else 0
+    foot: list[Span] = []
+    if len(body) > rows:
+        more = len(body) - rows - skip
+        foot = [
+            (
+                f"{more} more lines below" if scene.view.panel == "alerts" else "4: all of it",
+                "faint",
+            )
+        ]
+    number: list[Span] = [(str(len(state.alerts)), "dim")] if len(state.alerts) else []
+    return framed(body[skip:], width, height, glyphs, title, number, foot)
+
+
+def _calm(scene: Scene, width: int) -> list[Line]:
+    state = scene.state
+    if not len(state.probes):
+        what = "none: a probe has to be made first"
+    elif state.ending is not None:
+        what = "none in this run"
+    else:
+        what = "none so far"
+    lines: list[Line] = [[], [(f"  {what}", "text")]]
+    probe = state.probes.last
+    if probe is not None:
+        best = max((p.pgd for p in state.probes if known(p.pgd)), default=float("nan"))
+        lines.append([(f"  PGD {share(probe.pgd)} of best {share(best)}, n {probe.n}", "dim")])
+    return lines
+
+
+def _ending(scene: Scene, width: int) -> list[Line]:
+    ending = scene.newest.state.ending
+    if ending is None or ending.how not in BAD_ENDS:
+        return []
+    plain = scene.glyphs.plain
+    lines: list[Line] = [[(f" {scene.glyphs.symbols['failed']} {scene.word.upper()} ", "ended")]]
+    lines += [[(f"   {part}", "text")] for part in wrap(safe(ending.text, plain), width - 4)]
+    for line in ending.stderr[-4:]:
+        lines += [[(f"   {part}", "dim")] for part in wrap(safe(line, plain), width - 4)[:2]]
+    return [*lines, []]
+
+
+def alert_block(
+    alert: Alert, width: int, glyphs: Glyphs, live: bool = True, diagnosis: Diagnosis | None = None
+) -> list[Line]:
+    """One alert: headline, disease and what to do first, then the evidence and the detector's own
+    words.
+
+    `diagnosis` is the newest one of the onset. Of what a roll-back left behind (not `live`) only
+    the headline.
+    """
+    style = LEVEL_STYLES.get(alert.level, "watch") if live else "dim"
+    symbol = glyphs.symbols.get(alert.level, "!")
+    step = alert.step if alert.onset_step is None else alert.onset_step
+    word = safe(alert.level, glyphs.plain).upper()
+    headline: Line = [
+        (f" {symbol:<2} {word} ", style),
+        (f" step {count(step, glyphs.space)}", "strong"),
+    ]
+    if not live:
+        return [[*headline, (f"  on {safe(alert.branch, glyphs.plain)}, left behind", "dim")], []]
+    lines: list[Line] = [
+        [*headline, (_noticed(alert, glyphs), "dim")],
+        *_disease(alert, diagnosis, width, glyphs),
+    ]
+    if alert.healthy_step is not None:
+        healthy = f"    last healthy  step {count(alert.healthy_step, glyphs.space)}"
+        lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
+    for index, part in enumerate(wrap(safe(alert.advice, glyphs.plain), width - 7)):
+        lines.append(
+            [
+                (
+                    f"    {glyphs.arrow + ' ' if index == 0 else '   '[: len(glyphs.arrow) + 1]}{part}",
+                    "title",
+                )
+            ]
+        )
+    lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
+    for text in (alert.text, diagnosis.text if diagnosis is not None else ""):
+        lines += [[(f"    {part}", "text")] for part in wrap(safe(text, glyphs.plain), width - 5)]
+    return [*lines, []]
+
+
+def _disease(alert: Alert, diagnosis: Diagnosis | None, width: int, glyphs: Glyphs) -> list[Line]:
+    """What the disease was called, what it is called now where that is newer, and when its index
+    moved.
+    """
+    first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
+    if not first:
+        return []
+    lines: list[Line] = [[("    ", "text"), (safe(disease_words(first), glyphs.plain), "alert")]]
+    if diagnosis is None:
+        return lines
+    if diagnosis.disease != first:
+        now = safe(disease_words(diagnosis.disease), glyphs.plain)
+        at = count(diagnosis.step, glyphs.space)
+        lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
+    words = lead_words(diagnosis.lead, glyphs.space)
+    return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
+
+
+def _noticed(alert: Alert, glyphs: Glyphs) -> str:
+    """The bracket of the onset, and when it was noticed."""
+    if alert.onset_step is None:
+        return ""
+    low = f"  after {count(alert.onset_low, glyphs.space)}" if alert.onset_low is not None else ""
+    return low + (
+        f"  noticed {count(alert.step, glyphs.space)}" if alert.step != alert.onset_step else ""
+    )
+
+
+def evidence_rows(
+    evidence: Mapping[str, float], alert: Alert, width: int, glyphs: Glyphs
+) -> list[Line]:
+    """The numbers behind an alert in two aligned columns."""
+    pairs: list[tuple[str, str]] = []
+    names = [name for name in NAMES if name in evidence] + [
+        name for name in evidence if name not in NAMES
+    ]
+    for name in names:
+        if name.endswith("_usual") and name[:-6] in evidence:
+            continue
+        pairs.append((safe(NAMES.get(name, name), glyphs.plain), _number(name, evidence, glyphs)))
+    if known(alert.confidence):
+        pairs.append(("confidence", share(alert.confidence)))
+    if alert.n:
+        pairs.append(("images n", count(alert.n, glyphs.space)))
+    columns = 2 if width >= 36 else 1
+    cell = width // columns
+    wide = [pair for pair in pairs if len(pair[1]) > cell - 12]  # each on a row of its own
+    pairs = [pair for pair in pairs if pair not in wide]
+    rows = [[pair] for pair in wide] + [
+        pairs[start : start + columns] for start in range(0, len(pairs), columns)
+    ]
+    return [_evidence_row(row, width // len(row), glyphs) for row in rows]
+
+
+def _evidence_row(pairs: list[tuple[str, str]], cell: int, glyphs: Glyphs) -> Line:
+    line: Line = [("    ", "text")]
+    for name, value in pairs:
+        line += [
+            (fit(name, 11, glyphs.ellipsis), "dim"),
+            (fit(value, max(0, cell - 11), glyphs.ellipsis), "strong"),
+        ]
+    return line
+
+
+def _number(name: str, evidence: Mapping[str, float], glyphs: Glyphs) -> str:
+    value = evidence[name]
+    usual = evidence.get(f"{name}_usual")
+    if usual is not None:
+        return f"{share(usual)} {glyphs.arrow} {share(value)}"
+    if name == "p_value" and known(value):
+        return p_value(value).removeprefix("p ")
+    if name == "z":
+        return share(value, 1)
+    if name == "eps":
+        return share(value, 3)
+    return share(value) if name in NAMES and name != "signal_step" else small(value)

@@ -1,0 +1,352 @@
+"""The channel ranking of one layer: dominance, change of rank, what zeroing a channel does,
+concentration, stability.
+
+Dominance is our operational definition (see `selffit.probes.channels`): +1 answers to the
+perturbation only, −1 to the content of the image only.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from selffit.eventlog.entries import CausalProbe, LayerChannels
+from selffit.eventlog.values import items, mapping
+from selffit_tui.draw.format import count, fit, known, safe, share, signed
+from selffit_tui.draw.glyphs import Glyphs
+from selffit_tui.draw.raster import Trace, rasterise, window
+from selffit_tui.draw.spans import Line, Span, fill, framed
+from selffit_tui.model.scene import BASELINES, Scene
+from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.parts import causal
+
+FIXED = 23  # cells of a row beside its bar and its columns
+CELL = 6  # cells of a column
+NARROWEST_BAR = 11
+ROOMY = 60  # cells from which columns say how a channel responds
+ABREAST = 97  # cells from which the causal table stands beside the ranking, in BESIDE cells
+BESIDE = causal.WIDTH + 3
+CAUSAL_LINES = 6  # of the table below the ranking
+NARROWEST_CONCENTRATION = 28
+MEASURES = (("gini", "Gini"), ("top10", "top 10 %"), ("pr", "particip."))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column right of the bar: a text for each channel; of a change, clear ones are drawn bright."""
+
+    label: str
+    value: Callable[[int], str]
+    change: bool = False
+
+
+class ChannelPanel(Panel):
+    """Which channels have become dominant."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return channel_lines(scene, width, height)
+
+
+def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
+    """The ranking in its border; shown alone, with the causal table of the layer's stage."""
+    glyphs = scene.glyphs
+    index = scene.channel_probe()
+    title: list[Span] = [("dominance", "title")]
+    if index is None or not scene.columns.channels[index].layers:
+        return framed(nothing_yet(scene), width, height, glyphs, title)
+    probe = scene.columns.channels[index]
+    layer = probe.layers[scene.view.layer % len(probe.layers)]
+    off = masked(scene, layer.name)
+    title += layer_title(scene, layer, len(probe.layers))
+    if off:
+        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "watch"))
+    base = scene.baseline_probe(index)
+    before = base.layer(layer.name) if base is not None else None
+    zeroed = scene.newest_of(scene.state.causals)
+    if zeroed is not None and not any(single.layer == layer.name for single in zeroed.single):
+        zeroed = None
+    body = _body(layer, before, zeroed, off, scene, width - 2, height - 2)
+    since = "" if base is None else _since(scene.view.baseline, base.step, glyphs.space)
+    delta = "change" if glyphs.plain else "Δ"
+    words = f"{delta} since {since}" if since else "first probe: no change of rank yet"
+    if zeroed is not None:
+        names = "FGSM, PGD" if glyphs.plain else "ΔFGSM, ΔPGD"
+        told = f"{names}: zeroed alone, step {count(zeroed.step, glyphs.space)}  "
+        words = told + words if len(told + words) + 6 <= width else words
+    note: list[Span] = [(f"step {count(probe.step, glyphs.space)}", "dim")]
+    return framed(body, width, height, glyphs, title, note, [(words, "faint")])
+
+
+def layer_title(scene: Scene, layer: LayerChannels, layers: int) -> list[Span]:
+    """Name and number of channels of a layer, and which of the layers it is."""
+    name: list[Span] = [
+        (f"  {safe(layer.name, scene.glyphs.plain)}", "strong"),
+        (f" ({len(layer.dominance)})", "dim"),
+    ]
+    return [*name, (f"  {scene.view.layer % layers + 1}/{layers}", "faint")] if layers > 1 else name
+
+
+def _body(
+    layer: LayerChannels,
+    before: LayerChannels | None,
+    zeroed: CausalProbe | None,
+    off: frozenset[int],
+    scene: Scene,
+    width: int,
+    height: int,
+) -> list[Line]:
+    """The ranking above concentration; shown alone, the causal table right of both or beside the
+    concentration.
+    """
+    alone, room = scene.view.panel == "channels", width
+    if alone and width >= ABREAST:
+        room = width - BESIDE - 1
+    columns = _columns(layer, zeroed, room)
+    below = _concentration(layer, scene, room) if height >= 9 else []
+    if alone and room == width and height >= 2 * CAUSAL_LINES:
+        below = causal.causal_lines(scene, layer.name, width, CAUSAL_LINES)
+        if (left := width - causal.WIDTH - 1) >= NARROWEST_CONCENTRATION:
+            below = causal.causal_lines(scene, layer.name, causal.WIDTH, CAUSAL_LINES)
+            below = _beside(_concentration(layer, scene, left), below, left, scene)
+    rows = height - 1 - len(below)
+    lines = [
+        _head(columns, room, scene.glyphs),
+        *_ranking(layer, before, off, columns, room, rows, scene.glyphs),
+    ]
+    if room == width:
+        return [*lines, *below]
+    right = causal.causal_lines(scene, layer.name, BESIDE, height)
+    return _beside([*lines, *below], right, room, scene)
+
+
+def _beside(left: Sequence[Line], right: Sequence[Line], width: int, scene: Scene) -> list[Line]:
+    """Two blocks with a rule between; the left one gets `width` cells."""
+    rule: Span = (scene.glyphs.upright, "frame")
+    return [
+        [*one, rule, *other]
+        for one, other in zip(fill(left, width, len(right)), right, strict=True)
+    ]
+
+
+def _columns(layer: LayerChannels, zeroed: CausalProbe | None, width: int) -> list[Column]:
+    """As many columns, by twos, as leave room for the bar. Responses are relative to the mean of
+    the layer.
+    """
+    found: list[Column] = []
+    changes: list[Column] = []
+    if zeroed is not None:
+        for name in ("fgsm", "pgd", "clean", "carrier"):
+            changes.append(
+                Column(causal.EFFECTS[name], partial(_change, zeroed, layer.name, name), True)
+            )
+    found += changes[:2]
+    if width >= ROOMY:
+        found += [
+            Column("own", partial(_response, layer.si)),
+            Column("rand", partial(_response, layer.rand)),
+        ]
+        found += changes[2:]
+    fitting = max(0, width - FIXED - NARROWEST_BAR) // CELL
+    return found[: fitting // 2 * 2]
+
+
+def _change(zeroed: CausalProbe, layer: str, name: str, channel: int) -> str:
+    single = zeroed.channel(layer, channel)
+    return causal.effect(single.values, zeroed.base, name) if single is not None else ""
+
+
+def _response(values: Sequence[float], channel: int) -> str:
+    return share(values[channel]) if channel < len(values) and known(values[channel]) else ""
+
+
+def _since(baseline: int, step: int, space: str) -> str:
+    back = BASELINES[baseline]
+    which = (
+        "the first probe"
+        if back == 0
+        else "the probe before"
+        if back == 1
+        else f"{back} probes earlier"
+    )
+    return f"{which}, step {count(step, space)}"
+
+
+def nothing_yet(scene: Scene) -> list[Line]:
+    """Why there is no channel probe to show, and when one comes."""
+    state = scene.state
+    if scene.view.cursor is not None and len(state.channels):
+        return [[], [("  no channel probe before the cursor", "dim")]]
+    if state.config.get("channel_images") == 0:
+        return [
+            [],
+            [("  channel probes are off", "text")],
+            [("  --channel-images 256 turns them on", "dim")],
+        ]
+    if state.ending is not None:
+        return [[], [("  the run ended before its first channel probe", "dim")]]
+    lines: list[Line] = [[], [("  no channel probe yet", "text")]]
+    step = _next_probe(scene)
+    where = "" if step is None else f" at step {count(step, scene.glyphs.space)}"
+    return [*lines, [(f"  the first comes with the probe{where}", "dim")]]
+
+
+def _next_probe(scene: Scene) -> int | None:
+    """The step of the next regular probe, None when it is not known."""
+    state = scene.state
+    every = state.config.get("probe_every") or state.info.get("steps_per_epoch")
+    if not isinstance(every, int) or every <= 0:
+        return None
+    step = 0 if not len(state.probes) and not state.step else (state.step // every + 1) * every
+    return min(step, state.steps_total) if state.steps_total else step
+
+
+def _head(columns: Sequence[Column], width: int, glyphs: Glyphs) -> Line:
+    bar = max(0, width - FIXED - CELL * len(columns))
+    ends = ("-1", "0", "+1") if glyphs.plain else ("−1", "0", "+1")
+    middle = ends[0] + ends[1].center(max(1, bar - 4)) + ends[2]
+    delta = "chg" if glyphs.plain else "Δ"
+    labels = "".join(_label(column, glyphs).rjust(CELL) for column in columns)
+    return [
+        (f" rank   ch {delta:>4}  ", "faint"),
+        (fit(middle, bar, ""), "faint"),
+        ("     d" + labels, "faint"),
+    ]
+
+
+def _label(column: Column, glyphs: Glyphs) -> str:
+    short = len(column.label) < CELL - 1
+    return f"Δ{column.label}" if column.change and short and not glyphs.plain else column.label
+
+
+def ranking(dominance: list[float]) -> list[int]:
+    """Channels from the most dominant one down; those without a number come last."""
+    return sorted(range(len(dominance)), key=lambda c: (math.isnan(dominance[c]), -dominance[c], c))
+
+
+def masked(scene: Scene, layer: str) -> frozenset[int]:
+    """The channels of a layer that an intervention has masked."""
+    what = mapping(scene.columns.control.ledger.suppressed.get(layer))
+    return frozenset(channel for channel in items(what.get("channels")) if isinstance(channel, int))
+
+
+def _ranking(
+    layer: LayerChannels,
+    before: LayerChannels | None,
+    off: frozenset[int],
+    columns: Sequence[Column],
+    width: int,
+    rows: int,
+    glyphs: Glyphs,
+) -> list[Line]:
+    """The top of the ranking and, where not all fit, its bottom: the channels that read the image."""
+    order = ranking(list(layer.dominance))
+    earlier = (
+        {c: rank for rank, c in enumerate(ranking(list(before.dominance)))}
+        if before is not None
+        else {}
+    )
+    if rows <= 0:
+        return []
+    shown: list[tuple[int, int] | None] = list(enumerate(order))
+    if len(order) > rows:
+        bottom = (rows - 1) // 3 if rows >= 4 else 0
+        top = rows - bottom - 1
+        shown = [*shown[:top], None, *shown[len(order) - bottom :]] if rows >= 2 else shown[:rows]
+    lines: list[Line] = []
+    for item in shown:
+        if item is None:
+            hidden = len(order) - (len(shown) - 1)
+            lines.append([(f"   {glyphs.ellipsis}  {hidden} more channels", "faint")])
+            continue
+        rank, channel = item
+        row = _row(
+            rank, channel, layer.dominance[channel], earlier.get(channel), columns, width, glyphs
+        )
+        lines.append(
+            [(f"{glyphs.symbols['off']}{row[0][0][1:]}", "watch"), *row[1:]]
+            if channel in off
+            else row
+        )
+    return lines + [[] for _ in range(rows - len(lines))]
+
+
+def _row(
+    rank: int,
+    channel: int,
+    dominance: float,
+    earlier: int | None,
+    columns: Sequence[Column],
+    width: int,
+    glyphs: Glyphs,
+) -> Line:
+    moved = 0 if earlier is None else earlier - rank
+    delta = f"{moved:+d}" if moved else glyphs.bullet if earlier is not None else ""
+    style = "self" if dominance > 0 else "data"
+    cells = [(column, column.value(channel)) for column in columns]
+    return [
+        (f" {rank + 1:>4} ", "dim"),
+        (f"{channel:>4} ", "text"),
+        (f"{delta:>4}  ", "strong" if abs(moved) >= 5 else "dim"),
+        *bar(dominance, max(0, width - FIXED - CELL * len(columns)), style, glyphs),
+        (f" {signed(dominance):>5}", style),
+        *(
+            (text.rjust(CELL), causal.effect_style(text) if column.change else "dim")
+            for column, text in cells
+        ),
+    ]
+
+
+def bar(value: float, width: int, style: str, glyphs: Glyphs) -> list[Span]:
+    """A bar from the centre of `width` cells: to the right for positive values, to the left for
+    negative ones.
+    """
+    half = (width - 1) // 2
+    if half <= 0:
+        return [(" " * width, "text")]
+    length = 0.0 if math.isnan(value) else min(1.0, abs(value)) * half
+    table = glyphs.bar if value >= 0 else glyphs.bar_left
+    steps = len(table) - 1
+    full, part = divmod(round(length * steps), steps)
+    drawn = table[-1] * full + (table[part] if part else "")
+    left = drawn[::-1].rjust(half) if value < 0 else " " * half
+    right = drawn.ljust(half) if value >= 0 else " " * half
+    return [
+        (left, style),
+        (glyphs.centre, "frame"),
+        (right, style),
+        (" " * (width - 2 * half - 1), "text"),
+    ]
+
+
+def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]:
+    """Gini, share of the top 10 % and participation ratio: first, now, and the way between; how
+    stable the ranking is.
+
+    The ratio is a number of channels, so that its chart ends at their number.
+    """
+    table = scene.columns.concentration.get(layer.name)
+    if table is None or not len(table.steps):
+        return []
+    glyphs = scene.glyphs
+    lines: list[Line] = [[(" concentration ".ljust(width, glyphs.rule), "frame")]]
+    cells = max(0, width - 28)
+    place = window(0.0, float(max(scene.state.step, 1)), cells * glyphs.across)
+    for name, label in MEASURES:
+        column = table.column(name)
+        first, now = float(column[0]), float(getattr(layer, name))
+        high, digits = (float(max(1, len(layer.dominance))), 1) if name == "pr" else (1.0, 2)
+        spans: Line = [
+            (f" {label:<10}", "dim"),
+            (f"{share(first, digits):>4} {glyphs.arrow} ", "dim"),
+            (f"{share(now, digits):<4}", "strong"),
+        ]
+        if cells >= 8:
+            raster = rasterise([Trace(table.steps, column, 0.0, high)], place, 1, glyphs)
+            spans += [("  ", "text"), (raster.rows[0], "self")]
+        lines.append(spans)
+    if known(layer.rho):
+        agree: Line = (
+            [("  agree ", "dim"), (share(layer.agree), "strong")] if known(layer.agree) else []
+        )
+        lines.append([(" stability ", "dim"), (f"rho {share(layer.rho)}", "strong"), *agree])
+    return lines

@@ -1,0 +1,56 @@
+"""The event list: everything notable in one line each, newest first."""
+
+from selffit_tui.draw.format import count, duration, fit, safe
+from selffit_tui.draw.spans import Line, Span, framed
+from selffit_tui.model.scene import Scene
+from selffit_tui.panels.panel import Panel
+from selffit_tui.words.events import event_words
+
+
+class EventPanel(Panel):
+    """What happened."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return event_lines(scene, width, height)
+
+
+def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
+    """The list in its border."""
+    # A recorded run is read stream by stream, so what the supervisor said comes last: by the clock
+    # it belongs between.
+    glyphs, events = scene.glyphs, sorted(scene.state.events, key=lambda event: event.t)
+    title: list[Span] = [("events", "title"), ("  newest first", "dim")]
+    rows = max(0, height - 2)
+    if not len(events):
+        return framed([[("  nothing has been logged yet", "dim")]], width, height, glyphs, title)
+    skip = (
+        min(scene.view.scroll, max(0, len(events) - rows))
+        if scene.view.panel in ("overview", "events")
+        else 0
+    )
+    newest = len(events) - 1 - skip
+    body: list[Line] = []
+    for index in range(newest, max(-1, newest - rows), -1):
+        event = events[index]
+        name, words, style = event_words(event.kind, event.data)
+        since = duration(event.t - scene.state.started)
+        body.append(
+            [
+                (f" {since:>8} ", "faint"),
+                (
+                    f" {'step ' + count(event.step, glyphs.space) if event.step else '':>11}  ",
+                    "dim",
+                ),
+                (fit(safe(name, glyphs.plain), 11, glyphs.ellipsis), style),
+                (fit(safe(words, glyphs.plain), max(0, width - 37), glyphs.ellipsis), style),
+            ]
+        )
+    foot: list[Span] = [(f"{count(len(events), glyphs.space)} events", "faint")]
+    if len(events) > rows:
+        foot = [
+            (
+                f"{skip + 1}-{skip + min(rows, len(events))} of {count(len(events), glyphs.space)}",
+                "faint",
+            )
+        ]
+    return framed(body, width, height, glyphs, title, (), foot)

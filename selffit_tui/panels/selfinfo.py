@@ -1,0 +1,347 @@
+"""Self-information through training: how much the network reads of the image, and how much of
+itself.
+
+All values are our operational definitions (see `selffit.probes.selfinfo`).
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from selffit.eventlog.entries import Diagnosis, SelfProbe
+from selffit.eventlog.values import mapping, whole
+from selffit_tui.draw.format import count, fit, known, safe, share, wrap
+from selffit_tui.draw.spans import Line, Span, framed, width_of
+from selffit_tui.model.marks import mark_step
+from selffit_tui.model.scene import M, Scene
+from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.parts.bars import history_rows, share_bar
+from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
+from selffit_tui.words.diagnosis import KNOWN, disease_words, lead_words
+
+FEWEST_HISTORY = 10  # cells in which a history says something
+ALIGNED_HISTORY = 20  # cells from which it takes the place of the plots above it
+NAME, NUMBER = 15, 6  # cells of a row beside its bar and its history
+MEANING = 28  # cells of what a row measures, in a wide panel
+NOTCHED = 10  # cells of a bar from which chance is marked in it
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value: its name in the log, on the screen and where room is short, what it is, and which
+    information.
+
+    Rows of a lower `rank` are kept where not all fit. `chance`: a guess reaches 1/classes.
+    """
+
+    value: str
+    name: str
+    short: str
+    meaning: str
+    style: str  # data: of the image, self: of the network itself
+    rank: int = 0
+    chance: bool = True
+
+
+INDEX = Row("index", "index", "index", "mean of its components", "strong", chance=False)
+LIGHT = (
+    Row("clean", "clean", "clean", "x", "data", 3),
+    Row("signs", "random signs", "signs", "x + random signs", "data", 7),
+    Row("own", "own", "own", "x + own delta", "self", 0),
+    Row("other", "other network", "other", "x + delta of a healthy one", "data", 6),
+    Row("carrier_grey", "carrier", "carrier", "grey + own delta", "self", 1),
+    Row("conflict_self", "conflict self", "conf self", "reads a foreign delta", "self", 4),
+    Row("conflict_data", "conflict data", "conf data", "reads the image below it", "data", 5),
+    Row("abnormal", "abnormal", "abnormal", "the attack lowers the loss", "self", 2, chance=False),
+    Row("swap", "label swap", "swap", "reads the label asked for", "self", 8),
+)
+FULL = (  # the most telling first: where not all fit, the last ones are left out
+    Row("carrier_mean", "mean carrier", "mean car", "mean image + own delta", "self"),
+    Row("carrier_noise", "noise carrier", "noise car", "noise + own delta", "self"),
+    Row(
+        "p_abnormal", "class pattern", "pattern", "of grey: raises its class", "self", chance=False
+    ),
+    Row("p_dominate", "pattern wins", "wins", "of grey: is what is read", "self"),
+    Row("shuffled", "shuffled", "shuffled", "x + own delta, shuffled", "data"),
+    Row("control_mean", "mean control", "mean ctl", "mean image + other delta", "data"),
+    Row("control_noise", "noise control", "noise ctl", "noise + other delta", "data"),
+)
+FEWEST_FULL = 3  # of them
+COMES = "it is measured with every probe, once eps is above 0"
+COMPONENTS = (
+    ("carrier", "carrier"),
+    ("conflict", "conflict"),
+    ("abnormal", "abnormal"),
+    ("swap", "label swap"),
+)
+SYMBOLS = dict.fromkeys(KNOWN, "onset")
+STYLES = {"self-fitting": "alert", "gradient masking": "watch"}
+
+
+class SelfPanel(Panel):
+    """What the network reads."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return self_lines(scene, width, height)
+
+
+def on_line(history: Iterable[M], scene: Scene) -> list[M]:
+    """What there is of a history on the active line, in the order of steps."""
+    line = scene.columns.control.line
+    return sorted((e for e in history if line.holds(e.branch, e.step)), key=lambda e: e.step)
+
+
+def up_to_cursor(entries: Iterable[M], scene: Scene) -> list[M]:
+    """Those at or before the cursor, all where there is none."""
+    cursor = scene.view.cursor
+    return [entry for entry in entries if cursor is None or entry.step <= cursor]
+
+
+def why_empty(
+    scene: Scene, width: int, what: str, measured: bool, comes: Sequence[str]
+) -> list[Line]:
+    """Why there is no `what` to show; `measured`: the log has some; `comes`: when the first one
+    does.
+    """
+    state = scene.state
+    if measured and scene.view.cursor is not None:
+        words = [f"no {what} before the cursor"]
+    elif state.config.get("self_images") == 0:
+        words = ["self-information probes are off", "--self-images 128 turns them on"]
+    elif state.ending is not None:
+        words = [f"the run ended with no {what}"]
+    else:
+        words = [f"no {what} yet", *comes]
+    styles = ["text", *["dim"] * (len(words) - 1)] if len(words) > 1 else ["dim"]
+    parts = [
+        (part, style)
+        for line, style in zip(words, styles, strict=True)
+        for part in wrap(line, width - 4)
+    ]
+    return [[], *([(f"  {part}", style)] for part, style in parts)]
+
+
+def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
+    """The rows in their border."""
+    glyphs, state = scene.glyphs, scene.state
+    title: list[Span] = [("self-information", "title")]
+    line = on_line(state.selfs, scene)
+    probes = up_to_cursor(line, scene)
+    inner, room = width - 2, height - 2
+    if not probes:
+        body = why_empty(scene, inner, "self-information", len(state.selfs) > 0, (COMES,))
+        return framed(body, width, height, glyphs, title)
+    newest = probes[-1]
+    title.append((f"  n {count(newest.n, glyphs.space)}", "dim"))
+    note: list[Span] = [(f"step {count(newest.step, glyphs.space)}", "dim")]
+    diagnosis = scene.newest_of(state.diagnoses)
+    table = _Table(line, probes, scene, inner)
+    lead = "" if diagnosis is None else lead_words(diagnosis.lead, glyphs.space)
+    head = _head(newest, diagnosis, lead, scene, inner, room - len(LIGHT)) if room > 2 else []
+    body = [*head, *table.lines(room - len(head))]
+    said = wrap(safe(diagnosis.text, glyphs.plain), inner - 2) if diagnosis is not None else []
+    if said and len(body) + len(said) < room:
+        body += [[], *([(f" {part}", "dim")] for part in said)]
+    told = any(lead in text for line in head for text, _ in line)
+    foot = _foot(newest, "" if told else lead, table, scene, inner)
+    return framed(body, width, height, glyphs, title, note, foot)
+
+
+# ---- index and diagnosis ---------------------------------------------------------------------------
+def _head(
+    probe: SelfProbe, diagnosis: Diagnosis | None, lead: str, scene: Scene, width: int, room: int
+) -> list[Line]:
+    """Index and disease in one line; where there is `room` for two also what the index is made of."""
+    index: Line = [(" index ", "dim"), (share(probe.index), "strong")]
+    disease = _disease(diagnosis, scene)
+    parts: Line = [("  mean of", "dim")]
+    for name, word in COMPONENTS:
+        if known(value := probe.components.get(name, math.nan)):
+            parts += [(f"  {word} ", "dim"), (share(value), "text")]
+    moved: Line = [(f"  {lead}", "text")] if lead else []
+    if room >= 2 and len(parts) > 1 and width_of([*index, *parts]) < width:
+        return [[*index, *parts], [(" ", "text"), *disease, *moved]]
+    line: Line = [*index, ("  ", "text"), *disease]
+    return [[*line, *moved] if width_of([*line, *moved]) < width else line]
+
+
+def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
+    alerts = on_line(scene.state.alerts, scene)
+    if diagnosis is None:
+        cursor = math.inf if scene.view.cursor is None else scene.view.cursor
+        if any(alert.level == "onset" and mark_step(alert) <= cursor for alert in alerts):
+            return [("onset, not diagnosed yet", "alert")]
+        return [
+            (
+                "no onset"
+                if scene.state.ending is not None and cursor == math.inf
+                else "no onset so far",
+                "dim",
+            )
+        ]
+    words = safe(disease_words(diagnosis.disease), scene.glyphs.plain)
+    if any(
+        alert.level == "recovered" and alert.step > diagnosis.step
+        for alert in up_to_cursor(alerts, scene)
+    ):
+        return [
+            (f"{scene.glyphs.symbols['recovered']} recovered", "good"),
+            (f" from {words}", "dim"),
+        ]
+    symbol = scene.glyphs.symbols[SYMBOLS.get(diagnosis.disease, "unknown")]
+    return [(f"{symbol} {words}", STYLES.get(diagnosis.disease, "strong"))]
+
+
+def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int) -> list[Span]:
+    """The lead of the index, the mark of chance, the other network, and whose definition it is:
+    what fits.
+    """
+    glyphs = scene.glyphs
+    if len(lead) > width - 4:
+        lead = lead.removeprefix("index moved ")
+    parts = [lead] if lead else []
+    if table.notched:
+        parts.append(f"{glyphs.mark} chance {share(table.chance)}")
+    if probe.reference_step is not None:
+        parts.append(f"other network: step {count(probe.reference_step, glyphs.space)}")
+    if scene.view.panel != "overview":
+        parts.append("our operational definition")
+    while parts and len("  ".join(parts)) > width - 4:
+        parts.pop()
+    return [("  ".join(parts), "faint")] if parts else []
+
+
+# ---- the table -------------------------------------------------------------------------------------
+class _Table:
+    """The rows of a panel that is `width` cells wide inside its border: name, meaning, history,
+    bar, number.
+
+    Histories are those of the whole `line`, numbers those of the newest of `probes`. In an overview
+    the histories lie below the plots of the other charts, step by step.
+    """
+
+    def __init__(
+        self, line: Sequence[SelfProbe], probes: Sequence[SelfProbe], scene: Scene, width: int
+    ) -> None:
+        self.line, self.newest, self.scene, self.glyphs, self.width = (
+            line,
+            probes[-1],
+            scene,
+            scene.glyphs,
+            width,
+        )
+        self.full_line = [probe for probe in line if probe.full]
+        self.full = next((probe for probe in reversed(probes) if probe.full), None)
+        self.aligned = scene.view.panel == "overview" and width - LEFT - RIGHT >= ALIGNED_HISTORY
+        self.meaning = MEANING if width >= 96 and not self.aligned else 0
+        self.name = LEFT if self.aligned else NAME
+        rest = max(0, width - self.name - self.meaning - NUMBER - 1)
+        history = width - LEFT - RIGHT if self.aligned else rest * 3 // 5
+        self.history = history if history >= FEWEST_HISTORY else 0
+        self.bar = max(0, rest - self.history - (2 if self.history else 0))
+        self.place = plot(scene, self.history + LEFT + RIGHT)
+        self.chance = _chance(scene.state.info)
+        self.notched = known(self.chance) and self.bar >= NOTCHED
+
+    def lines(self, room: int) -> list[Line]:
+        """What fits into `room` lines: the light set, the newest full set, the steps below the
+        histories.
+        """
+        if room <= 0:
+            return []
+        light = sorted(sorted(LIGHT, key=lambda row: row.rank)[:room], key=LIGHT.index)
+        axis = self._axis()[: room - len(light)]
+        room -= len(light) + len(axis)
+        values = self.full.values if self.full is not None else {}
+        full = [row for row in FULL if row.value in values][: max(0, room - 1)]
+        if self.full is None or len(full) < FEWEST_FULL:
+            full = []
+        section = 1 + len(full) if full else 0
+        if self.history and room > section:
+            light = [INDEX, *light]
+            room -= 1
+        high = 2 if self.history and room - section >= len(light) else 1
+        lines = [drawn for row in light for drawn in self._row(row, self.newest, self.line, high)]
+        if self.full is not None and full:
+            words = f" full set of step {count(self.full.step, self.glyphs.space)} "
+            lines.append(
+                [(words, "dim"), (self.glyphs.rule * max(0, self.width - len(words)), "frame")]
+            )
+            lines += [
+                drawn for row in full for drawn in self._row(row, self.full, self.full_line, 1)
+            ]
+        return lines + axis
+
+    def _row(self, row: Row, newest: SelfProbe, line: Sequence[SelfProbe], high: int) -> list[Line]:
+        """Name, history, bar and number of one value; a history of more than one line grows above
+        them.
+        """
+        value = _value(row.value, newest)
+        left: Line = [
+            (fit(f" {row.name}", self.name, ""), "text"),
+            (fit(row.meaning, self.meaning, ""), "dim"),
+        ]
+        if self.aligned:
+            left = [(fit(row.short, LEFT - 1, ""), "text"), (self.glyphs.upright, "frame")]
+        chance = self.chance if row.chance and self.notched else math.nan
+        right = share_bar(value, self.bar, row.style, self.glyphs, chance)
+        if row.value == "other" and not known(value):
+            right = [(fit("no healthy one" if self.bar >= 14 else "none", self.bar, ""), "faint")]
+        right.append((f"{share(value):>{NUMBER}}", row.style if known(value) else "faint"))
+        if not self.history:
+            return [[*left, *right]]
+        drawn = history_rows(
+            _by_cell(row.value, line, self.place), high, row.style, self.place, self.glyphs
+        )
+        blank: Line = [(" " * (self.name + self.meaning), "text")]
+        above = [[*blank, *spans] for spans in drawn[:-1]]
+        return [*above, [*left, *drawn[-1], ("  ", "text"), *right]]
+
+    def _axis(self) -> list[Line]:
+        """The steps below the histories: the rule with its marks, and the numbers."""
+        if not self.history:
+            return []
+        left = self.name + self.meaning
+        # their first two spans are the margin of a chart
+        rule, numbers = axis_rows(self.place, self.scene)
+        word: Span = ("step".rjust(left - 2) + "  ", "faint")
+        return [[(" " * left, "text"), *rule[2:]], [word, *numbers[2:]]]
+
+
+def _chance(info: Mapping[str, object]) -> float:
+    """What a guess reaches, NaN where the log does not tell the number of classes."""
+    classes = whole(mapping(info.get("data")).get("classes"))
+    return 1.0 / classes if classes > 1 else math.nan
+
+
+def _value(name: str, probe: SelfProbe) -> float:
+    return probe.index if name == INDEX.value else probe.values.get(name, math.nan)
+
+
+def _by_cell(name: str, probes: Sequence[SelfProbe], place: Plot) -> list[float]:
+    """A value for each cell of a history: it lasts until the next probe; NaN before the first and
+    after the last.
+
+    Where several probes share a cell the one that differs most from the cell before, so that what
+    lasts only one probe is seen.
+    """
+    groups: dict[int, list[float]] = {}
+    for probe in probes:
+        # -1 and `cells`: outside the window
+        cell = min(max(-1, place.cell(probe.step)), place.cells)
+        groups.setdefault(cell, []).append(_value(name, probe))
+    cells = [math.nan] * (place.cells + 1)
+    before, end = math.nan, 0
+    for cell, values in groups.items():
+        if cell >= 0:
+            cells[end:cell] = [before] * (cell - end)
+            cells[cell] = _farthest(values, before)
+        before, end = values[-1], cell + 1
+    return cells[: place.cells]
+
+
+def _farthest(values: Sequence[float], before: float) -> float:
+    seen = [value for value in values if known(value)]
+    if not seen or not known(before):
+        return seen[-1] if seen else math.nan
+    return max(seen, key=lambda value: abs(value - before))

@@ -1,0 +1,188 @@
+"""The CO-signal panel: one small chart a signal over the same steps, with the value at the cursor
+or the newest one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from selffit_tui.draw.format import count, known, share
+from selffit_tui.draw.raster import Floats, Trace, rasterise
+from selffit_tui.draw.spans import Line, Span, framed
+from selffit_tui.model.scene import Scene
+from selffit_tui.model.series import Table, smooth
+from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot, plot_row
+
+LOG_FLOOR = 1e-3  # what a logarithmic axis draws for smaller values
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One row: where its numbers are, its range (None: its own), and whether a logarithmic axis
+    makes sense.
+    """
+
+    name: str
+    label: str
+    low: float | None
+    high: float | None
+    log: bool = False
+    probed: bool = False  # comes with the probes, not with every step
+
+
+SIGNALS = (
+    Signal("abnormal", "abnormal", 0.0, 1.0, log=True),
+    Signal("pertalign", "PertAlign", 0.0, 1.0),
+    Signal("gap", "FGSM-PGD", 0.0, 1.0, probed=True),
+    Signal("loss_adv", "loss", 0.0, None, log=True),
+    Signal("acc_adv", "train acc", 0.0, 1.0),
+)
+
+
+class SignalPanel(Panel):
+    """What comes free with every training step, and the gap of the probes."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        return signal_lines(scene, width, height)
+
+
+def signal_lines(scene: Scene, width: int, height: int) -> list[Line]:
+    """The rows in their border."""
+    note = _note(scene)
+    name = "CO signals" if note else "signals of catastrophic overfitting"
+    title: list[Span] = [(name, "title"), ("  every step", "dim")]
+    steps = scene.columns.signals.steps
+    if not len(steps):
+        what = (
+            "the run ended before its first step" if scene.state.ending else "no training step yet"
+        )
+        return framed([[], [(f"  {what}", "dim")]], width, height, scene.glyphs, title)
+    place = plot(scene, width - 2)
+    inner = height - 2
+    axis = 1 if inner > len(SIGNALS) else 0
+    rows = max(1, (inner - axis) // len(SIGNALS))
+    body: list[Line] = []
+    drawn = 0
+    for signal in SIGNALS:
+        lines, columns = _signal_rows(signal, scene, place, rows)
+        body += lines
+        drawn = max(drawn, columns)
+    if axis:
+        body += axis_rows(place, scene)[: max(1, inner - rows * len(SIGNALS))]
+    points = int(((steps >= place.window.start) & (steps < place.window.end)).sum())
+    space = scene.glyphs.space
+    foot: list[Span] = [
+        (f"{count(points, space)} steps, {count(drawn, space)} drawn (min-max)", "faint")
+    ]
+    return framed(body, width, height, scene.glyphs, title, note, foot)
+
+
+def _note(scene: Scene) -> list[Span]:
+    words = [
+        word
+        for word, on in (("smoothed", scene.view.smooth), ("log axis", scene.view.log_axis))
+        if on
+    ]
+    if scene.view.cursor is not None:
+        words.append(f"at step {count(scene.view.cursor, scene.glyphs.space)}")
+    return [("  ".join(words), "cursor")] if words else []
+
+
+def _signal_rows(signal: Signal, scene: Scene, place: Plot, rows: int) -> tuple[list[Line], int]:
+    table = scene.columns.probes if signal.probed else scene.columns.signals
+    traces, low, high = _traces(signal, scene, table, place)
+    past = _past(signal, scene, traces[0])
+    styles = ("past",) * len(past) + (("signal",) if len(traces) == 1 else ("raw", "strong"))
+    raster = rasterise([*past, *traces], place.window, rows, scene.glyphs)
+    value = _value(signal, scene, table)
+    lines: list[Line] = []
+    for row in range(rows):
+        label = (
+            signal.label
+            if row == 0
+            else ("log" if _is_log(signal, scene) else "")
+            if row == 1
+            else ""
+        )
+        lines.append(
+            [
+                (f"{label:<{LEFT - 1}}", "text" if row == 0 else "faint"),
+                (scene.glyphs.upright, "frame"),
+                *plot_row(raster, row, styles, place, scene),
+                *_right(row, rows, value, low, high),
+            ]
+        )
+    return lines, raster.drawn
+
+
+def _is_log(signal: Signal, scene: Scene) -> bool:
+    return signal.log and scene.view.log_axis
+
+
+def _right(row: int, rows: int, value: float, low: float, high: float) -> list[Span]:
+    """The value beside the first row, the range of the axis beside the last one."""
+    if row == 0:
+        span: list[Span] = [(f" {share(value):>6}", "strong")]
+        return span if rows > 1 else [*span, (f" {_limits(low, high)}", "faint")]
+    return [(f" {_limits(low, high):>6}", "faint")] if row == rows - 1 else []
+
+
+def _limits(low: float, high: float) -> str:
+    return f"{low:g}-{high:.2g}"
+
+
+def _value(signal: Signal, scene: Scene, table: Table) -> float:
+    if scene.view.cursor is not None:
+        return table.at(signal.name, scene.view.cursor)
+    column = table.column(signal.name)
+    return float(column[-1]) if len(column) else float("nan")
+
+
+def _traces(
+    signal: Signal, scene: Scene, table: Table, place: Plot
+) -> tuple[list[Trace], float, float]:
+    """The raw line and, when smoothing is on, the smooth one over it; the limits of the axis."""
+    x, y = table.steps, table.column(signal.name)
+    begin, end = np.searchsorted(x, place.window.start), np.searchsorted(x, place.window.end)
+    low, high = signal.low, signal.high
+    if low is None or high is None:
+        seen = y[begin:end]
+        seen = seen[np.isfinite(seen)]
+        top = float(seen.max()) if len(seen) else 1.0
+        low, high = 0.0 if low is None else low, high if high is not None else _round_up(top)
+    columns = [y]
+    if scene.view.smooth and not signal.probed:
+        columns.append(smooth(y, max(5, int(end - begin) // 40)))
+    if _is_log(signal, scene):
+        floor = LOG_FLOOR
+        traces = [
+            Trace(x, _log(column, floor), np.log10(floor), np.log10(max(high, 10 * floor)))
+            for column in columns
+        ]
+        return traces, floor, high
+    return [Trace(x, column, low, high) for column in columns], low, high
+
+
+def _past(signal: Signal, scene: Scene, like: Trace) -> list[Trace]:
+    """What was left behind, on the axis of `like`."""
+    tables = [track.probes if signal.probed else track.signals for track in scene.columns.abandoned]
+    columns = [(table.steps, table.column(signal.name)) for table in tables]
+    log = _is_log(signal, scene)
+    return [
+        Trace(x, _log(y, LOG_FLOOR) if log else y, like.low, like.high, dotted=True)
+        for x, y in columns
+    ]
+
+
+def _log(values: Floats, floor: float) -> Floats:
+    result: Floats = np.log10(np.maximum(values, floor))
+    return result
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 5, 10 … so that the axis does not move with every step."""
+    if not known(value) or value <= 0:
+        return 1.0
+    scale = 10.0 ** np.floor(np.log10(value))
+    return float(next((m * scale for m in (1, 2, 5, 10) if m * scale >= value), 10 * scale))

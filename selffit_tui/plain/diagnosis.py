@@ -1,0 +1,175 @@
+"""A diagnosis as tables for a terminal: an overview of all networks, then one network in detail."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from selffit.eventlog.entries import CausalProbe, ChannelProbe, LayerChannels, SelfProbe
+from selffit.report.findings import Findings, Report
+from selffit.report.words import (
+    ACCURACIES,
+    COMPONENTS,
+    EFFECTS,
+    GROUPS,
+    TYPICAL_SHARE,
+    VALUES,
+    budget,
+    lead_sentence,
+    verdict_word,
+)
+from selffit_tui.draw.format import UNKNOWN, known, safe, share, signed
+
+# columns from which the overview spells its headings out, and more channels of a layer are named
+WIDE = 90
+SHORT = ("carr.", "confl.", "abn.", "swap")  # the components
+CLEAR = 0.1  # changes from here on are drawn bright
+
+
+def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
+    """Everything that `selffit diagnose` prints, from top to bottom, for a terminal of `width`
+    columns.
+    """
+    found = report.found
+    yield overview(found, width)
+    yield Text(lead_sentence(found))
+    yield from detail(found[-1], report.chance, width)
+
+
+def overview(found: Sequence[Findings], width: int) -> Table:
+    """One line a network."""
+    names = COMPONENTS if width >= WIDE else SHORT
+    table = _table("checkpoint", "clean", "FGSM", "PGD", "strong", "index", *names, numbers=9)
+    table.add_column("verdict")
+    for one in found:
+        numbers = [
+            *map(one.accuracy, ACCURACIES),
+            one.value("index"),
+            *map(one.component, COMPONENTS),
+        ]
+        style = "dim" if one.diagnosis is None else "bold red"
+        table.add_row(safe(one.id), *map(share, numbers), Text(safe(verdict_word(one)), style))
+    return table
+
+
+def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableType]:
+    """One network: what was done to it, its self-information, dose, channels, and the causal check."""
+    robust, strong, probe = found.robust, found.strong, found.selfinfo
+    title = Text.assemble((safe(found.id), "bold"))
+    if robust is not None and probe is not None:
+        title.append(
+            f"  eps {budget(robust.eps)}, attack {safe(probe.attack)}, PGD-{robust.pgd_steps}, n "
+            f"{robust.n}"
+        )
+    if strong is not None:
+        title.append(
+            f"; strong: PGD-{strong.steps}, 2 losses × {strong.restarts} restarts, n {strong.n}"
+        )
+    yield title
+    if found.diagnosis is not None:
+        yield Text(safe(found.diagnosis.text), "bold")
+    if probe is not None:
+        yield self_table(probe, chance)
+        yield from _curves(probe)
+    if found.channels is not None:
+        yield channel_table(found.channels, 4 if width >= WIDE else 2)
+    if found.causal is not None:
+        yield causal_table(found.causal)
+
+
+def self_table(probe: SelfProbe, chance: float) -> RenderableType:
+    """The values of self-information beside their controls and what they mean."""
+    table = _table("self-information", "share", "control", numbers=2)
+    table.add_column("of the images", style="dim", ratio=1)
+    for value in VALUES:
+        number = probe.values.get(value.name, math.nan)
+        if not known(number):
+            continue
+        control = share(probe.values.get(value.control, math.nan)) if value.control else ""
+        style = "bold" if value.kind == "self" and known(chance) and number > 2 * chance else ""
+        table.add_row(value.title, Text(share(number), style), control, value.meaning)
+    reference = (
+        "none" if probe.reference_step is None else f"the network of step {probe.reference_step}"
+    )
+    return Group(
+        table, Text(f"guessing: {share(chance)}; reference network (control): {reference}", "dim")
+    )
+
+
+def _curves(probe: SelfProbe) -> Iterator[Text]:
+    """Dose and mix, a line each; every other point of the dose."""
+    for title, unit, (x, y), every in (
+        ("dose: accuracy on x + k·delta", "k", probe.dose, 2),
+        ("mix: accuracy when random signs replace a share r of delta", "r", probe.mix, 1),
+    ):
+        if len(x):
+            points = "  ".join(
+                f"{a:g}:{share(b)}" for a, b in list(zip(x, y, strict=True))[::every]
+            )
+            yield Text.assemble((f"{title}\n", "dim"), f"  {unit}  {points}")
+
+
+def channel_table(probe: ChannelProbe, named: int) -> RenderableType:
+    """Every layer: how concentrated its response is, how stable the ranking, and the most dominant
+    channels.
+    """
+    table = _table("layer", "channels", "gini", "top10", "PR", "rho", "agree", numbers=6)
+    table.add_column("most dominant (dominance)", ratio=1)
+    for layer in probe.layers:
+        table.add_row(
+            safe(layer.name),
+            str(len(layer.dominance)),
+            *(share(value) for value in (layer.gini, layer.top10)),
+            share(layer.pr, 1),
+            *(share(value) for value in (layer.rho, layer.agree)),
+            "  ".join(f"{c} ({signed(layer.dominance[c])})" for c in most_dominant(layer, named)),
+        )
+    return table
+
+
+def most_dominant(layer: LayerChannels, count: int) -> list[int]:
+    """The channels with the highest dominance, the highest first."""
+    order = sorted(range(len(layer.dominance)), key=lambda c: (-layer.dominance[c], c))
+    return order[:count]
+
+
+def causal_table(probe: CausalProbe) -> RenderableType:
+    """What changes when a tenth of a stage's channels is set to zero, by how they were chosen."""
+    shares = sorted(
+        {row.share for row in probe.rows if known(row.share)}, key=lambda s: abs(s - TYPICAL_SHARE)
+    )
+    if not shares:
+        return Text("")
+    table = _table("zeroed", "group", "channels", *EFFECTS.values(), numbers=6, first=2)
+    table.add_row("nothing", "", "", *(share(probe.base.get(name, math.nan)) for name in EFFECTS))
+    stage = ""
+    for row in probe.rows:
+        if row.share != shares[0]:
+            continue
+        changes = [_change(row.values.get(name), probe.base.get(name)) for name in EFFECTS]
+        name = safe(row.stage) if row.stage != stage else ""
+        table.add_row(name, row.group, str(row.channels), *changes)
+        stage = row.stage
+    said = "; ".join(f"{name}: {meaning}" for name, meaning in GROUPS.items())
+    note = (
+        f"change when {shares[0] * 100:g} % of a stage's channels are set to zero ({said}); "
+        f"ranked on {probe.n_rank} images, reported on {probe.n} others"
+    )
+    return Group(table, Text(note, "dim"))
+
+
+def _change(value: float | None, base: float | None) -> Text:
+    if value is None or base is None or not known(value - base):
+        return Text(UNKNOWN, "dim")
+    return Text(signed(value - base), "bold" if abs(value - base) >= CLEAR else "dim")
+
+
+def _table(*names: str, numbers: int, first: int = 1) -> Table:
+    """`first` columns of words, then `numbers` of numbers."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", expand=False)
+    for place, name in enumerate(names):
+        words = place < first or place >= first + numbers
+        table.add_column(name, justify="left" if words else "right", no_wrap=True)
+    return table

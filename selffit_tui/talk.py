@@ -1,0 +1,36 @@
+"""Talking to the person: who they are, what they have to type, and lines that are not data."""
+
+import getpass
+import os
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+RUNS = Path("runs")  # where runs lie by default, in the current folder
+
+
+def me() -> str:
+    """user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # an id without an entry in the password file
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def typed(command: str) -> str:
+    """A sub-command as this person has to type it: `uv run` does not put selffit on the path."""
+    return f"{'uv run ' if 'UV_RUN_RECURSION_DEPTH' in os.environ else ''}selffit {command}"
+
+
+def watch_command(path: Path) -> str:
+    """The command that opens the view of this run again from the current folder."""
+    home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
+    return typed(f"watch {path.name if home else os.path.relpath(path)}")
+
+
+def say(text: str) -> None:
+    """A line for the person, not for a pipe; after a hang-up nobody is there to read it."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr)

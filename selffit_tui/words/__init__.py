@@ -1,0 +1,1 @@
+"""Events, commands and diagnoses in words."""

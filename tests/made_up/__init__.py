@@ -1,0 +1,1 @@
+"""Synthetic runs, and a terminal to show them in: for tests, benchmarks and looking at screens."""
