@@ -4,7 +4,7 @@ from typing import Any
 
 from selffit.config import nearest
 from selffit.control.commands import OPERATIONS, Command, checked, expired
-from selffit.control.ledger import Applied, Ledger
+from selffit.control.ledger import Change, Ledger
 from selffit.control.refusal import Refusal
 from selffit.control.settings import SUPPRESS, changed, differing
 
@@ -107,7 +107,7 @@ def _stale(expect: int, ledger: Ledger) -> str:
     return f"since you looked (version {expect}, now {ledger.version}): {told}{more}; look again and decide anew"
 
 
-def _told(change: Applied) -> str:
+def _told(change: Change) -> str:
     names = [name for name in change.new if change.old.get(name) != change.new[name]]
     values = ", ".join(
         f"{name} {_short(change.old.get(name))} → {_short(change.new[name])}" for name in names

@@ -1,26 +1,28 @@
-"""What the log says about commands: a fold over its control, checkpoint and branch records, and
-nothing else.
+"""What the log says about commands: a fold over its control, checkpoint and branch events.
 
 Which commands were decided, what the settings are, who changed them last, which branch is active:
 after any crash the trainer learns it from here. The order of the log is the order of effect.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from selffit.control.commands import OPERATIONS, Command, is_id
+from selffit.control.commands import OPERATIONS, POLICY, Command, is_id
 from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
-from selffit.eventlog.records import Notice, Record, num
-from selffit.eventlog.values import items, mapping, text, whole
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import mapping, text
+from selffit.eventlog.records import Notice, Record
 
 _KEYS = frozenset((*LIVE, SEED, SUPPRESS))
 
 
 @dataclass(frozen=True)
-class Applied:
-    """A change of settings at a step. `old` and `new` map what changed; a roll-back names every
-    live setting.
+class Change:
+    """A change of settings at a step.
+
+    `old` and `new` map what changed; a roll-back names every live setting.
 
     `branch` is the line of history that the change belongs to; for a roll-back that is the new
     branch, `step` its base step and `asked_on` the branch it was asked on. `failed`: it could not
@@ -41,9 +43,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command was decided: "applied", "rejected" or "failed"; `text` is the reason of the
-    latter two.
-    """
+    """How a command was decided: applied, rejected or failed; `text`: why, of the latter two."""
 
     how: str
     step: int
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A saved checkpoint that has been neither pruned nor found damaged. `pgd` is in [0, 1] or NaN."""
+    """A saved checkpoint, neither pruned nor found damaged. `pgd` is in [0, 1] or NaN."""
 
     id: str
     branch: str
@@ -63,9 +63,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Branch:
-    """A line of history. `announced`: its `branch` record is in the log; if the active one's is
-    not, the trainer was killed after it committed the roll-back and writes the record when it
-    starts again.
+    """A line of history.
+
+    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was killed
+    after it committed the roll-back, and writes the event when it starts again.
     """
 
     name: str
@@ -75,47 +76,41 @@ class Branch:
     announced: bool = True
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """The control state of a run. It changes only by `note` and `add`, so it is a function of the
-    log.
-    """
+    """The control state of a run, a function of its log; immutable: `after` gives the next one."""
 
     version: int = 0  # configuration version
     config: Mapping[str, Any] = field(default_factory=dict)  # of run.start
     layers: Mapping[str, int] = field(default_factory=dict)  # channels of each, from run.start
-    # live settings that are not the configuration's
-    overrides: dict[str, Any] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)  # by command id
-    pending: dict[str, Command] = field(default_factory=dict)  # received, not decided yet
-    # what changed settings, in the order of the log
-    history: list[Applied] = field(default_factory=list)
+    overrides: Mapping[str, Any] = field(default_factory=dict)  # live settings that were changed
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)  # by command id
+    pending: Mapping[str, Command] = field(default_factory=dict)  # received, not decided yet
+    history: tuple[Change, ...] = ()  # what changed settings, in the order of the log
     branch: str = "main"  # the active one
-    branches: dict[str, Branch] = field(default_factory=lambda: {"main": Branch("main")})
-    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
+    branches: Mapping[str, Branch] = field(default_factory=lambda: {"main": Branch("main")})
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
     paused: bool = False
     stopping: str = ""  # "", "soon", or "now" for stop with now
     ended: str = ""  # how the newest attempt ended, "" while it runs
     rollbacks: int = 0  # those by a policy that were not undone
 
     @classmethod
-    def fold(cls, records: Iterable[Record | Notice]) -> "Ledger":
-        """The ledger of a log, given in the reader's order."""
+    def fold(cls, items: Iterable[Record | Notice]) -> "Ledger":
+        """Return the ledger of a log, given in the reader's order."""
         ledger = cls()
-        for record in records:
-            ledger.add(record)
+        for item in items:
+            if isinstance(item, Record):
+                ledger = ledger.after(kinds.of_record(item))
         return ledger
 
-    def add(self, record: Record | Notice) -> None:
-        """Take in one item of the log."""
-        if isinstance(record, Record) and record.stream == "trainer":
-            self.note(record.k, record.d, step=record.s, branch=record.b)
-
-    def note(self, kind: str, data: Mapping[str, Any], *, step: int, branch: str) -> None:
-        """Take in one record of the trainer's stream by its parts, as `EventWriter.emit` gets them."""
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            handler(self, data, step, branch)
+    def after(self, event: kinds.Event) -> "Ledger":
+        """Return the ledger after one more event; this one, where it says nothing of control."""
+        handler = _HANDLERS.get(type(event))
+        if handler is None or event.at.stream != "trainer":
+            return self
+        changed = handler(self, event)
+        return replace(self, **changed) if changed else self
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -126,13 +121,6 @@ class Ledger:
     def suppressed(self) -> Mapping[str, Any]:
         """The masked channels of each layer: {layer: {"channels": […], "mode": "mask"}}."""
         return mapping(self.overrides.get(SUPPRESS))
-
-    def last_change(self, name: str) -> Applied | None:
-        """The newest change of one live setting, None while it is the configuration's."""
-        for change in reversed(self.history):
-            if name in change.new and change.old.get(name) != change.new[name]:
-                return change
-        return None
 
     def lineage(self, branch: str | None = None) -> list[Branch]:
         """The branches that lead to `branch` (the active one by default), oldest first."""
@@ -166,129 +154,149 @@ class Ledger:
         return f"b{max(numbers, default=0) + 1}"
 
 
-def _run_start(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    ledger.config, ledger.ended = mapping(data.get("config")), ""
-    layers = [mapping(layer) for layer in items(data.get("layers"))]
-    ledger.layers = {text(layer.get("name")): whole(layer.get("channels")) for layer in layers}
+Changed = dict[str, Any]  # new values of the ledger's fields
 
 
-def _end(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    ledger.ended = text(data.get("how")) or "ended"
-    # after anything else the next attempt goes on where this one was
-    if ledger.ended in ("finished", "stopped"):
-        ledger.paused, ledger.stopping = False, ""
+def _run_start(ledger: Ledger, event: kinds.RunStart) -> Changed:
+    layers = {layer.name: layer.channels for layer in event.layers}
+    return {"config": event.config, "ended": "", "layers": layers}
 
 
-def _received(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    id, expect, ttl = text(data.get("id")), data.get("expect"), num(data.get("ttl"))
-    if is_id(id) and id not in ledger.outcomes:
-        ledger.pending[id] = Command(
-            id=id,
-            op=text(data.get("op")),
-            args=dict(mapping(data.get("args"))),
-            by=text(data.get("by")),
-            expect=None if expect is None else whole(expect),
-            ttl=ttl if ttl == ttl else None,
-            t=num(data.get("t")) if ttl == ttl else 0.0,
-        )
+def _end(ledger: Ledger, event: kinds.End) -> Changed:
+    ended = event.how or "ended"
+    if ended in ("finished", "stopped"):
+        return {"ended": ended, "paused": False, "stopping": ""}
+    return {"ended": ended}  # after anything else the next attempt goes on where this one was
 
 
-def _rejected(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    id = text(data.get("id"))
-    ledger.pending.pop(id, None)
-    ledger.outcomes.setdefault(id, Outcome("rejected", step, text(data.get("reason"))))
+def _received(ledger: Ledger, event: kinds.Received) -> Changed:
+    if not is_id(event.id) or event.id in ledger.outcomes:
+        return {}
+    lasting = math.isnan(event.ttl)
+    command = Command(
+        id=event.id,
+        op=event.op,
+        args=dict(event.args),
+        by=event.by,
+        expect=event.expect,
+        ttl=None if lasting else event.ttl,
+        t=0.0 if lasting else event.sent,
+    )
+    return {"pending": {**ledger.pending, event.id: command}}
 
 
-def _applied(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    id, op, by = text(data.get("id")), text(data.get("op")), text(data.get("by"))
-    ledger.pending.pop(id, None)
-    if id in ledger.outcomes:
-        return
-    ledger.outcomes[id] = Outcome("applied", step)
-    args = mapping(data.get("args"))
-    if op in ("pause", "resume"):
-        ledger.paused = op == "pause"
-    elif op == "stop":
-        ledger.stopping = "now" if args.get("now") is True else "soon"
-    elif op in OPERATIONS and OPERATIONS[op].changes:
-        home, at = branch, step
-        if op == "rollback":
-            home = text(data.get("branch"))
-            ckpt = text(args.get("to"))
-            parent, _, base = ckpt.rpartition("-")
-            at = int(base) if base.isdecimal() else 0
-            ledger.branches.setdefault(home, Branch(home, parent, at, ckpt, announced=False))
-            ledger.branch = home
-            ledger.rollbacks += by == "policy"
-        old, new = (_known(data.get(name)) for name in ("old", "new"))
-        ledger.overrides.update(new)
-        ledger.version = max(ledger.version + 1, whole(data.get("version")))
-        ledger.history.append(Applied(id, op, by, at, home, branch, old, new, ledger.version))
+def _rejected(ledger: Ledger, event: kinds.Rejected) -> Changed:
+    outcome = ledger.outcomes.get(event.id) or Outcome("rejected", event.step, event.reason)
+    return _decided(ledger, event.id, outcome)
 
 
-def _failed(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    id = text(data.get("id"))
-    ledger.pending.pop(id, None)
-    before = ledger.outcomes.get(id)
+def _decided(ledger: Ledger, id: str, outcome: Outcome) -> Changed:
+    pending = {other: command for other, command in ledger.pending.items() if other != id}
+    return {"pending": pending, "outcomes": {**ledger.outcomes, id: outcome}}
+
+
+def _applied(ledger: Ledger, event: kinds.Applied) -> Changed:
+    known = ledger.outcomes.get(event.id)
+    changed = _decided(ledger, event.id, known or Outcome("applied", event.step))
+    if known is not None:
+        return changed
+    if event.op in ("pause", "resume"):
+        changed["paused"] = event.op == "pause"
+    elif event.op == "stop":
+        changed["stopping"] = "now" if event.args.get("now") is True else "soon"
+    elif event.op in OPERATIONS and OPERATIONS[event.op].changes:
+        changed |= _changes(ledger, event)
+    return changed
+
+
+def _changes(ledger: Ledger, event: kinds.Applied) -> Changed:
+    """A change of settings; a roll-back also begins a branch."""
+    changed: Changed = {}
+    home, at = event.branch, event.step
+    if event.op == "rollback":
+        home, ckpt = event.onto, text(event.args.get("to"))
+        parent, _, base = ckpt.rpartition("-")
+        at = int(base) if base.isdecimal() else 0
+        begun = Branch(home, parent, at, ckpt, announced=False)
+        if home not in ledger.branches:
+            changed["branches"] = {**ledger.branches, home: begun}
+        changed["branch"] = home
+        changed["rollbacks"] = ledger.rollbacks + (event.by == POLICY)
+    old, new = _known(event.old), _known(event.new)
+    version = max(ledger.version + 1, event.version)
+    change = Change(event.id, event.op, event.by, at, home, event.branch, old, new, version)
+    changed["overrides"] = {**ledger.overrides, **new}
+    changed["version"] = version
+    changed["history"] = (*ledger.history, change)
+    return changed
+
+
+def _failed(ledger: Ledger, event: kinds.Failed) -> Changed:
+    before = ledger.outcomes.get(event.id)
     if before is not None and before.how != "applied":
-        return
-    ledger.outcomes[id] = Outcome("failed", step, text(data.get("reason")))
-    for place, change in enumerate(ledger.history):
-        if change.id == id:
-            ledger.overrides.update(change.old)
-            ledger.version = max(ledger.version + 1, whole(data.get("version")))
-            ledger.history[place] = replace(
-                change, old=change.new, new=change.old, version=ledger.version, failed=True
-            )
-            if change.op == "rollback":
-                ledger.branch = change.asked_on
-                ledger.rollbacks -= change.by == "policy"
+        pending = {id: c for id, c in ledger.pending.items() if id != event.id}
+        return {"pending": pending}
+    changed = _decided(ledger, event.id, Outcome("failed", event.step, event.reason))
+    place = next((i for i, change in enumerate(ledger.history) if change.id == event.id), None)
+    if place is None:
+        return changed
+    undone = ledger.history[place]
+    version = max(ledger.version + 1, event.version)
+    back = replace(undone, old=undone.new, new=undone.old, version=version, failed=True)
+    changed["overrides"] = {**ledger.overrides, **undone.old}
+    changed["version"] = version
+    changed["history"] = (*ledger.history[:place], back, *ledger.history[place + 1 :])
+    if undone.op == "rollback":
+        changed["branch"] = undone.asked_on
+        changed["rollbacks"] = ledger.rollbacks - (undone.by == POLICY)
+    return changed
 
 
-def _known(values: Any) -> dict[str, Any]:
-    return {name: value for name, value in mapping(values).items() if name in _KEYS}
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in _KEYS}
 
 
-def _branch(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    name = text(data.get("name"))
-    ledger.branches[name] = Branch(
-        name, text(data.get("parent")), whole(data.get("base_step")), text(data.get("ckpt"))
-    )
-    ledger.branch = name
+def _branch(ledger: Ledger, event: kinds.BranchBegun) -> Changed:
+    begun = Branch(event.name, event.parent, event.base_step, event.ckpt)
+    return {"branches": {**ledger.branches, event.name: begun}, "branch": event.name}
 
 
-def _saved(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    id, home = text(data.get("id")), text(data.get("branch")) or branch
-    healthy = data.get("healthy") is True
-    ledger.checkpoints[id] = Checkpoint(
-        id, home, whole(data.get("step")), num(data.get("pgd")), healthy
-    )
+def _saved(ledger: Ledger, event: kinds.CheckpointSaved) -> Changed:
+    home = event.of_branch or event.branch
+    saved = Checkpoint(event.id, home, event.of_step, event.pgd, event.healthy)
+    return {"checkpoints": {**ledger.checkpoints, event.id: saved}}
 
 
-def _gone(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    ledger.checkpoints.pop(text(data.get("id")), None)
+def _gone(ledger: Ledger, event: kinds.CheckpointPruned | kinds.CheckpointDamaged) -> Changed:
+    left = {id: checkpoint for id, checkpoint in ledger.checkpoints.items() if id != event.id}
+    return {"checkpoints": left}
 
 
-def _alert(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
+def _alert(ledger: Ledger, event: kinds.Alert) -> Changed:
     """An onset casts doubt on the branch's checkpoints from after the last healthy probe."""
-    if data.get("level") != "onset":
-        return
-    last = num(mapping(data.get("healthy")).get("step", data.get("onset_low")))
-    for id, checkpoint in ledger.checkpoints.items():
-        if checkpoint.branch == branch and checkpoint.step > last:
-            ledger.checkpoints[id] = replace(checkpoint, healthy=False)
+    if event.level != "onset":
+        return {}
+    last = event.onset_low if event.healthy_step is None else event.healthy_step
+    if last is None:
+        return {}
+    doubtful = {
+        id: replace(checkpoint, healthy=False)
+        for id, checkpoint in ledger.checkpoints.items()
+        if checkpoint.branch == event.branch and checkpoint.step > last
+    }
+    return {"checkpoints": {**ledger.checkpoints, **doubtful}}
 
 
-_HANDLERS = {
-    "run.start": _run_start,
-    "end": _end,
-    "ctl.received": _received,
-    "ctl.rejected": _rejected,
-    "ctl.applied": _applied,
-    "ctl.failed": _failed,
-    "branch": _branch,
-    "ckpt.saved": _saved,
-    "ckpt.pruned": _gone,
-    "ckpt.damaged": _gone,
-    "alert": _alert,
+_HANDLERS: dict[type[kinds.Event], Callable[[Ledger, Any], Changed]] = {
+    kinds.RunStart: _run_start,
+    kinds.End: _end,
+    kinds.Received: _received,
+    kinds.Rejected: _rejected,
+    kinds.Applied: _applied,
+    kinds.Failed: _failed,
+    kinds.BranchBegun: _branch,
+    kinds.CheckpointSaved: _saved,
+    kinds.CheckpointPruned: _gone,
+    kinds.CheckpointDamaged: _gone,
+    kinds.Alert: _alert,
 }

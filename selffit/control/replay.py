@@ -5,13 +5,13 @@ memory.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from selffit.control.ledger import Applied, Ledger
+from selffit.control.ledger import Change, Ledger
 from selffit.eventlog.records import Record
 
 
 def replay_plan(
     log: Ledger | Iterable[Record], branch: str, from_step: int
-) -> list[tuple[int, Applied]]:
+) -> list[tuple[int, Change]]:
     """The changes of `branch` and its ancestors from `from_step` on, as (step, change), in the
     order to apply them.
 
@@ -25,7 +25,7 @@ def replay_plan(
     ledger = log if isinstance(log, Ledger) else Ledger.fold(log)
     line = ledger.lineage(branch)
     ends = [child.base_step for child in line[1:]]
-    plan: list[tuple[int, Applied]] = []
+    plan: list[tuple[int, Change]] = []
     for here, end in zip(line, [*ends, None], strict=True):
         for change in _of_branch(ledger, here.name):
             if change.step >= from_step and (end is None or change.step <= end):
@@ -33,9 +33,9 @@ def replay_plan(
     return plan
 
 
-def _of_branch(ledger: Ledger, branch: str) -> list[Applied]:
+def _of_branch(ledger: Ledger, branch: str) -> list[Change]:
     """The changes of one branch by step, without what was overtaken."""
-    kept: list[Applied] = []
+    kept: list[Change] = []
     for change in ledger.history:
         if change.branch != branch or change.failed:
             continue
@@ -46,6 +46,6 @@ def _of_branch(ledger: Ledger, branch: str) -> list[Applied]:
     return sorted((change for change in kept if change.new), key=lambda change: change.step)
 
 
-def _without(earlier: Applied, later: Applied) -> Applied:
+def _without(earlier: Change, later: Change) -> Change:
     new = {name: value for name, value in earlier.new.items() if name not in later.new}
     return replace(earlier, new=new, old={name: earlier.old.get(name) for name in new})

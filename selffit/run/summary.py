@@ -4,137 +4,128 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from selffit.eventlog.entries import Alert
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import without_nan
 from selffit.run.state import RunState
+from selffit.run.verdict import explained, stands, verdict
+from selffit.run.wording import policy_words
 
-# seconds without an event, the heartbeat included, before a run on another host is called silent
-SILENT_AFTER = 30.0
-
-WORDS = {  # how an attempt ended → the state that people read
-    "finished": "finished",
-    "stopped": "stopped",
-    "refused": "refused",
-    "crashed": "crashed",
-    "superseded": "superseded",
-    "killed": "killed",
-    "oom": "out of memory",
-}
-
-
-def run_state_word(state: RunState, alive: bool | None, now: float) -> str:
-    """The state of a run in one word.
-
-    `alive` says whether the trainer's process exists (None: it runs on another host, so only its
-    heartbeat can tell), `now` is the wall clock in seconds. `lost` means: the process is gone and
-    nobody recorded why.
-    """
-    if state.ending is not None:
-        return WORDS.get(state.ending.how, state.ending.how or "ended")
-    if state.restarting:
-        return "restarting"
-    if alive is False:
-        return "lost"
-    if alive is None and now - state.t > SILENT_AFTER:
-        return "silent"
-    return state.phase or "starting"
+PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
 
 
 def seconds_left(state: RunState) -> float:
-    """Estimated seconds to the end of training from the pace of the last 30 blocks, probes
-    included; NaN if unknown.
+    """Return estimated seconds to the end of training; NaN if unknown.
+
+    From the time that the newest steps of this attempt took on this branch: without probes, pauses,
+    and what another attempt or branch did.
     """
-    blocks = state.steps[-30:]
-    if len(blocks) < 2 or not state.steps_total:
+    steps = 0
+    seconds = 0.0
+    blocks = state.all(kinds.Steps)
+    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - PACE_BLOCKS), -1):
+        block = blocks[index]
+        if block.at.attempt != state.attempt or block.branch != state.branch:
+            break
+        if math.isfinite(block.sec) and block.n > 0:
+            steps += block.n
+            seconds += block.sec
+    if not steps or not state.last_step:
         return math.nan
-    steps = blocks[-1].step - blocks[0].step
-    if steps <= 0:
-        return math.nan
-    return max(0, state.steps_total - state.step) * (blocks[-1].t - blocks[0].t) / steps
+    return max(0, state.last_step - state.step) * seconds / steps
 
 
-def _json_number(value: Any) -> Any:
-    """Plain JSON has no NaN: null stands for a number that is not known."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def status_dict(state: RunState, word: str, now: float) -> Mapping[str, Any]:
+    """Return what `selffit status --json` prints: JSON-able, unknown numbers are null.
+
+    Accuracies are in [0, 1]. `word`: the state in one word; `now`: wall clock in seconds.
+    """
+    block = state.last(kinds.Steps)
+    ending = state.ending
+    return without_nan(
+        {
+            "run": state.run,
+            "state": word,
+            "attempt": state.attempt,
+            "branch": state.branch,
+            "step": state.step,
+            "steps_total": state.steps_total or None,
+            "epoch": round(state.epoch, 3) if math.isfinite(state.epoch) else None,
+            "epochs": state.config.get("epochs"),
+            "eta_s": None if ending else _rounded(seconds_left(state)),
+            "img_s": block.img_s if block is not None else None,
+            "data_age_s": round(now - state.t, 1) if state.t else None,
+            "last": _last(state),
+            "verdict": verdict_dict(state),
+            "selfinfo": _selfinfo(state),
+            "alerts": [alert_dict(state, alert) for alert in state.all(kinds.Alert)],
+            "settings": {name: state.setting(name) for name in SETTINGS},
+            "dropped": state.dropped,
+            "log_faults": len(state.notices),
+            "ending": None
+            if ending is None
+            else {"how": ending.how, "text": ending.text, "stderr": list(ending.stderr)},
+        }
+    )
 
 
-def _alert_dict(alert: Alert) -> dict[str, Any]:
+SETTINGS = ("method", "eps", "alpha", "lr")
+
+
+def verdict_dict(state: RunState) -> dict[str, Any]:
+    """Return the standing verdict for `--json`: state, cause, branch, since, first, policy."""
+    found = verdict(state)
     return {
-        "level": alert.level,
-        "step": alert.step,
-        "text": alert.text,
-        "disease": alert.disease,
-        "onset_step": alert.onset_step,
-        "onset_low": alert.onset_low,
-        "confidence": _json_number(alert.confidence),
-        "n": alert.n,
-        "evidence": {name: _json_number(value) for name, value in alert.evidence.items()},
-        "healthy": None
-        if alert.healthy_step is None
-        else {"step": alert.healthy_step, "pgd": _json_number(alert.healthy_pgd)},
-        "advice": alert.advice,
+        "state": found.state,
+        "cause": found.cause or None,
+        "branch": found.branch,
+        "since": found.since,
+        "first": found.first or None,
+        "policy": policy_words(state, found) or None,
     }
 
 
-def _selfinfo_dict(state: RunState) -> dict[str, Any] | None:
-    """The newest self-information of the active branch and what was made of it; None where nothing
-    was measured.
+def alert_dict(state: RunState, alert: kinds.Alert) -> dict[str, Any]:
+    """Return an alert for `--json`: its data, where it was raised, and its newest cause.
+
+    `stands`: whether it is about the active line; `first`: what the cause was first called.
     """
-    probe = next((entry for entry in reversed(state.selfs) if entry.branch == state.branch), None)
+    cause, first = explained(state, alert) if alert.level == "onset" else ("", "")
+    return {
+        "level": alert.level,
+        "step": alert.step,
+        "branch": alert.branch,
+        "stands": stands(alert, state.line),
+        **{name: value for name, value in alert.data().items() if name != "level"},
+        "disease": cause or alert.disease,
+        "first": first or alert.disease,
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 1) if math.isfinite(value) else None
+
+
+def _last(state: RunState) -> dict[str, Any] | None:
+    """The newest probe that stands."""
+    probe = state.current(kinds.RobustProbe)
     if probe is None:
         return None
-    named = next(
-        (entry for entry in reversed(state.diagnoses) if entry.branch == state.branch), None
-    )
+    return {name: getattr(probe, name) for name in ("step", "clean", "fgsm", "pgd", "n", "eps")}
+
+
+def _selfinfo(state: RunState) -> dict[str, Any] | None:
+    """The newest self-information that stands and what was made of it; None without any."""
+    probe = state.current(kinds.SelfProbe)
+    if probe is None:
+        return None
+    named = state.current(kinds.Diagnosis)
     return {
         "step": probe.step,
         "n": probe.n,
-        "index": _json_number(probe.index),
-        "components": {name: _json_number(value) for name, value in probe.components.items()},
+        "index": probe.index,
+        "components": dict(probe.components),
         "disease": named.disease if named else None,
         "onset_step": named.onset_step if named else None,
         "index_step": named.index_step if named else None,
         "lead": named.lead if named else None,
-    }
-
-
-def status_dict(state: RunState, word: str, now: float) -> Mapping[str, Any]:
-    """What `selffit status --json` prints: JSON-able, unknown numbers are null, accuracies in [0,
-    1].
-    """
-    probe = state.probes.last
-    last = None
-    if probe is not None:
-        last = {
-            "step": probe.step,
-            "clean": _json_number(probe.clean),
-            "fgsm": _json_number(probe.fgsm),
-            "pgd": _json_number(probe.pgd),
-            "n": probe.n,
-            "eps": _json_number(probe.eps),
-        }
-    block = state.steps.last
-    ending = state.ending
-    return {
-        "run": state.run,
-        "state": word,
-        "attempt": state.attempt,
-        "branch": state.branch,
-        "step": state.step,
-        "steps_total": state.steps_total or None,
-        "epoch": _json_number(round(state.epoch, 3)),
-        "epochs": _json_number(state.config.get("epochs")),
-        "eta_s": None if ending else _json_number(round(seconds_left(state), 1)),
-        "img_s": _json_number(block.img_s) if block else None,
-        "data_age_s": round(now - state.t, 1) if state.t else None,
-        "last": last,
-        "selfinfo": _selfinfo_dict(state),
-        "alerts": [_alert_dict(alert) for alert in state.alerts],
-        "settings": {
-            name: _json_number(state.setting(name)) for name in ("method", "eps", "alpha", "lr")
-        },
-        "dropped": state.dropped,
-        "log_faults": len(state.notices),
-        "ending": {"how": ending.how, "text": ending.text, "stderr": list(ending.stderr)}
-        if ending
-        else None,
     }

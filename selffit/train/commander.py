@@ -11,7 +11,7 @@ from selffit.control import lines
 from selffit.control.admission import admit, new_settings
 from selffit.control.commands import Command
 from selffit.control.inbox import Inbox, Rejected
-from selffit.control.ledger import Applied
+from selffit.control.ledger import Change
 from selffit.control.policy import Policy
 from selffit.control.refusal import Refusal
 from selffit.control.replay import replay_plan
@@ -47,7 +47,7 @@ class Commander:
         self._next_poll = 0.0
         # Received before a crash and not decided: the log has them, their files may be gone.
         self._waiting = list(self._ledger.pending.values())
-        self.plan: list[tuple[int, Applied]] = []
+        self.plan: list[tuple[int, Change]] = []
 
     def react(self, level: str) -> None:
         """An alert was raised: what the policy makes of it is applied at the next boundary."""

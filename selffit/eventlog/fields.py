@@ -1,0 +1,215 @@
+"""Declared classes from logged JSON and back: one tolerant decoder, driven by the types of fields.
+
+A log may hold anything. Whatever a line holds, decoding gives an object and never an error: what is
+missing or of a wrong type becomes what the field's type calls unknown.
+
+  float                 NaN                      Floats         an empty array of float32
+  int                   0                        bytes          b"" (lists of base64 strings)
+  int | None            None                     tuple[X, ...]  only the entries that are an X
+  str, str | None       "", None                 tuple[X, Y]    what the class gives by default
+  bool                  False                    Part | None    None
+  Mapping[str, float]   {} (NaN for an entry     Mapping[str, Any], Columns   {} (only lists)
+                        that is no number)
+"""
+
+import math
+import types
+from array import array
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from selffit.eventlog.records import num
+
+EMPTY: Mapping[str, Any] = {}
+Floats = NewType("Floats", Sequence[float])  # an array("f"): float32, compact
+Columns = NewType("Columns", Mapping[str, Any])  # lists by name, as they were logged
+NULL = "null"  # beside float: an unknown number is written as null, not as "NaN"
+Unmeasured = Annotated[float, NULL]
+Decode = Callable[[Any], Any]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of values inside the data of an event."""
+
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+
+def whole(value: Any) -> int:
+    """Return a logged value as an int, 0 when it is none."""
+    number = num(value)
+    return int(number) if abs(number) < 2**53 else 0
+
+
+def maybe_step(value: Any) -> int | None:
+    """Return a logged value as an int, None when it is none."""
+    return None if value is None or num(value) != num(value) else whole(value)
+
+
+def text(value: Any) -> str:
+    """Return a logged value as text, '' when it is none."""
+    return value if isinstance(value, str) else ""
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a logged value as a mapping, empty when it is none."""
+    return value if isinstance(value, dict) else EMPTY
+
+
+def items(value: Any) -> Sequence[Any]:
+    """Return a logged value as a list, empty when it is none."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def numbers(value: Any) -> dict[str, float]:
+    """Return a logged mapping with its values as numbers, NaN where one is none."""
+    return {name: num(entry) for name, entry in mapping(value).items()}
+
+
+def floats(value: Any) -> Floats:
+    """Return a sequence as float32, NaN where an entry is no number; what is too large is cut."""
+    entries = value if isinstance(value, array) else items(value)
+    return Floats(array("f", [max(min(number, 3e38), -3e38) for number in map(num, entries)]))
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    return {name: entries for name, entries in mapping(value).items() if isinstance(entries, list)}
+
+
+def _pixels(rows: Any) -> bytes:
+    try:
+        strings = (row for row in items(rows) if isinstance(row, str))
+        return b"".join(b64decode(row, validate=True) for row in strings)
+    except ValueError:
+        return b""
+
+
+def _truth(value: Any) -> bool:
+    return value is True
+
+
+def _maybe_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_PLAIN: dict[Any, Decode] = {
+    float: num,
+    int: whole,
+    str: text,
+    bool: _truth,
+    bytes: _pixels,
+    Floats: floats,
+    Columns: _columns,
+}
+_MAPPINGS: dict[Any, Decode] = {float: numbers, int: numbers, Any: mapping}
+_OPTIONAL: dict[Any, Decode] = {int: maybe_step, str: _maybe_text}
+
+
+def _of(kind: Any) -> Decode:
+    """Return the decoder of one type of field. Raises TypeError for a type that no kind may use."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType) and len(inside) == 2 and inside[1] is type(None):
+        if _is_part(inside[0]):
+            part = _of(inside[0])
+            return lambda value: part(value) if isinstance(value, dict) else None
+        return _OPTIONAL[inside[0]]
+    if origin is tuple and len(inside) == 2 and inside[1] is Ellipsis:
+        return _series(inside[0])
+    if origin is tuple:
+        return _fixed([_of(entry) for entry in inside])
+    if origin is Mapping:
+        return _MAPPINGS[inside[1]]
+    if _is_part(kind):
+        return lambda value: decoded(kind, mapping(value))
+    if kind not in _PLAIN:
+        raise TypeError(f"no field of an event can be of type {kind}")
+    return _PLAIN[kind]
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _series(kind: Any) -> Decode:
+    """A tuple of any length: entries of another type are left out."""
+    one = _of(kind)
+    asked = {str: str}.get(kind, dict if _is_part(kind) else object)
+    return lambda value: tuple(one(entry) for entry in items(value) if isinstance(entry, asked))
+
+
+def _fixed(each: Sequence[Decode]) -> Decode:
+    """A tuple of given length, of unknown values where the logged list is of another."""
+
+    def decode(value: Any) -> Any:
+        entries = items(value)
+        if len(entries) != len(each):
+            entries = [None] * len(each)
+        return tuple(one(entry) for one, entry in zip(each, entries, strict=True))
+
+    return decode
+
+
+_FIELDS: dict[type, list[tuple[str, str, Decode, Any]]] = {}
+
+
+def fields_of(cls: type[msgspec.Struct]) -> list[tuple[str, str, Decode, Any]]:
+    """Return attribute, name in the log, decoder and annotation of every field that is logged."""
+    found = _FIELDS.get(cls)
+    if found is None:
+        hints = get_type_hints(cls, include_extras=True)
+        names = zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True)
+        found = [(name, key, _of(hints[name]), hints[name]) for name, key in names if name != "at"]
+        _FIELDS[cls] = found
+    return found
+
+
+def decoded(cls: type[P], data: Mapping[str, Any], **more: Any) -> P:
+    """Return the object of a class that logged data say, tolerantly; `more` are further fields."""
+    for name, key, decode, _ in fields_of(cls):
+        more[name] = decode(data.get(key))
+    return cls(**more)
+
+
+def encoded(value: msgspec.Struct) -> dict[str, Any]:
+    """Return the JSON-able data of an object, under the names of the log, in the order of fields.
+
+    Numbers may be NaN or infinite; an unknown one that is `Unmeasured` is None.
+    """
+    data: dict[str, Any] = {}
+    for name, key, _, annotation in fields_of(type(value)):
+        entry = getattr(value, name)
+        if get_origin(annotation) is Annotated and NULL in get_args(annotation):
+            entry = None if isinstance(entry, float) and math.isnan(entry) else entry
+        data[key] = plain(entry)
+    return data
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a field as JSON has it: objects, tuples and arrays as dicts and lists."""
+    kind = type(value)
+    if kind is float or kind is str or kind is int:
+        return value
+    if isinstance(value, msgspec.Struct):
+        own = getattr(value, "data", None)
+        return own() if own is not None else encoded(value)
+    if isinstance(value, array):
+        return value.tolist()
+    if isinstance(value, tuple | list):
+        return [plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {name: plain(entry) for name, entry in value.items()}
+    return value
+
+
+def without_nan(value: Any) -> Any:
+    """Return JSON-able data for a reader of plain JSON, which has no NaN: null for what is none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: without_nan(entry) for name, entry in value.items()}
+    return [without_nan(entry) for entry in value] if isinstance(value, list) else value

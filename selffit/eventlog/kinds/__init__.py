@@ -1,0 +1,137 @@
+"""Every kind of event, declared once: one class a kind, its fields, and its flags.
+
+The writer takes an object of these classes, a reader's record becomes such an object (`of_record`),
+and the state, the event list, JSON output and docs/event-log.md are derived from the declarations.
+A new kind is one class in one of these files and nothing else.
+"""
+
+from typing import Any
+
+from selffit.eventlog.fields import decoded
+from selffit.eventlog.kinds import control, judged, life, measured
+from selffit.eventlog.kinds.base import Event, Kind, Place, Unknown
+from selffit.eventlog.kinds.control import (
+    Applied,
+    BranchBegun,
+    CheckpointDamaged,
+    CheckpointFailed,
+    CheckpointPruned,
+    CheckpointSaved,
+    Failed,
+    Received,
+    Rejected,
+    Resumed,
+    Skipped,
+)
+from selffit.eventlog.kinds.judged import Alert, Diagnosis, Healthy
+from selffit.eventlog.kinds.life import (
+    End,
+    Exited,
+    Host,
+    ImageSetInfo,
+    Layer,
+    LogFault,
+    LogGap,
+    Opened,
+    Phase,
+    RunStart,
+    Sealed,
+    Spawned,
+)
+from selffit.eventlog.kinds.measured import (
+    Ablation,
+    AtFinal,
+    CausalProbe,
+    ChannelProbe,
+    Dose,
+    Effects,
+    ImageStrip,
+    LayerChannels,
+    Mix,
+    Reference,
+    RobustProbe,
+    SelfProbe,
+    SingleAblation,
+    Steps,
+    StripImage,
+    StrongProbe,
+)
+from selffit.eventlog.records import Record
+
+__all__ = [
+    "KINDS",
+    "Ablation",
+    "Alert",
+    "Applied",
+    "AtFinal",
+    "BranchBegun",
+    "CausalProbe",
+    "ChannelProbe",
+    "CheckpointDamaged",
+    "CheckpointFailed",
+    "CheckpointPruned",
+    "CheckpointSaved",
+    "Diagnosis",
+    "Dose",
+    "Effects",
+    "End",
+    "Event",
+    "Exited",
+    "Failed",
+    "Healthy",
+    "Host",
+    "ImageSetInfo",
+    "ImageStrip",
+    "Kind",
+    "Layer",
+    "LayerChannels",
+    "LogFault",
+    "LogGap",
+    "Mix",
+    "Opened",
+    "Phase",
+    "Place",
+    "Received",
+    "Reference",
+    "Rejected",
+    "Resumed",
+    "RobustProbe",
+    "RunStart",
+    "Sealed",
+    "SelfProbe",
+    "SingleAblation",
+    "Skipped",
+    "Spawned",
+    "Steps",
+    "StripImage",
+    "StrongProbe",
+    "Unknown",
+    "of_record",
+]
+
+
+def _declared() -> dict[str, type[Event]]:
+    """Every class of these files that names a kind, in the order in which they are written."""
+    found: dict[str, type[Event]] = {}
+    for file in (life, measured, judged, control):
+        for value in vars(file).values():
+            if isinstance(value, type) and issubclass(value, Event) and value.KIND.name:
+                found[value.KIND.name] = value
+    return found
+
+
+KINDS = _declared()
+
+
+def of_record(record: Record) -> Event:
+    """Return the event that a record tells of; never an error, whatever its data hold."""
+    at = Place(record.b, record.s, record.t, record.a, record.stream)
+    cls = KINDS.get(record.k)
+    if cls is None:
+        return Unknown(at=at, name=record.k, content=record.d)
+    return decoded(cls, record.d, at=at)
+
+
+def of_data(kind: str, data: dict[str, Any], at: Place) -> Event:
+    """Return the event of a kind with these data, as they would be read from a log."""
+    return of_record(Record(1, at.attempt, 0, at.t, kind, at.branch, at.step, data, at.stream))

@@ -1,0 +1,83 @@
+"""What every kind of event declares: its name, what is critical, and what a reader keeps of it."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+
+from selffit.eventlog.fields import encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """The flags of a kind.
+
+    name: in the log. critical: on the disk before `emit` returns. listed: a line of the event list.
+    kept: the state of a run keeps every one ("all"), the newest ("newest") or none ("").
+    on_branch: belongs to a step of a branch; what is done again after a resume is dropped.
+    streams: who writes it.
+    """
+
+    name: str
+    critical: bool = False
+    listed: bool = True
+    kept: str = ""
+    on_branch: bool = False
+    streams: tuple[str, ...] = ("trainer",)
+
+
+class Place(NamedTuple):
+    """Where and when an event happened, from the record around its data.
+
+    branch; step: optimiser steps done; t: wall clock in seconds; attempt: from 1; stream: who wrote.
+    """
+
+    branch: str = "main"
+    step: int = 0
+    t: float = 0.0
+    attempt: int = 0
+    stream: str = "trainer"
+
+
+NOWHERE = Place()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event: its data are its fields, `at` is where it happened.
+
+    A new event need not say where it happens: its writer does.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="")
+    at: Place = NOWHERE
+
+    @property
+    def branch(self) -> str:
+        """The line of history on which it happened."""
+        return self.at.branch
+
+    @property
+    def step(self) -> int:
+        """The step at which it happened."""
+        return self.at.step
+
+    @property
+    def t(self) -> float:
+        """The wall clock at which it was logged, in seconds."""
+        return self.at.t
+
+    def data(self) -> dict[str, Any]:
+        """Return its data as JSON has them, under the names of the log."""
+        return encoded(self)
+
+
+class Unknown(Event, frozen=True, kw_only=True):
+    """An event of a kind that this version does not know: kept, and listed with its plain fields."""
+
+    KIND: ClassVar[Kind] = Kind(name="?")
+    name: str = ""
+    content: dict[str, Any] = {}
+
+    def data(self) -> dict[str, Any]:
+        """Return its data as they were logged."""
+        return self.content

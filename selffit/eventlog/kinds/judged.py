@@ -1,0 +1,92 @@
+"""Kinds of what was made of the measurements: the detector's alerts, and diagnoses."""
+
+from collections.abc import Mapping
+from math import nan
+from typing import ClassVar
+
+import msgspec
+
+from selffit.eventlog.fields import Part, Unmeasured
+from selffit.eventlog.kinds.base import Event, Kind
+
+OLD_LEVELS = {"watch": "suspect"}  # as logs before version 0.2 have them
+
+
+class Healthy(Part, frozen=True, kw_only=True):
+    """The last healthy probe: its step, and its PGD accuracy."""
+
+    step: int | None = None
+    pgd: float = nan
+
+
+class Alert(Event, frozen=True, kw_only=True):
+    """What the detector has to say.
+
+    level: suspect (older logs: watch), onset, recovered or masked.
+    text: in a sentence.
+    onset_step: first probe of the fall: the onset lies in (onset_low, onset_step]; null where the
+      run never was healthy, and for other levels.
+    onset_low: the last probe that still was healthy, or null.
+    confidence: of an onset, see `selffit.detect.statistics.rule_confidence`; else null.
+    n: images of the deciding probe, 0 for a suspicion.
+    evidence: numbers by name.
+    healthy: step and PGD accuracy of the last healthy probe, or null.
+    advice: what a person could do now.
+    disease: of an onset: the cause as it was first known.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="alert", critical=True, kept="all", on_branch=True)
+    level: str
+    text: str
+    onset_step: int | None = None
+    onset_low: int | None = None
+    confidence: Unmeasured = nan
+    n: int = 0
+    evidence: Mapping[str, float] = {}
+    healthy: Healthy | None = None
+    advice: str = ""
+    disease: str = ""
+
+    def __post_init__(self) -> None:
+        """Call the level as it is called now."""
+        if self.level in OLD_LEVELS:
+            msgspec.structs.force_setattr(self, "level", OLD_LEVELS[self.level])
+
+    @property
+    def healthy_step(self) -> int | None:
+        """The step of the last healthy probe, None where there was none."""
+        return self.healthy.step if self.healthy is not None else None
+
+    @property
+    def healthy_pgd(self) -> float:
+        """PGD accuracy of the last healthy probe, NaN where there was none."""
+        return self.healthy.pgd if self.healthy is not None else nan
+
+    @property
+    def about(self) -> int:
+        """The step that it is about: the onset rather than when it was noticed."""
+        return self.step if self.onset_step is None else self.onset_step
+
+
+class Diagnosis(Event, frozen=True, kw_only=True):
+    """Why it collapsed, first and whenever that has become clearer.
+
+    disease: self-fitting, gradient masking or undecided.
+    text: in a sentence.
+    index: the self-fitting index.
+    components: what the index is the mean of.
+    evidence: effects and z scores by name.
+    onset_step: the onset that it is about.
+    index_step: since when the index has been clear, or null.
+    lead: how many steps before the onset that was (negative: after it), or null.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="diagnosis", critical=True, kept="all", on_branch=True)
+    disease: str
+    text: str
+    index: float = nan
+    components: Mapping[str, float] = {}
+    evidence: Mapping[str, float] = {}
+    onset_step: int | None = None
+    index_step: int | None = None
+    lead: int | None = None

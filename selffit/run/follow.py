@@ -1,0 +1,175 @@
+"""Following a run: the one way from a log to a state, live or recorded, and its state in a word."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from selffit.eventlog.liveness import is_alive
+from selffit.eventlog.reader import RunReader
+from selffit.eventlog.records import Notice, Record
+from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState, reduce_all
+
+SILENT_AFTER = 30.0  # seconds without an event before a run on another host is called silent
+GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
+LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
+
+WORDS = {"oom": "out of memory"}  # how an attempt ended → the state that people read, if another
+
+_TIME = re.compile(rb'"t":([0-9]{1,11}(?:\.[0-9]+)?),"k"')
+_NEWEST_BYTES = 65_536  # of a segment, in which the time of its newest event is looked for
+
+Item = Record | Notice
+
+
+class Source(Protocol):
+    """Where the items of a log come from; tests have their own."""
+
+    def poll(self, limit: int | None = None) -> list[Item]:
+        """Return what is new, at most `limit` items; fewer: there is no more at present."""
+
+    def restart(self) -> None:
+        """Begin again from the first item: the log was replaced."""
+
+    def size(self) -> tuple[int, float]:
+        """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
+
+    def alive(self, state: RunState) -> bool | None:
+        """Whether the process of the newest attempt exists; None where nobody can know."""
+
+
+class LogSource:
+    """The log of a run directory."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._reader = RunReader(run_dir)
+
+    def poll(self, limit: int | None = None) -> list[Item]:
+        """Return what is new, at most `limit` items."""
+        return self._reader.poll(limit)
+
+    def restart(self) -> None:
+        """Begin again from the first item."""
+        self._reader = RunReader(self._run_dir)
+
+    def size(self) -> tuple[int, float]:
+        """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
+        total = 0
+        newest = Path()
+        try:
+            for stream in os.scandir(self._run_dir / "log"):
+                if not stream.is_dir(follow_symlinks=False):
+                    continue
+                for file in os.scandir(stream.path):
+                    if file.name.endswith(".jsonl") and file.is_file(follow_symlinks=False):
+                        total += file.stat(follow_symlinks=False).st_size
+                        if stream.name == "trainer":
+                            newest = max(newest, Path(file.path))
+        except OSError:
+            return total, 0.0  # not there yet, or gone
+        return total, _newest_time(newest)
+
+    def alive(self, state: RunState) -> bool | None:
+        """Whether the process of the newest attempt exists; None where nobody can know."""
+        identity = state.now.identity
+        return None if identity is None else is_alive(identity)
+
+
+def _newest_time(file: Path) -> float:
+    """The wall clock of a segment's newest events, 0 when it cannot be told."""
+    try:
+        with open(file, "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - _NEWEST_BYTES))
+            found = _TIME.findall(log.read(_NEWEST_BYTES))
+    except OSError:
+        return 0.0
+    return float(found[-1]) if found else 0.0
+
+
+def state_word(state: RunState, alive: bool | None, now: float) -> str:
+    """Return the state of a run in one word.
+
+    `alive` says whether the process of the newest attempt exists (None: it runs on another host, so
+    only its heartbeat can tell), `now` is the wall clock in seconds. `lost` means: the process is
+    gone and nobody recorded why.
+    """
+    if state.ending is not None:
+        return WORDS.get(state.ending.how, state.ending.how or "ended")
+    if state.restarting:
+        return "restarting"
+    if alive is False:
+        return "lost"
+    if alive is None and state.t and now - state.t > SILENT_AFTER:
+        return "silent"
+    return state.phase or "starting"
+
+
+class Follower:
+    """A source, the state that it has led to, and what can be told of the process behind it."""
+
+    def __init__(
+        self, source: Source, name: str = "", clock: Callable[[], float] = time.time
+    ) -> None:
+        """`name` of the run, until its log tells; `clock`: the wall clock in seconds."""
+        self.source = source
+        self.state = RunState(run=name)
+        self._blank = self.state
+        self._clock = clock
+
+    @classmethod
+    def of(cls, run: RunDir) -> "Follower":
+        """Return a follower of a run directory."""
+        return cls(LogSource(run.path), run.name)
+
+    def poll(self, limit: int | None = None) -> list[Item]:
+        """Return the new items, already folded into `state`.
+
+        After a "restarted" notice the whole log comes again, into a new state.
+        """
+        items = self.take(limit)
+        if items:
+            self.state = reduce_all(self.state, items)
+        return items
+
+    def take(self, limit: int | None = None) -> list[Item]:
+        """Return the new items without folding them: whoever takes them folds them one by one."""
+        items = self.source.poll(limit)
+        if any(isinstance(item, Notice) and item.kind == "restarted" for item in items):
+            self.source.restart()
+            self.state = self._blank
+            items = self.source.poll(limit)
+        return items
+
+    def read_all(self) -> RunState:
+        """Read what the log has at present; the state that it leads to."""
+        while self.poll():
+            pass
+        return self.state
+
+    def alive(self) -> bool | None:
+        """Whether the process of the newest attempt exists; None where nobody can know.
+
+        One that has gone counts as there for a moment: its supervisor may still report on it.
+        """
+        found = self.source.alive(self.state)
+        fresh = self._clock() - self.state.t < GONE_SECONDS
+        return True if found is False and fresh else found
+
+    def word(self) -> str:
+        """Return the run's state in one word, as of now."""
+        return state_word(self.state, self.alive(), self._clock())
+
+    def over(self) -> bool:
+        """Whether nothing more will come: the run was closed, or nobody is left who could."""
+        attempt = self.state.now
+        if attempt.exit is not None:
+            return not attempt.restarting
+        if attempt.end is None:
+            return self.word() == "lost"
+        # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
+        gone = self.source.alive(self.state) is not True
+        return gone or self._clock() - attempt.end.t > LAST_WORD_SECONDS

@@ -1,0 +1,256 @@
+"""What stands now: one verdict on a run, a pure function of its state, for every surface to print.
+
+Our operational definition, in the order of the log, from what is still on the active line:
+
+  unmeasured    no probe has looked yet.
+  healthy       probes have looked, and nothing below stands.
+  suspect       signals left their band; it stands until a probe clears it: until the detector's own
+                rule (`selffit.detect.robust_rule`) finds a later probe of the line healthy.
+  onset         a multi-step probe confirmed the collapse; it stands until it has recovered.
+  masked        PGD accuracy seems to be back and is not; it stands as the onset does.
+  recovered     PGD accuracy is back; it stands until something is found again.
+  rolled back   the active branch was begun by a roll-back, and nothing was found on it since.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selffit.detect.robust_rule import RobustRule, RuleThresholds
+from selffit.detect.types import ProbePoint
+from selffit.eventlog import kinds
+from selffit.run.lineage import ActiveLine, line_of
+from selffit.run.state import RunState
+
+UNMEASURED = "unmeasured"
+HEALTHY = "healthy"
+SUSPECT = "suspect"
+ONSET = "onset"
+MASKED = "masked"
+RECOVERED = "recovered"
+ROLLED_BACK = "rolled back"
+FALLEN = (ONSET, MASKED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollBack:
+    """The last roll-back that led to the active branch.
+
+    branch: the new one, which begins at the step `base`. left: the branch that was left, at the step
+    `asked`, at the wall clock `t`. by: who asked. method: trained with from there. onset: the one
+    that it left behind, or None.
+    """
+
+    branch: str
+    base: int
+    left: str
+    asked: int
+    t: float
+    by: str
+    method: str
+    onset: kinds.Alert | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What stands.
+
+    state: as above. branch: the line of history that it is about. since: the step since when, None
+    while nothing was measured. alert: the one behind it. onset: the one that stands, was recovered
+    from, or was left behind. cause: the disease of that onset as it is known now, "" where there is
+    none. first: what the cause was first called. diagnosis: the newest one of it. rollback: the last
+    one that led here.
+    """
+
+    state: str
+    branch: str
+    since: int | None = None
+    alert: kinds.Alert | None = None
+    onset: kinds.Alert | None = None
+    cause: str = ""
+    first: str = ""
+    diagnosis: kinds.Diagnosis | None = None
+    rollback: RollBack | None = None
+
+    @property
+    def fallen(self) -> bool:
+        """Whether robust accuracy is lost at present."""
+        return self.state in FALLEN
+
+
+def stands(alert: kinds.Alert, line: ActiveLine) -> bool:
+    """Whether an alert is about the line: a roll-back to before its step leaves it behind."""
+    return line.holds(alert.branch, alert.about)
+
+
+def verdict(state: RunState) -> Verdict:
+    """Return what stands now."""
+    line = state.line
+    back = roll_back(state)
+    alert = _standing(state, line)
+    if back is not None and (alert is None or (alert.level == RECOVERED and alert.t < back.t)):
+        found = _explained(state, back.onset)
+        return Verdict(
+            state=ROLLED_BACK,
+            branch=line.branch,
+            since=back.base,
+            onset=back.onset,
+            cause=found[0],
+            first=found[1],
+            diagnosis=found[2],
+            rollback=back,
+        )
+    if alert is None:
+        first = next((p for p in state.all(kinds.RobustProbe) if _on(line, p)), None)
+        return Verdict(
+            state=UNMEASURED if first is None else HEALTHY,
+            branch=line.branch,
+            since=None if first is None else first.step,
+        )
+    onset = None if alert.level == SUSPECT else _last_onset(state, line)
+    cause, called, diagnosis = _explained(state, onset)
+    return Verdict(
+        state=alert.level,
+        branch=alert.branch,
+        since=alert.about,
+        alert=alert,
+        onset=onset,
+        cause=cause,
+        first=called,
+        diagnosis=diagnosis,
+        rollback=back,
+    )
+
+
+def _on(line: ActiveLine, event: kinds.Event) -> bool:
+    return line.holds(event.branch, event.step)
+
+
+def _standing(state: RunState, line: ActiveLine) -> kinds.Alert | None:
+    """The alert that stands on the line, None where none does."""
+    alerts = [alert for alert in state.all(kinds.Alert) if stands(alert, line)]
+    if not alerts:
+        return None
+    clear: Sequence[kinds.RobustProbe] = ()
+    if any(alert.level == SUSPECT for alert in alerts):
+        clear = healthy_probes(state)
+    standing: kinds.Alert | None = None
+    calm: kinds.Alert | None = None  # what stood before a suspicion
+    for alert in alerts:
+        if standing is not None and standing.level == SUSPECT:
+            standing = calm if clears(clear, standing, until=alert.t) else standing
+        if alert.level != SUSPECT:
+            standing = alert
+        elif standing is None or standing.level == RECOVERED:
+            calm = standing
+            standing = alert
+    if standing is not None and standing.level == SUSPECT and clears(clear, standing):
+        return calm
+    return standing
+
+
+def clears(
+    healthy: Sequence[kinds.RobustProbe], alert: kinds.Alert, until: float = math.inf
+) -> bool:
+    """Whether one of the healthy probes looked after a suspicion; `until`: a wall clock."""
+    return any(p.step >= alert.step and alert.t <= p.t <= until for p in healthy)
+
+
+def healthy_probes(state: RunState) -> list[kinds.RobustProbe]:
+    """Return the probes of the active line that the detector's rule finds healthy."""
+    classes = state.start.classes if state.start is not None else 0
+    rule = RobustRule(RuleThresholds(), 1 / classes if classes else 0.0)
+    line = state.line
+    found: list[kinds.RobustProbe] = []
+    for probe in state.all(kinds.RobustProbe):
+        point = probe_point(probe)
+        if not (_on(line, probe) and 0.0 <= point.pgd <= 1.0 and point.n > 0):
+            continue
+        rule.learn(point)
+        if 0.0 <= point.fgsm <= 1.0 and rule.judge(point).state == HEALTHY:
+            found.append(probe)
+    return found
+
+
+def probe_point(probe: kinds.RobustProbe) -> ProbePoint:
+    """Return what the detector takes of a probe."""
+    final = probe.final
+    return ProbePoint(
+        probe.step,
+        probe.clean,
+        probe.fgsm,
+        probe.pgd,
+        probe.n,
+        eps=probe.eps,
+        final_fgsm=final.fgsm if final is not None else None,
+        final_pgd=final.pgd if final is not None else None,
+        final_eps=final.eps if final is not None else None,
+    )
+
+
+def roll_back(state: RunState) -> RollBack | None:
+    """Return the last roll-back that led to the active branch; None on the first line of history."""
+    branch = state.line.branch
+    for change in reversed(state.ledger.history):
+        if change.op == "rollback" and change.branch == branch and not change.failed:
+            break
+    else:
+        return None
+    applied = next((a for a in reversed(state.all(kinds.Applied)) if a.id == change.id), None)
+    asked = applied.step if applied is not None else change.step
+    left = line_of(state.ledger, change.asked_on)
+    return RollBack(
+        branch=branch,
+        base=change.step,
+        left=change.asked_on,
+        asked=asked,
+        t=applied.t if applied is not None else 0.0,
+        by=change.by,
+        method=str(change.new.get("method", "")),
+        onset=_last_onset(state, left, after=change.step, until=asked),
+    )
+
+
+def explained(state: RunState, onset: kinds.Alert) -> tuple[str, str]:
+    """Return the cause of an onset as it is known now, and what it was first called; "" if unknown.
+
+    Of an onset that was left behind: as it was known when its branch was left.
+    """
+    cause, first, _ = _explained(state, onset)
+    return cause, first
+
+
+def newest_diagnosis(state: RunState, onset: kinds.Alert) -> kinds.Diagnosis | None:
+    """Return the newest diagnosis of an onset on its own line, None before the first."""
+    told = _diagnoses(state, onset)
+    return told[-1] if told else None
+
+
+def _diagnoses(state: RunState, onset: kinds.Alert) -> list[kinds.Diagnosis]:
+    # A later branch that bears the onset counts too: the line that leads to the present, else its own.
+    line = state.line if stands(onset, state.line) else line_of(state.ledger, onset.branch)
+    return [
+        diagnosis
+        for diagnosis in state.all(kinds.Diagnosis)
+        if diagnosis.onset_step == onset.about and _on(line, diagnosis)
+    ]
+
+
+def _explained(
+    state: RunState, onset: kinds.Alert | None
+) -> tuple[str, str, kinds.Diagnosis | None]:
+    if onset is None:
+        return "", "", None
+    told = _diagnoses(state, onset)
+    first = onset.disease or (told[0].disease if told else "")
+    return (told[-1].disease, first, told[-1]) if told else (first, first, None)
+
+
+def _last_onset(
+    state: RunState, line: ActiveLine, after: float = -math.inf, until: float = math.inf
+) -> kinds.Alert | None:
+    """The last onset of a line that began after a step, and not after another."""
+    for alert in reversed(state.all(kinds.Alert)):
+        if alert.level == ONSET and stands(alert, line) and after < alert.about <= until:
+            return alert
+    return None
