@@ -1,5 +1,6 @@
-"""The process that diagnoses: `python -m selffit.analysis TARGET [options]`, spawned by `selffit
-diagnose`.
+"""The process that diagnoses, spawned by `selffit diagnose`.
+
+    python -m selffit.analysis TARGET [options]
 
 stdout: one JSON object a line, {"k": kind, "checkpoint": id, "step": n, "branch": b, "d": {…}} with
 the kinds and data of the log's `probe.*` and `diagnosis` records; the first line, of kind "target",

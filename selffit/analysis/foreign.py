@@ -1,14 +1,12 @@
-"""Checkpoints of other people: state dicts in .pt files, loaded without running a word of what the
-file says.
+"""Checkpoints of other people: state dicts in .pt files, loaded without running any of their code.
 
 Accepted are a plain state dict and one under "state_dict", "model" or "net", with or without
 "module." before every name. Names of the common public code for small images (the kuangliu layout,
 with the last normalisation that the fast-AT codes add to PreActResNet18) become ours where only one
 meaning is possible:
 
-    linear.*, fc.*            → output.*
-    *.shortcut.0.weight       → *.shortcut.weight      (PreActResNet18: the shortcut is one
-                              convolution)
+    linear.*, fc.*        → output.*
+    *.shortcut.0.weight   → *.shortcut.weight   (PreActResNet18: the shortcut is one convolution)
 
 torchvision's `downsample` is not mapped: such files do not tell whether a pooling layer follows the
 first convolution.
@@ -34,8 +32,9 @@ _PREACT_SHORTCUT = re.compile(r"(layer[1-4]\.[01]\.shortcut)\.0\.weight")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .pt file by name, on the CPU. Raises UserError for anything but tensors,
-    names and wrappers.
+    """The tensors of a .pt file by name, on the CPU.
+
+    Raises UserError for anything but tensors, names and wrappers.
     """
     shown = clean(str(path))
     try:

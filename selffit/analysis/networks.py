@@ -1,6 +1,4 @@
-"""A checkpoint of a run as a network that can be examined: weights, settings in effect, suppressed
-channels.
-"""
+"""A checkpoint of a run as a network to examine: weights, settings in effect, zeroed channels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,8 +66,9 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
 
 
 def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:
-    """Raises UserError where a network that was trained on the data of `run.start` cannot look at
-    other images.
+    """Refuse images at which a network trained on the data of `run.start` cannot look.
+
+    Raises UserError.
     """
     shape, classes = (
         [whole(side) for side in items(trained_on.get("shape"))],
@@ -90,9 +89,7 @@ def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) ->
 
 
 def _check_channels(suppressed: Mapping[str, Any], sizes: Mapping[str, int], id: str) -> None:
-    """Raises Damaged where channels are suppressed that the network, with layers of these sizes,
-    does not have.
-    """
+    """Raises Damaged for suppressed channels that a network with these layers does not have."""
     for layer, spec in suppressed.items():
         channels = items(mapping(spec).get("channels"))
         if layer not in sizes or not all(

@@ -1,5 +1,6 @@
-"""One diagnosis from its options to its records: images, networks, reference, and what cannot be
-used on the way.
+"""One diagnosis from its options to its records.
+
+The images, the networks, the reference, and what cannot be used on the way.
 """
 
 import argparse
@@ -34,8 +35,9 @@ IMAGES = 512  # by default
 
 
 def diagnose_run(target: Target, reference: Target | None, options: argparse.Namespace) -> int:
-    """Diagnose checkpoints of a run; returns the exit code. Raises UserError for options that do
-    not fit the run.
+    """Diagnose checkpoints of a run; returns the exit code.
+
+    Raises UserError for options that do not fit the run.
     """
     config, past = run_config(target.run), Past.read(target.run)
     bench = _bench(config, options, own=options.data in (None, config.data))

@@ -1,5 +1,6 @@
-"""The streaming CO detector: signals raise `watch`, multi-step probes `onset`, `recovered` and
-`masked`.
+"""The streaming CO detector: signals and multi-step probes come in, alerts go out.
+
+Signals raise `watch`; probes raise `onset`, `recovered` and `masked`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ STATE_VERSION = 2
 
 
 class Detector:
-    """Feed it blocks of signals and probe points in the order of their steps; it returns new
-    alerts.
+    """Takes blocks of signals and probe points in the order of their steps, and returns new alerts.
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
     only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
@@ -73,7 +73,7 @@ class Detector:
         """The step of the last probe that was healthy, None before the first."""
         return None if self._healthy is None else int(self._healthy["step"])
 
-    # ---- free signals -------------------------------------------------------------------------------
+    # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
         """Take the signals of one block of steps; returns at most a few `watch` alerts."""
         alerts: list[Alert] = []
@@ -113,7 +113,7 @@ class Detector:
             advice="a multi-step probe decides; nothing to do yet",
         )
 
-    # ---- multi-step probes --------------------------------------------------------------------------
+    # ---- multi-step probes -----------------------------------------------------------------------
     def probe(self, point: ProbePoint) -> list[Alert]:
         """Take one probe point; returns [], one `onset` or one `recovered` alert."""
         self.wants_probe = False
@@ -221,7 +221,7 @@ class Detector:
             "recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice
         )
 
-    # ---- a strong attack ----------------------------------------------------------------------------
+    # ---- a strong attack -------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
@@ -276,7 +276,7 @@ class Detector:
         level, images = self._level
         return strong < t.fallen * level and fall_z(level, images, strong, n) >= t.z_masked
 
-    # ---- checkpoint ---------------------------------------------------------------------------------
+    # ---- checkpoint ------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
         """Everything that later alerts depend on, as plain JSON values (no NaN)."""
         plain = {name: getattr(self, name) for name in _PLAIN}
@@ -284,8 +284,7 @@ class Detector:
         return {"version": STATE_VERSION, **parts, **plain}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state()` was taken; the detector must have been built with the same
-        arguments.
+        """Go on where `state()` was taken, in a detector built with the same arguments.
 
         A state of version 1 knew nothing of strong attacks. Raises ValueError when the state is of
         another version.

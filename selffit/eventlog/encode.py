@@ -1,5 +1,6 @@
-"""Event data as compact ASCII JSON: quick for the usual numbers, careful for what JSON has no place
-for.
+"""Event data as compact ASCII JSON.
+
+Quick for the usual numbers, careful for what JSON has no place for.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""Follows the segment files of one stream, whatever state they are in, and never holds them open
-between two reads.
+"""Follows the segment files of one stream, whatever state they are in.
+
+It never holds them open between two reads.
 """
 
 import os
@@ -47,8 +48,9 @@ class _Place:
 
 
 class StreamTail:
-    """Reads one stream in (attempt, sequence number) order. Which file it is in, and how far, is
-    its whole state.
+    """Reads one stream in (attempt, sequence number) order.
+
+    Which file it is in, and how far, is its whole state.
     """
 
     def __init__(self, stream: str) -> None:
@@ -57,8 +59,9 @@ class StreamTail:
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
     def read(self, folder: int, limit: float, out: list[Item]) -> None:
-        """Append what is new to `out`, from the open stream folder; stops at `limit` items in `out`
-        or lines read.
+        """Append what is new to `out`, from the open stream folder.
+
+        Stops at `limit` items in `out` or lines read.
         """
         # Listed before anything is read: when a later file is in the list, an earlier one is not
         # written any more.
@@ -168,7 +171,10 @@ class StreamTail:
             self._damaged(place, place.offset, f"a damaged line of {len(line)} bytes: {error}", out)
             return
         except NewerFormat as error:
-            text = f"written in format {error}, newer than {FORMAT_VERSION}: upgrade selffit to read this file"
+            text = (
+                f"written in format {error}, newer than {FORMAT_VERSION}: "
+                "upgrade selffit to read this file"
+            )
             self._say(out, "version", place, place.offset, text)
             place.newer, self._next_q = True, None
             return
@@ -195,7 +201,7 @@ class StreamTail:
         )
 
     def _tail(self, place: _Place, size: int, final: bool, out: list[Item]) -> None:
-        """The file ends without a newline: wait for the rest, unless nobody writes to it any more."""
+        """The file ends without a newline: wait for the rest, unless nobody writes to it now."""
         if place.long_from is not None:
             size += place.offset - place.long_from
         if final and size:

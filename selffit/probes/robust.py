@@ -65,15 +65,14 @@ def robust_accuracies(
 ) -> list[RobustAccuracy]:
     """Accuracies at several budgets (eps, pgd_alpha), which share the clean pass and its gradient.
 
-    images: uint8 [N,C,H,W]; the generator lives on their device and is the only
-    source of randomness. FGSM starts at the image, PGD at a uniform point of
-    the ball. Our operational definition of PGD accuracy: an image counts only
-    if it is classified correctly clean *and* at the start point and every
-    iterate. So a lost image needs no further steps, and the figure is never
-    above that of the last iterate alone. eps = 0 gives the clean accuracy.
+    images: uint8 [N,C,H,W]; the generator lives on their device and is the only source of
+    randomness. FGSM starts at the image, PGD at a uniform point of the ball. Our operational
+    definition of PGD accuracy: an image counts only if it is classified correctly clean *and* at
+    the start point and every iterate. So a lost image needs no further steps, and the figure is
+    never above that of the last iterate alone. eps = 0 gives the clean accuracy.
 
-    The network is in evaluation mode and float32, and is left as it was:
-    running statistics, weights, their gradients and torch's own generators.
+    The network is in evaluation mode and float32, and is left as it was: running statistics,
+    weights, their gradients and torch's own generators.
     """
     clean = torch.zeros((), dtype=torch.int64, device=images.device)
     single, multi = clean.repeat(len(budgets)), clean.repeat(len(budgets))
@@ -113,8 +112,9 @@ def robust_accuracies(
 def survivors(
     model: nn.Module, gradient: GradientAt, x: Tensor, y: Tensor, start: Tensor, budget: Budget
 ) -> Tensor:
-    """Which images are right at the start point [B,C,H,W] and after each of budget.steps PGD steps:
-    int64 indices.
+    """Which images are right at the start point [B,C,H,W] and after every PGD step: int64 indices.
+
+    There are budget.steps of them.
     """
     alive, x_adv = torch.arange(len(y), device=y.device), start
     for _ in range(budget.steps):

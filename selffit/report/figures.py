@@ -1,5 +1,6 @@
-"""The figures of a report, each as one SVG; needs matplotlib. Every text in them is drawn, none is
-markup.
+"""The figures of a report, each as one SVG; needs matplotlib.
+
+Every text in them is drawn, none is markup.
 
 Colours and signs are the same everywhere: blue for what speaks of the image, orange for what speaks
 of the network itself, a dotted line for guessing, a red dashed one for an onset.
@@ -113,8 +114,9 @@ def self_information(report: Report) -> bytes:
 
 
 def dose_and_mix(report: Report) -> bytes:
-    """Accuracy against the amount of the network's own perturbation, and against the share that is
-    left of it.
+    """Accuracy against how much of the network's own perturbation is added.
+
+    And against the share that is left of it.
     """
     with_curves = [
         found
@@ -155,8 +157,9 @@ def dose_and_mix(report: Report) -> bytes:
 
 
 def dominance(report: Report) -> bytes:
-    """Every layer: dominance of its channels (rows) through the checkpoints (columns), in the order
-    of the last one.
+    """Every layer: dominance of its channels (rows) through the checkpoints (columns).
+
+    The order of the rows is that of the last checkpoint.
     """
     probes = [found for found in report.found if found.channels is not None]
     names = (
@@ -191,8 +194,9 @@ def dominance(report: Report) -> bytes:
 
 
 def causal_effects(found: Findings) -> bytes:
-    """What zeroing a share of a stage's channels changes: a row an effect, a column a stage, a line
-    a group.
+    """What zeroing a share of a stage's channels changes.
+
+    A row an effect, a column a stage, a line a group.
     """
     probe = found.causal
     assert probe is not None
@@ -227,7 +231,7 @@ def causal_effects(found: Findings) -> bytes:
     return _svg(draw, 1.5 * len(effects) + 0.4)
 
 
-# ---- parts ------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------
 def _svg(draw: Callable[[Figure], None], height: float) -> bytes:
     """Draw on a figure of its own, without any window or global state but the style."""
     with matplotlib.rc_context(_STYLE):

@@ -1,5 +1,6 @@
-"""The image strip as PNG pictures: image, perturbation, their sum, and the perturbation on plain
-grey; needs numpy.
+"""The image strip as PNG pictures; needs numpy.
+
+A row: image, perturbation, their sum, and the perturbation on plain grey.
 """
 
 import io

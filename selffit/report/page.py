@@ -1,5 +1,6 @@
-"""The report as one HTML file that needs nothing else: no script, no link to load, figures and
-pictures inside it.
+"""The report as one HTML file that needs nothing else.
+
+No script, no link to load; figures and pictures are inside it.
 """
 
 import math
@@ -28,14 +29,17 @@ from selffit.report.words import (
 )
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+       max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; }
+h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top; }
-th { color: #666; font-weight: normal; border-bottom: 1px solid #ddd; } td.n, th.n { text-align: right; }
+th { color: #666; font-weight: normal; border-bottom: 1px solid #ddd; }
+td.n, th.n { text-align: right; }
 .ill { color: #b3261e; font-weight: 600; } .dim { color: #666; }
-figure { margin: 1rem 0; } figure img { width: 100%; height: auto; } figcaption { font-size: .9rem; color: #555; }
+figure { margin: 1rem 0; } figure img { width: 100%; height: auto; }
+figcaption { font-size: .9rem; color: #555; }
 .strip img { width: 7rem; height: 7rem; image-rendering: pixelated; display: block; }
 .scroll { overflow-x: auto; } dt { font-weight: 600; margin-top: .5rem; } dd { margin-left: 1rem; }
 """
@@ -44,8 +48,9 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(report: Report) -> str:
-    """The whole report about at least one network, as the text of an HTML file. Every text from
-    outside is escaped.
+    """The whole report about at least one network, as the text of an HTML file.
+
+    Every text from outside is escaped.
     """
     last = report.found[-1]
     title = escape(f"Diagnosis of {report.name}")
@@ -66,9 +71,8 @@ def page(report: Report) -> str:
         "<!DOCTYPE html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
+        "<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
 
 
@@ -262,7 +266,8 @@ def _strip(strip: ImageStrip) -> str:
             if name in guesses:
                 label, probability = guesses[name]
                 right = "" if label == image.y else "ill"
-                guess = f"<span class='{right}'>{escape(_class(label, strip))}</span> {_number(probability)}"
+                word = escape(_class(label, strip))
+                guess = f"<span class='{right}'>{word}</span> {_number(probability)}"
             cells.append(
                 f"<img alt='{escape(meaning)}' src='{_uri('image/png', pictures[name])}'>{guess}"
             )
@@ -303,7 +308,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], first: int, numbe
         return f"<tr>{''.join(cell(place, content) for place, content in enumerate(cells))}</tr>"
 
     body = "".join(line(cells, "td") for cells in rows)
-    return f"<div class='scroll'><table>{line([escape(name) for name in head], 'th')}{body}</table></div>"
+    first = line([escape(name) for name in head], "th")
+    return f"<div class='scroll'><table>{first}{body}</table></div>"
 
 
 def _number(value: float) -> str:

@@ -1,5 +1,6 @@
-"""What every figure of a diagnosis means, in plain words. All definitions are this project's own,
-and called so.
+"""What every figure of a diagnosis means, in plain words.
+
+All definitions are this project's own, and called so.
 """
 
 import math
@@ -13,8 +14,7 @@ ACCURACIES = ("clean", "fgsm", "pgd", "strong")
 
 @dataclass(frozen=True)
 class Value:
-    """A value of self-information: its name in the records, that of its control, and what a person
-    is told.
+    """A value of self-information: its name in the records, its control, what a person is told.
 
     kind: "data" speaks of the image, "self" of the network itself. chance: whether guessing reaches
     1/classes.
@@ -36,13 +36,17 @@ VALUES = (
     Value("own", "own", "right on x + own perturbation", "self"),
     Value("abnormal", "abnormal", "the attack lowers the loss", "self", chance=False),
     Value("swap", "label swap", "becomes y' under a perturbation made to leave y'", "self"),
-    Value("carrier_grey", "grey carrier", "own perturbation on plain grey, read as its label", "self", "control_grey"),
-    Value("carrier_mean", "mean carrier", "own perturbation on the mean image", "self", "control_mean"),
+    Value("carrier_grey", "grey carrier", "own perturbation on plain grey, read as its label", "self",
+          "control_grey"),
+    Value("carrier_mean", "mean carrier", "own perturbation on the mean image", "self",
+          "control_mean"),
     Value("carrier_noise", "noise carrier", "own perturbation on noise", "self", "control_noise"),
-    Value("conflict_self", "conflict: self", "foreign perturbation on x: read as its label", "self"),
+    Value("conflict_self", "conflict: self", "foreign perturbation on x: read as its label",
+          "self"),
     Value("conflict_data", "conflict: data", "… read as what the image shows", "data"),
     Value("conflict_other", "conflict: other", "… read as neither", "data", chance=False),
-    Value("p_abnormal", "class pattern", "a perturbation of grey raises its class elsewhere", "self", chance=False),
+    Value("p_abnormal", "class pattern", "a perturbation of grey raises its class elsewhere", "self",
+          chance=False),
     Value("p_dominate", "pattern wins", "… and is what the network then predicts", "self"),
 )  # fmt: skip
 COMPONENTS = ("carrier", "conflict", "abnormal", "swap")
@@ -133,8 +137,9 @@ def verdict_word(found: Findings) -> str:
 
 
 def budget(eps: float) -> str:
-    """A budget in pixels as people write it: 8/255, or 0.16 where it is no whole number of grey
-    levels.
+    """A budget in pixels as people write it.
+
+    8/255, or 0.16 where it is no whole number of grey levels.
     """
     levels = eps * 255
     if not math.isfinite(levels):
@@ -143,8 +148,9 @@ def budget(eps: float) -> str:
 
 
 def lead_sentence(found: list[Findings]) -> str:
-    """When the index became clear, and how far that lies before or after the onset; both are known
-    at probes only.
+    """When the index became clear, and how far that lies before or after the onset.
+
+    Both are known at probes only.
     """
     diagnosis = next((f.diagnosis for f in reversed(found) if f.diagnosis is not None), None)
     if diagnosis is None:
@@ -159,5 +165,7 @@ def lead_sentence(found: list[Findings]) -> str:
     index = f"the self-fitting index is clear from step {diagnosis.index_step} on"
     if diagnosis.lead is None:
         return f"{index.capitalize()}; {onset}."
-    steps = f"{abs(diagnosis.lead)} steps {'before' if diagnosis.lead > 0 else 'after'} it"
-    return f"{onset.capitalize()}; {index}, {steps if diagnosis.lead else 'with it'} (as far as probes tell)."
+    where = "with it"
+    if diagnosis.lead:
+        where = f"{abs(diagnosis.lead)} steps {'before' if diagnosis.lead > 0 else 'after'} it"
+    return f"{onset.capitalize()}; {index}, {where} (as far as probes tell)."
