@@ -199,7 +199,8 @@ def main() -> int:
         print(f"  {name}: {1e6 * cost:.0f} us a step, {100 * cost / whole:.2f} %")
     print(
         f"  a probe every {interval} steps: PGD-{config.probe_steps}; "
-        f"{config.probe_images} images, {config.channel_images} for channels, {config.self_images} for self-information"
+        f"{config.probe_images} images, {config.channel_images} for channels, "
+        f"{config.self_images} for self-information"
     )
     report("signals and log", sum(parts.values()) / whole, 0.01)
     report(

@@ -18,7 +18,7 @@ LINE_LENGTH = 500
 QUIET = ("finished", "stopped", "superseded")  # ends that need no last words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exit:
     """How a process ended.
 
@@ -55,7 +55,13 @@ def classify(
     """
     signal = -code if code < 0 else 0
     how, text = _judge(code, end, stderr, memory)
-    return Exit(how, code, signal, text, () if how in QUIET else stderr)
+    return Exit(
+        how=how,
+        code=code,
+        signal=signal,
+        text=text,
+        stderr=() if how in QUIET else stderr,
+    )
 
 
 def _judge(

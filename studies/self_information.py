@@ -76,7 +76,7 @@ ROWS = (
 IMAGES, CAUSAL_IMAGES, SHARE = 512, 512, 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One run of a study."""
 
@@ -310,11 +310,11 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     jobs = [
         Job(
-            data,
-            name,
-            seed,
-            {**variant, **({"data_dir": options.data_dir} if data == "mnist" else {})},
-            str(
+            set=data,
+            name=name,
+            seed=seed,
+            overrides={**variant, **({"data_dir": options.data_dir} if data == "mnist" else {})},
+            result=str(
                 options.work
                 / f"{data}-{name.replace(' ', '-').replace('%', 'percent')}-{seed}.json"
             ),

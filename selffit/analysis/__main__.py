@@ -53,9 +53,8 @@ def diagnose(options: argparse.Namespace) -> int:
     if looks_like_a_pickle(options.target):
         raise UserError(
             f"{clean(options.target)} is no run and no checkpoint of selffit. A PyTorch file of "
-            "somebody else can be "
-            "diagnosed with --foreign, together with --model, --data and --eps; only its tensors "
-            "are then read"
+            "somebody else can be diagnosed with --foreign, together with --model, --data and "
+            "--eps; only its tensors are then read"
         )
     for name in FOREIGN_ONLY:
         if getattr(options, name) is not None:

@@ -24,7 +24,7 @@ MANY = 256
 SHOWN = 4  # images of the strip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """What every network of a diagnosis is examined on.
 

@@ -48,8 +48,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{shown} is no pickle of tensors alone: loading it could run code that it brings "
-            "along, so it is refused; "
-            "save model.state_dict() where the network is at home, and give that file"
+            "along, so it is refused; save model.state_dict() where the network is at home, and "
+            "give that file"
         ) from error
     # torch raises what it likes for a damaged file: RuntimeError, EOFError, KeyError …
     except Exception as error:

@@ -22,7 +22,7 @@ from selffit.run.run_dir import RunDir
 from selffit.train.setup import build_network, layers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """A network to be diagnosed. `config` holds the settings that it was trained with at that step.
 
@@ -62,7 +62,7 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     )
     Masks(model, device).set(suppressed)
     branch, step = parse_id(id)
-    return Subject(id, branch, step, model, config)
+    return Subject(id=id, branch=branch, step=step, model=model, config=config)
 
 
 def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:
@@ -83,8 +83,8 @@ def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) ->
     sides = "×".join(map(str, shape))
     raise UserError(
         f"--data {images.name} has images of {'×'.join(map(str, images.shape))} in "
-        f"{images.classes} classes, "
-        f"the network was trained on {sides} in {classes}; choose a set of that form"
+        f"{images.classes} classes, the network was trained on {sides} in {classes}; choose a set "
+        "of that form"
     )
 
 

@@ -66,8 +66,12 @@ class Past:
             return []
         last = onset.step if onset.healthy_step is None else onset.healthy_step
         known = [c for c in self.ledger.checkpoints.values() if c.healthy]
-        mine = [(c.step, c.id) for c in known for line, end in self._line(onset.branch, last)
-                if c.branch == line and c.step <= end]  # fmt: skip
+        mine = [
+            (c.step, c.id)
+            for c in known
+            for line, end in self._line(onset.branch, last)
+            if c.branch == line and c.step <= end
+        ]
         return [id for _, id in sorted(mine, reverse=True)]
 
     def leads_to(self, branch: str, step: int, later: str, later_step: int) -> bool:

@@ -122,7 +122,14 @@ def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
     if not own:  # any image will do that the run was not trained on
         changed |= {"data": options.data, "holdout": n, "train_images": 0}
     images = data.load(replace(config, **changed), device)
-    return Bench(images, device, training_mean(images.train_x), n, eps, own)
+    return Bench(
+        images=images,
+        device=device,
+        mean=training_mean(images.train_x),
+        n=n,
+        eps=eps,
+        own=own,
+    )
 
 
 def _healthy(target: Target, past: Past, bench: Bench) -> Subject | None:
@@ -158,7 +165,13 @@ def _foreign(path: str, config: RunConfig, bench: Bench, options: argparse.Names
     config = replace(
         config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
     )
-    return Subject(clean(Path(path).stem)[:64], "main", 0, model.to(bench.device).eval(), config)
+    return Subject(
+        id=clean(Path(path).stem)[:64],
+        branch="main",
+        step=0,
+        model=model.to(bench.device).eval(),
+        config=config,
+    )
 
 
 def _numbers(flag: str, text: str | None, default: str) -> list[float]:

@@ -47,8 +47,7 @@ def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool =
     if not there:
         raise UserError(
             f"run {run.name} has no checkpoint; a running one saves one with 'ctl {run.name} "
-            "checkpoint', "
-            "a new one with --keep 1 or more"
+            "checkpoint', a new one with --keep 1 or more"
         )
     for wanted in chosen:
         parse_id(wanted)
@@ -92,8 +91,7 @@ def _one(token: str, runs: Path) -> tuple[RunDir | None, str | None]:
         if is_id(path.name) and path.is_dir() and not (path / "run.json").exists():
             raise UserError(
                 f"{clean(token)} is not in the {FOLDER} folder of a run, whose run.json says which "
-                "network it is; "
-                f"give RUN/{FOLDER}/{path.name}"
+                f"network it is; give RUN/{FOLDER}/{path.name}"
             )
     return None, None
 

@@ -94,7 +94,9 @@ class Detector:
                 self._is_out = False
             return None
         if not self._is_out:
-            self._is_out, self._announced, self._out_since = True, False, step
+            self._is_out = True
+            self._announced = False
+            self._out_since = step
         if self.onset_open or (
             self._last_asked is not None and step < self._last_asked + self.cooldown
         ):
@@ -130,12 +132,12 @@ class Detector:
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
         if verdict.state in ("healthy", "undecided") or point.step < self.judge_from:
-            self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, ""
+            self._suspect("")
             if verdict.state == "healthy":
                 self._healthy = {"step": point.step, "pgd": point.pgd}
             return []
         if verdict.state != self._suspect_state:
-            self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, verdict.state
+            self._suspect(verdict.state)
             self._first_suspect = point.step
         self._suspects += 1
         self._suspect_z += verdict.z
@@ -146,6 +148,12 @@ class Detector:
         if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
             return [self._onset(point, verdict, 0.0)]
         return []
+
+    def _suspect(self, state: str) -> None:
+        """Begin to count probes of this state anew; "" for none."""
+        self._suspects = 0
+        self._suspect_z = 0.0
+        self._suspect_state = state
 
     def _onset(self, point: ProbePoint, verdict: Verdict, z: float) -> Alert:
         t = self.thresholds
@@ -171,8 +179,9 @@ class Detector:
         if self._out_since is not None and (low is None or self._out_since >= low):
             evidence["signal_step"] = self._out_since
         onset_step = self._first_suspect if self._healthy is not None else None
-        self.onset_open, self._good = True, 0
-        self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, ""
+        self.onset_open = True
+        self._good = 0
+        self._suspect("")
         return Alert(
             level="onset",
             step=point.step,
@@ -215,7 +224,8 @@ class Detector:
         if self._level is not None:
             evidence["best"] = self._level[0]
         before = self._healthy
-        self.onset_open, self._good = False, 0
+        self.onset_open = False
+        self._good = 0
         self._healthy = {"step": step, "pgd": pgd}
         return Alert(
             "recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice
@@ -237,7 +247,8 @@ class Detector:
         if not self.wants_strong:
             return []
         t = self.thresholds
-        self.wants_strong, self._good = False, 0
+        self.wants_strong = False
+        self._good = 0
         if not (_is_accuracy(strong_pgd) and _is_accuracy(weak_pgd) and n > 0):
             return []
         best = None if self._level is None else self._level[0]

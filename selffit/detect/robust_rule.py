@@ -50,7 +50,7 @@ from selffit.detect.types import ProbePoint
 State = Literal["healthy", "undecided", "fallen", "blind"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RuleThresholds:
     """Every number of the rule."""
 

@@ -49,7 +49,7 @@ PATIENCE = 3  # probes in a row after an onset without any sign, until it is cal
 LASTING = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Every number of the verdict.
 
@@ -107,7 +107,7 @@ class Finding(NamedTuple):
     z_to_clear: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The disease, and one sentence with the numbers. evidence: effects and z scores by name."""
 
@@ -151,11 +151,11 @@ def verdict(
         f"{name}_z": f.z for name, f in found.items()
     }
     return Verdict(
-        disease,
-        wording.disease(disease, values, list(found), len(clear), chance, n),
-        evidence,
-        height,
-        height >= INDEX_CLEAR and any(f.z >= t.z_clear for f in found.values()),
+        disease=disease,
+        text=wording.disease(disease, values, list(found), len(clear), chance, n),
+        evidence=evidence,
+        index=height,
+        index_clear=height >= INDEX_CLEAR and any(f.z >= t.z_clear for f in found.values()),
     )
 
 
@@ -242,14 +242,16 @@ class Tracker:
         self._step = step
         if verdict.index_clear:
             self._now = [step, step] if self._now is None else [self._now[0], step]
-            self._clear, self._unclear = self._clear + 1, 0
+            self._clear += 1
+            self._unclear = 0
             return
         self._unclear += 1
         if self._now is None or (self._clear >= LASTING and self._unclear < LASTING):
             return
         if self._clear >= LASTING:
             self._ended.append(self._now)
-        self._now, self._clear = None, 0
+        self._now = None
+        self._clear = 0
 
     @property
     def index_step(self) -> int | None:
@@ -297,5 +299,6 @@ class Tracker:
         """
         self._ended = [list(stretch) for stretch in state.get("ended", [])]
         self._now = state.get("now")
-        self._clear, self._unclear = state.get("clear", 0), state.get("unclear", 0)
+        self._clear = state.get("clear", 0)
+        self._unclear = state.get("unclear", 0)
         self._step = state.get("step")

@@ -56,7 +56,9 @@ class Band:
         self.floor = floor
         self.relative_floor = relative_floor
         self.count = 0
-        self.fast = self.level = self.deviation = 0.0
+        self.fast = 0.0
+        self.level = 0.0
+        self.deviation = 0.0
         self.excess = 0.0
 
     def update(self, value: float) -> None:
@@ -78,7 +80,10 @@ class Band:
                 self.floor + self.relative_floor * abs(self.level),
                 MIN_WIDTH,
             )
-            off = width if off > width else -width if off < -width else off
+            if off > width:
+                off = width
+            elif off < -width:
+                off = -width
             noise = min(noise, width)
         self.level += off / min(count, SLOW_STEPS)
         self.deviation += (noise - self.deviation) / min(count, SLOW_STEPS)

@@ -121,7 +121,9 @@ class Ballast:
     """
 
     def __init__(self, disk: Disk, path: Path, size: int) -> None:
-        self._disk, self._path, self._size = disk, path, size
+        self._disk = disk
+        self._path = path
+        self._size = size
         self.held = False
 
     def lay(self) -> bool:

@@ -72,7 +72,9 @@ def _plain(value: Any, levels: int) -> Any:
 
 
 def _name(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 @lru_cache(maxsize=256)

@@ -87,8 +87,11 @@ class SegmentedLog:
         self.dropped: Counter[str] = Counter()
         self.why_dropped = "queue full"
         self.lost = 0  # events dropped, all in all
-        self._folder, self._attempt, self._opening = folder, attempt, dict(opening)
-        self._rotate_bytes, self._disk = rotate_bytes, disk
+        self._folder = folder
+        self._attempt = attempt
+        self._opening = dict(opening)
+        self._rotate_bytes = rotate_bytes
+        self._disk = disk
         self._batch_bytes = min(_BATCH_BYTES, rotate_bytes)  # of one write call
         self._ballast = Ballast(disk, folder / "ballast", ballast_bytes)
         self._waiting: deque[Event] = deque()  # not in the file yet
@@ -221,7 +224,8 @@ class SegmentedLog:
             self._ballast.lay()
 
     def _start_segment(self) -> Segment:
-        number, self._number = self._number, self._number + 1
+        number = self._number
+        self._number += 1
         segment = Segment(self._disk, self._folder / f"{self._attempt:06d}-{number:06d}.jsonl")
         # of a segment that never took its first line
         if self._waiting and self._waiting[0].kind == "open":
@@ -238,7 +242,8 @@ class SegmentedLog:
         if error.errno in _FULL:
             gained = self._ballast.release()
             if not self.full:
-                self.full, self.why_dropped = True, "disk full"
+                self.full = True
+                self.why_dropped = "disk full"
                 self._waiting = deque(self._critical_only(self._waiting))
             self._note(error, "only critical events are written until there is room")
             if segment is not None and not segment.usable:

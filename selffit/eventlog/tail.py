@@ -24,7 +24,7 @@ _SKIPS = 64  # blocks of an endless line skipped in one read
 Item = Record | Notice
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Place:
     """Where we are in a stream, and what the file looked like so far."""
 
@@ -43,8 +43,11 @@ class _Place:
         return f"{self.attempt:06d}-{self.number:06d}.jsonl"
 
     def restart(self) -> None:
-        self.offset, self.head, self.long_from = 0, b"", None
-        self.damaged, self.newer = 0, False
+        self.offset = 0
+        self.head = b""
+        self.long_from = None
+        self.damaged = 0
+        self.newer = False
 
 
 class StreamTail:
@@ -81,7 +84,8 @@ class StreamTail:
                 return
             if place is None or later[0][0] != place.attempt:
                 self._next_q = 1
-            self._place = _Place(*later[0], start_q=self._next_q)
+            attempt, number = later[0]
+            self._place = _Place(attempt=attempt, number=number, start_q=self._next_q)
 
     def _read_file(
         self, folder: int, place: _Place, final: bool, limit: float, out: list[Item]
@@ -172,11 +176,12 @@ class StreamTail:
             return
         except NewerFormat as error:
             text = (
-                f"written in format {error}, newer than {FORMAT_VERSION}: "
-                "upgrade selffit to read this file"
+                f"written in format {error}, newer than {FORMAT_VERSION}: upgrade selffit to read "
+                "this file"
             )
             self._say(out, "version", place, place.offset, text)
-            place.newer, self._next_q = True, None
+            place.newer = True
+            self._next_q = None
             return
         expected = self._next_q
         if record.q != expected and expected is not None:

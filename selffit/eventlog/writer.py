@@ -100,7 +100,8 @@ class EventWriter:
         self._closing: str | None = None  # the reason, once close was called
         self._ended = False
 
-        self._queue_bytes, self._critical_timeout = queue_bytes, critical_timeout
+        self._queue_bytes = queue_bytes
+        self._critical_timeout = critical_timeout
         self._refusing = False  # the disk took nothing at the last try
         self._stalled = False  # a critical event waited in vain and no sync has succeeded since
         self._complete = False
@@ -240,7 +241,8 @@ class EventWriter:
                 )
             events, self._queue = list(self._queue), deque()
             dropped, self._dropped = self._dropped, Counter()
-            self._queued_bytes, self._urgent = 0, False
+            self._queued_bytes = 0
+            self._urgent = False
             closing = self._closing
             if dropped:
                 self._log.count_dropped(dropped, "queue full")

@@ -29,7 +29,7 @@ SINGLES = 8
 Zeroed = Mapping[str, Sequence[int]]  # site: channels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CausalCheck:
     """What groups of channels are good for: ranked on n_rank images, reported on n others.
 
@@ -139,7 +139,14 @@ def causal_check(
                 single.append(SingleAblation(last.name, channel, last.dominance[channel], values))
         base = report.group({})
     return CausalCheck(
-        len(y), n_rank, attack.eps, pgd_steps, attack.name, base, tuple(rows), tuple(single)
+        n=len(y),
+        n_rank=n_rank,
+        eps=attack.eps,
+        pgd_steps=pgd_steps,
+        attack=attack.name,
+        base=base,
+        rows=tuple(rows),
+        single=tuple(single),
     )
 
 
@@ -167,7 +174,11 @@ class _Report:
         generator: torch.Generator,
         batch_size: int,
     ) -> None:
-        self.model, self.x, self.y, self.attack, self.budget = model, x, y, attack, budget
+        self.model = model
+        self.x = x
+        self.y = y
+        self.attack = attack
+        self.budget = budget
         self.start = uniform_start(x, budget.eps, generator)
         self.other = other_labels(y, model(x[:1]).shape[1], generator)
         self.batch_size = batch_size

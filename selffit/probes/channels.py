@@ -24,7 +24,7 @@ from selffit.probes.ranks import shared_top, spearman
 DEAD = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LayerDominance:
     """One convolution layer; the tuples have one entry a channel.
 

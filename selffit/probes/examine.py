@@ -26,7 +26,7 @@ from selffit.probes.strong import strong_accuracy
 BRIEF_SHARES, BRIEF_SINGLES = (0.05, 0.2), 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Examiner:
     """A network, what it is examined on, and with which attacks.
 

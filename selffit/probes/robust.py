@@ -18,7 +18,7 @@ from selffit.methods.fgsm import fgsm
 from selffit.probes.base import batches, probing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RobustAccuracy:
     """Accuracies in [0,1] on n images, under perturbations of at most eps (pixels, L∞)."""
 
@@ -104,7 +104,13 @@ def robust_accuracies(
                 )
     n = len(images)
     return [
-        RobustAccuracy(n, eps, clean.item() / n, fgsm_right.item() / n, pgd_right.item() / n)
+        RobustAccuracy(
+            n=n,
+            eps=eps,
+            clean=clean.item() / n,
+            fgsm=fgsm_right.item() / n,
+            pgd=pgd_right.item() / n,
+        )
         for (eps, _), fgsm_right, pgd_right in zip(budgets, single, multi, strict=True)
     ]
 

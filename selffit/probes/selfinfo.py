@@ -27,7 +27,7 @@ MIX = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of its entries that random signs rep
 FOREIGN = 9  # class-generic perturbations of other classes that each image meets, at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SelfInformation:
     """Accuracies and shares in [0,1] on n images; `self_information` names the `values`.
 
@@ -243,7 +243,7 @@ def mix(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Full:
     """What the full set needs beside the light one, for all images."""
 

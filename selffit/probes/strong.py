@@ -16,7 +16,7 @@ from selffit.probes.base import probing
 from selffit.probes.robust import survivors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StrongAccuracy:
     """Accuracies in [0,1] on n images at eps (pixels, L∞).
 
@@ -96,7 +96,14 @@ def strong_accuracy(
         alive = weak = stand(everything[torch.cat(right)], input_gradient, weak_alpha, weak_steps)
         for gradient in (margin_gradient, input_gradient) * restarts:
             alive = stand(alive, gradient, eps / 4, steps)
-    return StrongAccuracy(len(x), eps, steps, restarts, len(alive) / len(x), len(weak) / len(x))
+    return StrongAccuracy(
+        n=len(x),
+        eps=eps,
+        steps=steps,
+        restarts=restarts,
+        pgd=len(alive) / len(x),
+        weak=len(weak) / len(x),
+    )
 
 
 def margin_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Gradient:

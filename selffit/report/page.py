@@ -86,8 +86,7 @@ def _summary(report: Report) -> str:
     eps = f"eps {budget(last.robust.eps)}" if last.robust else "eps unknown"
     how = (
         f"{text(about.get('model'))} on {text(about.get('data'))}, {whole(about.get('n'))} images, "
-        f"{eps}{attack}; "
-        f"measured on {text(about.get('device'))} with selffit {__version__}."
+        f"{eps}{attack}; measured on {text(about.get('device'))} with selffit {__version__}."
     )
     said = (
         f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
@@ -124,8 +123,7 @@ def _through_time(report: Report) -> str:
         figures.accuracies(report),
         "Accuracies and self-fitting index through the checkpoints",
         "Accuracy (above) and the self-fitting index with its components (below). Thin lines are "
-        "the run's own probes, "
-        "where there are any; dotted: guessing; dashed: onset.",
+        "the run's own probes, where there are any; dotted: guessing; dashed: onset.",
     )
 
 
@@ -133,8 +131,7 @@ def _self_information(report: Report, last: Findings) -> str:
     assert last.selfinfo is not None
     return (
         "<p>What does the network read: the image, or its own perturbation? Our operational "
-        "definitions; blue speaks "
-        "of the image, orange of the network itself.</p>"
+        "definitions; blue speaks of the image, orange of the network itself.</p>"
         + _figure(
             figures.self_information(report),
             "Values of self-information at every checkpoint",
@@ -147,8 +144,8 @@ def _self_information(report: Report, last: Findings) -> str:
             figures.dose_and_mix(report),
             "Dose and mix curves",
             "A network that fits itself needs enough of its own perturbation: accuracy is high at "
-            "k = 1, lower "
-            "between, and falls when random signs replace a part. Orange is the last checkpoint.",
+            "k = 1, lower between, and falls when random signs replace a part. Orange is the last "
+            "checkpoint.",
         )
     )
 
@@ -179,8 +176,7 @@ def _channels(report: Report, last: Findings) -> str:
         figures.dominance(report),
         "Dominance of the channels of every layer through the checkpoints",
         "Each row is a channel, each column a checkpoint; rows are in the order of the last one. "
-        "Orange answers to the "
-        "network's own perturbation, violet to the content of the image.",
+        "Orange answers to the network's own perturbation, violet to the content of the image.",
     )
     return figure + f"<p>At {escape(last.id)}:</p>" + _channel_table(last.channels)
 
@@ -213,8 +209,7 @@ def _causal(last: Findings) -> str:
         figures.causal_effects(last),
         f"What zeroing channels changes at {last.id}",
         "If the most dominant channels carry the self-information, zeroing them takes FGSM and "
-        "carrier accuracy away "
-        "and gives some PGD accuracy back; zeroing others does not.",
+        "carrier accuracy away and gives some PGD accuracy back; zeroing others does not.",
     )
     return figure + _causal_table(last.causal)
 
@@ -234,8 +229,8 @@ def _causal_table(probe: CausalProbe) -> str:
             )
     about = (
         f"Changes when {100 * shares[0]:g} % of a stage's channels are set to zero, from what the "
-        "whole network "
-        f"reaches (first row); ranked on {probe.n_rank} images, reported on {probe.n} others."
+        f"whole network reaches (first row); ranked on {probe.n_rank} images, reported on "
+        f"{probe.n} others."
         if shares
         else ""
     )
@@ -308,8 +303,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], first: int, numbe
         return f"<tr>{''.join(cell(place, content) for place, content in enumerate(cells))}</tr>"
 
     body = "".join(line(cells, "td") for cells in rows)
-    first = line([escape(name) for name in head], "th")
-    return f"<div class='scroll'><table>{first}{body}</table></div>"
+    header = line([escape(name) for name in head], "th")
+    return f"<div class='scroll'><table>{header}{body}</table></div>"
 
 
 def _number(value: float) -> str:
