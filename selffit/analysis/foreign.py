@@ -17,7 +17,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -138,5 +137,5 @@ def _sides(tensor: Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "one number"
 
 
-def _line(error: Any) -> str:
+def _line(error: Exception) -> str:
     return clean((str(error).strip().splitlines() or [type(error).__name__])[0])[:160]

@@ -192,15 +192,16 @@ def _diagnose(
     judge: Judge,
     title: str,
 ) -> None:
-    began, found = time.perf_counter(), {}
+    began = time.perf_counter()
+    found: dict[str, dict[str, Any]] = {}
     print(f"{title}:", end="", file=sys.stderr, flush=True)
     try:
         for kind, record in examine(subject, bench, reference, per_epoch):
             found[kind] = record
             _emit(kind, subject, record)
             print(f" {kind.removeprefix('probe.')}", end="", file=sys.stderr, flush=True)
-        if (record := judge.add(subject, found)) is not None:
-            _emit("diagnosis", subject, record)
+        if (diagnosis := judge.add(subject, found)) is not None:
+            _emit("diagnosis", subject, diagnosis)
     finally:
         print(f"  {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
 

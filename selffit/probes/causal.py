@@ -3,7 +3,7 @@
 Our operational check of the channel differentiation of He et al. (2023, arXiv 2302.11963).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,7 +182,7 @@ class _Report:
         self.start = uniform_start(x, budget.eps, generator)
         self.other = other_labels(y, model(x[:1]).shape[1], generator)
         self.batch_size = batch_size
-        self._known: dict[Any, dict[str, float]] = {}
+        self._known: dict[Hashable, dict[str, float]] = {}
 
     def single(self, zeroed: Zeroed) -> dict[str, float]:
         """The shares clean, fgsm, pgd and carrier with these channels zeroed."""
@@ -203,7 +203,7 @@ class _Report:
         if key not in self._known:
             everything = torch.arange(len(self.y), device=self.y.device)
             with masked(self.model, zeroed):
-                found = [measure(part) for part in everything.split(self.batch_size)]
+                found = [measure(part) for part in torch.split(everything, self.batch_size)]
             shares = torch.stack(
                 [torch.cat([part[name] for part in found]).double().mean() for name in found[0]]
             )

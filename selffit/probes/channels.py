@@ -97,8 +97,8 @@ def channel_dominance(
             model(grey_like(as_float(images[:1])))
         parts = zip(
             batches(images, labels, batch_size),
-            signs.split(batch_size),
-            half_of.split(batch_size, 1),
+            torch.split(signs, batch_size),
+            torch.split(half_of, batch_size, dim=1),
             strict=True,
         )
         for (x, y), coins, halves in parts:
@@ -143,7 +143,7 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
 
 def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> LayerDominance:
     """From the responses [2,C] that each half of the images adds up to."""
-    by_half = [_dominance(*responses) for responses in zip(si, di, strict=True)]
+    first, second = (_dominance(*responses) for responses in zip(si, di, strict=True))
     return LayerDominance(
         name=name,
         dominance=tuple(_dominance(si.sum(0), di.sum(0)).tolist()),
@@ -154,8 +154,8 @@ def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> Laye
         gini=gini(si.sum(0)),
         top10=top_share(si.sum(0)),
         pr=participation_ratio(si.sum(0)),
-        rho=spearman(*by_half),
-        agree=shared_top(*by_half),
+        rho=spearman(first, second),
+        agree=shared_top(first, second),
     )
 
 

@@ -95,7 +95,7 @@ def robust_accuracies(
                     torch.tensor(alpha, device=x.device),
                     pgd_steps,
                 )
-                x_adv = fgsm(lambda _x, _y, known=at_x: known, x, y, budget, generator).x_adv  # type: ignore[misc]
+                x_adv = fgsm(_known(at_x), x, y, budget, generator).x_adv
                 single[i] += (model(x_adv).argmax(1) == y).sum()
                 # for all images: the noise does not depend on f
                 start = uniform_start(x, budget.eps, generator)
@@ -113,6 +113,11 @@ def robust_accuracies(
         )
         for (eps, _), fgsm_right, pgd_right in zip(budgets, single, multi, strict=True)
     ]
+
+
+def _known(gradient: Gradient) -> GradientAt:
+    """The gradient where it has been taken already: FGSM asks for it at the image only."""
+    return lambda _x, _y: gradient
 
 
 def survivors(

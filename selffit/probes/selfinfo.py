@@ -134,18 +134,19 @@ def self_information(
                     hits[f"control_{kind}"] = follows(model, u, foreign, y)
             for name, hit in hits.items():
                 totals[name] = totals.get(name, 0) + hit.sum(-1, dtype=torch.float64)
-    shares = {name: (total / len(images)).tolist() for name, total in totals.items()}
-    doses, mixes = shares.pop("dose", None), shares.pop("mix", None)
+    shares = {name: total / len(images) for name, total in totals.items()}
+    curves = {name: shares.pop(name).tolist() for name in ("dose", "mix") if name in shares}
+    values = {name: float(share) for name, share in shares.items()}
     if reference is not None:
-        shares["gap"] = shares["own"] - shares["other"]
+        values["gap"] = values["own"] - values["other"]
     return SelfInformation(
         n=len(images),
         full=full,
         eps=attack.eps,
         attack=attack.name,
-        values=shares,
-        dose={"k": DOSES, "acc": doses} if full else None,
-        mix={"share": MIX, "acc": mixes} if full else None,
+        values=values,
+        dose={"k": DOSES, "acc": curves["dose"]} if full else None,
+        mix={"share": MIX, "acc": curves["mix"]} if full else None,
     )
 
 
@@ -154,7 +155,8 @@ def follows(model: nn.Module, x: Tensor, delta: Tensor, y: Tensor) -> Tensor:
 
     x is an image or a carrier u, delta of whatever origin.
     """
-    return model(add(x, delta)).argmax(1) == y
+    predicted: Tensor = model(add(x, delta)).argmax(1)
+    return predicted == y
 
 
 def own_effect(

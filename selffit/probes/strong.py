@@ -86,13 +86,15 @@ def strong_accuracy(
                         budget,
                     )
                 ]
-                for part in alive.split(batch_size)
+                for part in torch.split(alive, batch_size)
             ]
         )
 
     with probing(model), torch.no_grad():
         everything = torch.arange(len(x), device=x.device)
-        right = [model(x[part]).argmax(1) == labels[part] for part in everything.split(batch_size)]
+        right = [
+            model(x[part]).argmax(1) == labels[part] for part in torch.split(everything, batch_size)
+        ]
         alive = weak = stand(everything[torch.cat(right)], input_gradient, weak_alpha, weak_steps)
         for gradient in (margin_gradient, input_gradient) * restarts:
             alive = stand(alive, gradient, eps / 4, steps)

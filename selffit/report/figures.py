@@ -9,7 +9,7 @@ of the network itself, a dotted line for guessing, a red dashed one for an onset
 import io
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -26,7 +26,8 @@ PARTS = {"carrier": "#c8641e", "conflict": "#8c3fa0", "abnormal": "#7a6a00", "sw
 GROUP_COLOURS = {"self": SELF, "data": DATA, "random": FAINT, "norm": INK}
 MOST_CURVES = 6  # networks in one plot of dose curves
 WIDTH = 9.5  # inches
-_STYLE = {
+T = TypeVar("T")
+_STYLE: dict[Any, Any] = {  # matplotlib has a type of its own for these names, in new versions
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -175,7 +176,7 @@ def dominance(report: Report) -> bytes:
         for axes, name in zip(grid.flat, names, strict=False):
             columns = [_dominances(found, name) for found in probes]
             count = len(columns[-1])
-            order = sorted(range(count), key=lambda c, last=columns[-1]: -last[c])  # type: ignore[misc]
+            order = [c for _, c in sorted((-value, c) for c, value in enumerate(columns[-1]))]
             table = [
                 [column[c] if len(column) == count else math.nan for column in columns]
                 for c in order
@@ -287,7 +288,7 @@ def _dominances(found: Findings, name: str) -> Sequence[float]:
     return layer.dominance if layer is not None else ()
 
 
-def _spread(entries: list[Any], most: int) -> list[Any]:
+def _spread(entries: list[T], most: int) -> list[T]:
     """At most `most` of them, evenly, the first and the last among them."""
     if len(entries) <= most:
         return entries

@@ -184,8 +184,8 @@ def _channels(report: Report, last: Findings) -> str:
 def _channel_table(probe: ChannelProbe) -> str:
     rows = []
     for layer in probe.layers:
-        order = sorted(range(len(layer.dominance)), key=lambda c, d=layer.dominance: (-d[c], c))  # type: ignore[misc]
-        top = ", ".join(f"{c} ({layer.dominance[c]:+.2f})" for c in order[:5])
+        order = sorted((-value, c) for c, value in enumerate(layer.dominance))
+        top = ", ".join(f"{c} ({layer.dominance[c]:+.2f})" for _, c in order[:5])
         numbers = (layer.gini, layer.top10, layer.pr, layer.rho, layer.agree)
         rows.append(
             [escape(layer.name), str(len(layer.dominance)), *map(_number, numbers), escape(top)]
