@@ -1,8 +1,7 @@
-"""How long saving and loading a PreAct ResNet-18 checkpoint (11.2 M parameters, SGD with momentum)
-takes, part by part.
+"""How long saving and loading a PreAct ResNet-18 checkpoint takes, part by part.
 
-Only `copy` holds up training; the rest may run in a thread. Medians of five, on the disk of the
-current folder.
+11.2 M parameters, SGD with momentum. Only `copy` holds up training; the rest may run in a thread.
+Medians of five, on the disk of the current folder.
 """
 
 import os
@@ -31,12 +30,14 @@ seconds: dict[str, list[float]] = defaultdict(list)
 
 @contextmanager
 def timed(part: str) -> Iterator[None]:
+    """Note the seconds of a block under the name of this part."""
     start = time.perf_counter()
     yield
     seconds[part].append(time.perf_counter() - start)
 
 
 def main() -> None:
+    """Saves and loads, and prints a line a part."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = build("preact-resnet18", shape=(3, 32, 32), classes=10).to(device)
     optimizer = torch.optim.SGD(

@@ -1,6 +1,4 @@
-"""What the command channel costs: at every training step, when idle, when used, and when a log is
-read again.
-"""
+"""What the command channel costs: at every step, idle, used, and when a log is read again."""
 
 import os
 import platform
@@ -31,6 +29,7 @@ def median(act: Callable[[], object], rounds: int) -> float:
 
 
 def line(name: str, figure: float, unit: str, target: float) -> None:
+    """Print one figure beside its target."""
     print(
         f"{name:<44} {figure:>10,.1f} {unit:<4} target <= {target:,g}  "
         f"{'ok' if figure <= target else 'missed'}"
@@ -38,8 +37,9 @@ def line(name: str, figure: float, unit: str, target: float) -> None:
 
 
 def boundary() -> tuple[float, float]:
-    """Seconds of a step boundary with nothing to do, averaged over real time, and of a step of the
-    default run.
+    """Seconds of a step boundary with nothing to do, and of a step of the default run.
+
+    The boundary's are averaged over real time.
     """
     from selffit.config import resolve
     from selffit.eventlog.liveness import here
@@ -66,6 +66,7 @@ def boundary() -> tuple[float, float]:
 
 
 def main() -> None:
+    """Prints one line a figure."""
     idle, step = boundary()
     line("step boundary with nothing to do", 1e6 * idle, "us", 20)
     print(

@@ -1,6 +1,4 @@
-"""Speed of the event log: writing, reading a long log, and what an idle poll and a critical event
-cost.
-"""
+"""Speed of the event log: writing, reading a long log, an idle poll, a critical event."""
 
 import os
 import platform
@@ -28,6 +26,7 @@ SIGNALS = (
 
 
 def line(name: str, figure: float, unit: str, target: float, at_least: bool) -> None:
+    """Print one figure beside its target."""
     ok = figure >= target if at_least else figure <= target
     sign = ">=" if at_least else "<="
     print(
@@ -37,6 +36,7 @@ def line(name: str, figure: float, unit: str, target: float, at_least: bool) -> 
 
 
 def main() -> None:
+    """Prints one line a figure."""
     rng = random.Random(0)
     block = {
         "n": 20,

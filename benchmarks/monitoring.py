@@ -4,13 +4,13 @@ PreActResNet18 with the settings of preset cifar10-fgsm-8, on random images of C
 Shares of the training time:
 
 signals and log   the per-step signals, the input gradient that PertAlign needs, and the `steps`
-                  records of a real
-                  event log, each timed by itself: differences of whole steps would drown in noise.
+                  records of a real event log, each timed by itself: differences of whole steps
+                  would drown in noise.
 probes            a robust-accuracy probe, a channel probe and a light self-information probe (with
-                  a reference
-                  network) against the steps between two of them (one epoch of 49 000 images),
-                  extrapolated from the time of one step. PGD leaves out images that it has beaten:
-                  the typical case here keeps 60 % of them throughout, the worst case all.
+                  a reference network) against the steps between two of them (one epoch of 49 000
+                  images), extrapolated from the time of one step. PGD leaves out images that it
+                  has beaten: the typical case here keeps 60 % of them throughout, the worst case
+                  all.
 at an onset       the full self-information set and the causal check, once, in seconds and as a
                   share of an epoch.
 
@@ -77,6 +77,7 @@ def to_input(first: nn.Module, x: Tensor, autocast: torch.dtype | None) -> Calla
 
 
 def report(name: str, share: float, target: float) -> None:
+    """Print a share of the training time beside its target."""
     print(
         f"{name}: {100 * share:.2f} %  target {100 * target:g} %  "
         f"{'ok' if share <= target else 'missed'}"
@@ -196,8 +197,11 @@ def main() -> int:
     )
     for name, cost in parts.items():
         print(f"  {name}: {1e6 * cost:.0f} us a step, {100 * cost / whole:.2f} %")
-    images_of = f"{config.probe_images} images, {config.channel_images} for channels, {config.self_images} for self"
-    print(f"  a probe every {interval} steps: PGD-{config.probe_steps}; {images_of}-information")
+    print(
+        f"  a probe every {interval} steps: PGD-{config.probe_steps}; "
+        f"{config.probe_images} images, {config.channel_images} for channels, "
+        f"{config.self_images} for self-information"
+    )
     report("signals and log", sum(parts.values()) / whole, 0.01)
     report(
         "probes, 60 % of the images survive",

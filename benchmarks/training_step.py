@@ -1,5 +1,6 @@
-"""Our training step against a textbook FGSM loop: `uv run python benchmarks/training_step.py
-[--width N] [--batch N]`.
+"""Our training step against a textbook FGSM loop.
+
+    uv run python benchmarks/training_step.py [--width N] [--batch N]
 
 The textbook loop is written from the formula as public codes have it: contiguous NCHW tensors, a
 backward pass that computes weight gradients for the attack too, torch's default SGD, a running loss

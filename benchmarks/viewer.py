@@ -1,5 +1,6 @@
-"""The Run screen in a real pseudo-terminal: how soon it paints, and what it costs idle and live. No
-training.
+"""The Run screen in a real pseudo-terminal: how soon it paints, and what it costs idle and live.
+
+No training.
 
 `uv run python benchmarks/viewer.py [--events 500000] [--seconds 15]`. Byte code is cached in a
 temporary folder and warmed up first, as an installed package has it.
@@ -12,15 +13,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from made_up import run as synthetic  # noqa: E402
-from made_up.terminal import Terminal, show_run  # noqa: E402
+from made_up import run as synthetic
+from made_up.terminal import Terminal, show_run
 
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import seal
@@ -40,9 +41,7 @@ def report(name: str, figure: float, unit: str, target: float) -> None:
 
 
 def lines(events: int) -> Iterator[bytes]:
-    """So many events: a short made-up run first, then one heartbeat and one block of two steps by
-    turns.
-    """
+    """So many events: a short made-up run, then heartbeats and blocks of two steps by turns."""
     q = 0
 
     def line(kind: str, data: dict[str, object], step: int, t: float) -> bytes:
@@ -79,25 +78,26 @@ def write_long_log(run_dir: Path, events: int) -> int:
     """The log of a run of so many events; its size in bytes."""
     folder = run_dir / "log" / "trainer"
     folder.mkdir(parents=True)
-    total, size, number = 0, SEGMENT_BYTES, -1
-    file = None
-    for line in lines(events):
-        if size >= SEGMENT_BYTES:
-            if file is not None:
-                file.close()
-            number, size = number + 1, 0
-            file = open(folder / f"000001-{number:06d}.jsonl", "wb", buffering=1 << 20)
-        assert file is not None
-        file.write(line)
-        size += len(line)
-        total += len(line)
-    if file is not None:
-        file.close()
+    total = 0
+    for number, segment in enumerate(segments(lines(events))):
+        total += (folder / f"000001-{number:06d}.jsonl").write_bytes(segment)
     return total
 
 
+def segments(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The contents of segment files that together hold these lines."""
+    segment = bytearray()
+    for line in lines:
+        if len(segment) >= SEGMENT_BYTES:
+            yield bytes(segment)
+            segment.clear()
+        segment += line
+    if segment:
+        yield bytes(segment)
+
+
 def first_paint(run_dir: Path, env: dict[str, str]) -> None:
-    """Seconds to the first recognisable text, to a complete picture, and for a key while loading."""
+    """Seconds to the first recognisable text, to a whole picture, and for a key while loading."""
     begin = time.monotonic()
     with show_run(str(run_dir), **env) as terminal:
         terminal.wait_for("TRAINING", 60)

@@ -1,5 +1,6 @@
-"""How a trainer process ended and why, as far as its exit status, its last words and the kernel can
-tell.
+"""How a trainer process ended and why.
+
+As far as its exit status, its last words and the kernel can tell.
 """
 
 import signal as signals
@@ -17,9 +18,11 @@ LINE_LENGTH = 500
 QUIET = ("finished", "stopped", "superseded")  # ends that need no last words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exit:
-    """how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its
+    """How a process ended.
+
+    how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its
     number or 0.
     """
 
@@ -52,7 +55,13 @@ def classify(
     """
     signal = -code if code < 0 else 0
     how, text = _judge(code, end, stderr, memory)
-    return Exit(how, code, signal, text, () if how in QUIET else stderr)
+    return Exit(
+        how=how,
+        code=code,
+        signal=signal,
+        text=text,
+        stderr=() if how in QUIET else stderr,
+    )
 
 
 def _judge(
@@ -90,8 +99,9 @@ def signal_name(number: int) -> str:
 
 
 def last_lines(path: Path) -> tuple[str, ...]:
-    """The last lines of a text file that anybody may have written anything to; () when it cannot be
-    read.
+    """The last lines of a text file that anybody may have written anything to.
+
+    Empty when it cannot be read.
     """
     text = _tail(path).decode("utf-8", "replace").rstrip()
     return (
@@ -122,8 +132,9 @@ def _tail(path: Path) -> bytes:
 
 
 class MemoryKills:
-    """Whether the kernel killed processes for want of memory since this object was made; Linux
-    only.
+    """Whether the kernel killed processes for want of memory since this object was made.
+
+    Linux only.
     """
 
     def __init__(self) -> None:
@@ -138,8 +149,9 @@ class MemoryKills:
 
 
 def _kill_counters() -> dict[str, int]:
-    """Out-of-memory kills so far: of this process's control group (version 2, or 1), and of the
-    machine.
+    """Out-of-memory kills so far: of this process's control group, and of the machine.
+
+    The control group may be of version 2 or 1.
     """
     counters: dict[str, int] = {}
     with suppress(OSError, ValueError):

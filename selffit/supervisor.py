@@ -1,5 +1,4 @@
-"""The supervisor: starts the trainer in a session of its own, waits for it, and records how it
-ended.
+"""The supervisor: starts the trainer in a session of its own, waits for it, records how it ended.
 
     python -m selffit.supervisor RUN_DIR
 
@@ -39,8 +38,9 @@ TRAINER_ENVIRONMENT = {  # unless the person has set them
 
 
 def spawn(run_dir: Path) -> "subprocess.Popen[bytes]":
-    """Start the supervisor of a run, detached from this terminal; what it prints goes to
-    raw/supervisor.err.
+    """Start the supervisor of a run, detached from this terminal.
+
+    What it prints goes to raw/supervisor.err.
     """
     with open(run_dir / "raw" / "supervisor.err", "ab") as errors:
         return subprocess.Popen(
@@ -66,9 +66,7 @@ class Supervisor:
         self._passed: int | None = None  # the signal that was asked to be passed on
 
     def install(self) -> None:
-        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer then
-        inherits.
-        """
+        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer inherits."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in PASSED_ON:
             signal.signal(number, self._pass_on)
@@ -79,10 +77,9 @@ class Supervisor:
             self._trainer.send_signal(number)
 
     def run_all(self, restarts: int, command: Sequence[str] | None = None) -> Exit:
-        """Attempt after attempt, until one ends otherwise than by accident or `restarts` are used
-        up.
+        """Attempt after attempt, until one ends otherwise than by accident.
 
-        Raises UserError where the run directory cannot be written.
+        Or until `restarts` are used up. Raises UserError where the run directory cannot be written.
         """
         while True:
             exit = self.attempt(command, restarts)
@@ -94,8 +91,9 @@ class Supervisor:
         return exit.how in ACCIDENTS and restarts > 0 and self._passed is None
 
     def attempt(self, command: Sequence[str] | None = None, restarts: int = 0) -> Exit:
-        """Claim an attempt, run the trainer to its end, record it. `command`: instead of the
-        trainer's own, for tests.
+        """Claim an attempt, run the trainer to its end, record it.
+
+        `command`: instead of the trainer's own, for tests.
 
         Raises UserError where the run directory cannot be written.
         """

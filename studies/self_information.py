@@ -1,9 +1,9 @@
 """What every probe says before and after a collapse, over methods, image sets and seeds.
 
-    uv run python studies/self_information.py methods --data-dir DIR       (the table of
-        docs/self-information.md)
-    uv run python studies/self_information.py interventions --data-dir DIR (the table of
-    docs/interventions.md)
+    uv run python studies/self_information.py methods --data-dir DIR
+    uv run python studies/self_information.py interventions --data-dir DIR
+
+The first makes the table of docs/self-information.md, the second that of docs/interventions.md.
 
 `methods` trains fgsm, rs-fgsm, n-fgsm and pgd; `interventions` trains fgsm with what the trainer
 does by itself at its first `watch` alert: mask the most dominant channels, or mix random signs into
@@ -76,7 +76,7 @@ ROWS = (
 IMAGES, CAUSAL_IMAGES, SHARE = 512, 512, 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One run of a study."""
 
@@ -89,6 +89,7 @@ class Job:
 
     @property
     def title(self) -> str:
+        """The image set, the method or intervention, and the seed."""
         return f"{self.set} {self.name} seed {self.seed}"
 
 
@@ -309,11 +310,11 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     jobs = [
         Job(
-            data,
-            name,
-            seed,
-            {**variant, **({"data_dir": options.data_dir} if data == "mnist" else {})},
-            str(
+            set=data,
+            name=name,
+            seed=seed,
+            overrides={**variant, **({"data_dir": options.data_dir} if data == "mnist" else {})},
+            result=str(
                 options.work
                 / f"{data}-{name.replace(' ', '-').replace('%', 'percent')}-{seed}.json"
             ),

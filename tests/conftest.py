@@ -25,7 +25,10 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data sets and recorded traces; skips where SELFFIT_DATA does not name one."""
+    """The folder of real data sets and recorded traces.
+
+    Skips where SELFFIT_DATA does not name one.
+    """
     folder = Path(os.environ.get("SELFFIT_DATA", ""))
     if not os.environ.get("SELFFIT_DATA") or not folder.is_dir():
         pytest.skip("SELFFIT_DATA does not name a folder with the real data sets")
@@ -34,8 +37,9 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """A short training of two epochs, ended, with the checkpoints main-5 and main-10. Never to be
-    changed: copy it.
+    """A short training of two epochs, ended, with the checkpoints main-5 and main-10.
+
+    Never to be changed: copy it.
     """
     from selffit.config import resolve
     from selffit.eventlog.liveness import here

@@ -112,7 +112,7 @@ def test_a_configuration_of_another_version_is_refused():
         c.from_dict({**c.resolve().as_dict(), "warp": 9})
 
 
-def test_few_held_out_images_are_enough_for_the_default_probes_but_not_for_more_that_were_asked_for():
+def test_few_held_out_images_are_enough_for_the_default_probes_but_not_for_more_asked_for():
     few = {"holdout": "64", "probe_images": "64", "channel_images": "64"}
     assert c.resolve(None, few).self_images > 64
     assert "--self-images 65 is larger than --holdout 64" in refusal(**few, self_images="65")

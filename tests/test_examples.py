@@ -1,6 +1,4 @@
-"""The recorded runs that a newcomer opens first: they read without fault and tell what the README
-says.
-"""
+"""The recorded runs that a newcomer opens first: they read without fault, as README says."""
 
 import math
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""The supervisor with stand-ins for the trainer: how it starts one, what it passes on, what it
-makes of its end.
-"""
+"""The supervisor with stand-ins for the trainer: how it starts one, and what it does at its end."""
 
 import os
 import signal

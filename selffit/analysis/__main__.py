@@ -1,5 +1,6 @@
-"""The process that diagnoses: `python -m selffit.analysis TARGET [options]`, spawned by `selffit
-diagnose`.
+"""The process that diagnoses, spawned by `selffit diagnose`.
+
+    python -m selffit.analysis TARGET [options]
 
 stdout: one JSON object a line, {"k": kind, "checkpoint": id, "step": n, "branch": b, "d": {…}} with
 the kinds and data of the log's `probe.*` and `diagnosis` records; the first line, of kind "target",
@@ -52,9 +53,8 @@ def diagnose(options: argparse.Namespace) -> int:
     if looks_like_a_pickle(options.target):
         raise UserError(
             f"{clean(options.target)} is no run and no checkpoint of selffit. A PyTorch file of "
-            "somebody else can be "
-            "diagnosed with --foreign, together with --model, --data and --eps; only its tensors "
-            "are then read"
+            "somebody else can be diagnosed with --foreign, together with --model, --data and "
+            "--eps; only its tensors are then read"
         )
     for name in FOREIGN_ONLY:
         if getattr(options, name) is not None:

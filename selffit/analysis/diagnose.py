@@ -24,7 +24,7 @@ MANY = 256
 SHOWN = 4  # images of the strip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """What every network of a diagnosis is examined on.
 
@@ -49,10 +49,10 @@ class Bench:
 def examine(
     subject: Subject, bench: Bench, reference: Subject | None, steps_per_epoch: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Kind and data of every `probe.*` record, as soon as it is measured; `steps_per_epoch` 0: not
-    known.
+    """Kind and data of every `probe.*` record, as soon as it is measured.
 
-    Raises UserError where there is no budget to examine at.
+    steps_per_epoch: 0 where it is not known. Raises UserError where there is no budget to examine
+    at.
     """
     schedule = Schedule(subject.config, steps_per_epoch) if steps_per_epoch else None
     eps, final = _budgets(subject, bench, schedule)
@@ -86,8 +86,9 @@ def examine(
 def _budgets(
     subject: Subject, bench: Bench, schedule: Schedule | None
 ) -> tuple[float, tuple[float, float] | None]:
-    """The budget to examine at, and the final one with its step size while the training's is still
-    rising.
+    """The budget to examine at, and the final one with its step size.
+
+    The final one only while the training's is still rising.
     """
     config = subject.config
     if bench.eps is not None:
@@ -125,8 +126,7 @@ class Judge:
     def add(
         self, subject: Subject, found: Mapping[str, Mapping[str, Any]]
     ) -> dict[str, Any] | None:
-        """The data of a `diagnosis` record; None for a network whose robust accuracy has not
-        fallen.
+        """The data of a `diagnosis` record; None for a network whose robust accuracy stands.
 
         found: data of the probes of this network, by kind.
         """
@@ -150,10 +150,10 @@ class Judge:
         }
 
     def _fallen(self, subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> bool:
-        """The detector's rule, with what the strong attack has left, after the run's own probes up
-        to this step.
+        """The detector's rule after the run's own probes up to this step.
 
-        So a network whose PGD accuracy came back by gradient masking counts as fallen.
+        It hears what the strong attack has left: a network whose PGD accuracy came back by gradient
+        masking counts as fallen.
         """
         rule = RobustRule(RuleThresholds(), self._chance)
         if self.bench.comparable:
@@ -171,7 +171,7 @@ class Judge:
         return bool(states & {"fallen", "blind"})
 
     def _tracked(self, subject: Subject) -> Tracker:
-        """The index through the run's own probes and the networks examined so far, up to this one."""
+        """The index through the run's own probes and the networks examined up to this one."""
         points: dict[int, tuple[Mapping[str, float], int]] = {}
         if self.bench.comparable:
             for probe in self.past.selfs(subject.branch, subject.step):

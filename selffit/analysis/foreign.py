@@ -1,14 +1,12 @@
-"""Checkpoints of other people: state dicts in .pt files, loaded without running a word of what the
-file says.
+"""Checkpoints of other people: state dicts in .pt files, loaded without running any of their code.
 
 Accepted are a plain state dict and one under "state_dict", "model" or "net", with or without
 "module." before every name. Names of the common public code for small images (the kuangliu layout,
 with the last normalisation that the fast-AT codes add to PreActResNet18) become ours where only one
 meaning is possible:
 
-    linear.*, fc.*            → output.*
-    *.shortcut.0.weight       → *.shortcut.weight      (PreActResNet18: the shortcut is one
-                              convolution)
+    linear.*, fc.*        → output.*
+    *.shortcut.0.weight   → *.shortcut.weight   (PreActResNet18: the shortcut is one convolution)
 
 torchvision's `downsample` is not mapped: such files do not tell whether a pooling layer follows the
 first convolution.
@@ -19,7 +17,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,8 +31,9 @@ _PREACT_SHORTCUT = re.compile(r"(layer[1-4]\.[01]\.shortcut)\.0\.weight")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .pt file by name, on the CPU. Raises UserError for anything but tensors,
-    names and wrappers.
+    """The tensors of a .pt file by name, on the CPU.
+
+    Raises UserError for anything but tensors, names and wrappers.
     """
     shown = clean(str(path))
     try:
@@ -49,8 +47,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{shown} is no pickle of tensors alone: loading it could run code that it brings "
-            "along, so it is refused; "
-            "save model.state_dict() where the network is at home, and give that file"
+            "along, so it is refused; save model.state_dict() where the network is at home, and "
+            "give that file"
         ) from error
     # torch raises what it likes for a damaged file: RuntimeError, EOFError, KeyError …
     except Exception as error:
@@ -139,5 +137,5 @@ def _sides(tensor: Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "one number"
 
 
-def _line(error: Any) -> str:
+def _line(error: Exception) -> str:
     return clean((str(error).strip().splitlines() or [type(error).__name__])[0])[:160]

@@ -1,6 +1,4 @@
-"""A checkpoint of a run as a network that can be examined: weights, settings in effect, suppressed
-channels.
-"""
+"""A checkpoint of a run as a network to examine: weights, settings in effect, zeroed channels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from selffit.run.run_dir import RunDir
 from selffit.train.setup import build_network, layers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """A network to be diagnosed. `config` holds the settings that it was trained with at that step.
 
@@ -64,12 +62,13 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     )
     Masks(model, device).set(suppressed)
     branch, step = parse_id(id)
-    return Subject(id, branch, step, model, config)
+    return Subject(id=id, branch=branch, step=step, model=model, config=config)
 
 
 def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:
-    """Raises UserError where a network that was trained on the data of `run.start` cannot look at
-    other images.
+    """Refuse images at which a network trained on the data of `run.start` cannot look.
+
+    Raises UserError.
     """
     shape, classes = (
         [whole(side) for side in items(trained_on.get("shape"))],
@@ -84,15 +83,13 @@ def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) ->
     sides = "×".join(map(str, shape))
     raise UserError(
         f"--data {images.name} has images of {'×'.join(map(str, images.shape))} in "
-        f"{images.classes} classes, "
-        f"the network was trained on {sides} in {classes}; choose a set of that form"
+        f"{images.classes} classes, the network was trained on {sides} in {classes}; choose a set "
+        "of that form"
     )
 
 
 def _check_channels(suppressed: Mapping[str, Any], sizes: Mapping[str, int], id: str) -> None:
-    """Raises Damaged where channels are suppressed that the network, with layers of these sizes,
-    does not have.
-    """
+    """Raises Damaged for suppressed channels that a network with these layers does not have."""
     for layer, spec in suppressed.items():
         channels = items(mapping(spec).get("channels"))
         if layer not in sizes or not all(

@@ -1,5 +1,6 @@
-"""What the log of a run tells about its checkpoints: the probes and alerts before each, and which
-one was healthy.
+"""What the log of a run tells about its checkpoints.
+
+The probes and alerts before each, and which one was healthy.
 """
 
 from collections.abc import Iterable
@@ -43,8 +44,9 @@ class Past:
         return self._before(self.state.selfs, branch, step)
 
     def onset(self, branch: str, step: int) -> Alert | None:
-        """The onset that was open at this step of this branch, None where there was none or it had
-        recovered.
+        """The onset that was open at this step of this branch.
+
+        None where there was none or it had recovered.
         """
         found = None
         for alert in self._before(self.state.alerts, branch, step):
@@ -55,22 +57,25 @@ class Past:
         return found
 
     def healthy(self) -> list[str]:
-        """Checkpoints from before the first onset that were healthy, the newest first; [] without
-        an onset.
+        """Checkpoints from before the first onset that were healthy, the newest first.
+
+        Empty without an onset.
         """
         onset = next((alert for alert in self.state.alerts if alert.level == "onset"), None)
         if onset is None:
             return []
         last = onset.step if onset.healthy_step is None else onset.healthy_step
         known = [c for c in self.ledger.checkpoints.values() if c.healthy]
-        mine = [(c.step, c.id) for c in known for line, end in self._line(onset.branch, last)
-                if c.branch == line and c.step <= end]  # fmt: skip
+        mine = [
+            (c.step, c.id)
+            for c in known
+            for line, end in self._line(onset.branch, last)
+            if c.branch == line and c.step <= end
+        ]
         return [id for _, id in sorted(mine, reverse=True)]
 
     def leads_to(self, branch: str, step: int, later: str, later_step: int) -> bool:
-        """Whether a step of a branch lies before (or at) another, on the line of history that leads
-        there.
-        """
+        """Whether a step of a branch lies before (or at) another, on the line that leads there."""
         return step <= dict(self._line(later, later_step)).get(branch, -1)
 
     def as_data(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""One diagnosis from its options to its records: images, networks, reference, and what cannot be
-used on the way.
+"""One diagnosis from its options to its records.
+
+The images, the networks, the reference, and what cannot be used on the way.
 """
 
 import argparse
@@ -34,8 +35,9 @@ IMAGES = 512  # by default
 
 
 def diagnose_run(target: Target, reference: Target | None, options: argparse.Namespace) -> int:
-    """Diagnose checkpoints of a run; returns the exit code. Raises UserError for options that do
-    not fit the run.
+    """Diagnose checkpoints of a run; returns the exit code.
+
+    Raises UserError for options that do not fit the run.
     """
     config, past = run_config(target.run), Past.read(target.run)
     bench = _bench(config, options, own=options.data in (None, config.data))
@@ -120,7 +122,14 @@ def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
     if not own:  # any image will do that the run was not trained on
         changed |= {"data": options.data, "holdout": n, "train_images": 0}
     images = data.load(replace(config, **changed), device)
-    return Bench(images, device, training_mean(images.train_x), n, eps, own)
+    return Bench(
+        images=images,
+        device=device,
+        mean=training_mean(images.train_x),
+        n=n,
+        eps=eps,
+        own=own,
+    )
 
 
 def _healthy(target: Target, past: Past, bench: Bench) -> Subject | None:
@@ -156,7 +165,13 @@ def _foreign(path: str, config: RunConfig, bench: Bench, options: argparse.Names
     config = replace(
         config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
     )
-    return Subject(clean(Path(path).stem)[:64], "main", 0, model.to(bench.device).eval(), config)
+    return Subject(
+        id=clean(Path(path).stem)[:64],
+        branch="main",
+        step=0,
+        model=model.to(bench.device).eval(),
+        config=config,
+    )
 
 
 def _numbers(flag: str, text: str | None, default: str) -> list[float]:
@@ -177,15 +192,16 @@ def _diagnose(
     judge: Judge,
     title: str,
 ) -> None:
-    began, found = time.perf_counter(), {}
+    began = time.perf_counter()
+    found: dict[str, dict[str, Any]] = {}
     print(f"{title}:", end="", file=sys.stderr, flush=True)
     try:
         for kind, record in examine(subject, bench, reference, per_epoch):
             found[kind] = record
             _emit(kind, subject, record)
             print(f" {kind.removeprefix('probe.')}", end="", file=sys.stderr, flush=True)
-        if (record := judge.add(subject, found)) is not None:
-            _emit("diagnosis", subject, record)
+        if (diagnosis := judge.add(subject, found)) is not None:
+            _emit("diagnosis", subject, diagnosis)
     finally:
         print(f"  {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
 

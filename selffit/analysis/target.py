@@ -1,5 +1,6 @@
-"""What a person means by TARGET: a run with its checkpoints, or one checkpoint; without torch, so
-errors are quick.
+"""What a person means by TARGET: a run with its checkpoints, or one checkpoint.
+
+Without torch, so errors are quick.
 """
 
 from collections.abc import Sequence
@@ -25,8 +26,9 @@ class Target:
 
 
 def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool = False) -> Target:
-    """The checkpoints that `token` means: all of a run, RUN:main-480, or the path of a checkpoint's
-    folder.
+    """The checkpoints that `token` means.
+
+    All of a run, RUN:main-480, or the path of a checkpoint's folder.
 
     RUN is a name, a unique beginning of one, a path or `latest`; `runs` is the folder of runs.
     chosen: of a run, these ids only; last: the last one only. Raises UserError where there is no
@@ -45,8 +47,7 @@ def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool =
     if not there:
         raise UserError(
             f"run {run.name} has no checkpoint; a running one saves one with 'ctl {run.name} "
-            "checkpoint', "
-            "a new one with --keep 1 or more"
+            "checkpoint', a new one with --keep 1 or more"
         )
     for wanted in chosen:
         parse_id(wanted)
@@ -59,7 +60,10 @@ def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool =
 
 
 def find_reference(token: str, runs: Path, home: RunDir | None) -> Target:
-    """One checkpoint, as --reference names it: also a bare id of the run `home`. Raises UserError."""
+    """One checkpoint, as --reference names it: also a bare id of the run `home`.
+
+    Raises UserError.
+    """
     if home is not None and is_id(token):
         return find_target(f"{home.path}:{token}", runs)
     if _one(token, runs)[1] is None:
@@ -87,14 +91,13 @@ def _one(token: str, runs: Path) -> tuple[RunDir | None, str | None]:
         if is_id(path.name) and path.is_dir() and not (path / "run.json").exists():
             raise UserError(
                 f"{clean(token)} is not in the {FOLDER} folder of a run, whose run.json says which "
-                "network it is; "
-                f"give RUN/{FOLDER}/{path.name}"
+                f"network it is; give RUN/{FOLDER}/{path.name}"
             )
     return None, None
 
 
 def _place(id: str) -> tuple[int, int]:
-    """main first, then b1, b2 …, each by step."""
+    """First main, then b1, b2 …, each by step."""
     branch, step = parse_id(id)
     return (0 if branch == "main" else int(branch[1:])), step
 

@@ -1,5 +1,6 @@
-"""The streaming CO detector: signals raise `watch`, multi-step probes `onset`, `recovered` and
-`masked`.
+"""The streaming CO detector: signals and multi-step probes come in, alerts go out.
+
+Signals raise `watch`; probes raise `onset`, `recovered` and `masked`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ STATE_VERSION = 2
 
 
 class Detector:
-    """Feed it blocks of signals and probe points in the order of their steps; it returns new
-    alerts.
+    """Takes blocks of signals and probe points in the order of their steps, and returns new alerts.
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
     only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
@@ -73,7 +73,7 @@ class Detector:
         """The step of the last probe that was healthy, None before the first."""
         return None if self._healthy is None else int(self._healthy["step"])
 
-    # ---- free signals -------------------------------------------------------------------------------
+    # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
         """Take the signals of one block of steps; returns at most a few `watch` alerts."""
         alerts: list[Alert] = []
@@ -94,7 +94,9 @@ class Detector:
                 self._is_out = False
             return None
         if not self._is_out:
-            self._is_out, self._announced, self._out_since = True, False, step
+            self._is_out = True
+            self._announced = False
+            self._out_since = step
         if self.onset_open or (
             self._last_asked is not None and step < self._last_asked + self.cooldown
         ):
@@ -113,7 +115,7 @@ class Detector:
             advice="a multi-step probe decides; nothing to do yet",
         )
 
-    # ---- multi-step probes --------------------------------------------------------------------------
+    # ---- multi-step probes -----------------------------------------------------------------------
     def probe(self, point: ProbePoint) -> list[Alert]:
         """Take one probe point; returns [], one `onset` or one `recovered` alert."""
         self.wants_probe = False
@@ -130,12 +132,12 @@ class Detector:
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
         if verdict.state in ("healthy", "undecided") or point.step < self.judge_from:
-            self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, ""
+            self._suspect("")
             if verdict.state == "healthy":
                 self._healthy = {"step": point.step, "pgd": point.pgd}
             return []
         if verdict.state != self._suspect_state:
-            self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, verdict.state
+            self._suspect(verdict.state)
             self._first_suspect = point.step
         self._suspects += 1
         self._suspect_z += verdict.z
@@ -146,6 +148,12 @@ class Detector:
         if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
             return [self._onset(point, verdict, 0.0)]
         return []
+
+    def _suspect(self, state: str) -> None:
+        """Begin to count probes of this state anew; "" for none."""
+        self._suspects = 0
+        self._suspect_z = 0.0
+        self._suspect_state = state
 
     def _onset(self, point: ProbePoint, verdict: Verdict, z: float) -> Alert:
         t = self.thresholds
@@ -171,8 +179,9 @@ class Detector:
         if self._out_since is not None and (low is None or self._out_since >= low):
             evidence["signal_step"] = self._out_since
         onset_step = self._first_suspect if self._healthy is not None else None
-        self.onset_open, self._good = True, 0
-        self._suspects, self._suspect_z, self._suspect_state = 0, 0.0, ""
+        self.onset_open = True
+        self._good = 0
+        self._suspect("")
         return Alert(
             level="onset",
             step=point.step,
@@ -215,13 +224,14 @@ class Detector:
         if self._level is not None:
             evidence["best"] = self._level[0]
         before = self._healthy
-        self.onset_open, self._good = False, 0
+        self.onset_open = False
+        self._good = 0
         self._healthy = {"step": step, "pgd": pgd}
         return Alert(
             "recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice
         )
 
-    # ---- a strong attack ----------------------------------------------------------------------------
+    # ---- a strong attack -------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
@@ -237,7 +247,8 @@ class Detector:
         if not self.wants_strong:
             return []
         t = self.thresholds
-        self.wants_strong, self._good = False, 0
+        self.wants_strong = False
+        self._good = 0
         if not (_is_accuracy(strong_pgd) and _is_accuracy(weak_pgd) and n > 0):
             return []
         best = None if self._level is None else self._level[0]
@@ -276,7 +287,7 @@ class Detector:
         level, images = self._level
         return strong < t.fallen * level and fall_z(level, images, strong, n) >= t.z_masked
 
-    # ---- checkpoint ---------------------------------------------------------------------------------
+    # ---- checkpoint ------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
         """Everything that later alerts depend on, as plain JSON values (no NaN)."""
         plain = {name: getattr(self, name) for name in _PLAIN}
@@ -284,8 +295,7 @@ class Detector:
         return {"version": STATE_VERSION, **parts, **plain}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state()` was taken; the detector must have been built with the same
-        arguments.
+        """Go on where `state()` was taken, in a detector built with the same arguments.
 
         A state of version 1 knew nothing of strong attacks. Raises ValueError when the state is of
         another version.

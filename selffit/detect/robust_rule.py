@@ -1,15 +1,14 @@
 """Judges one multi-step probe: healthy, fallen, blind or undecided, with like compared to like.
 
-The rule, in words
-  level    the running best PGD accuracy over probes at a comparable budget: what the network could
-           do.
+The rule, in words:
+
+  level    the running best PGD accuracy over probes at a comparable budget: what the network
+           could do.
   fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05), and neither is
-           sampling
-           noise: the best of many probes flatters the network, so two standard errors are taken off
-           the level first. A level counts from 0.10 on and when it lies above guessing.
+           sampling noise: the best of many probes flatters the network, so two standard errors are
+           taken off the level first. A level counts from 0.10 on and when it lies above guessing.
   blind    no level is known (PGD never was healthy at this budget), FGSM accuracy is at least half
-           the
-           clean accuracy and yet PGD is not a tenth of FGSM: what a network looks like that was
+           the clean accuracy and yet PGD is not a tenth of FGSM: what a network looks like that was
            overfitted to the single step from its first epochs. An ordinary, merely weak network
            falls to FGSM too.
   healthy  not fallen, and PGD at 3/4 of the level or 3/4 of FGSM.
@@ -30,12 +29,13 @@ How far a threshold can be moved, the others at their values, before one of the 
 (CIFAR-10 and CIFAR-100, 21 with an onset, n = 1000) gets a wrong verdict; for the last two, six
 recorded runs with an eps schedule (the `patterns` recipe and the small net on MNIST; fgsm, rs-fgsm,
 n-fgsm):
-  fallen      0.50   0.10 … 0.58       gap     0.05   any below … 0.35      level      0.10   0 …
-              0.21
-  z_fall      5      0 … 35            z_gap   3      0 … 18                luck       2      0 … 14
-  restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9, 1-5
-  probes)
-  comparable  0.75   0.60 … 0.85       allowance   2   1 … 4
+
+  fallen      0.50   0.10 … 0.58            gap         0.05   any below … 0.35
+  level       0.10   0 … 0.21               luck        2      0 … 14
+  z_fall      5      0 … 35                 z_gap       3      0 … 18
+  restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9,
+              1-5 probes)
+  comparable  0.75   0.60 … 0.85            allowance   2      1 … 4
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from selffit.detect.types import ProbePoint
 State = Literal["healthy", "undecided", "fallen", "blind"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RuleThresholds:
     """Every number of the rule."""
 
@@ -74,8 +74,9 @@ class RuleThresholds:
 
 
 class Reference(NamedTuple):
-    """A measurement that later probes are compared with; eps = inf when unknown (compares with
-    all).
+    """A measurement that later probes are compared with.
+
+    eps = inf when unknown: it compares with all.
     """
 
     eps: float
@@ -85,7 +86,7 @@ class Reference(NamedTuple):
 
 
 class HealthyLevel(NamedTuple):
-    """What a healthy network is expected to reach at a budget, from the best comparable reference."""
+    """What a healthy network is expected to reach at a budget, by the best comparable reference."""
 
     pgd: float
     n: int  # images behind it
@@ -93,6 +94,8 @@ class HealthyLevel(NamedTuple):
 
 
 class Verdict(NamedTuple):
+    """What the rule says of one probe."""
+
     state: State
     level: HealthyLevel | None
     z: float  # of the fall from that level
@@ -122,7 +125,7 @@ class RobustRule:
             self._add(Reference(point.final_eps, point.final_pgd, fgsm, point.n))
 
     def judge(self, point: ProbePoint) -> Verdict:
-        """Compare a probe with what was learnt; the probe must have finite pgd and fgsm, and n > 0."""
+        """Compare a probe with what was learnt; it must have finite pgd and fgsm, and n > 0."""
         t = self.thresholds
         split = point.fgsm - point.pgd > t.gap and gap_z(point.fgsm, point.pgd, point.n) >= t.z_gap
         level = self.level_at(point.eps, point.fgsm)
@@ -142,8 +145,9 @@ class RobustRule:
         return Verdict("blind" if blind else "undecided", None, 0.0)
 
     def fall_bound(self, level: HealthyLevel) -> float:
-        """PGD accuracy below which a probe is fallen: half the level, less what luck may have added
-        to it.
+        """PGD accuracy below which a probe is fallen.
+
+        Half the level, less what luck may have added to it.
         """
         t = self.thresholds
         return t.fallen * max(level.pgd - t.luck * proportion_sd(level.pgd, level.n), 0.0)
@@ -166,6 +170,7 @@ class RobustRule:
         return best
 
     def state(self) -> list[list[Any]]:
+        """The references as plain JSON values, for a checkpoint."""
         return [
             [
                 None if math.isinf(r.eps) else r.eps,
@@ -177,6 +182,7 @@ class RobustRule:
         ]
 
     def restore(self, state: list[list[Any]]) -> None:
+        """Go on where `state()` was taken."""
         self._references = [
             Reference(math.inf if eps is None else eps, pgd, math.nan if fgsm is None else fgsm, n)
             for eps, pgd, fgsm, n in state

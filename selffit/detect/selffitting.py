@@ -1,5 +1,4 @@
-"""Self-fitting or gradient masking: what the self-information probes say, as an index, a verdict
-and a lead.
+"""Self-fitting or gradient masking: the self-information probes as an index, a verdict and a lead.
 
 Two diseases have the same PGD curve. In self-fitting the network has learnt to read its own
 single-step perturbation; in gradient masking PGD accuracy falls as well, but the perturbation means
@@ -8,9 +7,8 @@ record, shares in [0,1]:
 
   carrier    carrier_grey: perturbations on plain grey that are read as their own label, above
              guessing.
-  conflict   conflict_self / (conflict_self + conflict_data): a perturbation made for another image,
-             put on this one,
-             against what the image shows.
+  conflict   conflict_self / (conflict_self + conflict_data): a perturbation made for another
+             image, put on this one, against what the image shows.
   abnormal   images whose loss the attack lowers.
   swap       images that become the label y' which the attack was told to leave, above guessing.
 
@@ -24,12 +22,12 @@ How far a threshold can be moved, the others at their values, before one of thir
 networks gets another word: nine that fit themselves, one with masked gradients, and three that must
 not be called self-fitting (two healthy ones trained with n-fgsm, one with rs-fgsm that has nothing
 but an abnormal share); n = 512, label swap 0.12:
-  carrier      0.10   0.05 … 0.16      conflict     0.15   0.01 … 1         abnormal     0.25   0.01
-               … 0.74
-  swap         0.15   0.06 … 1         absent       0.5    0.15 … 1         usual        0.10   0 …
-               0.67
-  z_clear      3      0 … 11           z_absent     2      0 … 5            INDEX_CLEAR  0.20   0.15
-               … 0.25
+
+  carrier    0.10   0.05 … 0.16        conflict   0.15   0.01 … 1
+  abnormal   0.25   0.01 … 0.74        swap       0.15   0.06 … 1
+  absent     0.5    0.15 … 1           usual      0.10   0 … 0.67
+  z_clear    3      0 … 11             z_absent   2      0 … 5
+  INDEX_CLEAR  0.20   0.15 … 0.25
 """
 
 from __future__ import annotations
@@ -51,10 +49,11 @@ PATIENCE = 3  # probes in a row after an onset without any sign, until it is cal
 LASTING = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Every number of the verdict. The first four are effects, in [0,1], from which a component is
-    clear.
+    """Every number of the verdict.
+
+    The first four are effects, in [0,1], from which a component is clear.
     """
 
     carrier: float = 0.10
@@ -90,15 +89,17 @@ def components(values: Mapping[str, float], chance: float) -> dict[str, float]:
 
 
 def index(components: Mapping[str, float]) -> float:
-    """Our operational definition of a self-fitting index: the mean of the measured components; NaN
-    without any.
+    """Our operational definition of a self-fitting index: the mean of the measured components.
+
+    NaN without any.
     """
     return sum(components.values()) / len(components) if components else math.nan
 
 
 class Finding(NamedTuple):
-    """One component: its effect in [0,1], and z scores above what is usual and above the effect
-    that is clear.
+    """One component: its effect in [0,1] and two z scores.
+
+    The scores are those of the effect above what is usual, and above the effect that is clear.
     """
 
     effect: float
@@ -106,7 +107,7 @@ class Finding(NamedTuple):
     z_to_clear: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The disease, and one sentence with the numbers. evidence: effects and z scores by name."""
 
@@ -150,11 +151,11 @@ def verdict(
         f"{name}_z": f.z for name, f in found.items()
     }
     return Verdict(
-        disease,
-        wording.disease(disease, values, list(found), len(clear), chance, n),
-        evidence,
-        height,
-        height >= INDEX_CLEAR and any(f.z >= t.z_clear for f in found.values()),
+        disease=disease,
+        text=wording.disease(disease, values, list(found), len(clear), chance, n),
+        evidence=evidence,
+        index=height,
+        index_clear=height >= INDEX_CLEAR and any(f.z >= t.z_clear for f in found.values()),
     )
 
 
@@ -212,8 +213,9 @@ def _above(share: float, usual: float) -> float:
 
 
 class Tracker:
-    """Since when the index has been clear: fed with the verdict of every self-information probe, in
-    order of steps.
+    """Since when the index has been clear.
+
+    It is fed with the verdict of every self-information probe, in order of steps.
 
     Our operational definition: a stretch begins with a clear probe. A second clear one makes it
     last; until then the next unclear probe ends it, so that an outlier is forgotten at once. A
@@ -231,27 +233,31 @@ class Tracker:
         self._step: int | None = None  # of the newest probe
 
     def add(self, step: int, verdict: Verdict) -> None:
-        """Take the verdict of the probe at `step`; a second one of a step and one without an index
-        change nothing.
+        """Take the verdict of the probe at `step`.
+
+        A second one of a step and one without an index change nothing.
         """
         if step == self._step or math.isnan(verdict.index):
             return
         self._step = step
         if verdict.index_clear:
             self._now = [step, step] if self._now is None else [self._now[0], step]
-            self._clear, self._unclear = self._clear + 1, 0
+            self._clear += 1
+            self._unclear = 0
             return
         self._unclear += 1
         if self._now is None or (self._clear >= LASTING and self._unclear < LASTING):
             return
         if self._clear >= LASTING:
             self._ended.append(self._now)
-        self._now, self._clear = None, 0
+        self._now = None
+        self._clear = 0
 
     @property
     def index_step(self) -> int | None:
-        """First probe of the present stretch: since then the index has been clear. None while it is
-        not.
+        """First probe of the present stretch: since then the index has been clear.
+
+        None while it is not.
         """
         return None if self._now is None else self._now[0]
 
@@ -269,8 +275,9 @@ class Tracker:
         return self.index_step
 
     def lead(self, onset_step: int | None) -> int | None:
-        """How many steps before the onset the index became clear; negative: after it. None when it
-        never did.
+        """How many steps before the onset the index became clear; negative: after it.
+
+        None when it never did.
         """
         began = self.index_step_for(onset_step)
         return None if began is None or onset_step is None else onset_step - began
@@ -286,10 +293,12 @@ class Tracker:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state()` was taken; an empty state (older checkpoints have none) is the
-        beginning.
+        """Go on where `state()` was taken; an empty state is the beginning.
+
+        Older checkpoints have none.
         """
         self._ended = [list(stretch) for stretch in state.get("ended", [])]
         self._now = state.get("now")
-        self._clear, self._unclear = state.get("clear", 0), state.get("unclear", 0)
+        self._clear = state.get("clear", 0)
+        self._unclear = state.get("unclear", 0)
         self._step = state.get("step")

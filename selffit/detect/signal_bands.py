@@ -1,5 +1,4 @@
-"""Bands around the free training signals: tells at which step one of them leaves its own recent
-level.
+"""Bands around the free training signals: at which step one of them leaves its own recent level.
 
 Each signal is followed by two exponential averages. The fast one (10 steps) removes the noise of
 single batches; the slow one (200 steps) is the level, and beside it the mean absolute deviation of
@@ -11,13 +10,14 @@ such as a new learning rate, is absorbed in a few hundred steps instead of raisi
 ever.
 
 The floors are the size of change worth a multi-step probe:
+
   abnormal   up 0.05: near 0 before CO, 0.1-0.3 within dozens of steps at CO.
   pertalign  down 0.20: from 0.6-0.9 to near 0 at CO; an eps schedule lowers it, too, by 0.05-0.18
-             in the
-             200 steps that the level remembers.
+             in the 200 steps that the level remembers.
   acc_adv    up 0.10 while loss_adv falls by 15 % and loss_clean does not: the network has begun to
              recognise its own attack. When it simply learns (the first epochs, a smaller learning
              rate) both losses fall.
+
 A signal that is wrong costs one probe, so the floors are low; only a probe can raise an onset.
 """
 
@@ -38,7 +38,7 @@ MIN_WIDTH = 1e-9  # of a signal that stands still at 0
 
 
 class Band:
-    """One signal's level and band; `excess` is 1 at the edge of the band in the watched direction."""
+    """One signal's level and band; `excess` is 1 at the edge of the band on the watched side."""
 
     __slots__ = (
         "count",
@@ -56,12 +56,15 @@ class Band:
         self.floor = floor
         self.relative_floor = relative_floor
         self.count = 0
-        self.fast = self.level = self.deviation = 0.0
+        self.fast = 0.0
+        self.level = 0.0
+        self.deviation = 0.0
         self.excess = 0.0
 
     def update(self, value: float) -> None:
-        """Follow one step; a non-finite value is skipped. Runs every training step, so it is kept
-        flat.
+        """Follow one step; a non-finite value is skipped.
+
+        Runs every training step, so it is kept flat.
         """
         if not math.isfinite(value):
             return
@@ -77,7 +80,10 @@ class Band:
                 self.floor + self.relative_floor * abs(self.level),
                 MIN_WIDTH,
             )
-            off = width if off > width else -width if off < -width else off
+            if off > width:
+                off = width
+            elif off < -width:
+                off = -width
             noise = min(noise, width)
         self.level += off / min(count, SLOW_STEPS)
         self.deviation += (noise - self.deviation) / min(count, SLOW_STEPS)
@@ -86,9 +92,11 @@ class Band:
             self.excess = self.direction * (self.fast - self.level) / width
 
     def state(self) -> list[float]:
+        """The numbers of the band, for a checkpoint."""
         return [self.count, self.fast, self.level, self.deviation, self.excess]
 
     def restore(self, state: Sequence[float]) -> None:
+        """Go on where `state()` was taken."""
         self.count = int(state[0])
         self.fast, self.level, self.deviation, self.excess = state[1:]
 
@@ -128,6 +136,7 @@ class SignalBands:
         return names
 
     def calm(self) -> bool:
+        """Whether every signal that was out has come back to its level."""
         return not self.out(CALM)
 
     def now(self) -> dict[str, float]:
@@ -139,8 +148,10 @@ class SignalBands:
         return {f"{name}_usual": band.level for name, band in self.bands.items() if band.count}
 
     def state(self) -> dict[str, list[float]]:
+        """The numbers of every band, for a checkpoint."""
         return {name: band.state() for name, band in self.bands.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state()` was taken."""
         for name, band in self.bands.items():
             band.restore(state[name])

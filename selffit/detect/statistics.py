@@ -21,7 +21,7 @@ def proportion_sd(p: float, n: int) -> float:
 
 
 def fall_z(before: float, n_before: int, now: float, n_now: int) -> float:
-    """z score of a fall from `before` to `now` (two-proportion test with the pooled variance).
+    """The z score of a fall from `before` to `now`: two-proportion test with the pooled variance.
 
     Positive when the accuracy fell; 0 when nothing can be said (no images, both 0 or both 1). Each
     set of images is treated as a fresh sample. Probes that share their images vary less than that,
@@ -35,7 +35,7 @@ def fall_z(before: float, n_before: int, now: float, n_now: int) -> float:
 
 
 def gap_z(fgsm: float, pgd: float, n: int) -> float:
-    """z score of FGSM accuracy lying above PGD accuracy on the same n images.
+    """The z score of FGSM accuracy lying above PGD accuracy on the same n images.
 
     McNemar's test: the multi-step attack almost never leaves an image correct that one step already
     breaks, so the discordant images are the gap itself and (b - c) / sqrt(b + c) = sqrt(n * gap).
@@ -44,7 +44,10 @@ def gap_z(fgsm: float, pgd: float, n: int) -> float:
 
 
 def chance_z(accuracy: float, chance: float, n: int) -> float:
-    """z score of an accuracy above guessing (`chance` = 1 / classes; 0 = not known, then infinite)."""
+    """The z score of an accuracy above guessing.
+
+    chance: 1 / classes; 0 = not known, then the score is infinite.
+    """
     if chance <= 0.0:
         return math.inf
     if chance >= 1.0 or n <= 0:

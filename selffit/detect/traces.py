@@ -1,4 +1,4 @@
-"""Reads an epoch-level CSV trace (epoch, clean_acc, fgsm_acc, pgd_acc) into probe points, strictly."""
+"""Reads a CSV trace by epoch (epoch, clean_acc, fgsm_acc, pgd_acc) into probe points, strictly."""
 
 from __future__ import annotations
 

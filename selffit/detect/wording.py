@@ -1,5 +1,6 @@
-"""The sentences of an alert, in one place so that they stay plain and say no more than was
-measured.
+"""The sentences of an alert, all in one place.
+
+So they stay plain and say no more than was measured.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ _SIGNALS = {
 
 
 def watch(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, float]) -> str:
+    """Which signals moved, from what was usual to what they are now."""
     moved = "; ".join(
         f"{_SIGNALS[name]} {usual[f'{name}_usual']:.2f} → {now[name]:.2f}" for name in names
     )
@@ -25,6 +27,11 @@ def watch(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, fl
 def onset(
     unit: str, point: ProbePoint, level: float | None, low: int | None, first: int | None
 ) -> str:
+    """That overfitting began, between the last healthy probe and the first that was not.
+
+    level: PGD accuracy before, None: no comparable one; low: the last healthy step, None: unknown;
+    first: the first fallen step, None where PGD never was healthy.
+    """
     split = f"PGD accuracy {point.pgd:.2f} while FGSM accuracy is {point.fgsm:.2f} (n={point.n})"
     if first is None:
         return f"overfitted to the single-step attack: {split}; PGD never was healthy in this run"
@@ -34,12 +41,14 @@ def onset(
 
 
 def advice(unit: str, low: int | None) -> str:
+    """What to do about an onset; low: the last healthy step, None where none is known."""
     if low is None:
         return "no healthy state is known: start again with n-fgsm or a smaller eps"
     return f"roll back to a checkpoint no later than {unit} {low} and switch to n-fgsm"
 
 
 def recovered(point: ProbePoint, probes: int, level: float | None) -> str:
+    """That PGD accuracy is back for so many probes, and what that leaves open."""
     return (
         f"{_back(point.pgd, level)} for {probes} probes, FGSM {point.fgsm:.2f}: "
         "it may be a recovery or gradient masking; a stronger attack has to confirm it"
@@ -47,10 +56,13 @@ def recovered(point: ProbePoint, probes: int, level: float | None) -> str:
 
 
 def confirmed(weak: float, strong: float, n: int, level: float | None) -> str:
-    return f"{_back(weak, level)}, and a stronger attack leaves {strong:.2f} of it (n={n}): the network has recovered"
+    """That a stronger attack on n images leaves the PGD accuracy as it is."""
+    fate = "the network has recovered"
+    return f"{_back(weak, level)}, and a stronger attack leaves {strong:.2f} of it (n={n}): {fate}"
 
 
 def masked(weak: float, strong: float, n: int, level: float | None) -> str:
+    """That a stronger attack on n images takes away the PGD accuracy that came back."""
     fate = "its gradients are masked, it has not recovered"
     return f"{_back(weak, level)}, but a stronger attack leaves {strong:.2f} of it (n={n}): {fate}"
 
@@ -74,6 +86,7 @@ def disease(
     chance: float,
     n: int,
 ) -> str:
+    """The verdict on a fallen network, with the values that it rests on."""
     if not measured:
         return f"{name}: no self-information was measured"
     told = []
@@ -96,4 +109,6 @@ def disease(
 
 
 def too_early(text: str) -> str:
-    return f"undecided: no sign of self-fitting yet, but it may follow the fall; {text.partition('; ')[2]}"
+    """The verdict in place of `text` while self-fitting may still show."""
+    values = text.partition("; ")[2]
+    return f"undecided: no sign of self-fitting yet, but it may follow the fall; {values}"

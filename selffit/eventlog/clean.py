@@ -1,5 +1,6 @@
-"""Makes text from a log harmless: control and direction characters become visible escapes, long
-text is cut.
+"""Makes text from a log harmless.
+
+Control and direction characters become visible escapes, long text is cut.
 
 Everything in a log is untrusted: a class name or the last line of stderr may hold an escape
 sequence that moves the cursor, a right-to-left override that turns a message round, or a megabyte
@@ -31,8 +32,9 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """The text with unsafe characters as `\\x1b` or `\\u202e`, at most MAX_TEXT characters, `…`
-    where it was cut.
+    r"""The text with visible escapes for unsafe characters, at most MAX_TEXT characters.
+
+    An escape looks like `\x1b` or `\u202e`; `…` stands where the text was cut.
     """
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT]

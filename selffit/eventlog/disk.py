@@ -1,5 +1,6 @@
-"""Append-only segment files and the ballast, on a thin layer of system calls that tests replace to
-inject faults.
+"""Append-only segment files and the ballast, on a thin layer of system calls.
+
+Tests replace that layer to inject faults.
 """
 
 import os
@@ -17,18 +18,23 @@ class Disk:
         return os.open(path, flags, 0o600)
 
     def write(self, fd: int, data: bytes) -> int:
+        """Write to an open file; how many bytes went in, perhaps fewer than asked for."""
         return os.write(fd, data)
 
     def truncate(self, fd: int, size: int) -> None:
+        """Cut an open file to `size` bytes."""
         os.ftruncate(fd, size)
 
     def sync(self, fd: int) -> None:
+        """Force the content of an open file to the disk."""
         getattr(os, "fdatasync", os.fsync)(fd)
 
     def close(self, fd: int) -> None:
+        """Close an open file."""
         os.close(fd)
 
     def unlink(self, path: Path) -> None:
+        """Delete a file."""
         path.unlink()
 
     def sync_folder(self, path: Path) -> None:
@@ -59,9 +65,7 @@ class Segment:
             raise
 
     def append(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
-        """Append lines; how many of them are now whole in the file, and the error that stopped the
-        others.
-        """
+        """Append lines; how many are now whole in the file, and what error stopped the others."""
         data = b"".join(lines)
         written, error = 0, None
         try:
@@ -92,8 +96,10 @@ class Segment:
         return True
 
     def sync(self) -> None:
-        """Raises OSError; then nothing may be written or synced here again, for the kernel forgets
-        the failure.
+        """Force what was appended to the disk.
+
+        Raises OSError; then nothing may be written or synced here again, for the kernel forgets the
+        failure.
         """
         try:
             self._disk.sync(self._fd)
@@ -103,17 +109,21 @@ class Segment:
         self.synced = self.size
 
     def close(self) -> None:
+        """Give the file up."""
         with suppress(OSError):  # whatever was promised has been synced before
             self._disk.close(self._fd)
 
 
 class Ballast:
-    """A file of a fixed size that is deleted when the disk is full, so that the last critical
-    events still fit.
+    """A file of a fixed size that is deleted when the disk is full.
+
+    So the last critical events still fit.
     """
 
     def __init__(self, disk: Disk, path: Path, size: int) -> None:
-        self._disk, self._path, self._size = disk, path, size
+        self._disk = disk
+        self._path = path
+        self._size = size
         self.held = False
 
     def lay(self) -> bool:

@@ -1,5 +1,6 @@
-"""Event data as compact ASCII JSON: quick for the usual numbers, careful for what JSON has no place
-for.
+"""Event data as compact ASCII JSON.
+
+Quick for the usual numbers, careful for what JSON has no place for.
 """
 
 import json
@@ -71,7 +72,9 @@ def _plain(value: Any, levels: int) -> Any:
 
 
 def _name(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 @lru_cache(maxsize=256)

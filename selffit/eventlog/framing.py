@@ -1,5 +1,4 @@
-"""The frame of a line: `,"c":"1a2b3c4d"}` and a newline behind the body, with the CRC-32 of the
-body.
+"""The frame of a line: `,"c":"1a2b3c4d"}` and a newline behind the body, with the body's CRC-32.
 
 The last 17 bytes have a fixed form. A reader rebuilds them from the body and compares bytes:
 parsing the eight digits and comparing numbers would let a damaged line with, say, an upper-case

@@ -18,8 +18,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def write_new(path: Path, data: Mapping[str, Any]) -> None:
-    """A new file, its content on the disk. Raises OSError: FileExistsError when there is one
-    already.
+    """A new file, its content on the disk.
+
+    Raises OSError: FileExistsError when there is one already.
     """
     text, disk = msgspec.json.format(to_json(data), indent=2) + b"\n", Disk()
     fd = disk.create(path)
@@ -36,8 +37,9 @@ def write_new(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def read_small(path: Path) -> dict[str, Any]:
-    """A JSON object of a regular file up to MAX_BYTES, never through a link. Raises OSError,
-    ValueError.
+    """A JSON object of a regular file up to MAX_BYTES, never through a link.
+
+    Raises OSError, ValueError.
     """
     fd = os.open(path, _READ)
     try:

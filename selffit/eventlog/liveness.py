@@ -15,7 +15,9 @@ _TICK = 0.02  # seconds: start times closer than this are the same (the kernel c
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
-    """host: its name; boot: identifier of the boot; pstart: start of the process, in seconds since
+    """What tells one process from all others.
+
+    host: its name; boot: identifier of the boot; pstart: start of the process, in seconds since
     boot on Linux.
     """
 
@@ -25,12 +27,14 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
     pstart: float
 
     def as_data(self) -> dict[str, Any]:
+        """As the data of an `open` record."""
         return {"host": self.host, "boot": self.boot, "pid": self.pid, "pstart": self.pstart}
 
     @classmethod
     def from_data(cls, data: object) -> "ProcessIdentity | None":
-        """From an `open` record's data or an attempt file, other fields ignored; None when it is
-        not one.
+        """From an `open` record's data or an attempt file; None when it is not one.
+
+        Other fields are ignored.
         """
         try:
             return msgspec.convert(data, cls)

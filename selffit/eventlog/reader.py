@@ -1,6 +1,4 @@
-"""Follows all streams of a run directory: the one way in which any viewer, live or replay, gets at
-a log.
-"""
+"""Follows all streams of a run directory: how any viewer, live or replay, gets at a log."""
 
 import math
 import os
@@ -15,8 +13,9 @@ _STREAMS = 64  # followed at most
 
 
 class RunReader:
-    """Reads a run directory as often as it is asked to, and nothing twice. Keeps no file open
-    between two polls.
+    """Reads a run directory as often as it is asked to, and nothing twice.
+
+    Keeps no file open between two polls.
 
     Everything is opened relative to the run directory and never through a link. Strings are
     cleaned, damage becomes a `Notice`; no content of a log makes `poll` raise.
@@ -29,8 +28,9 @@ class RunReader:
         self._left_over: list[Item] = []
 
     def poll(self, limit: int | None = None) -> list[Item]:
-        """What is new since the last poll: the trainer's stream first, each stream in (attempt,
-        number) order.
+        """What is new since the last poll.
+
+        The trainer's stream first, each stream in (attempt, number) order.
 
         At most `limit` items, so that a long log can be loaded in slices. Fewer than `limit`:
         nothing more to be had at present (but for a file full of damage, whose lines count without

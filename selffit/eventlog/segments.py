@@ -3,14 +3,13 @@
 No threads here: `SegmentedLog` is driven by the writer thread and can be tested without one.
 
 - A sequence number is used up by a line that is whole in a file, never by one that waits or is
-    dropped.
+  dropped.
 - Half a line is cut off again; where that fails, the next line starts a new segment.
 - A full disk costs the ballast. The room gained is for critical events: metrics are dropped and
-    counted until the
-  ballast can be laid down again.
+  counted until the ballast can be laid down again.
 - After a failed sync the lines since the last good one are taken back and written again in a new
-    segment: the
-  kernel may have forgotten them, and the old descriptor would report success the next time.
+  segment: the kernel may have forgotten them, and the old descriptor would report success the next
+  time.
 """
 
 import errno
@@ -42,8 +41,9 @@ class Event(NamedTuple):
 def make_event(
     kind: str, data: Mapping[str, Any], step: int = 0, branch: str = "main", critical: bool = False
 ) -> Event:
-    """An event stamped with the present time. One too long for a line becomes a log.fault that says
-    so.
+    """An event stamped with the present time.
+
+    One too long for a line becomes a log.fault that says so.
     """
     body = b',"t":%.3f,"k":%b,"b":%b,"s":%d,"d":%b' % (
         time.time(),
@@ -62,8 +62,9 @@ def make_event(
 
 
 class SegmentedLog:
-    """One stream of one attempt. `add` events, `flush` them to the file, `sync` the file; none of
-    them raises.
+    """One stream of one attempt.
+
+    `add` events, `flush` them to the file, `sync` the file; none of them raises.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class SegmentedLog:
         ballast_bytes: int,
         disk: Disk,
     ) -> None:
-        """Starts the first segment. Raises OSError when that is impossible: FileExistsError if
-        there is one.
+        """Starts the first segment.
+
+        Raises OSError when that is impossible: FileExistsError if there is one.
         """
         self.faults = 0  # episodes of trouble, from the first refusal to the next successful sync
         self.error = ""  # the last refusal
@@ -85,8 +87,11 @@ class SegmentedLog:
         self.dropped: Counter[str] = Counter()
         self.why_dropped = "queue full"
         self.lost = 0  # events dropped, all in all
-        self._folder, self._attempt, self._opening = folder, attempt, dict(opening)
-        self._rotate_bytes, self._disk = rotate_bytes, disk
+        self._folder = folder
+        self._attempt = attempt
+        self._opening = dict(opening)
+        self._rotate_bytes = rotate_bytes
+        self._disk = disk
         self._batch_bytes = min(_BATCH_BYTES, rotate_bytes)  # of one write call
         self._ballast = Ballast(disk, folder / "ballast", ballast_bytes)
         self._waiting: deque[Event] = deque()  # not in the file yet
@@ -122,8 +127,9 @@ class SegmentedLog:
         self.why_dropped = why
 
     def flush(self) -> bool:
-        """Write what waits; False when the disk still refuses after what could be done at once was
-        done.
+        """Write what waits.
+
+        False when the disk still refuses after what could be done at once was done.
         """
         if self.dropped and not self.full:
             gap = {
@@ -144,8 +150,9 @@ class SegmentedLog:
         return False
 
     def sync(self) -> bool:
-        """Force what is in the file to the disk and tell those who wait for it; False when that
-        failed.
+        """Force what is in the file to the disk and tell those who wait for it.
+
+        False when that failed.
         """
         if self._segment is None or not self._unsynced:
             return True
@@ -160,16 +167,15 @@ class SegmentedLog:
         return True
 
     def reclaim(self) -> bool:
-        """While full: try to lay the ballast down again; True when there is room for metrics once
-        more.
-        """
+        """While full: try to lay the ballast down again; True when metrics have room once more."""
         if self.full and self._ballast.lay():
             self.full = False
         return not self.full
 
     def close(self, reason: str) -> bool:
-        """Write what waits and the seal, sync, and give up the files; whether all of it reached the
-        disk.
+        """Write what waits and the seal, sync, and give up the files.
+
+        True when all of it reached the disk.
         """
         self._ballast.release()
         self._waiting.append(make_event("seal", {"reason": reason}, critical=True))
@@ -181,7 +187,7 @@ class SegmentedLog:
             self._segment.close()
         return complete
 
-    # -- the good way ------------------------------------------------------------------------------------------
+    # -- the good way ------------------------------------------------------------------------------
 
     def _write_waiting(self) -> None:
         while self._waiting:
@@ -218,7 +224,8 @@ class SegmentedLog:
             self._ballast.lay()
 
     def _start_segment(self) -> Segment:
-        number, self._number = self._number, self._number + 1
+        number = self._number
+        self._number += 1
         segment = Segment(self._disk, self._folder / f"{self._attempt:06d}-{number:06d}.jsonl")
         # of a segment that never took its first line
         if self._waiting and self._waiting[0].kind == "open":
@@ -227,7 +234,7 @@ class SegmentedLog:
         self._waiting.appendleft(make_event("open", opening, critical=True))
         return segment
 
-    # -- refusals ----------------------------------------------------------------------------------------------
+    # -- refusals ----------------------------------------------------------------------------------
 
     def _after_refusal(self, error: OSError) -> bool:
         """Do what can be done about a failed write; whether trying again at once makes sense."""
@@ -235,7 +242,8 @@ class SegmentedLog:
         if error.errno in _FULL:
             gained = self._ballast.release()
             if not self.full:
-                self.full, self.why_dropped = True, "disk full"
+                self.full = True
+                self.why_dropped = "disk full"
                 self._waiting = deque(self._critical_only(self._waiting))
             self._note(error, "only critical events are written until there is room")
             if segment is not None and not segment.usable:
@@ -250,8 +258,9 @@ class SegmentedLog:
         return True
 
     def _leave(self, segment: Segment) -> None:
-        """Sync what is whole in the segment and give it up without a seal; the next line starts
-        another one.
+        """Sync what is whole in the segment and give it up without a seal.
+
+        The next line starts another one.
         """
         if self._unsynced:
             try:
@@ -264,8 +273,9 @@ class SegmentedLog:
         self._segment = None
 
     def _take_back(self, segment: Segment, error: OSError) -> None:
-        """After a failed sync: cut the file back to what is known to be on the disk; the rest waits
-        once more.
+        """After a failed sync: cut the file back to what is known to be on the disk.
+
+        The rest waits once more.
         """
         self._note(error, "new segment; the lines since the last sync are written again")
         if segment.cut_back(segment.synced):

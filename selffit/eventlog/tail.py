@@ -1,5 +1,6 @@
-"""Follows the segment files of one stream, whatever state they are in, and never holds them open
-between two reads.
+"""Follows the segment files of one stream, whatever state they are in.
+
+It never holds them open between two reads.
 """
 
 import os
@@ -23,7 +24,7 @@ _SKIPS = 64  # blocks of an endless line skipped in one read
 Item = Record | Notice
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Place:
     """Where we are in a stream, and what the file looked like so far."""
 
@@ -42,13 +43,17 @@ class _Place:
         return f"{self.attempt:06d}-{self.number:06d}.jsonl"
 
     def restart(self) -> None:
-        self.offset, self.head, self.long_from = 0, b"", None
-        self.damaged, self.newer = 0, False
+        self.offset = 0
+        self.head = b""
+        self.long_from = None
+        self.damaged = 0
+        self.newer = False
 
 
 class StreamTail:
-    """Reads one stream in (attempt, sequence number) order. Which file it is in, and how far, is
-    its whole state.
+    """Reads one stream in (attempt, sequence number) order.
+
+    Which file it is in, and how far, is its whole state.
     """
 
     def __init__(self, stream: str) -> None:
@@ -57,8 +62,9 @@ class StreamTail:
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
     def read(self, folder: int, limit: float, out: list[Item]) -> None:
-        """Append what is new to `out`, from the open stream folder; stops at `limit` items in `out`
-        or lines read.
+        """Append what is new to `out`, from the open stream folder.
+
+        Stops at `limit` items in `out` or lines read.
         """
         # Listed before anything is read: when a later file is in the list, an earlier one is not
         # written any more.
@@ -78,7 +84,8 @@ class StreamTail:
                 return
             if place is None or later[0][0] != place.attempt:
                 self._next_q = 1
-            self._place = _Place(*later[0], start_q=self._next_q)
+            attempt, number = later[0]
+            self._place = _Place(attempt=attempt, number=number, start_q=self._next_q)
 
     def _read_file(
         self, folder: int, place: _Place, final: bool, limit: float, out: list[Item]
@@ -168,9 +175,13 @@ class StreamTail:
             self._damaged(place, place.offset, f"a damaged line of {len(line)} bytes: {error}", out)
             return
         except NewerFormat as error:
-            text = f"written in format {error}, newer than {FORMAT_VERSION}: upgrade selffit to read this file"
+            text = (
+                f"written in format {error}, newer than {FORMAT_VERSION}: upgrade selffit to read "
+                "this file"
+            )
             self._say(out, "version", place, place.offset, text)
-            place.newer, self._next_q = True, None
+            place.newer = True
+            self._next_q = None
             return
         expected = self._next_q
         if record.q != expected and expected is not None:
@@ -195,7 +206,7 @@ class StreamTail:
         )
 
     def _tail(self, place: _Place, size: int, final: bool, out: list[Item]) -> None:
-        """The file ends without a newline: wait for the rest, unless nobody writes to it any more."""
+        """The file ends without a newline: wait for the rest, unless nobody writes to it now."""
         if place.long_from is not None:
             size += place.offset - place.long_from
         if final and size:

@@ -1,5 +1,4 @@
-"""Writes one stream of an event log from a thread of its own, so that training never waits for the
-disk.
+"""Writes one stream of an event log from a thread of its own, so training never waits for the disk.
 
 `emit` encodes the event and queues it. The writer thread writes batches within BATCH_SECONDS and
 forces them to the disk at most once a second; a critical event is forced at once and `emit` waits
@@ -36,8 +35,9 @@ RETRY_SECONDS = (0.25, 5.0)  # first and longest pause between two tries on a di
 
 @dataclass(frozen=True)
 class Health:
-    """How the log fares; the trainer compares `faults` with what it saw last and raises an alert
-    when it grew.
+    """How the log fares.
+
+    The trainer compares `faults` with what it saw last and raises an alert when it grew.
     """
 
     ok: bool  # nothing is held back or dropped at present
@@ -100,7 +100,8 @@ class EventWriter:
         self._closing: str | None = None  # the reason, once close was called
         self._ended = False
 
-        self._queue_bytes, self._critical_timeout = queue_bytes, critical_timeout
+        self._queue_bytes = queue_bytes
+        self._critical_timeout = critical_timeout
         self._refusing = False  # the disk took nothing at the last try
         self._stalled = False  # a critical event waited in vain and no sync has succeeded since
         self._complete = False
@@ -117,12 +118,12 @@ class EventWriter:
         branch: str = "main",
         critical: bool = False,
     ) -> bool:
-        """Log an event; the data may be changed afterwards. Never raises and never waits for the
-        disk, but:
+        """Log an event; the data may be changed afterwards.
 
-        a critical event is waited for, `critical_timeout` seconds at most and not at all while the
-        disk is known to refuse. True: queued, or, for a critical event, on the disk. False: dropped
-        (a metric, or the log is closed), or, for a critical event, kept in memory and tried again.
+        Never raises and never waits for the disk, except that a critical event is waited for,
+        `critical_timeout` seconds at most and not at all while the disk is known to refuse. True:
+        queued, or, for a critical event, on the disk. False: dropped (a metric, or the log is
+        closed), or, for a critical event, kept in memory and tried again.
         """
         event = make_event(kind, data, step, branch, critical)
         with self._wake:
@@ -141,8 +142,9 @@ class EventWriter:
         return True if event.synced is None else self._wait_for(event)
 
     def close(self, reason: str) -> bool:
-        """Write everything, then the `seal`. Whether all of it reached the disk. The second call
-        does nothing.
+        """Write everything, then the `seal`.
+
+        Whether all of it reached the disk. The second call does nothing.
         """
         with self._wake:
             if self._closing is None:
@@ -190,7 +192,7 @@ class EventWriter:
                 return False
         return True
 
-    # -- the writer thread -------------------------------------------------------------------------------------
+    # -- the writer thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
         log = self._log
@@ -227,8 +229,9 @@ class EventWriter:
             self._ended = True
 
     def _take(self, timeout: float | None) -> tuple[list[Event], str | None]:
-        """What is queued, after a moment for more to come; waits until there is something, or the
-        timeout.
+        """What is queued, after a moment for more to come.
+
+        Waits until there is something, or the timeout.
         """
         with self._wake:
             self._wake.wait_for(lambda: self._queue or self._closing is not None, timeout)
@@ -238,14 +241,15 @@ class EventWriter:
                 )
             events, self._queue = list(self._queue), deque()
             dropped, self._dropped = self._dropped, Counter()
-            self._queued_bytes, self._urgent = 0, False
+            self._queued_bytes = 0
+            self._urgent = False
             closing = self._closing
             if dropped:
                 self._log.count_dropped(dropped, "queue full")
         return events, closing
 
     def _pause(self, seconds: float) -> str | None:
-        """Leave the queue alone for a while: it holds on to events until the disk takes them again."""
+        """Leave the queue alone for a while: it holds on to events until the disk takes them."""
         with self._wake:
             self._wake.wait_for(lambda: self._closing is not None, seconds)
             return self._closing

@@ -1,5 +1,6 @@
-"""Measurements on held-out images that a training step does not need. A probe leaves the network as
-it found it.
+"""Measurements on held-out images that a training step does not need.
+
+A probe leaves the network as it found it.
 """
 
 from selffit.probes.attacks import ProbeAttack

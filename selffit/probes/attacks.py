@@ -1,6 +1,4 @@
-"""The perturbation of a probe: made deterministically from the image itself, and ready to be put on
-another image.
-"""
+"""The perturbation of a probe: made from the image itself alone, ready to be put on another."""
 
 from dataclasses import dataclass
 
@@ -17,9 +15,8 @@ GREY = 0.5  # the image without content, u
 class ProbeAttack:
     """FGSM (steps = 1) or a few steps of PGD from a zero start; eps and alpha in pixels of [0,1].
 
-    alpha: step size of more than one step, 0 = eps. corner: the last step ends
-    in the corner of the ball, ±eps in every entry that has moved. Raises
-    UserError for less than one step.
+    alpha: step size of more than one step, 0 = eps. corner: the last step ends in the corner of the
+    ball, ±eps in every entry that has moved. Raises UserError for less than one step.
     """
 
     eps: float
@@ -37,13 +34,13 @@ class ProbeAttack:
         return "fgsm" if self.steps == 1 else f"pgd-{self.steps}" + " corners" * self.corner
 
     def delta(self, model: nn.Module, x: Tensor, y: Tensor, at_x: Gradient | None = None) -> Tensor:
-        """delta(x,y;θ), [B,C,H,W], every entry within ±eps.
+        """The perturbation delta of (x,y;θ), [B,C,H,W], every entry within ±eps.
 
-        One step: eps·sign ∇ₓ ℓ(f(x),y), sign(0) = 0. It is not clipped to [0,1],
-        so that it stays whole on another image; `add` clips. k steps: x_k - x of
-        PGD as in `selffit.methods.pgd`, which projects after every step; with
-        `corner` eps·sign(x_k - x), again not clipped. at_x: the gradient at
-        (x,y) where it is known, which saves the first of `steps` gradients (2U each).
+        One step: eps·sign ∇ₓ ℓ(f(x),y), sign(0) = 0. It is not clipped to [0,1], so that it stays
+        whole on another image; `add` clips. k steps: x_k - x of PGD as in `selffit.methods.pgd`,
+        which projects after every step; with `corner` eps·sign(x_k - x), again not clipped. at_x:
+        the gradient at (x,y) where it is known, which saves the first of `steps` gradients (2U
+        each).
         """
         at_point = input_gradient(model, x, y) if at_x is None else at_x
         if self.steps == 1:

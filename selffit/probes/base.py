@@ -1,6 +1,4 @@
-"""The conditions under which every probe looks at a network: evaluation mode, float32, and no trace
-left behind.
-"""
+"""How every probe looks at a network: evaluation mode, float32, and no trace left behind."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +11,10 @@ from selffit.data.imageset import as_float
 
 @contextmanager
 def probing(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no autocast inside; afterwards every module is back in the mode it was
-    in.
+    """Evaluation mode and no autocast inside; afterwards every module is back in its own mode.
 
-    cuDNN's trial runs are off inside: the batches of a probe come in many
-    sizes, and a trial for each costs more than it saves.
+    cuDNN's trial runs are off inside: the batches of a probe come in many sizes, and a trial for
+    each costs more than it saves.
     """
     training = [module for module in model.modules() if module.training]
     benchmark = torch.backends.cudnn.benchmark

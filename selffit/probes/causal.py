@@ -1,10 +1,9 @@
-"""Causal check of the channel ranking: what zeroing the "self" or the "data" channels does to the
-network.
+"""Causal check of the channel ranking: what zeroing "self" or "data" channels does to the network.
 
 Our operational check of the channel differentiation of He et al. (2023, arXiv 2302.11963).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +29,12 @@ SINGLES = 8
 Zeroed = Mapping[str, Sequence[int]]  # site: channels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CausalCheck:
     """What groups of channels are good for: ranked on n_rank images, reported on n others.
 
-    base and each row's `values`: clean, fgsm, pgd, carrier, swap in [0,1], for
-    the whole network and with the group zeroed; `single` has no swap.
+    base and each row's `values`: clean, fgsm, pgd, carrier, swap in [0,1], for the whole network
+    and with the group zeroed; `single` has no swap.
     """
 
     n: int
@@ -92,28 +91,25 @@ def causal_check(
     batch_size: int = 256,
     pause: Callable[[], None] = lambda: None,
 ) -> CausalCheck:
-    """Zeroes groups of channels, one stage of the network at a time, and measures the network
-    again.
+    """Zeroes groups of channels, one stage of the network at a time, and measures it again.
 
-    images: uint8 [N,C,H,W], at least two; the first half ranks the channels, the
-    second half reports. A group is a share of the living channels (rounded up)
-    of every site of the stage; a dead channel, which answers to nothing, would
-    only dilute it:
+    images: uint8 [N,C,H,W], at least two; the first half ranks the channels, the second half
+    reports. A group is a share of the living channels (rounded up) of every site of the stage; a
+    dead channel, which answers to nothing, would only dilute it:
 
         self, data      highest, lowest dominance (`channel_dominance` with FGSM at attack.eps)
         norm            largest mean |activation| on clean images
         random          drawn once a site, so that a larger group contains the smaller ones
 
-    Every attack is made anew against the masked network: clean, fgsm (accuracy
-    on x + delta of `attack`), pgd (as `robust_accuracies`), carrier (on grey)
-    and swap. y′ and the starts of PGD are the same for all groups. `single`
-    zeroes the `singles` most dominant channels of each stage's last site alone.
+    Every attack is made anew against the masked network: clean, fgsm (accuracy on x + delta of
+    `attack`), pgd (as `robust_accuracies`), carrier (on grey) and swap. y′ and the starts of PGD
+    are the same for all groups. `single` zeroes the `singles` most dominant channels of each
+    stage's last site alone.
 
-    Costs a ranking (6U an image), then 2k+2·pgd_steps+3 U an image and group for
-    an attack of k steps, and 2k+1 for swap; images that PGD has taken cost no
-    further steps, and groups of the same channels are measured once. The
-    generator lives on the images' device; the network is in evaluation mode and
-    float32, and is left as it was. `pause` is called before each group; what it
+    Costs a ranking (6U an image), then 2k+2·pgd_steps+3 U an image and group for an attack of k
+    steps, and 2k+1 for swap; images that PGD has taken cost no further steps, and groups of the
+    same channels are measured once. The generator lives on the images' device; the network is in
+    evaluation mode and float32, and is left as it was. `pause` is called before each group; what it
     raises breaks the check off.
     """
     n_rank = len(images) // 2
@@ -143,13 +139,21 @@ def causal_check(
                 single.append(SingleAblation(last.name, channel, last.dominance[channel], values))
         base = report.group({})
     return CausalCheck(
-        len(y), n_rank, attack.eps, pgd_steps, attack.name, base, tuple(rows), tuple(single)
+        n=len(y),
+        n_rank=n_rank,
+        eps=attack.eps,
+        pgd_steps=pgd_steps,
+        attack=attack.name,
+        base=base,
+        rows=tuple(rows),
+        single=tuple(single),
     )
 
 
 def stages(model: Network) -> dict[str, list[str]]:
-    """The network's sites by the first part of their name, in forward order: {"layer1":
-    ["layer1.0.conv1", …], …}.
+    """The network's sites by the first part of their name, in forward order.
+
+    For example {"layer1": ["layer1.0.conv1", …], …}.
     """
     found: dict[str, list[str]] = {}
     for site in model.sites():
@@ -158,9 +162,7 @@ def stages(model: Network) -> dict[str, list[str]]:
 
 
 class _Report:
-    """The images that are reported on, and what all measurements on them share: y′ and the starts
-    of PGD.
-    """
+    """The images that are reported on, and what all measurements share: y′ and starts of PGD."""
 
     def __init__(
         self,
@@ -172,31 +174,36 @@ class _Report:
         generator: torch.Generator,
         batch_size: int,
     ) -> None:
-        self.model, self.x, self.y, self.attack, self.budget = model, x, y, attack, budget
+        self.model = model
+        self.x = x
+        self.y = y
+        self.attack = attack
+        self.budget = budget
         self.start = uniform_start(x, budget.eps, generator)
         self.other = other_labels(y, model(x[:1]).shape[1], generator)
         self.batch_size = batch_size
-        self._known: dict[Any, dict[str, float]] = {}
+        self._known: dict[Hashable, dict[str, float]] = {}
 
     def single(self, zeroed: Zeroed) -> dict[str, float]:
-        """clean, fgsm, pgd and carrier with these channels zeroed."""
+        """The shares clean, fgsm, pgd and carrier with these channels zeroed."""
         return self._once(self._accuracies, zeroed)
 
     def group(self, zeroed: Zeroed) -> dict[str, float]:
-        """clean, fgsm, pgd, carrier and swap with these channels zeroed."""
+        """The shares clean, fgsm, pgd, carrier and swap with these channels zeroed."""
         return self.single(zeroed) | self._once(self._swap, zeroed)
 
     def _once(
         self, measure: Callable[[Tensor], dict[str, Tensor]], zeroed: Zeroed
     ) -> dict[str, float]:
-        """Shares of the hits that `measure` finds among the images with these indices: of all
-        images, and only once.
+        """Shares of the hits that `measure` finds among the images with these indices.
+
+        Shares of all images, measured only once.
         """
         key = measure, tuple((site, tuple(sorted(channels))) for site, channels in zeroed.items())
         if key not in self._known:
             everything = torch.arange(len(self.y), device=self.y.device)
             with masked(self.model, zeroed):
-                found = [measure(part) for part in everything.split(self.batch_size)]
+                found = [measure(part) for part in torch.split(everything, self.batch_size)]
             shares = torch.stack(
                 [torch.cat([part[name] for part in found]).double().mean() for name in found[0]]
             )
@@ -227,7 +234,7 @@ class _Report:
 
 
 def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """mean |h_c| over images and space of every channel at every site, up to a factor; [C]."""
+    """Mean |h_c| over images and space of every channel at every site, up to a factor; [C]."""
     total: dict[str, Tensor] = {}
 
     def see(name: str, output: Tensor) -> None:
@@ -244,8 +251,9 @@ def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Ten
 def _orders(
     layers: Iterable[LayerDominance], activation: Mapping[str, Tensor], generator: torch.Generator
 ) -> dict[str, dict[str, list[int]]]:
-    """{group: {site: channels}}, the living channels of each site in the order in which larger
-    groups take them.
+    """The living channels of each site in the order in which larger groups take them.
+
+    As {group: {site: channels}}.
     """
     orders: dict[str, dict[str, list[int]]] = {"self": {}, "data": {}, "random": {}, "norm": {}}
     for layer in layers:

@@ -1,8 +1,7 @@
-"""Channel differentiation: which channels answer to the network's own perturbation, which to the
-image.
+"""Channel differentiation: which channels answer to the network's own perturbation, which to x.
 
-Our operational definition of the "dominant channels" of He et al. (2023,
-arXiv 2302.11963), whose abstract is all that this project had at hand.
+Our operational definition of the "dominant channels" of He et al. (2023, arXiv 2302.11963), whose
+abstract is all that this project had at hand.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,20 +24,18 @@ from selffit.probes.ranks import shared_top, spearman
 DEAD = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LayerDominance:
     """One convolution layer; the tuples have one entry a channel.
 
-    si, di, rand, car: response to the network's own FGSM perturbation, to the
-    image's content, to random signs of the same size, and to the perturbation
-    on plain grey, each divided by its mean over the layer (1 = an average
-    channel). dominance in [-1,1]: +1 answers to the perturbation only, -1 to
-    the content only. gini, top10 (share of the largest 10 % of channels) and
-    pr (participation ratio, a number of channels) say how concentrated si is.
-    rho and agree say how far the ranking by dominance repeats when it is made
-    from each half of the images: Spearman's rank correlation in [-1,1] (NaN
-    where one half ranks nothing), and the share of the 10 % most dominant
-    channels that both halves name.
+    si, di, rand, car: response to the network's own FGSM perturbation, to the image's content, to
+    random signs of the same size, and to the perturbation on plain grey, each divided by its mean
+    over the layer (1 = an average channel). dominance in [-1,1]: +1 answers to the perturbation
+    only, -1 to the content only. gini, top10 (share of the largest 10 % of channels) and pr
+    (participation ratio, a number of channels) say how concentrated si is. rho and agree say how
+    far the ranking by dominance repeats when it is made from each half of the images: Spearman's
+    rank correlation in [-1,1] (NaN where one half ranks nothing), and the share of the 10 % most
+    dominant channels that both halves name.
     """
 
     name: str
@@ -65,19 +62,17 @@ def channel_dominance(
 ) -> list[LayerDominance]:
     """Dominance of every channel at every site of the network, in forward order.
 
-    images: uint8 [N,C,H,W]; the generator lives on their device. With h_c the
-    map of a channel after normalisation and activation, averaged over images
-    and space:
+    images: uint8 [N,C,H,W]; the generator lives on their device. With h_c the map of a channel
+    after normalisation and activation, averaged over images and space:
 
         R_SI[c] = mean |h_c(x + delta) - h_c(x)|,  delta = FGSM perturbation of size eps
         R_DI[c] = mean |h_c(x) - h_c(u)|,          u = plain grey
         dominance[c] = (si - di) / (si + di),      si, di = R_SI, R_DI divided by their layer means
 
-    0 for a dead channel (si and di both below 1 % of an average channel), and
-    throughout a layer where one of the two is 0 everywhere (eps = 0): nothing
-    can be compared there. The halves of rho and agree are the first N/2 images
-    and the others. Costs a gradient and three forward passes over the images
-    (5U); the network is in evaluation mode and float32, and is left as it was.
+    0 for a dead channel (si and di both below 1 % of an average channel), and throughout a layer
+    where one of the two is 0 everywhere (eps = 0): nothing can be compared there. The halves of rho
+    and agree are the first N/2 images and the others. Costs a gradient and three forward passes
+    over the images (5U); the network is in evaluation mode and float32, and is left as it was.
     """
     totals: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("si", "di", "rand", "car")}
     clean: dict[str, Tensor] = {}
@@ -102,8 +97,8 @@ def channel_dominance(
             model(grey_like(as_float(images[:1])))
         parts = zip(
             batches(images, labels, batch_size),
-            signs.split(batch_size),
-            half_of.split(batch_size, 1),
+            torch.split(signs, batch_size),
+            torch.split(half_of, batch_size, dim=1),
             strict=True,
         )
         for (x, y), coins, halves in parts:
@@ -124,8 +119,9 @@ def channel_dominance(
 
 @contextmanager
 def watching(model: Network, see: Callable[[str, Tensor], None]) -> Iterator[None]:
-    """Calls see(site, detached output) whenever a site of the network has run; the hooks are
-    removed at the end.
+    """Calls see(site, detached output) whenever a site of the network has run.
+
+    The hooks are removed at the end.
     """
     hooks = [
         module.register_forward_hook(
@@ -141,13 +137,13 @@ def watching(model: Network, see: Callable[[str, Tensor], None]) -> Iterator[Non
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """mean over space of |a - b|: [B,C,H,W] → float64 [B,C]."""
+    """Mean over space of |a - b|: [B,C,H,W] → float64 [B,C]."""
     return (a - b).abs().mean(dim=(2, 3)).double()
 
 
 def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> LayerDominance:
     """From the responses [2,C] that each half of the images adds up to."""
-    by_half = [_dominance(*responses) for responses in zip(si, di, strict=True)]
+    first, second = (_dominance(*responses) for responses in zip(si, di, strict=True))
     return LayerDominance(
         name=name,
         dominance=tuple(_dominance(si.sum(0), di.sum(0)).tolist()),
@@ -158,8 +154,8 @@ def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> Laye
         gini=gini(si.sum(0)),
         top10=top_share(si.sum(0)),
         pr=participation_ratio(si.sum(0)),
-        rho=spearman(*by_half),
-        agree=shared_top(*by_half),
+        rho=spearman(first, second),
+        agree=shared_top(first, second),
     )
 
 

@@ -1,5 +1,6 @@
-"""How unevenly a non-negative quantity is spread over the channels of a layer: 0 everywhere counts
-as even.
+"""How unevenly a non-negative quantity is spread over the channels of a layer.
+
+0 everywhere counts as even.
 """
 
 import math
@@ -9,8 +10,9 @@ from torch import Tensor
 
 
 def gini(weights: Tensor) -> float:
-    """Gini coefficient of non-negative weights [C]: 0 = all equal, (C-1)/C = one channel has
-    everything.
+    """Gini coefficient of non-negative weights [C].
+
+    0: all equal; (C-1)/C: one channel has everything.
     """
     count, total = len(weights), weights.double().sum()
     if total == 0:
@@ -26,8 +28,9 @@ def top_count(channels: int, fraction: float) -> int:
 
 
 def top_share(weights: Tensor, fraction: float = 0.1) -> float:
-    """Share of the total that the largest `fraction` of the channels has (rounded up, at least one
-    channel).
+    """Share of the total that the largest `fraction` of the channels has.
+
+    Their number is rounded up, to at least one channel.
     """
     top = top_count(len(weights), fraction)
     total = weights.double().sum()

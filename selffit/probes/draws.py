@@ -1,5 +1,6 @@
-"""The random choices of a probe, drawn for the whole set of images at once, so that the batch size
-changes nothing.
+"""The random choices of a probe, drawn for the whole set of images at once.
+
+So the batch size changes nothing.
 """
 
 import torch
@@ -15,9 +16,8 @@ def other_labels(labels: Tensor, classes: int, generator: torch.Generator) -> Te
 def partners(labels: Tensor, generator: torch.Generator) -> Tensor:
     """For each image i the index j of another, uniform over all images of other classes: y_j ≠ y_i.
 
-    int64 [N]. Drawn with replacement, so it is no permutation: then every
-    class can meet every other. Images that are all of one class have no
-    partners of another; there y_j = y_i.
+    int64 [N]. Drawn with replacement, so it is no permutation: then every class can meet every
+    other. Images that are all of one class have no partners of another; there y_j = y_i.
     """
     order = labels.argsort(stable=True)
     by_class = labels[order].contiguous()
@@ -32,9 +32,7 @@ def partners(labels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def uniform_like(images: Tensor, generator: torch.Generator) -> Tensor:
-    """float32 in [0,1), one number an entry of [N,C,H,W], in the memory format of the probes'
-    images.
-    """
+    """Uniform float32 in [0,1) for every entry of [N,C,H,W], in the memory format of the images."""
     empty = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
     return empty.uniform_(generator=generator)
 

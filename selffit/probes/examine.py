@@ -1,5 +1,4 @@
-"""From a network to the data of its `probe.*` records: the one place where measurements become what
-the log holds.
+"""From a network to the data of its `probe.*` records: where measurements become a log's data.
 
 The trainer's monitor and `selffit diagnose` both use it, so that their figures can be compared.
 """
@@ -27,20 +26,19 @@ from selffit.probes.strong import strong_accuracy
 BRIEF_SHARES, BRIEF_SINGLES = (0.05, 0.2), 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Examiner:
-    """A network, what it is examined on, and with which attacks. Every method leaves the network as
-    it was.
+    """A network, what it is examined on, and with which attacks.
 
-    images: uint8 [N,C,H,W] held out, in a class-balanced order (a method takes
-    the first n); labels: int64 [N]; classes: how many there are; class_names:
-    theirs, or none. eps: budget in pixels of [0,1]. attack: the one whose
-    perturbations carry self-information, that of the training. probe_steps and
-    probe_alpha: steps and step size (pixels) of PGD at eps. mean: training mean
-    float32 [C,H,W], for the full self-information only. generator: makes a
-    fresh generator on the images' device, always of the same seed. reference:
-    the network g from before the onset, reference_at: where it comes from,
-    {"step", "branch"}.
+    Every method leaves the network as it was.
+
+    images: uint8 [N,C,H,W] held out, in a class-balanced order (a method takes the first n);
+    labels: int64 [N]; classes: how many there are; class_names: theirs, or none. eps: budget in
+    pixels of [0,1]. attack: the one whose perturbations carry self-information, that of the
+    training. probe_steps and probe_alpha: steps and step size (pixels) of PGD at eps. mean:
+    training mean float32 [C,H,W], for the full self-information only. generator: makes a fresh
+    generator on the images' device, always of the same seed. reference: the network g from before
+    the onset, reference_at: where it comes from, {"step", "branch"}.
 
     Every method returns JSON-able data with `sec`, the seconds that it took; accuracies and shares
     are in [0,1].
@@ -68,8 +66,9 @@ class Examiner:
         epoch: float | None = None,
         final: tuple[float, float] | None = None,
     ) -> dict[str, Any]:
-        """`probe.robust`. final: eps and probe_alpha of the final budget, while the training's is
-        still rising.
+        """`probe.robust`.
+
+        final: eps and probe_alpha of the final budget, while the training's is still rising.
         """
         began = time.perf_counter()
         budgets = [(self.eps, self.probe_alpha)] + ([] if final is None else [final])
@@ -125,9 +124,7 @@ class Examiner:
         }
 
     def strong(self, n: int) -> dict[str, Any]:
-        """`probe.strong`: what many steps and restarts leave of the PGD accuracy on the same
-        images.
-        """
+        """Data of `probe.strong`: what many steps and restarts leave of PGD on the same images."""
         began = time.perf_counter()
         x, y = self._first(n)
         found = strong_accuracy(
@@ -155,9 +152,9 @@ class Examiner:
     def causal(
         self, n: int, *, brief: bool = False, pause: Callable[[], None] = lambda: None
     ) -> dict[str, Any]:
-        """`probe.causal`: the first half of n images ranks the channels, the second half tells what
-        zeroing does.
+        """Data of `probe.causal`: what zeroing channels does to the network.
 
+        The first half of n images ranks the channels, the second half tells what zeroing does.
         brief: fewer sizes of groups and fewer single channels, for a check that holds up training.
         pause is called before each group and may raise to break the check off.
         """
@@ -196,10 +193,10 @@ class Examiner:
 
 
 def probe_attack(config: RunConfig, eps: float) -> ProbeAttack:
-    """The attack of the training as a probe at budget eps: its steps from a zero start; one step of
-    the others.
+    """The attack of the training as a probe at budget eps.
 
-    The step size keeps the ratio to eps that the configuration has.
+    Its steps from a zero start for PGD, one step for the others. The step size keeps the ratio to
+    eps that the configuration has.
     """
     if config.method != "pgd":
         return ProbeAttack(eps)
@@ -208,8 +205,9 @@ def probe_attack(config: RunConfig, eps: float) -> ProbeAttack:
 
 
 def training_mean(images: Tensor) -> Tensor:
-    """Mean image, float32 [C,H,W] in [0,1], of uint8 [N,C,H,W]; exact however many images there
-    are.
+    """Mean image, float32 [C,H,W] in [0,1], of uint8 [N,C,H,W].
+
+    Exact however many images there are.
     """
     return (images.sum(dim=0, dtype=torch.int64).double() / (255 * len(images))).float()
 
@@ -224,7 +222,7 @@ def _since(began: float) -> float:
 
 
 def _short(layer: dict[str, Any]) -> dict[str, Any]:
-    """A layer's numbers with four significant digits: more than the probe's sampling error allows."""
+    """A layer's numbers with four significant digits: the probe's sampling error allows no more."""
     return {
         name: [float(f"{v:.4g}") for v in value] if isinstance(value, tuple) else value
         for name, value in layer.items()

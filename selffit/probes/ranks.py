@@ -9,8 +9,9 @@ from selffit.probes.concentration import top_count
 
 
 def spearman(a: Tensor, b: Tensor) -> float:
-    """Spearman's rank correlation of two quantities [C], ties sharing their mean rank; NaN where
-    one is constant.
+    """Spearman's rank correlation of two quantities [C], ties sharing their mean rank.
+
+    NaN where one is constant.
     """
     ranks = torch.stack([_ranks(a), _ranks(b)])
     centred = ranks - ranks.mean(dim=1, keepdim=True)
@@ -19,8 +20,9 @@ def spearman(a: Tensor, b: Tensor) -> float:
 
 
 def shared_top(a: Tensor, b: Tensor, fraction: float = 0.1) -> float:
-    """Share of the largest `fraction` (rounded up, at least one) that two quantities [C] have in
-    common.
+    """Share of the largest `fraction` of the channels that two quantities [C] have in common.
+
+    Their number is rounded up, to at least one channel.
     """
     top = top_count(len(a), fraction)
     both = torch.isin(a.topk(top).indices, b.topk(top).indices)

@@ -18,7 +18,7 @@ from selffit.methods.fgsm import fgsm
 from selffit.probes.base import batches, probing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RobustAccuracy:
     """Accuracies in [0,1] on n images, under perturbations of at most eps (pixels, L∞)."""
 
@@ -65,15 +65,14 @@ def robust_accuracies(
 ) -> list[RobustAccuracy]:
     """Accuracies at several budgets (eps, pgd_alpha), which share the clean pass and its gradient.
 
-    images: uint8 [N,C,H,W]; the generator lives on their device and is the only
-    source of randomness. FGSM starts at the image, PGD at a uniform point of
-    the ball. Our operational definition of PGD accuracy: an image counts only
-    if it is classified correctly clean *and* at the start point and every
-    iterate. So a lost image needs no further steps, and the figure is never
-    above that of the last iterate alone. eps = 0 gives the clean accuracy.
+    images: uint8 [N,C,H,W]; the generator lives on their device and is the only source of
+    randomness. FGSM starts at the image, PGD at a uniform point of the ball. Our operational
+    definition of PGD accuracy: an image counts only if it is classified correctly clean *and* at
+    the start point and every iterate. So a lost image needs no further steps, and the figure is
+    never above that of the last iterate alone. eps = 0 gives the clean accuracy.
 
-    The network is in evaluation mode and float32, and is left as it was:
-    running statistics, weights, their gradients and torch's own generators.
+    The network is in evaluation mode and float32, and is left as it was: running statistics,
+    weights, their gradients and torch's own generators.
     """
     clean = torch.zeros((), dtype=torch.int64, device=images.device)
     single, multi = clean.repeat(len(budgets)), clean.repeat(len(budgets))
@@ -96,7 +95,7 @@ def robust_accuracies(
                     torch.tensor(alpha, device=x.device),
                     pgd_steps,
                 )
-                x_adv = fgsm(lambda _x, _y, known=at_x: known, x, y, budget, generator).x_adv  # type: ignore[misc]
+                x_adv = fgsm(_known(at_x), x, y, budget, generator).x_adv
                 single[i] += (model(x_adv).argmax(1) == y).sum()
                 # for all images: the noise does not depend on f
                 start = uniform_start(x, budget.eps, generator)
@@ -105,16 +104,28 @@ def robust_accuracies(
                 )
     n = len(images)
     return [
-        RobustAccuracy(n, eps, clean.item() / n, fgsm_right.item() / n, pgd_right.item() / n)
+        RobustAccuracy(
+            n=n,
+            eps=eps,
+            clean=clean.item() / n,
+            fgsm=fgsm_right.item() / n,
+            pgd=pgd_right.item() / n,
+        )
         for (eps, _), fgsm_right, pgd_right in zip(budgets, single, multi, strict=True)
     ]
+
+
+def _known(gradient: Gradient) -> GradientAt:
+    """The gradient where it has been taken already: FGSM asks for it at the image only."""
+    return lambda _x, _y: gradient
 
 
 def survivors(
     model: nn.Module, gradient: GradientAt, x: Tensor, y: Tensor, start: Tensor, budget: Budget
 ) -> Tensor:
-    """Which images are right at the start point [B,C,H,W] and after each of budget.steps PGD steps:
-    int64 indices.
+    """Which images are right at the start point [B,C,H,W] and after every PGD step: int64 indices.
+
+    There are budget.steps of them.
     """
     alive, x_adv = torch.arange(len(y), device=y.device), start
     for _ in range(budget.steps):

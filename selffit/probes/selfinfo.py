@@ -1,9 +1,8 @@
 """Self-information: does the network read the image, or its own perturbation?
 
-Our operational definitions for the claims of He et al. (2023, arXiv
-2302.11963), whose abstract is all that this project had at hand. The small
-functions are the single probes. They work on float images [B,C,H,W] in [0,1],
-give one entry an image, and are to be called in `probing` and without
+Our operational definitions for the claims of He et al. (2023, arXiv 2302.11963), whose abstract is
+all that this project had at hand. The small functions are the single probes. They work on float
+images [B,C,H,W] in [0,1], give one entry an image, and are to be called in `probing` and without
 gradients; `self_information` calls them all and shares what they have in common.
 """
 
@@ -28,12 +27,12 @@ MIX = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of its entries that random signs rep
 FOREIGN = 9  # class-generic perturbations of other classes that each image meets, at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SelfInformation:
     """Accuracies and shares in [0,1] on n images; `self_information` names the `values`.
 
-    dose: {"k": multiples, "acc": accuracies}; mix: {"share": shares, "acc":
-    accuracies}; both None in the light set.
+    dose: {"k": multiples, "acc": accuracies}; mix: {"share": shares, "acc": accuracies}; both None
+    in the light set.
     """
 
     n: int
@@ -72,10 +71,10 @@ def self_information(
 ) -> SelfInformation:
     """The light set of probes, or the full one, with delta(x,y;θ) = attack.delta on `model`.
 
-    images: uint8 [N,C,H,W] of at least two classes; labels: int64 [N]; mean:
-    the training mean, float32 [C,H,W], which the full set needs; reference: a
-    network g from before the onset. The generator lives on the images' device
-    and is the only source of randomness. In the order of `values`:
+    images: uint8 [N,C,H,W] of at least two classes; labels: int64 [N]; mean: the training mean,
+    float32 [C,H,W], which the full set needs; reference: a network g from before the onset. The
+    generator lives on the images' device and is the only source of randomness. In the order of
+    `values`:
 
         clean, own          accuracy on x, on x + delta(x,y;θ)
         abnormal            share whose loss is lower at x + delta than at x
@@ -83,8 +82,8 @@ def self_information(
         swap                share predicted y′ after x + delta(x,y′;θ), y′ ≠ y uniform
         carrier_grey        accuracy on u + delta(x,y;θ) against y, u = grey 0.5
         conflict_self, …_data, …_other
-                            share predicted y_j, y_i, neither after x_i + delta(x_j,y_j;θ), y_j ≠
-                            y_i
+                            share predicted y_j, y_i, neither after x_i + delta(x_j,y_j;θ),
+                            y_j ≠ y_i
         other, gap          accuracy on x + delta(x,y;g), own - other
         control_grey        as carrier_grey, with the delta of g
       and in the full set
@@ -97,13 +96,12 @@ def self_information(
         dose                accuracy on x + k·delta
         mix                 accuracy when random signs replace a share of delta's entries
 
-    `other`, `gap` and `control_*` only where there is a reference. With the
-    same seed the light values of both sets are the same.
+    `other`, `gap` and `control_*` only where there is a reference. With the same seed the light
+    values of both sets are the same.
 
-    Costs an image, in forward passes U, for an attack of k steps: light 4k+5
-    (FGSM 9U), with a reference 2k+2 more (13U); full 30U more, 32U with a
-    reference. Both networks are in evaluation mode and float32 and are left as
-    they were. Raises ValueError for a full set without a mean.
+    Costs an image, in forward passes U, for an attack of k steps: light 4k+5 (FGSM 9U), with a
+    reference 2k+2 more (13U); full 30U more, 32U with a reference. Both networks are in evaluation
+    mode and float32 and are left as they were. Raises ValueError for a full set without a mean.
     """
     other, partner = other_labels(labels, classes, generator), partners(labels, generator)
     signs = attack.eps * random_signs(images, generator)
@@ -136,39 +134,46 @@ def self_information(
                     hits[f"control_{kind}"] = follows(model, u, foreign, y)
             for name, hit in hits.items():
                 totals[name] = totals.get(name, 0) + hit.sum(-1, dtype=torch.float64)
-    shares = {name: (total / len(images)).tolist() for name, total in totals.items()}
-    doses, mixes = shares.pop("dose", None), shares.pop("mix", None)
+    shares = {name: total / len(images) for name, total in totals.items()}
+    curves = {name: shares.pop(name).tolist() for name in ("dose", "mix") if name in shares}
+    values = {name: float(share) for name, share in shares.items()}
     if reference is not None:
-        shares["gap"] = shares["own"] - shares["other"]
+        values["gap"] = values["own"] - values["other"]
     return SelfInformation(
         n=len(images),
         full=full,
         eps=attack.eps,
         attack=attack.name,
-        values=shares,
-        dose={"k": DOSES, "acc": doses} if full else None,
-        mix={"share": MIX, "acc": mixes} if full else None,
+        values=values,
+        dose={"k": DOSES, "acc": curves["dose"]} if full else None,
+        mix={"share": MIX, "acc": curves["mix"]} if full else None,
     )
 
 
 def follows(model: nn.Module, x: Tensor, delta: Tensor, y: Tensor) -> Tensor:
-    """bool [B]: x + delta is predicted y. With x an image or a carrier u, delta of whatever origin."""
-    return model(add(x, delta)).argmax(1) == y
+    """Whether x + delta is predicted y: bool [B].
+
+    x is an image or a carrier u, delta of whatever origin.
+    """
+    predicted: Tensor = model(add(x, delta)).argmax(1)
+    return predicted == y
 
 
 def own_effect(
     model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, loss: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """bool [B] each: x + delta is predicted y; its loss is lower than the clean `loss` [B] (an
-    abnormal example).
+    """Whether x + delta is predicted y, and loses less than the clean `loss` [B]: bool [B] each.
+
+    The second makes an abnormal example.
     """
     logits = model(add(x, delta))
     return logits.argmax(1) == y, F.cross_entropy(logits, y, reduction="none") < loss
 
 
 def swap(model: nn.Module, x: Tensor, other: Tensor, attack: ProbeAttack) -> Tensor:
-    """bool [B]: x + delta(x,y′) is predicted y′ = `other`, although to first order that step lowers
-    p(y′).
+    """Whether x + delta(x,y′) is predicted y′ = `other`: bool [B].
+
+    To first order that step lowers p(y′).
     """
     return follows(model, x, attack.delta(model, x, other), other)
 
@@ -176,11 +181,10 @@ def swap(model: nn.Module, x: Tensor, other: Tensor, attack: ProbeAttack) -> Ten
 def conflict(
     model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, y_delta: Tensor
 ) -> dict[str, Tensor]:
-    """bool [B] each, `delta` being that of other images with labels y_delta: the prediction on x +
-    delta is …
+    """What x + delta is predicted with the `delta` of other images, of labels y_delta: bool [B].
 
-    conflict_self: y_delta; conflict_data: y; conflict_other: neither. None of
-    them where y_delta = y: that is no conflict.
+    conflict_self: y_delta; conflict_data: y; conflict_other: neither. None of them where y_delta =
+    y: that is no conflict.
     """
     predicted = model(add(x, delta)).argmax(1)
     theirs, ours, differ = predicted == y_delta, predicted == y, y_delta != y
@@ -192,7 +196,7 @@ def conflict(
 
 
 def shuffled(delta: Tensor, orders: Tensor) -> Tensor:
-    """delta with the pixels of each image in another order [B,H·W], the same in all channels."""
+    """The delta with the pixels of each image in another order [B,H·W], alike in all channels."""
     return (
         delta.flatten(2)
         .gather(2, orders[:, None].expand(-1, delta.shape[1], -1))
@@ -201,9 +205,7 @@ def shuffled(delta: Tensor, orders: Tensor) -> Tensor:
 
 
 def class_patterns(model: nn.Module, images: Tensor, classes: int, attack: ProbeAttack) -> Tensor:
-    """delta_c, [K,C,H,W]: the perturbation of one grey image of the size of `images` for each label
-    c.
-    """
+    """The perturbations delta_c [K,C,H,W] of one grey image, as large as `images`, a label each."""
     grey = grey_like(as_float(images[:1])).expand(classes, -1, -1, -1)
     return attack.delta(model, grey, torch.arange(classes, device=images.device))
 
@@ -211,9 +213,10 @@ def class_patterns(model: nn.Module, images: Tensor, classes: int, attack: Probe
 def class_generic(
     model: nn.Module, x: Tensor, y: Tensor, logits: Tensor, patterns: Tensor, shifts: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """float [B] each, over the classes c = y + shift (mod K): the share of c whose pattern raises
-    the class-c logit above that of the clean `logits` [B,K], and the share for which x + pattern is
-    predicted c.
+    """What patterns of other classes do to x: float [B] each, over c = y + shift (mod K).
+
+    The share of c whose pattern raises the class-c logit above that of the clean `logits` [B,K],
+    and the share for which x + pattern is predicted c.
     """
     rises, dominates = [], []
     for shift in shifts:
@@ -225,22 +228,24 @@ def class_generic(
 
 
 def dose(model: nn.Module, x: Tensor, y: Tensor, delta: Tensor) -> Tensor:
-    """bool [13,B]: x + k·delta is predicted y, k = 0 … 1.5 as in DOSES."""
+    """Whether x + k·delta is predicted y, k = 0 … 1.5 as in DOSES: bool [13,B]."""
     return torch.stack([follows(model, x, k * delta, y) for k in DOSES])
 
 
 def mix(
     model: nn.Module, x: Tensor, y: Tensor, delta: Tensor, signs: Tensor, coins: Tensor
 ) -> Tensor:
-    """bool [5,B]: x + delta is predicted y when `signs` replace the entries whose coin, uniform in
-    [0,1), is below the share r, r = 0 … 1 as in MIX.
+    """Whether x + delta is predicted y when `signs` replace a share of its entries: bool [5,B].
+
+    Replaced are the entries whose coin, uniform in [0,1), is below the share r, r = 0 … 1 as in
+    MIX.
     """
     return torch.stack(
         [follows(model, x, torch.where(coins < share, signs, delta), y) for share in MIX]
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Full:
     """What the full set needs beside the light one, for all images."""
 

@@ -1,6 +1,4 @@
-"""Some images with the network's own perturbation, as text that a log can hold and a terminal can
-draw.
-"""
+"""Some images with the network's own perturbation, as text for the log and for the terminal."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -28,10 +26,9 @@ def image_strip(
 ) -> dict[str, Any]:
     """Data of a `probe.images` record about the first `count` images, uint8 [N,C,H,W].
 
-    Each row has x (uint8) and delta(x,y;θ) (int8, 127 = eps) as one base64 string
-    a pixel row [W,C], and the predicted class with its probability on x (clean),
-    x + delta (own) and grey + delta (carrier). The network is in evaluation mode
-    and float32, and is left as it was.
+    Each row has x (uint8) and delta(x,y;θ) (int8, 127 = eps) as one base64 string a pixel row
+    [W,C], and the predicted class with its probability on x (clean), x + delta (own) and grey +
+    delta (carrier). The network is in evaluation mode and float32, and is left as it was.
     """
     shown, y = images[:count], labels[:count]
     x = as_float(shown)

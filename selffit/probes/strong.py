@@ -1,5 +1,6 @@
-"""Strong accuracy: what many steps, several restarts and a loss that cannot saturate leave of a PGD
-accuracy.
+"""Strong accuracy: what a better attack leaves of a PGD accuracy.
+
+Better by many steps, several restarts and a loss that cannot saturate.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from selffit.probes.base import probing
 from selffit.probes.robust import survivors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StrongAccuracy:
-    """Accuracies in [0,1] on n images at eps (pixels, L∞): pgd = what the strong attack leaves,
-    weak = ordinary PGD.
+    """Accuracies in [0,1] on n images at eps (pixels, L∞).
+
+    pgd: what the strong attack leaves; weak: ordinary PGD.
     """
 
     n: int
@@ -46,22 +48,19 @@ def strong_accuracy(
     weak_alpha: float,
     batch_size: int = 256,
 ) -> StrongAccuracy:
-    """Accuracy under PGD with `restarts` random starts of cross-entropy and as many of the margin
-    loss.
+    """Accuracy under PGD from random starts, `restarts` of cross-entropy and as many of the margin.
 
-    images: uint8 [N,C,H,W]; the generator lives on their device and is the only
-    source of randomness. `weak` is the PGD accuracy of `robust_accuracies` with
-    weak_steps of weak_alpha (pixels). Our operational definition of `pgd`: an
-    image counts only if it is right clean, at every iterate of that weak attack,
-    and at every iterate of every restart; so pgd ≤ weak. A lost image is
-    attacked no further: up to 4·steps·restarts forward passes for an image that
-    stands, few for a network without robustness. The step size is eps/4, as in
-    the usual PGD-50-10 (2/255 at 8/255): of the sizes tried on the embedded
-    sets it left least, before and after a collapse.
+    images: uint8 [N,C,H,W]; the generator lives on their device and is the only source of
+    randomness. `weak` is the PGD accuracy of `robust_accuracies` with weak_steps of weak_alpha
+    (pixels). Our operational definition of `pgd`: an image counts only if it is right clean, at
+    every iterate of that weak attack, and at every iterate of every restart; so pgd ≤ weak. A lost
+    image is attacked no further: up to 4·steps·restarts forward passes for an image that stands,
+    few for a network without robustness. The step size is eps/4, as in the usual PGD-50-10 (2/255
+    at 8/255): of the sizes tried on the embedded sets it left least, before and after a collapse.
 
-    A network whose cross-entropy has no useful gradient (saturated, or noise)
-    keeps its accuracy under the weak attack alone: gradient masking. The
-    network is in evaluation mode and float32, and is left as it was.
+    A network whose cross-entropy has no useful gradient (saturated, or noise) keeps its accuracy
+    under the weak attack alone: gradient masking. The network is in evaluation mode and float32,
+    and is left as it was.
     """
     x = as_float(images)
     radius = torch.tensor(eps, device=x.device)
@@ -87,26 +86,35 @@ def strong_accuracy(
                         budget,
                     )
                 ]
-                for part in alive.split(batch_size)
+                for part in torch.split(alive, batch_size)
             ]
         )
 
     with probing(model), torch.no_grad():
         everything = torch.arange(len(x), device=x.device)
-        right = [model(x[part]).argmax(1) == labels[part] for part in everything.split(batch_size)]
+        right = [
+            model(x[part]).argmax(1) == labels[part] for part in torch.split(everything, batch_size)
+        ]
         alive = weak = stand(everything[torch.cat(right)], input_gradient, weak_alpha, weak_steps)
         for gradient in (margin_gradient, input_gradient) * restarts:
             alive = stand(alive, gradient, eps / 4, steps)
-    return StrongAccuracy(len(x), eps, steps, restarts, len(alive) / len(x), len(weak) / len(x))
+    return StrongAccuracy(
+        n=len(x),
+        eps=eps,
+        steps=steps,
+        restarts=restarts,
+        pgd=len(alive) / len(x),
+        weak=len(weak) / len(x),
+    )
 
 
 def margin_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Gradient:
-    """The margin max_{j≠y} z_j - z_y of each image in place of its cross-entropy, with the gradient
-    at x.
+    """The margin max_{j≠y} z_j - z_y of each image, with its gradient at x.
 
-    Positive where the image is misclassified. Its gradient does not vanish when
-    the softmax saturates, nor change with the scale of the logits but in size
-    (Carlini and Wagner 2017).
+    It takes the place of cross-entropy.
+
+    Positive where the image is misclassified. Its gradient does not vanish when the softmax
+    saturates, nor change with the scale of the logits but in size (Carlini and Wagner 2017).
     """
     leaf = x.detach().requires_grad_()
     with torch.enable_grad():

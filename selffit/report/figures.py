@@ -1,5 +1,6 @@
-"""The figures of a report, each as one SVG; needs matplotlib. Every text in them is drawn, none is
-markup.
+"""The figures of a report, each as one SVG; needs matplotlib.
+
+Every text in them is drawn, none is markup.
 
 Colours and signs are the same everywhere: blue for what speaks of the image, orange for what speaks
 of the network itself, a dotted line for guessing, a red dashed one for an onset.
@@ -8,7 +9,7 @@ of the network itself, a dotted line for guessing, a red dashed one for an onset
 import io
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -25,7 +26,8 @@ PARTS = {"carrier": "#c8641e", "conflict": "#8c3fa0", "abnormal": "#7a6a00", "sw
 GROUP_COLOURS = {"self": SELF, "data": DATA, "random": FAINT, "norm": INK}
 MOST_CURVES = 6  # networks in one plot of dose curves
 WIDTH = 9.5  # inches
-_STYLE = {
+T = TypeVar("T")
+_STYLE: dict[Any, Any] = {  # matplotlib has a type of its own for these names, in new versions
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -113,8 +115,9 @@ def self_information(report: Report) -> bytes:
 
 
 def dose_and_mix(report: Report) -> bytes:
-    """Accuracy against the amount of the network's own perturbation, and against the share that is
-    left of it.
+    """Accuracy against how much of the network's own perturbation is added.
+
+    And against the share that is left of it.
     """
     with_curves = [
         found
@@ -155,8 +158,9 @@ def dose_and_mix(report: Report) -> bytes:
 
 
 def dominance(report: Report) -> bytes:
-    """Every layer: dominance of its channels (rows) through the checkpoints (columns), in the order
-    of the last one.
+    """Every layer: dominance of its channels (rows) through the checkpoints (columns).
+
+    The order of the rows is that of the last checkpoint.
     """
     probes = [found for found in report.found if found.channels is not None]
     names = (
@@ -172,7 +176,7 @@ def dominance(report: Report) -> bytes:
         for axes, name in zip(grid.flat, names, strict=False):
             columns = [_dominances(found, name) for found in probes]
             count = len(columns[-1])
-            order = sorted(range(count), key=lambda c, last=columns[-1]: -last[c])  # type: ignore[misc]
+            order = [c for _, c in sorted((-value, c) for c, value in enumerate(columns[-1]))]
             table = [
                 [column[c] if len(column) == count else math.nan for column in columns]
                 for c in order
@@ -191,8 +195,9 @@ def dominance(report: Report) -> bytes:
 
 
 def causal_effects(found: Findings) -> bytes:
-    """What zeroing a share of a stage's channels changes: a row an effect, a column a stage, a line
-    a group.
+    """What zeroing a share of a stage's channels changes.
+
+    A row an effect, a column a stage, a line a group.
     """
     probe = found.causal
     assert probe is not None
@@ -227,7 +232,7 @@ def causal_effects(found: Findings) -> bytes:
     return _svg(draw, 1.5 * len(effects) + 0.4)
 
 
-# ---- parts ------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------
 def _svg(draw: Callable[[Figure], None], height: float) -> bytes:
     """Draw on a figure of its own, without any window or global state but the style."""
     with matplotlib.rc_context(_STYLE):
@@ -283,7 +288,7 @@ def _dominances(found: Findings, name: str) -> Sequence[float]:
     return layer.dominance if layer is not None else ()
 
 
-def _spread(entries: list[Any], most: int) -> list[Any]:
+def _spread(entries: list[T], most: int) -> list[T]:
     """At most `most` of them, evenly, the first and the last among them."""
     if len(entries) <= most:
         return entries

@@ -1,5 +1,6 @@
-"""The records of a diagnosis, one JSON object a line, gathered by network and typed by the reducer
-of the event log.
+"""The records of a diagnosis, one JSON object a line, gathered by network.
+
+They are typed by the reducer of the event log.
 """
 
 import math
@@ -26,7 +27,7 @@ from selffit.run.state import RunState, reduce
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that was measured of one network; a property is None where that probe is missing."""
+    """All that was measured of one network; a property is None where that probe is missing."""
 
     id: str
     branch: str
@@ -35,26 +36,32 @@ class Findings:
 
     @property
     def robust(self) -> Probe | None:
+        """Robust accuracy under FGSM and PGD."""
         return self.state.probes.last
 
     @property
     def strong(self) -> StrongProbe | None:
+        """What a strong attack leaves of PGD accuracy."""
         return self.state.strongs.last
 
     @property
     def selfinfo(self) -> SelfProbe | None:
+        """The self-information probes."""
         return self.state.selfs.last
 
     @property
     def channels(self) -> ChannelProbe | None:
+        """Channel differentiation."""
         return self.state.channels.last
 
     @property
     def causal(self) -> CausalProbe | None:
+        """What zeroing channels does."""
         return self.state.causals.last
 
     @property
     def strip(self) -> ImageStrip | None:
+        """Images with the network's own perturbation."""
         return self.state.strips.last
 
     def accuracy(self, name: str) -> float:
@@ -82,9 +89,7 @@ class Findings:
 
 
 class Report:
-    """What was diagnosed (`about`, see the "target" line) and what was found, in the order in which
-    it came.
-    """
+    """What was diagnosed (`about`, see the "target" line) and what was found, in its order."""
 
     def __init__(self) -> None:
         self.about: Mapping[str, Any] = EMPTY
@@ -92,14 +97,16 @@ class Report:
 
     @classmethod
     def read(cls, lines: Iterable[str | bytes]) -> "Report":
+        """The report of these lines; raises as `add` does."""
         report = cls()
         for line in lines:
             report.add(line)
         return report
 
     def add(self, line: str | bytes) -> None:
-        """Take in one line. Raises msgspec.DecodeError, and `Refused` for one that breaks the
-        limits of a log.
+        """Take in one line.
+
+        Raises msgspec.DecodeError, and `Refused` for one that breaks the limits of a log.
         """
         content = clean_data(msgspec.json.decode(line, type=dict[str, Any]))
         kind, id, data = (
@@ -117,10 +124,12 @@ class Report:
 
     @property
     def found(self) -> list[Findings]:
+        """What was found of every network, in the order in which it came."""
         return list(self._found.values())
 
     @property
     def name(self) -> str:
+        """The name of what was diagnosed."""
         return clean(text(self.about.get("name")))
 
     @property
@@ -130,8 +139,9 @@ class Report:
         return 1 / classes if classes else math.nan
 
     def series(self, kind: str) -> dict[str, dict[str, list[float]]]:
-        """The run's own "probes" (step, clean, fgsm, pgd), "selfs" (step, index) or "onsets"
-        (step), by branch.
+        """The run's own "probes", "selfs" or "onsets", by branch.
+
+        probes: step, clean, fgsm, pgd; selfs: step, index; onsets: step.
         """
         columns = mapping(mapping(self.about.get("past")).get(kind))
         names = [name for name in columns if name != "branch"]

@@ -1,14 +1,18 @@
-"""The image strip as PNG pictures: image, perturbation, their sum, and the perturbation on plain
-grey; needs numpy.
+"""The image strip as PNG pictures; needs numpy.
+
+A row: image, perturbation, their sum, and the perturbation on plain grey.
 """
 
 import io
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.image import imsave
 
 from selffit.eventlog.entries import ImageStrip, StripImage
+
+Pixels = npt.NDArray[np.float64]  # [H,W,C]
 
 GREY = 0.5
 VIEWS = {
@@ -32,15 +36,16 @@ def views(image: StripImage, strip: ImageStrip) -> dict[str, bytes]:
     return {name: _png(np.clip(values, 0, 1)) for name, values in pixels.items()}
 
 
-def _array(data: bytes, shape: tuple[int, int, int], dtype: Any) -> Any:
+def _array(data: bytes, shape: tuple[int, int, int], dtype: type[np.uint8 | np.int8]) -> Pixels:
     channels, height, width = shape
     return np.frombuffer(data, dtype).reshape(height, width, channels).astype(np.float64)
 
 
-def _png(values: Any) -> bytes:
+def _png(values: Pixels) -> bytes:
     """[H,W,C] in [0,1] with one or three channels; of any other number the mean is shown."""
     if values.shape[2] != 3:
         values = np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
     out = io.BytesIO()
-    imsave(out, values, format="png", metadata={"Software": None})
+    metadata: dict[str, Any] = {"Software": None}  # None: left out; matplotlib types it as str
+    imsave(out, values, format="png", metadata=metadata)
     return out.getvalue()

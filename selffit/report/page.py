@@ -1,5 +1,6 @@
-"""The report as one HTML file that needs nothing else: no script, no link to load, figures and
-pictures inside it.
+"""The report as one HTML file that needs nothing else.
+
+No script, no link to load; figures and pictures are inside it.
 """
 
 import math
@@ -28,14 +29,17 @@ from selffit.report.words import (
 )
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+       max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; }
+h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top; }
-th { color: #666; font-weight: normal; border-bottom: 1px solid #ddd; } td.n, th.n { text-align: right; }
+th { color: #666; font-weight: normal; border-bottom: 1px solid #ddd; }
+td.n, th.n { text-align: right; }
 .ill { color: #b3261e; font-weight: 600; } .dim { color: #666; }
-figure { margin: 1rem 0; } figure img { width: 100%; height: auto; } figcaption { font-size: .9rem; color: #555; }
+figure { margin: 1rem 0; } figure img { width: 100%; height: auto; }
+figcaption { font-size: .9rem; color: #555; }
 .strip img { width: 7rem; height: 7rem; image-rendering: pixelated; display: block; }
 .scroll { overflow-x: auto; } dt { font-weight: 600; margin-top: .5rem; } dd { margin-left: 1rem; }
 """
@@ -44,8 +48,9 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(report: Report) -> str:
-    """The whole report about at least one network, as the text of an HTML file. Every text from
-    outside is escaped.
+    """The whole report about at least one network, as the text of an HTML file.
+
+    Every text from outside is escaped.
     """
     last = report.found[-1]
     title = escape(f"Diagnosis of {report.name}")
@@ -66,9 +71,8 @@ def page(report: Report) -> str:
         "<!DOCTYPE html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
+        "<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
 
 
@@ -82,8 +86,7 @@ def _summary(report: Report) -> str:
     eps = f"eps {budget(last.robust.eps)}" if last.robust else "eps unknown"
     how = (
         f"{text(about.get('model'))} on {text(about.get('data'))}, {whole(about.get('n'))} images, "
-        f"{eps}{attack}; "
-        f"measured on {text(about.get('device'))} with selffit {__version__}."
+        f"{eps}{attack}; measured on {text(about.get('device'))} with selffit {__version__}."
     )
     said = (
         f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
@@ -120,8 +123,7 @@ def _through_time(report: Report) -> str:
         figures.accuracies(report),
         "Accuracies and self-fitting index through the checkpoints",
         "Accuracy (above) and the self-fitting index with its components (below). Thin lines are "
-        "the run's own probes, "
-        "where there are any; dotted: guessing; dashed: onset.",
+        "the run's own probes, where there are any; dotted: guessing; dashed: onset.",
     )
 
 
@@ -129,8 +131,7 @@ def _self_information(report: Report, last: Findings) -> str:
     assert last.selfinfo is not None
     return (
         "<p>What does the network read: the image, or its own perturbation? Our operational "
-        "definitions; blue speaks "
-        "of the image, orange of the network itself.</p>"
+        "definitions; blue speaks of the image, orange of the network itself.</p>"
         + _figure(
             figures.self_information(report),
             "Values of self-information at every checkpoint",
@@ -143,8 +144,8 @@ def _self_information(report: Report, last: Findings) -> str:
             figures.dose_and_mix(report),
             "Dose and mix curves",
             "A network that fits itself needs enough of its own perturbation: accuracy is high at "
-            "k = 1, lower "
-            "between, and falls when random signs replace a part. Orange is the last checkpoint.",
+            "k = 1, lower between, and falls when random signs replace a part. Orange is the last "
+            "checkpoint.",
         )
     )
 
@@ -175,8 +176,7 @@ def _channels(report: Report, last: Findings) -> str:
         figures.dominance(report),
         "Dominance of the channels of every layer through the checkpoints",
         "Each row is a channel, each column a checkpoint; rows are in the order of the last one. "
-        "Orange answers to the "
-        "network's own perturbation, violet to the content of the image.",
+        "Orange answers to the network's own perturbation, violet to the content of the image.",
     )
     return figure + f"<p>At {escape(last.id)}:</p>" + _channel_table(last.channels)
 
@@ -184,8 +184,8 @@ def _channels(report: Report, last: Findings) -> str:
 def _channel_table(probe: ChannelProbe) -> str:
     rows = []
     for layer in probe.layers:
-        order = sorted(range(len(layer.dominance)), key=lambda c, d=layer.dominance: (-d[c], c))  # type: ignore[misc]
-        top = ", ".join(f"{c} ({layer.dominance[c]:+.2f})" for c in order[:5])
+        order = sorted((-value, c) for c, value in enumerate(layer.dominance))
+        top = ", ".join(f"{c} ({layer.dominance[c]:+.2f})" for _, c in order[:5])
         numbers = (layer.gini, layer.top10, layer.pr, layer.rho, layer.agree)
         rows.append(
             [escape(layer.name), str(len(layer.dominance)), *map(_number, numbers), escape(top)]
@@ -209,8 +209,7 @@ def _causal(last: Findings) -> str:
         figures.causal_effects(last),
         f"What zeroing channels changes at {last.id}",
         "If the most dominant channels carry the self-information, zeroing them takes FGSM and "
-        "carrier accuracy away "
-        "and gives some PGD accuracy back; zeroing others does not.",
+        "carrier accuracy away and gives some PGD accuracy back; zeroing others does not.",
     )
     return figure + _causal_table(last.causal)
 
@@ -230,8 +229,8 @@ def _causal_table(probe: CausalProbe) -> str:
             )
     about = (
         f"Changes when {100 * shares[0]:g} % of a stage's channels are set to zero, from what the "
-        "whole network "
-        f"reaches (first row); ranked on {probe.n_rank} images, reported on {probe.n} others."
+        f"whole network reaches (first row); ranked on {probe.n_rank} images, reported on "
+        f"{probe.n} others."
         if shares
         else ""
     )
@@ -262,7 +261,8 @@ def _strip(strip: ImageStrip) -> str:
             if name in guesses:
                 label, probability = guesses[name]
                 right = "" if label == image.y else "ill"
-                guess = f"<span class='{right}'>{escape(_class(label, strip))}</span> {_number(probability)}"
+                word = escape(_class(label, strip))
+                guess = f"<span class='{right}'>{word}</span> {_number(probability)}"
             cells.append(
                 f"<img alt='{escape(meaning)}' src='{_uri('image/png', pictures[name])}'>{guess}"
             )
@@ -303,7 +303,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], first: int, numbe
         return f"<tr>{''.join(cell(place, content) for place, content in enumerate(cells))}</tr>"
 
     body = "".join(line(cells, "td") for cells in rows)
-    return f"<div class='scroll'><table>{line([escape(name) for name in head], 'th')}{body}</table></div>"
+    header = line([escape(name) for name in head], "th")
+    return f"<div class='scroll'><table>{header}{body}</table></div>"
 
 
 def _number(value: float) -> str:

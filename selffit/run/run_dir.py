@@ -1,7 +1,7 @@
 """Run directories: their layout, creation in one step, attempts, and how a person names one.
 
-RUN/run.json                       identity, resolved configuration, versions, seed; written once
-RUN/attempts/000003.json           one start of the trainer: host, boot, pid, start time
+RUN/run.json                 identity, resolved configuration, versions, seed; written once
+RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start time
 RUN/log/<stream>/000003-000000.jsonl
 RUN/control/inbox  RUN/control/done
 RUN/ckpt  RUN/raw
@@ -44,22 +44,27 @@ class RunDir:
 
     @property
     def name(self) -> str:
+        """The name of the run, which is that of its folder."""
         return self.path.name
 
     @property
     def inbox(self) -> Path:
+        """Where commands are put for the trainer."""
         return self.path / "control" / "inbox"
 
     @property
     def done(self) -> Path:
+        """Where commands lie that the trainer has answered."""
         return self.path / "control" / "done"
 
     @property
     def ckpt(self) -> Path:
+        """The folder of the checkpoints."""
         return self.path / "ckpt"
 
     @property
     def raw(self) -> Path:
+        """What the processes print, as it comes."""
         return self.path / "raw"
 
     @classmethod
@@ -96,8 +101,9 @@ class RunDir:
 
     @classmethod
     def open(cls, path: Path) -> "RunDir":
-        """An existing run directory. Raises UserError when it is none, or its run.json cannot be
-        used.
+        """An existing run directory.
+
+        Raises UserError when it is none, or its run.json cannot be used.
         """
         run = cls(Path(os.path.abspath(path)))
         run.info()
@@ -127,8 +133,9 @@ class RunDir:
         return float(self.info()["created"])
 
     def claim_attempt(self, identity: ProcessIdentity) -> int:
-        """Number the next start of the trainer, 1, 2, 3 …, exclusively. Raises UserError when it
-        cannot be written.
+        """Number the next start of the trainer, 1, 2, 3 …, exclusively.
+
+        Raises UserError when it cannot be written.
         """
         folder, disk = self.path / "attempts", Disk()
         attempt = self.newest_attempt()
@@ -164,8 +171,9 @@ class RunDir:
             return None
 
     def remove(self) -> None:
-        """Delete a run that was refused before it began. Raises UserError when it has a checkpoint
-        or was restarted.
+        """Delete a run that was refused before it began.
+
+        Raises UserError when it has a checkpoint or was restarted.
         """
         if self.newest_attempt() > 1 or (self.ckpt.is_dir() and any(self.ckpt.iterdir())):
             raise UserError(f"{_shown(self.path)} has begun; it is not removed")
@@ -248,9 +256,7 @@ def _shown(path: Path) -> str:
 
 
 def list_runs(root: Path) -> list[RunDir]:
-    """All usable runs directly under `root`, the newest first; nothing when there is no such
-    folder.
-    """
+    """All usable runs directly under `root`, the newest first; none without such a folder."""
     found = []
     for run in _candidates(root):
         try:
@@ -261,9 +267,10 @@ def list_runs(root: Path) -> list[RunDir]:
 
 
 def find_run(token: str | None, root: Path) -> RunDir:
-    """The run that `token` means: a path (absolute or with a slash), a name under `root`, a unique
-    beginning of one, `latest` or None for the newest. Raises UserError that names the candidates or
-    the nearest name.
+    """The run that `token` means, under `root` or anywhere.
+
+    token: a path (absolute or with a slash), a name under `root`, a unique beginning of one,
+    `latest` or None for the newest. Raises UserError that names the candidates or the nearest name.
     """
     if token is None or token == "latest":
         runs = list_runs(root)

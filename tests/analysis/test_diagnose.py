@@ -43,7 +43,9 @@ SELF_FITTING = {
 @pytest.fixture(scope="module")
 def bench(tiny_run):
     images = data.load(run_config(tiny_run), "cpu")
-    return Bench(images, CPU, training_mean(images.train_x), 32, None, own=True)
+    return Bench(
+        images=images, device=CPU, mean=training_mean(images.train_x), n=32, eps=None, own=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def found(subject, bench):
     return dict(examine(subject, bench, None, 5))
 
 
-# ---- measuring --------------------------------------------------------------------------------------
+# ---- measuring -----------------------------------------------------------------------------------
 def test_every_kind_of_record_in_order(found):
     assert list(found) == KINDS
     assert all(record["sec"] >= 0 for record in found.values())
@@ -96,7 +98,7 @@ def test_a_reference_adds_the_controls(tiny_run, subject, bench):
 
 def at(subject, **settings):
     config = RunConfig(**{"probe_steps": 2, "eps": 0.2, "probe_alpha": 0.1, **settings})
-    return Subject("main-4", "main", 4, subject.model, config)
+    return Subject(id="main-4", branch="main", step=4, model=subject.model, config=config)
 
 
 def first(subject, bench, per_epoch=4):
@@ -110,7 +112,7 @@ def test_during_a_ramp_it_is_the_budget_of_the_step_and_the_final_one(subject, b
 
 
 def test_a_budget_that_was_asked_for_is_the_only_one(subject, bench):
-    asked = Bench(bench.images, CPU, bench.mean, 32, 0.05, own=True)
+    asked = Bench(images=bench.images, device=CPU, mean=bench.mean, n=32, eps=0.05, own=True)
     robust = first(at(subject, eps_ramp=1, epochs=2), asked)
     assert (robust["eps"], robust["pgd_alpha"], robust["final"]) == (0.05, 0.025, None)
 
@@ -120,7 +122,7 @@ def test_without_any_budget_one_is_asked_for(subject, bench):
         first(at(subject, eps=0.0), bench)
 
 
-# ---- judging ----------------------------------------------------------------------------------------
+# ---- judging -------------------------------------------------------------------------------------
 def measured(fgsm, pgd, values, *, strong=None, clean=0.8):
     return {
         "probe.robust": {
@@ -148,9 +150,13 @@ def judge():
             ledger.add(item)
         empty = torch.empty(0)
         images = ImageSet("x", 10, (1, 28, 28), empty, empty, empty, empty)
-        judge = Judge(Past(state, ledger), Bench(images, CPU, empty, 512, None, own))
+        judge = Judge(
+            Past(state, ledger),
+            Bench(images=images, device=CPU, mean=empty, n=512, eps=None, own=own),
+        )
         return lambda step, found: judge.add(
-            Subject(f"main-{step}", "main", step, None, RunConfig()), found
+            Subject(id=f"main-{step}", branch="main", step=step, model=None, config=RunConfig()),
+            found,
         )
 
     return make
@@ -207,7 +213,9 @@ def test_the_lead_counts_from_the_onset_in_the_log(judge):
 
 
 def test_probes_in_the_log_tell_better_than_checkpoints_when_the_index_became_clear(judge):
-    between = [("probe.self", step, {"n": 128, "values": values, "index": 0.0})
-               for step, values in ((10, HEALTHY), (34, HEALTHY), (36, SELF_FITTING))]  # fmt: skip
+    between = [
+        ("probe.self", step, {"n": 128, "values": values, "index": 0.0})
+        for step, values in ((10, HEALTHY), (34, HEALTHY), (36, SELF_FITTING))
+    ]
     said = judge(logged(10, 0.4), ONSET, *between)(50, measured(0.8, 0.0, SELF_FITTING))
     assert (said["index_step"], said["lead"]) == (36, -6)

@@ -1,6 +1,4 @@
-"""Other people's files: their names become ours where that is safe, and nothing in them is ever
-run.
-"""
+"""Other people's files: their names become ours where that is safe, and nothing in them is run."""
 
 import os
 import pickle

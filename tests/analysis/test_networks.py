@@ -1,5 +1,6 @@
-"""Checkpoints as networks: the weights and settings that were saved, masks included, for images
-that fit.
+"""Checkpoints as networks for images that fit.
+
+The weights and settings that were saved, masks included.
 """
 
 import shutil

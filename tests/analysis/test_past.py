@@ -1,5 +1,6 @@
-"""What the log tells of a checkpoint: its line of history, the onset that was open, the reference
-from before it.
+"""What the log tells of a checkpoint.
+
+Its line of history, the onset that was open, the reference from before it.
 """
 
 import pytest
@@ -11,9 +12,7 @@ from selffit.run.run_dir import RunDir
 
 @pytest.fixture
 def past(tmp_path):
-    """Healthy to step 20, onset at 30, rolled back to 20 as b1, recovered there from a second
-    onset.
-    """
+    """Healthy to step 20, onset at 30, back to 20 as b1, recovered there from a second onset."""
     run = RunDir.create(tmp_path, "demo", {"config": {}})
     with EventWriter(run.path, "trainer", 1) as log:
         log.emit("run.start", {"config": {}, "steps_per_epoch": 10})

@@ -1,9 +1,10 @@
-"""Killed, or failing, at each single system call: never half a checkpoint that verifies, and the
-old one survives.
+"""Killed, or failing, at each single system call.
 
-Run as a program (`test_crash.py FOLDER`) it is the victim: it forks once for
-each call and dies there. Syncs are counted, not done: a killed process loses
-nothing that it wrote. Their order, which a power loss depends on, has a test.
+Never half a checkpoint that verifies, and the old one survives.
+
+Run as a program (`test_crash.py FOLDER`) it is the victim: it forks once for each call and dies
+there. Syncs are counted, not done: a killed process loses nothing that it wrote. Their order, which
+a power loss depends on, has a test.
 """
 
 import errno
@@ -52,8 +53,9 @@ class Written:
 
 @contextmanager
 def each_call(before: Callable[[int, str, tuple[Any, ...]], None]) -> Iterator[None]:
-    """`before(number, name, arguments)` for each system call; it may raise or kill. `close` closes
-    first.
+    """Calls `before(number, name, arguments)` for each system call; it may raise or kill.
+
+    `close` closes first.
     """
     real = {name: getattr(os, name) for name in CALLS}
     count = 0
@@ -120,8 +122,9 @@ def still_sound(run: Path) -> None:
 
 
 def kill_at_each_call(work: Callable[[Path], None], root: Path) -> int:
-    """Run directories root/<n>, each left by a process that was killed at call n; how many calls
-    there are.
+    """Run directories root/<n>, each left by a process that was killed at call n.
+
+    How many calls there are.
     """
 
     def die_at(target: int) -> Callable[[int, str, tuple[Any, ...]], None]:

@@ -1,6 +1,4 @@
-"""Any change to a checkpoint on disk is damage with a reason, and the one before it is used
-instead.
-"""
+"""Any change to a checkpoint on disk is damage with a reason; the one before it is used instead."""
 
 import os
 import shutil

@@ -1,5 +1,6 @@
-"""The manifest proves itself: every changed byte and every cut is seen; ids and file names are
-never paths.
+"""The manifest proves itself: every changed byte and every cut is seen.
+
+Ids and file names are never paths.
 """
 
 import pytest

@@ -1,5 +1,6 @@
-"""The commands that only read: status, runs, watch --plain, detect; and what each says to bad
-input.
+"""The commands that only read: status, runs, watch --plain, detect.
+
+And what each says to bad input.
 """
 
 import json

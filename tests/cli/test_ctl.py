@@ -25,8 +25,9 @@ LAYERS = [{"name": "conv1", "channels": 16}]
 
 
 class Trainer:
-    """Takes commands as a trainer does, and trains nothing. `answers` False: it is there, but does
-    not look.
+    """Takes commands as a trainer does, and trains nothing.
+
+    `answers` False: it is there, but does not look.
     """
 
     def __init__(self, root, name="demo", answers=True, identity=None, fails=False):

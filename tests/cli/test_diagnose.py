@@ -1,6 +1,4 @@
-"""`selffit diagnose` from the command line: what it prints, what it refuses, and that it leaves
-runs alone.
-"""
+"""`selffit diagnose` from the command line: what it prints and refuses; it leaves runs alone."""
 
 import hashlib
 import json
@@ -89,8 +87,13 @@ def test_every_checkpoint_as_records_the_damaged_one_skipped_and_nothing_written
     assert code == 0, err
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["k"].removeprefix("probe.") for record in records] == [
-        "robust", "strong", "self", "channels", "causal", "images"
-    ]  # fmt: skip
+        "robust",
+        "strong",
+        "self",
+        "channels",
+        "causal",
+        "images",
+    ]
     assert {(record["checkpoint"], record["step"], record["branch"]) for record in records} == {
         ("main-10", 10, "main")
     }
@@ -114,7 +117,6 @@ def test_one_checkpoint_as_tables_for_a_narrow_terminal(diagnose, run):
         "not fallen",
         "has not fallen",
         "guessing: 0.10",
-        # fmt: skip
         "the network of step 5",
         "dose:",
         "conv2",
@@ -182,7 +184,10 @@ def test_bad_input_is_one_sentence_and_code_2(run, tmp_path, monkeypatch, capsys
 
 
 def test_a_wrong_name_is_noticed_before_torch_is_loaded(run, tmp_path):
-    program = "import sys; from selffit.analysis.__main__ import main; print(main(['missing']), 'torch' in sys.modules)"
+    program = (
+        "import sys; from selffit.analysis.__main__ import main; print(main(['missing']), 'torch' "
+        "in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
     )

@@ -1,5 +1,6 @@
-"""From the first command to the last, with a real trainer: start, stop, resume, and what is left
-behind.
+"""From the first command to the last, with a real trainer.
+
+Start, stop, resume, and what is left behind.
 """
 
 import os

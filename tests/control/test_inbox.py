@@ -1,4 +1,4 @@
-"""The inbox: what is handed on, what is rejected under which rule, and what happens to the files."""
+"""The inbox: what is handed on, what is rejected by which rule, and what happens to the files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the log says about commands, whether one is admitted, and what a resumed trainer does again."""
+"""What the log says about commands: whether one is admitted, and what a resumed trainer redoes."""
 
 import math
 

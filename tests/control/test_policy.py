@@ -111,7 +111,7 @@ def test_after_the_last_rollback_only_a_note_says_so(ledger):
     assert "1 of max_rollbacks 1 are made" in note.args["text"]
 
 
-# ---- changes on a watch alert -----------------------------------------------------------------------
+# ---- changes on a watch alert --------------------------------------------------------------------
 def test_a_watch_alert_may_mask_channels_in_several_layers(ledger):
     commands = parse_policy(on_watch="suppress: conv1=2, layer1.0.conv2=4").reaction(
         "watch", ledger
@@ -168,7 +168,7 @@ def test_a_crash_between_two_layers_leaves_the_second_one_to_do(ledger):
     assert [c.id for c in policy.reaction("watch", ledger, t=2.0)] == [second.id]
 
 
-# ---- what is written wrongly ------------------------------------------------------------------------
+# ---- what is written wrongly ---------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("on_co", "on_watch", "limit", "says"),
     [

@@ -66,8 +66,13 @@ def test_every_augmented_image_is_a_window_of_the_padded_one(augment, flips):
         assert got.is_contiguous(memory_format=torch.channels_last)
         for image, label in zip(got, labels, strict=True):
             source = x[label].float() / 255
-            places = [(t, le, f) for t in range(9) for le in range(9) for f in flips
-                      if torch.equal(window(source, t, le, f), image)]  # fmt: skip
+            places = [
+                (t, le, f)
+                for t in range(9)
+                for le in range(9)
+                for f in flips
+                if torch.equal(window(source, t, le, f), image)
+            ]
             assert len(places) == 1
             seen.add(places[0])
     assert {t for t, _, _ in seen} == set(range(9)) == {le for _, le, _ in seen}

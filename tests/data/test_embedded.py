@@ -1,5 +1,6 @@
-"""The embedded sets: the same bytes everywhere, ten balanced classes, held-out images from the same
-distribution.
+"""The embedded sets: the same bytes everywhere, ten balanced classes, one distribution.
+
+Held-out images come from it, too.
 """
 
 import hashlib

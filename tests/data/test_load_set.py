@@ -1,5 +1,6 @@
-"""Choosing held-out and training images from torchvision's sets, and what people are told when a
-set is unusable.
+"""Choosing held-out and training images from torchvision's sets.
+
+And what people are told when a set is unusable.
 """
 
 import struct

@@ -29,7 +29,7 @@ HEALTHY = [(0.50, 0.45)] * 8
 CO = [(0.80, 0.02)] * 4
 
 
-# ---- onset ------------------------------------------------------------------------------------------
+# ---- onset ---------------------------------------------------------------------------------------
 def test_onset_is_bracketed_by_the_last_healthy_and_the_first_fallen_probe():
     [alert] = run([*HEALTHY, (0.55, 0.30), *CO], every=390)
     assert alert.level == "onset"
@@ -93,7 +93,7 @@ def test_a_low_level_of_two_hundred_classes_can_fall():
     assert levels(alerts) == ["onset"]
 
 
-# ---- no onset ---------------------------------------------------------------------------------------
+# ---- no onset ------------------------------------------------------------------------------------
 def test_robust_overfitting_is_no_onset():
     """PGD sinks far below its best, FGSM sinks with it (free-AT does this)."""
     assert run([(0.45 - 0.01 * i, 0.42 - 0.0105 * i) for i in range(38)]) == []
@@ -110,7 +110,7 @@ def test_a_flat_low_accuracy_of_two_hundred_classes_is_no_onset():
 
 
 def test_an_ordinary_weak_start_is_no_onset():
-    """NuAT on CIFAR-10: PGD 0.01-0.03 of FGSM 0.07-0.19 for six epochs, healthy from epoch 10 on."""
+    """NuAT on CIFAR-10: PGD 0.01-0.03 of FGSM 0.07-0.19 for six epochs, healthy from epoch 10."""
     start = [
         (0.071, 0.019),
         (0.068, 0.011),
@@ -156,7 +156,7 @@ def test_more_images_are_no_less_sensitive(counts, factor):
         assert many and many[0] <= few[0]
 
 
-# ---- never healthy ----------------------------------------------------------------------------------
+# ---- never healthy -------------------------------------------------------------------------------
 def test_a_run_that_never_was_healthy_is_told_once_without_an_onset_step():
     alerts = run([(0.3, 0.05), *[(0.9, 0.0)] * 10])
     assert levels(alerts) == ["onset"]
@@ -170,16 +170,14 @@ def test_two_blind_probes_may_be_a_passing_moment():
 
 
 def test_collapse_at_a_suddenly_larger_budget_keeps_the_last_healthy_probe():
-    """eps 0.12 with PGD 0.82, then 0.40 at once: no comparable level, yet there was a healthy
-    state.
-    """
+    """Eps 0.12 with PGD 0.82, then 0.40 at once: nothing comparable, yet it was healthy."""
     rows = [(0.88, 0.82)] * 4 + [(0.92, 0.0)] * 4
     [alert] = run(rows, eps=[0.12] * 4 + [0.40] * 4)
     assert (alert.onset_low, alert.onset_step, alert.step) == (3, 4, 6)
     assert alert.healthy == {"step": 3, "pgd": 0.82}
 
 
-# ---- eps schedules (curves measured on the embedded recipes) ----------------------------------------
+# ---- eps schedules (curves measured on the embedded recipes) -------------------------------------
 def patterns_ramp():
     pgd = [0.70, 0.72, 0.66, 0.64, 0.61, 0.56, 0.52, 0.51, 0.48, 0.445, 0.416, 0.39]
     fgsm = [0.70, 0.73, 0.67, 0.66, 0.63, 0.60, 0.555, 0.54, 0.514, 0.494, 0.486, 0.463]
@@ -200,8 +198,9 @@ def test_co_on_the_plateau_after_a_ramp_is_an_onset():
 
 
 def test_a_steep_ramp_on_a_resistant_method_is_no_onset():
-    """n-fgsm with eps to 0.35: PGD 0.89 → 0.23 with FGSM 0.89 → 0.51, a third epoch after the
-    ramp's end.
+    """n-fgsm with eps to 0.35: PGD 0.89 → 0.23 with FGSM 0.89 → 0.51.
+
+    A third of an epoch after the end of the ramp.
     """
     pgd = [
         0.885,
@@ -255,7 +254,7 @@ def test_a_steep_ramp_on_a_resistant_method_is_no_onset():
 
 
 def test_co_while_the_budget_still_grows_is_an_onset():
-    """`strokes`: 0.78 → 0.61 → 0.25 → 0.07 while FGSM stays up and eps rises by a tenth each epoch."""
+    """`strokes`: 0.78 → 0.61 → 0.25 → 0.07 while FGSM stays up and eps rises by a tenth a time."""
     pgd = [0.85, 0.90, 0.88, 0.85, 0.82, 0.80, 0.78, 0.61, 0.25, 0.07]
     fgsm = [0.86, 0.91, 0.90, 0.88, 0.87, 0.87, 0.86, 0.85, 0.86, 0.84]
     alerts = run(list(zip(fgsm, pgd, strict=True)), eps=[0.031 * (i + 1) for i in range(10)], n=512)
@@ -267,7 +266,7 @@ def test_lowering_the_budget_does_not_hide_an_onset():
     assert levels(run(rows, eps=[0.06] * 5 + [0.03] * 3)) == ["onset"]
 
 
-# ---- recovery ---------------------------------------------------------------------------------------
+# ---- recovery ------------------------------------------------------------------------------------
 def test_recovery_takes_three_good_probes_and_asks_for_a_stronger_attack():
     alerts = run(HEALTHY + CO + [(0.55, 0.44)] * 3)
     assert levels(alerts) == ["onset", "recovered"]
@@ -295,7 +294,7 @@ def test_masked_accuracy_during_an_onset_raises_no_level():
     assert levels(run(HEALTHY + CO + masked)) == ["onset", "recovered"]
 
 
-# ---- recovery, confirmed by a strong attack ---------------------------------------------------------
+# ---- recovery, confirmed by a strong attack ------------------------------------------------------
 def confirming(rows, n=600):
     detector = Detector(chance=0.1, confirm=True)
     assert levels(run(rows, detector=detector, n=n)) == ["onset"]
@@ -328,8 +327,7 @@ def test_a_strong_attack_that_leaves_the_accuracy_is_a_recovery():
     assert (alert.level, alert.step, alert.n) == ("recovered", 15, 256)
     assert alert.text == (
         "PGD accuracy is back at 0.44 of 0.45 before, and a stronger attack leaves 0.40 of it "
-        "(n=256): "
-        "the network has recovered"
+        "(n=256): the network has recovered"
     )
     assert alert.evidence == {"strong": 0.40, "pgd": 0.44, "best": 0.45}
     assert alert.healthy == {"step": 7, "pgd": 0.45}
@@ -430,7 +428,7 @@ def test_a_run_that_never_was_healthy_has_climbed_only_when_it_is_restored():
     assert detector.onset_open and not detector.wants_strong
 
 
-# ---- input ------------------------------------------------------------------------------------------
+# ---- input ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -0.1, 1.2])
 def test_an_unusable_pgd_accuracy_changes_nothing(bad):
     rows = [*HEALTHY, (0.8, bad), *CO]
@@ -457,7 +455,7 @@ def test_probes_before_judge_from_only_teach():
     assert (alert.onset_low, alert.onset_step) == (0, 3)
 
 
-# ---- state ------------------------------------------------------------------------------------------
+# ---- state ---------------------------------------------------------------------------------------
 def random_stream(seed, length=60):
     """Probes and signal blocks mixed, wandering through healthy, fallen and broken values."""
     rng = random.Random(seed)
@@ -478,8 +476,9 @@ def random_stream(seed, length=60):
 
 
 def replay(detector, items):
-    """The alerts, as data; a strong attack leaves nothing of odd steps' accuracy and most of even
-    ones'.
+    """The alerts, as data.
+
+    A strong attack leaves nothing of odd steps' accuracy and most of even ones'.
     """
     told = []
     for item in items:

@@ -25,7 +25,7 @@ def rows(start=0, healthy=8, fallen=3):
     return "\n".join(lines) + "\n"
 
 
-# ---- reading ----------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 def test_an_onset_is_reported_by_name_epoch_and_alerts(tmp_path):
     data = detect_trace(write(tmp_path, HEADER + rows())).as_data()
     assert (data["trace"], data["onset"]) == ("run-3", 8)
@@ -83,7 +83,7 @@ def test_n_given_by_hand_decides_how_sure_a_dip_is(tmp_path):
     assert detect_trace(path, n=1000).onset == 8
 
 
-# ---- refusing ---------------------------------------------------------------------------------------
+# ---- refusing ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -134,7 +134,7 @@ def test_a_missing_file_a_directory_and_a_bad_n_are_refused(tmp_path):
         detect_trace(write(tmp_path, HEADER + rows()), n=0)
 
 
-# ---- the public labelled traces ---------------------------------------------------------------------
+# ---- the public labelled traces ------------------------------------------------------------------
 def labelled():
     root = os.environ.get("SELFFIT_DATA")
     if not root or not (Path(root) / "co_traces").is_dir():

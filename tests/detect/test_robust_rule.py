@@ -1,6 +1,4 @@
-"""The rule on single probes: what counts as healthy, fallen or blind, and what is compared with
-what.
-"""
+"""The rule on single probes: what is healthy, fallen or blind, and what is compared with what."""
 
 import math
 

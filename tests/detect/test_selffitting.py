@@ -52,7 +52,7 @@ OTHERS = {  # no self-fitting: n-fgsm never fell, rs-fgsm shows one sign only
 }
 
 
-# ---- components and index ---------------------------------------------------------------------------
+# ---- components and index ------------------------------------------------------------------------
 def test_components_are_what_lies_above_guessing():
     found = components(measured(0.55, 0.3, 0.1, 0.4, swap=0.19), CHANCE)
     assert found == pytest.approx({"carrier": 0.5, "conflict": 0.75, "abnormal": 0.4, "swap": 0.1})
@@ -86,7 +86,7 @@ def test_any_shares_give_components_in_range_and_finite_evidence(five, classes, 
     assert all(map(math.isfinite, found.evidence.values())) and 0.0 <= found.index <= 1.0
 
 
-# ---- the verdict ------------------------------------------------------------------------------------
+# ---- the verdict ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("swap", [{}, {"swap": 0.12}], ids=["", "with label swap"])
 @pytest.mark.parametrize("n", [128, 512])
 @pytest.mark.parametrize(
@@ -174,8 +174,9 @@ def test_a_carrier_that_any_networks_perturbation_matches_is_no_self_information
 
 
 def test_a_network_that_names_classes_at_random_wins_no_conflict():
-    """An untrained network answers y_i and y_j equally often: half of both, and yet no sign of
-    anything.
+    """An untrained network answers y_i and y_j equally often.
+
+    Half of both, and yet no sign of anything.
     """
     found = verdict(measured(0.10, 0.10, 0.10, 0.0), CHANCE, 512)
     assert found.evidence["conflict"] == 0.5 and abs(found.evidence["conflict_z"]) < 0.1
@@ -202,10 +203,8 @@ def test_the_text_is_one_sentence_with_the_numbers():
     found = verdict(SELF_FITTING["patterns, fgsm, seed 0"] | {"swap": 0.11}, CHANCE, 512)
     assert found.text == (
         "self-fitting: the network reads its own perturbation; put on plain grey it is read right "
-        "in 0.82 "
-        "(guessing 0.10), against another image it wins 0.37 to 0.47, the attack lowers the loss "
-        "of 0.98 of the "
-        "images, label swap 0.11 (n=512)"
+        "in 0.82 (guessing 0.10), against another image it wins 0.37 to 0.47, the attack lowers "
+        "the loss of 0.98 of the images, label swap 0.11 (n=512)"
     )
     text = verdict(*MASKING.values(), CHANCE, 512).text
     assert text.startswith(
@@ -215,10 +214,10 @@ def test_the_text_is_one_sentence_with_the_numbers():
     assert text.startswith("undecided: 1 of 3 signs of self-fitting are clear; ")
 
 
-# ---- since when -------------------------------------------------------------------------------------
+# ---- since when ----------------------------------------------------------------------------------
 def seen(clear, height=None):
     height = (INDEX_CLEAR + 0.1 if clear else 0.0) if height is None else height
-    return Verdict("undecided", "", {}, height, clear)
+    return Verdict(disease="undecided", text="", evidence={}, index=height, index_clear=clear)
 
 
 def fed(pattern, tracker=None, first=0, every=10):

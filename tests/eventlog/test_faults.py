@@ -1,5 +1,6 @@
-"""What the log does when the disk refuses: by a disk that refuses on request, by file size limits,
-by /dev/full.
+"""What the log does when the disk refuses.
+
+By a disk that refuses on request, by file size limits, by /dev/full.
 """
 
 import errno
@@ -23,8 +24,9 @@ BALLAST = 2000
 
 
 class RoughDisk(Disk):
-    """A real folder with limited room, and calls that fail on request. Syncs are believed, not
-    done: quicker.
+    """A real folder with limited room, and calls that fail on request.
+
+    Syncs are believed, not done: quicker.
     """
 
     def __init__(self, room: int = 1 << 30) -> None:

@@ -104,9 +104,18 @@ def test_what_json_cannot_say_becomes_text_and_never_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(1, 1.0), ("Infinity", math.inf), ("-Infinity", -math.inf), (10**400, None), ("1", None), (None, None), ([], None),
-     (True, None), ("NaN", None)],
-)  # fmt: skip
+    [
+        (1, 1.0),
+        ("Infinity", math.inf),
+        ("-Infinity", -math.inf),
+        (10**400, None),
+        ("1", None),
+        (None, None),
+        ([], None),
+        (True, None),
+        ("NaN", None),
+    ],
+)
 def test_num_is_a_float_for_anything(value: object, expected: float | None) -> None:
     assert math.isnan(num(value)) if expected is None else num(value) == expected
 

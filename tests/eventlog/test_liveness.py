@@ -35,9 +35,16 @@ def test_a_process_is_alive_until_it_ends_even_if_nobody_has_reaped_it() -> None
 
 @pytest.mark.parametrize(
     ("change", "alive"),
-    [({"pstart": -5.0}, False), ({"boot": "another"}, False), ({"host": "elsewhere"}, None), ({"pid": 2**31}, False),
-     ({"pid": 0}, False), ({"pid": -1}, False), ({"pid": 10**30}, False)],
-)  # fmt: skip
+    [
+        ({"pstart": -5.0}, False),
+        ({"boot": "another"}, False),
+        ({"host": "elsewhere"}, None),
+        ({"pid": 2**31}, False),
+        ({"pid": 0}, False),
+        ({"pid": -1}, False),
+        ({"pid": 10**30}, False),
+    ],
+)
 def test_the_same_number_elsewhere_or_later_is_another_process(
     change: dict[str, object], alive: bool | None
 ) -> None:

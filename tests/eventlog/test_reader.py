@@ -62,7 +62,11 @@ def test_two_streams_are_followed_apart_the_trainer_first(tmp_path: Path) -> Non
     add(segment(tmp_path), line(1) + line(2))
     items = RunReader(tmp_path).poll()
     assert [(r.stream, r.q) for r in items if isinstance(r, Record)] == [
-        ("trainer", 1), ("trainer", 2), ("supervisor", 1), ("supervisor", 2)]  # fmt: skip
+        ("trainer", 1),
+        ("trainer", 2),
+        ("supervisor", 1),
+        ("supervisor", 2),
+    ]
 
 
 def test_a_limit_slices_the_log_without_losing_or_repeating_anything(tmp_path: Path) -> None:

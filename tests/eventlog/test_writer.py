@@ -263,7 +263,11 @@ def test_a_log_that_cannot_be_written_at_all_is_refused_in_words(tmp_path: Path)
 
 
 def run_script(script: str, *arguments: str) -> subprocess.Popen[str]:
-    code = "import os, sys, time\nfrom pathlib import Path\nfrom selffit.eventlog.writer import EventWriter\n"
+    code = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from selffit.eventlog.writer import EventWriter\n"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code + textwrap.dedent(script), *arguments],
         stdout=subprocess.PIPE,

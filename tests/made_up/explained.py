@@ -1,8 +1,7 @@
-"""What explains the made-up collapse of `made_up.run`: self-information, images, a causal check,
-a diagnosis.
+"""What explains the made-up collapse of `made_up.run`.
 
-Everything follows from `self_fit`, the share of self-fitting in [0, 1] at a step, and from the
-accuracies of a probe.
+Self-information, images, a causal check, a diagnosis. Everything follows from `self_fit`, the share
+of self-fitting in [0, 1] at a step, and from the accuracies of a probe.
 """
 
 import math
@@ -27,8 +26,9 @@ EFFECTS = {
 def self_probe(
     step: int, self_fit: float, at: Mapping[str, Any], full: bool, why: str
 ) -> dict[str, Any]:
-    """A self-information probe beside the robust probe `at`; before its first reference network g
-    at step 100.
+    """A self-information probe beside the robust probe `at`.
+
+    Before step 100 it has no reference network g.
     """
     clean, own = at["clean"], min(1.0, at["fgsm"] + 0.02 * self_fit)
     carrier, conflict = CHANCE + 0.6 * self_fit, 0.02 + 0.45 * self_fit
@@ -100,8 +100,9 @@ def components(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _dose(k: float, clean: float, own: float, self_fit: float) -> float:
-    """Accuracy on x + k·delta: falls with k while healthy; with self-fitting a dip before k = 1,
-    where own is high.
+    """Accuracy on x + k·delta: falls with k while healthy.
+
+    With self-fitting there is a dip before k = 1, where own is high.
     """
     dip = math.exp(-(((k - 0.45) / 0.22) ** 2))
     healthy = clean + (own - clean) * k
@@ -210,8 +211,10 @@ def causal(
 def diagnosis(probe: Mapping[str, Any], onset_step: int, index_step: int | None) -> dict[str, Any]:
     """The diagnosis of an onset from the self-information at hand."""
     values = probe["values"]
-    sentence = "self-fitting: the network reads its own perturbation; "
-    sentence += f"put on plain grey it is read right in {values['carrier_grey']:.2f} (guessing {CHANCE:.2f})"
+    sentence = (
+        "self-fitting: the network reads its own perturbation; put on plain grey it is read right "
+        f"in {values['carrier_grey']:.2f} (guessing {CHANCE:.2f})"
+    )
     return {
         "disease": "self-fitting",
         "text": sentence,

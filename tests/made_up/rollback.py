@@ -1,5 +1,4 @@
-"""The made-up run with checkpoints, and what follows when somebody acts on it: a roll-back that
-saves it. No training.
+"""The made-up run with checkpoints, and a roll-back that saves it. No training.
 
 `with_checkpoints` is the run of `made_up.run` as a trainer that saves checkpoints logs it;
 `rolled_back` goes on after the fall with a roll-back to a healthy checkpoint on branch b1.
@@ -92,8 +91,9 @@ def with_checkpoints(upto: int = 702) -> Log:
 
 
 def rolled_back(upto: int = 702, then: int = 820) -> Log:
-    """The run that fell, rolled back to its newest healthy checkpoint at step `upto` and trained on
-    to step `then`.
+    """The run that fell, rolled back to its newest healthy checkpoint.
+
+    The roll-back comes at step `upto`; the branch is trained to step `then`.
     """
     log = with_checkpoints(upto)
     log.ask("rollback", {"method": "n-fgsm"}, upto)

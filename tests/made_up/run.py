@@ -1,5 +1,4 @@
-"""A made-up run for benchmarks and tests: healthy, then a watch alert, then catastrophic
-overfitting. No training.
+"""A made-up run for benchmarks and tests: healthy, then a watch alert, then CO. No training.
 
 `events` gives what a trainer would log; `records` turns it into what a reader would return; `write`
 makes a run directory of it.
@@ -44,8 +43,9 @@ def fallen(step: float, onset: float) -> float:
 
 
 def self_fit(step: float, onset: float) -> float:
-    """0 while healthy, 1 after the fall: self-information is recognised a little before robust
-    accuracy falls.
+    """0 while healthy, 1 after the fall.
+
+    Self-information is recognised a little before robust accuracy falls.
     """
     return fallen(step, onset - 35)
 
@@ -162,9 +162,10 @@ def onset_alert(
     """The alert that a detector raises at `step`, with the disease that self-information tells."""
     low = max(0, onset - PROBE_EVERY)
     numbers = f"PGD accuracy {at['pgd']:.2f} while FGSM accuracy is {at['fgsm']:.2f} (n=512)"
+    where = f"between step {low} and {onset}"
     return {
         "level": "onset",
-        "text": f"catastrophic overfitting began between step {low} and {onset}: {numbers}, from 0.79",
+        "text": f"catastrophic overfitting began {where}: {numbers}, from 0.79",
         "onset_step": onset,
         "onset_low": low,
         "confidence": 0.99,
@@ -226,7 +227,10 @@ def host(t: float) -> dict[str, Any]:
 
 
 def events(upto: int = TOTAL, onset: int = 620, name: str = "strokes-fgsm-7f3a") -> Iterator[Event]:
-    """The events of the first `upto` steps; all of them and the end where `upto` is TOTAL or more."""
+    """The events of the first `upto` steps.
+
+    All of them and the end where `upto` is TOTAL or more.
+    """
     rng = random.Random(7)
     t = START
     yield Event(

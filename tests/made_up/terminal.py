@@ -22,8 +22,9 @@ SHOW_RUN = (  # shows the run directory given as argument, then says why the vie
 
 
 class Terminal:
-    """A pseudo-terminal of `columns` × `rows` with a program in it; a context manager that leaves
-    no process behind.
+    """A pseudo-terminal of `columns` × `rows` with a program in it.
+
+    A context manager that leaves no process behind.
     """
 
     def __init__(
@@ -66,8 +67,9 @@ class Terminal:
         return self.output[size:]
 
     def wait_for(self, text: str, seconds: float = 20.0, since: int = 0) -> float:
-        """Reads until the text has been written after the first `since` bytes; the seconds that
-        took. AssertionError when it does not come.
+        """Reads until the text has been written after the first `since` bytes.
+
+        The seconds that took; AssertionError when it does not come.
         """
         begin, wanted = time.monotonic(), text.encode()
         while wanted not in self.output[since:]:
@@ -116,7 +118,10 @@ def _take_terminal() -> None:
 
 
 def show_run(run_dir: str, columns: int = 120, rows: int = 40, **env: str) -> Terminal:
-    """The Run screen of a run directory in a terminal; `env` adds to and overrides the environment."""
+    """The Run screen of a run directory in a terminal.
+
+    `env` adds to and overrides the environment.
+    """
     keep = {
         name: value
         for name, value in os.environ.items()

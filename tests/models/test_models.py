@@ -22,8 +22,10 @@ def test_logits_for_any_image_shape(name, shape):
     assert net(torch.rand(2, *shape)).shape == (2, 7)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("small", SMALL_SITES), ("resnet18", RESNET_SITES),
-                                                ("preact-resnet18", RESNET_SITES)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("small", SMALL_SITES), ("resnet18", RESNET_SITES), ("preact-resnet18", RESNET_SITES)],
+)
 def test_sites_are_activated_maps_in_forward_order(name, expected):
     net = build(name, shape=(3, 32, 32), classes=10, width=4)
     sites = net.sites()

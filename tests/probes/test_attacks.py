@@ -1,6 +1,4 @@
-"""The perturbation of a probe: its exact values, and that it loses nothing at the border of the
-pixel range.
-"""
+"""The perturbation of a probe: its exact values, and that nothing is lost at the pixels' bounds."""
 
 import pytest
 import torch

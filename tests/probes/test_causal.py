@@ -1,6 +1,4 @@
-"""The causal check on a network in which one planted channel recognises the network's own
-perturbation.
-"""
+"""The causal check on a network where one planted channel recognises the own perturbation."""
 
 import pytest
 import torch
@@ -21,12 +19,11 @@ def generator(seed: int = 0) -> torch.Generator:
 class Overfitted(Network):
     """Dark or bright, with catastrophic overfitting that can be counted by hand.
 
-    Channel 0 (self) sees e = how much checkerboard there is, channels 1 and 2
-    (data) the mean pixel m, 3 to 9 a bit of both without any use, 10 nothing.
-    score = m - 0.5 + 4e near e = 0, so FGSM takes e to ±EPS; beyond EPS/2 the
-    score turns, and says the label that the perturbation was made for. PGD in
-    small steps gets stuck at EPS/2, where the score is wrong. A zeroed channel
-    says nothing.
+    Channel 0 (self) sees e = how much checkerboard there is, channels 1 and 2 (data) the mean pixel
+    m, 3 to 9 a bit of both without any use, 10 nothing. score = m - 0.5 + 4e near e = 0, so FGSM
+    takes e to ±EPS; beyond EPS/2 the score turns, and says the label that the perturbation was made
+    for. PGD in small steps gets stuck at EPS/2, where the score is wrong. A zeroed channel says
+    nothing.
     """
 
     def __init__(self) -> None:
@@ -52,9 +49,7 @@ class Overfitted(Network):
 
 
 def images(n: int = 16) -> tuple[Tensor, Tensor]:
-    """Margins 0.049 and 0.151: half of the images stand a perturbation of EPS once channel 0 is
-    gone.
-    """
+    """Margins 0.049 and 0.151: half of them stand a perturbation of EPS once channel 0 is gone."""
     levels = torch.tensor([115, 140, 89, 166], dtype=torch.uint8).repeat(n // 4)
     return levels.reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8), torch.tensor([0, 1]).repeat(n // 2)
 
@@ -140,9 +135,17 @@ def test_seed_and_batch_size():
 
     def probe(seed: int = 0, **others):
         return causal_check(
-            net, pixels, labels, attack=ProbeAttack(0.02, 2), pgd_alpha=0.005, pgd_steps=3, generator=generator(seed),
-            shares=(0.4,), singles=2, **others,
-        )  # fmt: skip
+            net,
+            pixels,
+            labels,
+            attack=ProbeAttack(0.02, 2),
+            pgd_alpha=0.005,
+            pgd_steps=3,
+            generator=generator(seed),
+            shares=(0.4,),
+            singles=2,
+            **others,
+        )
 
     found = probe()
     assert found == probe() == probe(batch_size=7) and found != probe(1)

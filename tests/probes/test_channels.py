@@ -16,11 +16,11 @@ def generator() -> torch.Generator:
 
 
 class Planted(Network):
-    """Channels: 0 = high frequencies (a checkerboard), 1 = brightness, 2 = both, 3 = dead, 4 =
-    noise-sized.
+    """Channels whose answers are known beforehand.
 
-    The logits read the checkerboard, so FGSM perturbations are a checkerboard,
-    while the images are smooth: channel 0 sees only the perturbation.
+    0 = high frequencies (a checkerboard), 1 = brightness, 2 = both, 3 = dead, 4 = noise-sized. The
+    logits read the checkerboard, so FGSM perturbations are a checkerboard, while the images are
+    smooth: channel 0 sees only the perturbation.
     """
 
     def __init__(self) -> None:
@@ -99,8 +99,9 @@ def test_without_a_budget_nothing_is_called_dominant():
 
 
 class BrightOrDark(Network):
-    """Channels: 0 = checkerboard, 1 = what is above grey, 2 = what is below grey; the logits read
-    the first.
+    """Channels: 0 = checkerboard, 1 = what is above grey, 2 = what is below grey.
+
+    The logits read the first.
     """
 
     def __init__(self) -> None:
@@ -123,9 +124,13 @@ class BrightOrDark(Network):
 def test_the_ranking_is_compared_between_the_first_half_of_the_images_and_the_second(batch_size):
     def rho_and_agree(images: Tensor) -> tuple[float, float]:
         (layer,) = channel_dominance(
-            BrightOrDark(), images, torch.zeros(len(images), dtype=torch.int64), eps=0.1, generator=generator(),
+            BrightOrDark(),
+            images,
+            torch.zeros(len(images), dtype=torch.int64),
+            eps=0.1,
+            generator=generator(),
             batch_size=batch_size,
-        )  # fmt: skip
+        )
         return layer.rho, layer.agree
 
     dark_and_bright = smooth_images()
@@ -176,9 +181,12 @@ def test_hooks_are_removed_after_an_error():
     net = build("small", shape=(1, 28, 28), classes=10)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         channel_dominance(
-            net, torch.zeros(2, 1, 40, 28, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), eps=0.1,
+            net,
+            torch.zeros(2, 1, 40, 28, dtype=torch.uint8),
+            torch.zeros(2, dtype=torch.int64),
+            eps=0.1,
             generator=generator(),
-        )  # fmt: skip
+        )
     assert not any(module._forward_hooks for module in net.modules()) and net.training
 
 

@@ -1,5 +1,6 @@
-"""The attack and the mean image that an examiner is given; its figures are tested where they are
-used.
+"""The attack and the mean image that an examiner is given.
+
+Its figures are tested where they are used.
 """
 
 import torch

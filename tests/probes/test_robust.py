@@ -1,6 +1,4 @@
-"""Robust accuracy against cases that can be counted by hand, and the promise to leave the network
-as it was.
-"""
+"""Robust accuracy against cases that can be counted by hand; the network is left as it was."""
 
 import pytest
 import torch
@@ -32,9 +30,14 @@ def test_accuracies_of_a_network_whose_margins_are_known():
     # the last one is wrong
     images, labels = grey(0, 100, 120, 140, 200, 90), torch.tensor([0, 0, 0, 1, 1, 1])
     got = robust_accuracies(
-        Brightness(), images, labels, budgets=[(0.02, 0.01), (0.06, 0.02), (0.2, 0.05), (0.0, 0.0)], pgd_steps=10,
-        batch_size=4, generator=generator(),
-    )  # fmt: skip
+        Brightness(),
+        images,
+        labels,
+        budgets=[(0.02, 0.01), (0.06, 0.02), (0.2, 0.05), (0.0, 0.0)],
+        pgd_steps=10,
+        batch_size=4,
+        generator=generator(),
+    )
     assert [r.n for r in got] == [6] * 4 and [r.eps for r in got] == [0.02, 0.06, 0.2, 0.0]
     assert all(r.clean == pytest.approx(5 / 6) for r in got)
     expected = [5 / 6, 3 / 6, 2 / 6, 5 / 6]  # margins: 0.5, 0.108, 0.029, 0.049, 0.284
@@ -43,8 +46,9 @@ def test_accuracies_of_a_network_whose_margins_are_known():
 
 
 class Masked(nn.Module):
-    """Right at the image and at a full step of 0.1, wrong between, with a gradient that leads
-    outwards.
+    """Right at the image and at a full step of 0.1, wrong between.
+
+    Its gradient leads outwards.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,9 +64,12 @@ def test_pgd_counts_an_image_as_lost_once_any_iterate_is_wrong():
     )  # the random start averages out: iterates are near 0, 0.025, 0.05 … 0.1
     assert (got.clean, got.fgsm, got.pgd) == (1.0, 1.0, 0.0)
     last = pgd(
-        lambda x, y: input_gradient(Masked(), x, y), images.float() / 255, labels,
-        Budget(torch.tensor(0.1), torch.tensor(0.025), 10), generator(),
-    )  # fmt: skip
+        lambda x, y: input_gradient(Masked(), x, y),
+        images.float() / 255,
+        labels,
+        Budget(torch.tensor(0.1), torch.tensor(0.025), 10),
+        generator(),
+    )
     # the last iterate alone is fooled by the mask
     assert (Masked()(last.x_adv).argmax(1) == labels).all()
 
@@ -93,9 +100,14 @@ def test_modes_come_back_after_an_error():
     net = network()
     with pytest.raises(RuntimeError):
         robust_accuracy(
-            net, torch.zeros(2, 5, 28, 28, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), eps=0.1,
-            pgd_steps=1, pgd_alpha=0.1, generator=generator(),
-        )  # fmt: skip
+            net,
+            torch.zeros(2, 5, 28, 28, dtype=torch.uint8),
+            torch.zeros(2, dtype=torch.int64),
+            eps=0.1,
+            pgd_steps=1,
+            pgd_alpha=0.1,
+            generator=generator(),
+        )
     assert net.training and net.layer1.training and not net.layer2.training
 
 

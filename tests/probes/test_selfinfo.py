@@ -1,5 +1,6 @@
-"""Self-information on networks that read only their perturbation, only the image, or hide their
-gradient.
+"""Self-information on networks of one habit.
+
+They read only their perturbation, only the image, or hide their gradient.
 """
 
 import pytest
@@ -51,9 +52,9 @@ class ReadsTheImage(nn.Module):
 class ReadsItself(nn.Module):
     """Sees nothing in an image, and the label in its own FGSM perturbation.
 
-    s_c = how much there is of class c's sign pattern, a fine one that no image
-    holds. z_c falls with a small s_c, so the FGSM step for label y is EPS times
-    the pattern of y; but once s_c is above EPS/2, z_c leaps up.
+    s_c = how much there is of class c's sign pattern, a fine one that no image holds. z_c falls
+    with a small s_c, so the FGSM step for label y is EPS times the pattern of y; but once s_c is
+    above EPS/2, z_c leaps up.
     """
 
     def __init__(self) -> None:
@@ -86,9 +87,16 @@ class HidesItsGradient(nn.Module):
 def full(model: nn.Module, **others) -> object:
     mean = (images().float() / 255).mean(0)
     return self_information(
-        model, images(), LABELS, attack=ProbeAttack(EPS), generator=generator(), classes=4, mean=mean, full=True,
+        model,
+        images(),
+        LABELS,
+        attack=ProbeAttack(EPS),
+        generator=generator(),
+        classes=4,
+        mean=mean,
+        full=True,
         **others,
-    )  # fmt: skip
+    )
 
 
 def test_a_network_that_reads_only_its_perturbation():
@@ -149,9 +157,7 @@ def test_a_hidden_gradient_is_no_self_information(noise):
 
 
 def test_the_perturbation_works_at_black_and_white_pixels_too():
-    """Every pixel is 0 or 1: an attack that differentiates through a clamp would leave such images
-    alone.
-    """
+    """Every pixel is 0 or 1: an attack that differentiates through a clamp would do nothing."""
     found = self_information(
         ReadsTheImage(),
         images(255, 0),
@@ -193,7 +199,11 @@ def test_shuffling_moves_whole_pixels_and_mixing_replaces_entries():
     assert moved[1, 0].flatten().tolist() == [12, 14, 13, 15]
 
     seen = []
-    model = lambda x: seen.append(x) or torch.zeros(1, 2)
+
+    def model(x: Tensor) -> Tensor:
+        seen.append(x)
+        return torch.zeros(1, 2)
+
     coins = torch.tensor([0.1, 0.3, 0.6, 0.9]).reshape(1, 1, 2, 2)
     signs, own = torch.full((1, 1, 2, 2), -0.1), torch.full((1, 1, 2, 2), 0.1)
     mix(model, torch.full((1, 1, 2, 2), 0.5), torch.zeros(1, dtype=torch.int64), own, signs, coins)
@@ -241,9 +251,15 @@ def test_values_follow_from_each_other():
     net, pixels, predicted = small_set()
     labels = (predicted + torch.arange(30) % 2) % 5  # every second label is wrong
     found = self_information(
-        net, pixels, labels, attack=ProbeAttack(0.02), generator=generator(), classes=5, mean=torch.zeros(3, 28, 28),
+        net,
+        pixels,
+        labels,
+        attack=ProbeAttack(0.02),
+        generator=generator(),
+        classes=5,
+        mean=torch.zeros(3, 28, 28),
         full=True,
-    )  # fmt: skip
+    )
     values = found.values
     assert values["clean"] == found.dose["acc"][0] == 0.5
     assert found.dose["acc"][DOSES.index(1)] == found.mix["acc"][0] == values["own"]
@@ -258,8 +274,9 @@ def test_values_follow_from_each_other():
 
 
 def test_the_light_set_is_cheap():
-    """In forward passes with a batch of one image each: a gradient is a forward pass here, and a
-    backward pass.
+    """In forward passes with a batch of one image each.
+
+    A gradient is a forward pass here, and a backward pass.
     """
     net, pixels, labels = small_set(4)
     passes = []

@@ -1,5 +1,6 @@
-"""Every probe leaves weights, gradients, running statistics, modes, hooks and torch's own
-generators as they were.
+"""Every probe leaves the network as it was.
+
+Weights, gradients, running statistics, modes, hooks and torch's own generators.
 """
 
 import pytest

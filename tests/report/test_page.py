@@ -53,8 +53,16 @@ def test_text_from_outside_is_escaped(html):
 
 
 def test_everything_is_there(html):
-    for words in ("main-10", "self-fitting", "3 steps before it", "highest dominance", "our operational definition",
-                  "arXiv 2302.11963", "8/255", "grey carrier"):  # fmt: skip
+    for words in (
+        "main-10",
+        "self-fitting",
+        "3 steps before it",
+        "highest dominance",
+        "our operational definition",
+        "arXiv 2302.11963",
+        "8/255",
+        "grey carrier",
+    ):
         assert words in html
     assert len(re.findall("<figure>", html)) == 5
     assert html.count("image/png") == 8

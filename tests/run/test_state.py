@@ -183,7 +183,7 @@ def test_status_has_no_nan_in_its_json():
     assert status["settings"] == {"method": "fgsm", "eps": 0.16, "alpha": None, "lr": None}
 
 
-# ---- what explains a collapse -----------------------------------------------------------------------
+# ---- what explains a collapse --------------------------------------------------------------------
 def self_probe(step, **more):
     data = {
         "n": 128,

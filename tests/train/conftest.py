@@ -1,4 +1,4 @@
-"""Short trainings in this process: what they log, their final weights, and how to cut them short."""
+"""Short trainings in this process: what they log, their last weights, how to cut them short."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

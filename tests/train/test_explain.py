@@ -101,9 +101,15 @@ def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_o
 ):
     force(monkeypatch, onset_at=5)
     masking = selffitting.Verdict(
-        "gradient masking", "gradient masking: no; numbers", {}, 0.0, False
+        disease="gradient masking",
+        text="gradient masking: no; numbers",
+        evidence={},
+        index=0.0,
+        index_clear=False,
     )
-    fitting = selffitting.Verdict("self-fitting", "self-fitting: yes", {}, 0.5, True)
+    fitting = selffitting.Verdict(
+        disease="self-fitting", text="self-fitting: yes", evidence={}, index=0.5, index_clear=True
+    )
     now = {"is": masking}
     monkeypatch.setattr(selffitting, "verdict", lambda *_: now["is"])
     diseases = [masking, masking, masking, masking, fitting, fitting]
