@@ -58,7 +58,15 @@ def make_scene(
     columns = Columns()
     columns.take(state)
     snapshot = Snapshot(state, True, 1_258_291, None)
-    return Scene(snapshot, view or View(), columns, now, snapshot, glyphs, narrow)
+    return Scene(
+        snapshot=snapshot,
+        view=view or View(),
+        columns=columns,
+        now=now,
+        newest=snapshot,
+        glyphs=glyphs,
+        narrow=narrow,
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from selffit_tui.model.scene import View
 from selffit_tui.panels.channels import channel_lines
 from selffit_tui.panels.parts.causal import causal_lines, effect, stage_of
 
-ALONE = View("channels")
+ALONE = View(panel="channels")
 
 
 def words(lines):

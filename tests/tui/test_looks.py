@@ -12,7 +12,8 @@ from selffit_tui.panels.events import event_lines
 from selffit_tui.panels.header import header_lines
 from selffit_tui.panels.heat import heat_lines
 from selffit_tui.panels.signals import signal_lines
-from selffit_tui.panels.tabs import footer_line, tab_line
+from selffit_tui.panels.tabs import tab_line
+from selffit_tui.screens.footer import footer_line
 
 PANELS = (accuracy_lines, signal_lines, channel_lines, alert_lines, event_lines, heat_lines)
 SCREENS = {
@@ -74,7 +75,7 @@ def test_snapshot_of_a_crash(drive, made_up, record, shown, snapshot):
 def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
     for narrow in (False, True):
         other = View(
-            "channels",
+            panel="channels",
             cursor=30,
             zoom=2,
             smooth=True,
@@ -99,7 +100,7 @@ def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
 
 
 def test_ascii_screens_hold_ascii_only(made_up, scene):
-    for view in (View(cursor=620, smooth=True), View("channels")):
+    for view in (View(cursor=620, smooth=True), View(panel="channels")):
         whole = scene(made_up.records(702), view, SETS["ascii"])
         for panel in PANELS:
             assert all(text.isascii() for line in panel(whole, 118, 30) for text, _ in line), panel
