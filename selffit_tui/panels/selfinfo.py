@@ -133,7 +133,7 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
     return framed(body, width, height, glyphs, title, note, foot)
 
 
-# ---- index and diagnosis ---------------------------------------------------------------------------
+# ---- index and diagnosis -----------------------------------------------------------------
 def _head(
     probe: SelfProbe, diagnosis: Diagnosis | None, lead: str, scene: Scene, width: int, room: int
 ) -> list[Line]:
@@ -197,7 +197,7 @@ def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
     return [("  ".join(parts), "faint")] if parts else []
 
 
-# ---- the table -------------------------------------------------------------------------------------
+# ---- the table ---------------------------------------------------------------------------
 class _Table:
     """The rows of a panel that is `width` cells wide inside its border: name, meaning, history,
     bar, number.

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from made_up import rollback
 from made_up import run as synthetic
+from made_up.looks import SETS
 
 from selffit.eventlog.records import Record
 from selffit.run.state import RunState, reduce_all
 from selffit_tui.app.app import RunApp
-from selffit_tui.draw.glyphs import BRAILLE, SETS, Glyphs
+from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
 

@@ -1,8 +1,8 @@
 """The channel panel: what zeroing a channel or a group of them does, and how stable the ranking is."""
 
 import pytest
+from made_up.looks import SETS
 
-from selffit_tui.draw.glyphs import SETS
 from selffit_tui.draw.spans import plain_text
 from selffit_tui.model.scene import View
 from selffit_tui.panels.channels import channel_lines

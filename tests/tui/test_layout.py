@@ -17,12 +17,7 @@ def test_the_lines_add_up_in_every_terminal(panel, banners, request_lines):
                 for side in ("left", "right", "bottom")
             )
             used = (
-                found.header
-                + found.tabs
-                + found.footer
-                + found.request
-                + max(left, right)
-                + bottom
+                found.header + found.tabs + found.footer + found.request + max(left, right) + bottom
             )
             assert used == height
             assert min(found.heights.values()) >= 0
