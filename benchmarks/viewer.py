@@ -160,7 +160,9 @@ def charts() -> None:
         state = reduce_all(RunState(), [block])
         columns, snapshot = Columns(), Snapshot(state)
         columns.take(state)
-        scene = Scene(snapshot, View(smooth=True), columns, 0.0, snapshot)
+        scene = Scene(
+            snapshot=snapshot, view=View(smooth=True), columns=columns, now=0.0, newest=snapshot
+        )
         taken = []
         for _ in range(9):
             begin = time.perf_counter()
@@ -195,7 +197,9 @@ def strips() -> None:
     columns, snapshot = Columns(), Snapshot(state)
     columns.take(state)
     for panel, name in (("heat", "heat strip"), ("overview", "self-information")):
-        scene = Scene(snapshot, View(panel), columns, 0.0, snapshot)
+        scene = Scene(
+            snapshot=snapshot, view=View(panel=panel), columns=columns, now=0.0, newest=snapshot
+        )
         taken = []
         for _ in range(9):
             begin = time.perf_counter()

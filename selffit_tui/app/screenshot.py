@@ -11,7 +11,8 @@ from selffit.config import nearest
 from selffit.errors import UserError
 from selffit_tui.app.app import RunApp
 from selffit_tui.draw.glyphs import BRAILLE
-from selffit_tui.model.scene import PANELS
+from selffit_tui.model.scene import OVERVIEW
+from selffit_tui.panels.list import NAMES
 
 LOAD_SECONDS = 60.0
 _SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
@@ -25,15 +26,15 @@ def offline(svg: str) -> str:
 
 
 def save_screenshot(
-    run_dir: Path, target: Path, size: str = "120x40", panel: str = PANELS[0]
+    run_dir: Path, target: Path, size: str = "120x40", panel: str = OVERVIEW
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
     `panel` is the one that is shown alone. Raises UserError for an impossible size, a panel that
     does not exist or a file that cannot be written.
     """
-    if panel not in PANELS:
-        raise UserError(f"there is no panel '{panel}'; {nearest(panel, PANELS)}")
+    if panel not in NAMES:
+        raise UserError(f"there is no panel '{panel}'; {nearest(panel, NAMES)}")
     match = _SIZE.fullmatch(size.strip().lower())
     if match is None or not (20 <= int(match[1]) <= 400 and 6 <= int(match[2]) <= 200):
         raise UserError(

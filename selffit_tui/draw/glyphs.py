@@ -1,9 +1,9 @@
-"""The characters that charts, borders and symbols are made of: braille, blocks, or ASCII only."""
+"""The characters that charts, borders and symbols are made of: with braille, or ASCII only."""
 
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Glyphs:
     """One set of characters. A cell of a chart has `across` × `down` dots; `cells[bits]` is its
     character.
@@ -12,7 +12,6 @@ class Glyphs:
     left.
     """
 
-    name: str
     across: int
     down: int
     cells: str
@@ -78,14 +77,11 @@ def _braille() -> str:
     )
 
 
-BRAILLE = Glyphs("braille", 2, 4, " " + _braille()[1:], symbols=SYMBOLS)
-# bits: 1 upper left, 2 lower left, 4 upper right, 8 lower right
-BLOCK = Glyphs("block", 2, 2, " ▘▖▌▝▀▞▛▗▚▄▙▐▜▟█", symbols=SYMBOLS)
+BRAILLE = Glyphs(across=2, down=4, cells=" " + _braille()[1:], symbols=SYMBOLS)
 ASCII = Glyphs(
-    "ascii",
-    1,
-    2,
-    " '.:",
+    across=1,
+    down=2,
+    cells=" '.:",
     frame="+-+|++",
     bar=" #",
     bar_left=" #",
@@ -103,4 +99,3 @@ ASCII = Glyphs(
     symbols=ASCII_SYMBOLS,
     plain=True,
 )
-SETS = {glyphs.name: glyphs for glyphs in (BRAILLE, BLOCK, ASCII)}

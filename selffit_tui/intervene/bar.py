@@ -8,13 +8,13 @@ from selffit_tui.draw.format import age, count, safe, wrap
 from selffit_tui.draw.spans import Line, Span, crop, fill, width_of
 from selffit_tui.model.requests import PATIENCE, Request, answer, hindrance, shown
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.commands import asked
 
 REASON_LINES = 3
 
 
-class RequestBar(Panel):
+class RequestBar(LineWidget):
     """Shown while a request is waiting, and for a while after its answer."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:

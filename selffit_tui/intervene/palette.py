@@ -1,8 +1,7 @@
-"""The command palette's list: the interventions by their titles, so that one can be found by
-typing.
-"""
+"""The command palette's list: the interventions by their titles, to be found by typing."""
 
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -10,6 +9,18 @@ from textual.content import Content
 from selffit_tui.draw.format import safe
 from selffit_tui.intervene.actions import Action
 from selffit_tui.intervene.sending import possible
+from selffit_tui.model.scene import Scene
+
+
+@runtime_checkable
+class Actionable(Protocol):
+    """A screen of a run that can be acted on."""
+
+    def scene(self) -> Scene:
+        """What there is to act on."""
+
+    def action_intervene(self, id: str = "") -> None:
+        """Opens the interventions at one of them."""
 
 
 class InterventionProvider(Provider):
@@ -38,8 +49,9 @@ class InterventionProvider(Provider):
                 )
 
     def _actions(self) -> Iterator[Action]:
-        scene = getattr(self.screen, "scene", None)
-        yield from possible(scene()) if scene is not None else []
+        if isinstance(self.screen, Actionable):
+            yield from possible(self.screen.scene())
 
     def _open(self, id: str) -> None:
-        self.screen.action_intervene(id)  # type: ignore[attr-defined]
+        if isinstance(self.screen, Actionable):
+            self.screen.action_intervene(id)

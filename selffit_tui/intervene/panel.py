@@ -5,7 +5,7 @@ from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.commands import asked
 
 NOW_WIDTH = 20  # cells at most for the current value beside an action
@@ -19,7 +19,7 @@ KEYS = {
 }
 
 
-class DialogPanel(Panel):
+class DialogPanel(LineWidget):
     """Shows a dialog; the scene gives the glyphs only."""
 
     dialog: Dialog

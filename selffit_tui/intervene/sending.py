@@ -1,14 +1,12 @@
-"""How a person acts on the run from its screen: the dialog, the command on its way, and the
-requests made so far.
-"""
+"""How a person acts on the run from its screen: the dialog, and what has become of requests."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.style import Style
+from textual.screen import Screen
 
 from selffit.control.commands import Command
 from selffit.control.submit import submit
@@ -35,14 +33,23 @@ def possible(scene: Scene) -> list[Action]:
 class Acting:
     """The control state of the newest snapshot, and the requests that were made here, oldest first.
 
-    `screen` is the Run screen, whose app shows the dialog; `redraw` is called when a request has
-    gone a step on.
+    `screen` is the one whose app shows the dialog; `redraw` is called when a request has gone a
+    step on.
     """
 
     def __init__(
-        self, screen: Any, styles: dict[str, Style], run_dir: Path, clock: Callable[[], float]
+        self,
+        screen: Screen[None],
+        redraw: Callable[[], None],
+        styles: dict[str, Style],
+        run_dir: Path,
+        clock: Callable[[], float],
     ) -> None:
-        self._screen, self._inks, self._run_dir, self._clock = screen, styles, run_dir, clock
+        self._screen = screen
+        self._redraw = redraw
+        self._inks = styles
+        self._run_dir = run_dir
+        self._clock = clock
         self.control = Control()
         self.requests: tuple[Request, ...] = ()
 
@@ -64,9 +71,9 @@ class Acting:
         """Puts a command on its way; its fate shows in `requests`."""
         if command is None:
             return
-        self.requests = (*self.requests, Request(command, self._clock()))
+        self.requests = (*self.requests, Request(command=command, sent=self._clock()))
         self._screen.run_worker(self._submit(command), name="submit")
-        self._screen.redraw()
+        self._redraw()
 
     async def _submit(self, command: Command) -> None:
         try:
@@ -76,16 +83,19 @@ class Acting:
         else:
             self._note(command, written=True)
 
-    def _note(self, command: Command, **changes: Any) -> None:
+    def _note(self, command: Command, written: bool = False, error: str = "") -> None:
         self.requests = tuple(
-            replace(request, **changes) if request.command.id == command.id else request
+            replace(request, written=written, error=error)
+            if request.command.id == command.id
+            else request
             for request in self.requests
         )
-        self._screen.redraw()
+        self._redraw()
 
     def dismiss(self) -> bool:
-        """Forgets the requests that wait for nothing any more, or have waited long; whether there
-        were any.
+        """Forgets the requests that wait for nothing any more, or have waited long.
+
+        Says whether there were any.
         """
         now = self._clock()
         left = tuple(request for request in self.requests if not request.may_go(now))

@@ -1,22 +1,21 @@
-"""What a person has chosen to look at (the view), and everything that a widget needs to draw itself
-(the scene).
-"""
+"""What a person has chosen to look at, and everything that a widget needs to draw itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from selffit.control.ledger import Ledger
-from selffit.eventlog.entries import ChannelProbe
-from selffit.run.lineage import ActiveLine, Control
+from selffit.eventlog.entries import ChannelProbe, SelfProbe
+from selffit.run.lineage import ActiveLine, Control, standing_onset
 from selffit.run.state import RunState
 from selffit.run.summary import run_state_word
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
+from selffit_tui.model.marks import mark_step
 from selffit_tui.model.requests import Request
 from selffit_tui.model.series import Columns
 
-PANELS = ("overview", "signals", "channels", "alerts", "events", "self", "dose", "images", "heat")
+OVERVIEW = "overview"  # several panels at once; else the name of one
 # change of rank since so many channel probes earlier; 0 = since the first
 BASELINES = (1, 3, 10, 0)
 MAX_ZOOM = 24
@@ -27,10 +26,12 @@ class Measured(Protocol):
     """What was measured at a step of a branch."""
 
     @property
-    def branch(self) -> str: ...
+    def branch(self) -> str:
+        """The branch of the run."""
 
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """The training step."""
 
 
 M = TypeVar("M", bound=Measured)
@@ -50,11 +51,11 @@ class Snapshot:
     loading: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """The choices of the person watching; changing one makes a new view."""
 
-    panel: str = "overview"
+    panel: str = OVERVIEW
     cursor: int | None = None  # a training step
     zoom: int = 0  # how often the steps axis was halved
     layer: int = 0
@@ -68,12 +69,12 @@ class View:
         """One level closer or farther; 0 shows everything."""
         return replace(self, zoom=min(MAX_ZOOM, max(0, self.zoom + by)) if by else 0)
 
-    def next_panel(self, by: int) -> "View":
-        """The panel `by` further on, round in a circle."""
-        return replace(self, panel=PANELS[(PANELS.index(self.panel) + by) % len(PANELS)], scroll=0)
+    def showing(self, panel: str) -> "View":
+        """One panel alone, or the overview, from its beginning."""
+        return replace(self, panel=panel, scroll=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """One consistent picture: a state, a view of it, and the present time (wall clock, seconds)."""
 
@@ -113,8 +114,9 @@ class Scene:
 
     @property
     def may_act(self) -> bool:
-        """Whether interventions are offered: not when only watching, nor when no trainer is left to
-        take them.
+        """Whether interventions are offered.
+
+        Not when only watching, nor when no trainer is left to take them.
         """
         return not self.readonly and self.newest.state.ending is None and self.word != "lost"
 
@@ -128,9 +130,20 @@ class Scene:
         first = min(max(0.0, centre - span / 2), max(0.0, last - span))
         return window(first, first + span, columns)
 
+    def on_line(self, history: Iterable[M]) -> list[M]:
+        """What there is of a history on the active line, in the order of steps."""
+        line = self.columns.control.line
+        return sorted((e for e in history if line.holds(e.branch, e.step)), key=lambda e: e.step)
+
+    def up_to_cursor(self, entries: Iterable[M]) -> list[M]:
+        """Those at or before the cursor, all where there is none."""
+        cursor = self.view.cursor
+        return [entry for entry in entries if cursor is None or entry.step <= cursor]
+
     def newest_of(self, history: Sequence[M]) -> M | None:
-        """The newest entry on the active line, at or before the cursor where there is one; None
-        when there is none.
+        """The newest entry on the active line, at or before the cursor where there is one.
+
+        None when there is none.
         """
         line, cursor = self.columns.control.line, self.view.cursor
         last = float("inf") if cursor is None else cursor
@@ -141,8 +154,9 @@ class Scene:
         return None
 
     def channel_probe(self) -> int | None:
-        """The index of the channel probe to show: the newest one at or before the cursor, None when
-        there is none.
+        """The index of the channel probe to show, None when there is none.
+
+        It is the newest one at or before the cursor.
         """
         probes = self.columns.channels
         if self.view.cursor is None:
@@ -162,3 +176,30 @@ class Scene:
         back = BASELINES[self.view.baseline]
         earlier = 0 if back == 0 else index - back
         return self.columns.channels[max(0, earlier)] if index > 0 else None
+
+    def full_sets(self) -> list[SelfProbe]:
+        """The full sets of self-information that are shown, each with its dose curve."""
+        sets = [
+            probe for probe in self.on_line(self.state.selfs) if probe.full and len(probe.dose[0])
+        ]
+        return self.up_to_cursor(sets)
+
+    def compared(self, sets: Sequence[SelfProbe]) -> SelfProbe | None:
+        """The full set that the newest one is compared with.
+
+        It is the last before the onset, or simply the one before; None when there is none.
+        """
+        onset = standing_onset(self.state, self.columns.control.line)
+        end = sets[-1].step
+        if onset is not None and mark_step(onset) <= end:
+            end = mark_step(onset)
+        return next((probe for probe in reversed(sets[:-1]) if probe.step < end), None)
+
+    def next_probe(self) -> int | None:
+        """The step of the next regular probe, None when it is not known."""
+        state = self.state
+        every = state.config.get("probe_every") or state.info.get("steps_per_epoch")
+        if not isinstance(every, int) or every <= 0:
+            return None
+        step = 0 if not len(state.probes) and not state.step else (state.step // every + 1) * every
+        return min(step, state.steps_total) if state.steps_total else step

@@ -6,9 +6,11 @@ from selffit_tui.draw.format import count, known, share
 from selffit_tui.draw.raster import Trace, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.panel import REST, Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot, plot_row
+from selffit_tui.panels.parts.empty import why_empty
 
+COMES = "the first one measures the untrained network, at step 0"
 SERIES = ("final_pgd", "clean", "fgsm", "pgd")  # later ones are drawn on top
 STYLES = ("final", "clean", "fgsm", "pgd")
 PAST = ("clean", "fgsm", "pgd")  # of what was left behind
@@ -18,7 +20,16 @@ PAST_STYLES = ("past_clean", "past_fgsm", "past_pgd")
 class AccuracyPanel(Panel):
     """Robust accuracy through the steps of training."""
 
+    name = "accuracy"
+    title = "accuracy on held-out images"
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """What the charts below it leave."""
+        return REST
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The chart in its border."""
         return accuracy_lines(scene, width, height)
 
 
@@ -27,10 +38,11 @@ def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
     state, table = scene.state, scene.columns.probes
     probe = state.probes.last
     title: list[Span] = [
-        ("accuracy" if scene.view.cursor is not None else "accuracy on held-out images", "title")
+        (AccuracyPanel.title if scene.view.cursor is None else AccuracyPanel.name, "title")
     ]
     if probe is None:
-        return framed(_nothing_yet(scene), width, height, scene.glyphs, title)
+        body = why_empty(scene, width - 2, "probe", comes=(COMES,))
+        return framed(body, width, height, scene.glyphs, title)
     title.append((f"  n {probe.n}", "dim"))
     inner_width, inner_height = width - 2, height - 2
     place = plot(scene, inner_width)
@@ -42,23 +54,13 @@ def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
     styles = PAST_STYLES * len(left_behind) + STYLES
     traces += [Trace(table.steps, table.column(name)) for name in SERIES]
     raster = rasterise(traces, place.window, rows, scene.glyphs)
-    body: list[Line] = [[] for _ in range(inner_height - 2 - rows)]
+    body = [[] for _ in range(inner_height - 2 - rows)]
     ends = _end_labels(scene, rows)
     for row in range(rows):
         drawn = plot_row(raster, row, styles, place, scene)
         body.append([*_axis_label(row, rows, parts, scene), *drawn, *ends.get(row, [])])
     body += axis_rows(place, scene)
     return framed(body, width, height, scene.glyphs, title, _readout(scene), _said(place, scene))
-
-
-def _nothing_yet(scene: Scene) -> list[Line]:
-    if scene.state.ending is not None:
-        return [[], [("  the run ended before its first probe", "dim")]]
-    return [
-        [],
-        [("  no probe yet", "text")],
-        [("  the first one measures the untrained network, at step 0", "dim")],
-    ]
 
 
 def axis_parts(room: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import Panel
 from selffit_tui.words.diagnosis import diagnosis_of, disease_words, lead_words
 
+MOST_LINES = 20  # of one alert
 LEVEL_STYLES = {"onset": "onset", "watch": "watch", "recovered": "good", "masked": "onset"}
 NAMES = {  # evidence by its name in the log, in the order in which people want it
     "pgd": "PGD",
@@ -40,14 +41,39 @@ BAD_ENDS = ("crashed", "killed", "oom", "refused", "superseded")
 class AlertPanel(Panel):
     """What the detector said, and why."""
 
+    name = "alerts"
+    title = "alerts"
+    help = "alerts alone"
+    keys = ("4", "f5")
+    side = "right"
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """A little less than the ranking below it."""
+        return 0 if narrow else max(8, room * 9 // 20)
+
+    @staticmethod
+    def scrolls(scene: Scene) -> int:
+        """More lines than the alerts have; drawing stops at the last one."""
+        return MOST_LINES * len(scene.state.alerts)
+
+    @staticmethod
+    def badge(scene: Scene) -> str:
+        """The symbol of the newest alert, unless a roll-back has left that behind."""
+        alert = scene.state.alerts.last
+        if alert is None or not stands(alert, scene.columns.control.line):
+            return ""
+        return scene.glyphs.symbols.get(alert.level, "!")
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The alerts in their border."""
         return alert_lines(scene, width, height)
 
 
 def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The alerts in their border."""
     state, glyphs = scene.state, scene.glyphs
-    title: list[Span] = [("alerts", "title")]
+    title: list[Span] = [(AlertPanel.title, "title")]
     inner = width - 2
     body = [*_ending(scene, inner)]
     for index in range(len(state.alerts) - 1, -1, -1):

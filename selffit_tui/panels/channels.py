@@ -17,8 +17,9 @@ from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Trace, rasterise, window
 from selffit_tui.draw.spans import Line, Span, fill, framed
 from selffit_tui.model.scene import BASELINES, Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.panel import REST, Panel
 from selffit_tui.panels.parts import causal
+from selffit_tui.panels.parts.empty import no_channels
 
 FIXED = 23  # cells of a row beside its bar and its columns
 CELL = 6  # cells of a column
@@ -43,7 +44,19 @@ class Column:
 class ChannelPanel(Panel):
     """Which channels have become dominant."""
 
+    name = "channels"
+    title = "dominance"
+    help = "channel ranking alone"
+    keys = ("3", "f4")
+    side = "right"
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """What the alerts above it leave."""
+        return 0 if narrow else REST
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The ranking in its border; shown alone, with the causal table of the layer's stage."""
         return channel_lines(scene, width, height)
 
 
@@ -51,9 +64,9 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The ranking in its border; shown alone, with the causal table of the layer's stage."""
     glyphs = scene.glyphs
     index = scene.channel_probe()
-    title: list[Span] = [("dominance", "title")]
+    title: list[Span] = [(ChannelPanel.title, "title")]
     if index is None or not scene.columns.channels[index].layers:
-        return framed(nothing_yet(scene), width, height, glyphs, title)
+        return framed(no_channels(scene, width - 2), width, height, glyphs, title)
     probe = scene.columns.channels[index]
     layer = probe.layers[scene.view.layer % len(probe.layers)]
     off = masked(scene, layer.name)
@@ -169,35 +182,6 @@ def _since(baseline: int, step: int, space: str) -> str:
         else f"{back} probes earlier"
     )
     return f"{which}, step {count(step, space)}"
-
-
-def nothing_yet(scene: Scene) -> list[Line]:
-    """Why there is no channel probe to show, and when one comes."""
-    state = scene.state
-    if scene.view.cursor is not None and len(state.channels):
-        return [[], [("  no channel probe before the cursor", "dim")]]
-    if state.config.get("channel_images") == 0:
-        return [
-            [],
-            [("  channel probes are off", "text")],
-            [("  --channel-images 256 turns them on", "dim")],
-        ]
-    if state.ending is not None:
-        return [[], [("  the run ended before its first channel probe", "dim")]]
-    lines: list[Line] = [[], [("  no channel probe yet", "text")]]
-    step = _next_probe(scene)
-    where = "" if step is None else f" at step {count(step, scene.glyphs.space)}"
-    return [*lines, [(f"  the first comes with the probe{where}", "dim")]]
-
-
-def _next_probe(scene: Scene) -> int | None:
-    """The step of the next regular probe, None when it is not known."""
-    state = scene.state
-    every = state.config.get("probe_every") or state.info.get("steps_per_epoch")
-    if not isinstance(every, int) or every <= 0:
-        return None
-    step = 0 if not len(state.probes) and not state.step else (state.step // every + 1) * every
-    return min(step, state.steps_total) if state.steps_total else step
 
 
 def _head(columns: Sequence[Column], width: int, glyphs: Glyphs) -> Line:

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from selffit.eventlog.entries import SelfProbe
-from selffit.run.lineage import standing_onset
-from selffit_tui.draw.format import count, safe, share
+from selffit_tui.draw.format import count, share
 from selffit_tui.draw.raster import Trace, Window, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
-from selffit_tui.model.marks import Mark, mark_step
+from selffit_tui.model.marks import Mark
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import Panel
 from selffit_tui.panels.parts.charting import Plot, plot_row
-from selffit_tui.panels.selfinfo import on_line, up_to_cursor, why_empty
+from selffit_tui.panels.parts.empty import no_full_set
 
 MARGIN = 8  # cells left of a plot: the labels of its axis
 BESIDE = 76  # cells from which both curves stand side by side
@@ -70,48 +69,30 @@ class _Curve:
 class DosePanel(Panel):
     """How much of its own perturbation the network needs."""
 
+    name = "dose"
+    title = "dose"
+    help = "dose alone: accuracy against the size of the perturbation"
+    keys = ("7", "o")
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """Both curves in their border."""
         return dose_lines(scene, width, height)
 
 
 def dose_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """Both curves in their border."""
     glyphs = scene.glyphs
-    title: list[Span] = [("dose", "title")]
-    sets = [
-        probe for probe in on_line(scene.state.selfs, scene) if probe.full and len(probe.dose[0])
-    ]
-    sets = up_to_cursor(sets, scene)
+    title: list[Span] = [(DosePanel.title, "title")]
+    sets = scene.full_sets()
     if not sets:
         measured = any(probe.full for probe in scene.state.selfs)
-        body = why_empty(scene, width - 2, "full set", measured, when_full(scene))
+        body = no_full_set(scene, width - 2, "full set", measured)
         return framed(body, width, height, glyphs, title)
-    now, before = sets[-1], compared(sets, scene)
+    now, before = sets[-1], scene.compared(sets)
     title.append((f"  x + k{_dot(scene)}delta", "dim"))
     note: list[Span] = [(f"step {count(now.step, glyphs.space)}", "dim")]
     body = _curves(now, before, width - 2, height - 2, scene)
     return framed(body, width, height, glyphs, title, note, _foot(before, scene, width - 2))
-
-
-def compared(sets: Sequence[SelfProbe], scene: Scene) -> SelfProbe | None:
-    """The full set that the newest one is compared with: the last before the onset, or simply the
-    one before.
-    """
-    onset = standing_onset(scene.state, scene.columns.control.line)
-    end = sets[-1].step
-    if onset is not None and mark_step(onset) <= end:
-        end = mark_step(onset)
-    return next((probe for probe in reversed(sets[:-1]) if probe.step < end), None)
-
-
-def when_full(scene: Scene) -> tuple[str, str]:
-    """When a full set is measured, and how to ask for one."""
-    run = safe(scene.state.run, scene.glyphs.plain) or "RUN"
-    return (
-        "a full set is measured when the budget is full, when signals move, at an onset and at the "
-        "end",
-        f"now: selffit ctl {run} probe",
-    )
 
 
 def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:

@@ -10,7 +10,26 @@ from selffit_tui.words.events import event_words
 class EventPanel(Panel):
     """What happened."""
 
+    name = "events"
+    title = "events"
+    help = "events alone"
+    keys = ("5", "f6")
+    side = "bottom"
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """A few lines; `room` is that of the whole overview."""
+        if narrow:
+            return 0
+        return 6 if room < 44 else 9
+
+    @staticmethod
+    def scrolls(scene: Scene) -> int:
+        """Event by event."""
+        return len(scene.state.events)
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The list in its border."""
         return event_lines(scene, width, height)
 
 
@@ -19,7 +38,7 @@ def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
     # A recorded run is read stream by stream, so what the supervisor said comes last: by the clock
     # it belongs between.
     glyphs, events = scene.glyphs, sorted(scene.state.events, key=lambda event: event.t)
-    title: list[Span] = [("events", "title"), ("  newest first", "dim")]
+    title: list[Span] = [(EventPanel.title, "title"), ("  newest first", "dim")]
     rows = max(0, height - 2)
     if not len(events):
         return framed([[("  nothing has been logged yet", "dim")]], width, height, glyphs, title)

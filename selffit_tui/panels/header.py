@@ -14,7 +14,7 @@ from selffit_tui.draw.format import age, count, duration, fit, known, safe, shar
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
 from selffit_tui.model.marks import mark_step
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.diagnosis import diagnosis_of, disease_of, disease_words
 
 Item = tuple[int, list[Span]]  # importance (1 stays longest) and spans
@@ -38,7 +38,7 @@ _LOOKS = {  # word of `run_state_word`: (symbol, style)
 OLD = 15.0
 
 
-class Age(Panel):
+class Age(LineWidget):
     """How old the data are, laid over the header: alone, so that its ticking costs a few bytes
     only.
     """
@@ -47,7 +47,7 @@ class Age(Panel):
         return [crop(age_spans(scene), width)]
 
 
-class Header(Panel):
+class Header(LineWidget):
     """The lines at the top, but for the age of the data."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:

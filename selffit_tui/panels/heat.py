@@ -16,9 +16,10 @@ from selffit_tui.draw.raster import Floats, Ints
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.draw.styles import UNMEASURED, shade
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.channels import layer_title, nothing_yet, ranking
+from selffit_tui.panels.channels import layer_title, ranking
 from selffit_tui.panels.panel import Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot
+from selffit_tui.panels.parts.empty import no_channels
 
 LEVELS = 4  # of shades on either side of 0
 # dominance of the strongest shade: the smallest that nearly all cells stay below
@@ -32,7 +33,13 @@ LINED = ("onset", "masked")  # alerts that are marked by a line through all rows
 class HeatPanel(Panel):
     """Which channels have become dominant, and when."""
 
+    name = "heat"
+    title = "channels through time"
+    help = "heat strip: the channels of a layer through time"
+    keys = ("9", "h")
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The strip in its border."""
         return heat_lines(scene, width, height, shade(0, 0) in self._inks)
 
 
@@ -41,9 +48,9 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
     glyphs = scene.glyphs
     shaded = shaded and not glyphs.plain
     index = scene.channel_probe()
-    title: list[Span] = [("channels through time", "title")]
+    title: list[Span] = [(HeatPanel.title, "title")]
     if index is None or not scene.columns.channels[index].layers:
-        return framed(nothing_yet(scene), width, height, glyphs, title)
+        return framed(no_channels(scene, width - 2), width, height, glyphs, title)
     probe = scene.columns.channels[index]
     layer = probe.layers[scene.view.layer % len(probe.layers)]
     title += layer_title(scene, layer, len(probe.layers))

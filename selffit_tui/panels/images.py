@@ -27,9 +27,8 @@ from selffit_tui.draw.pixels import (
 )
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.dose import when_full
 from selffit_tui.panels.panel import Panel
-from selffit_tui.panels.selfinfo import why_empty
+from selffit_tui.panels.parts.empty import no_full_set
 
 PICTURES = 4
 GREY = 0.5
@@ -43,12 +42,23 @@ REASON = "grey + delta holds nothing of the image: its class can be read there o
 class ImagePanel(Panel):
     """Pictures and predictions."""
 
-    def __init__(self, styles: Mapping[str, Style], *, id: str | None = None) -> None:
+    name = "images"
+    title = "images"
+    help = "images alone: x, perturbation, both, and the answers"
+    keys = ("8", "m")
+
+    def __init__(self, styles: Mapping[str, Style]) -> None:
         """`styles` is a palette (see `palette`); only that of 256 colours has a paper of its own."""
-        super().__init__(PixelInks(styles), id=id)
+        super().__init__(PixelInks(styles))
         self._coloured = styles["text"].bgcolor is not None
 
+    @staticmethod
+    def scrolls(scene: Scene) -> int:
+        """Image by image."""
+        return max((len(strip.images) for strip in scene.state.strips), default=1) - 1
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The pictures in their border."""
         return image_lines(scene, width, height, self._coloured)
 
 
@@ -57,11 +67,11 @@ def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) ->
     Unicode, else shades.
     """
     glyphs = scene.glyphs
-    title: list[Span] = [("images", "title")]
+    title: list[Span] = [(ImagePanel.title, "title")]
     strip = scene.newest_of(scene.state.strips)
     inner, room = width - 2, height - 2
     if strip is None:
-        body = why_empty(scene, inner, "images", len(scene.state.strips) > 0, when_full(scene))
+        body = no_full_set(scene, inner, "images", len(scene.state.strips) > 0)
         return framed(body, width, height, glyphs, title)
     attack = f"{safe(strip.attack, glyphs.plain)} " if width >= 50 else ""
     title.append((f"  {attack}eps {share(strip.eps, 3)}", "dim"))

@@ -5,7 +5,7 @@ All values are our operational definitions (see `selffit.probes.selfinfo`).
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selffit.eventlog.entries import Diagnosis, SelfProbe
@@ -13,12 +13,14 @@ from selffit.eventlog.values import mapping, whole
 from selffit_tui.draw.format import count, fit, known, safe, share, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of
 from selffit_tui.model.marks import mark_step
-from selffit_tui.model.scene import M, Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.model.scene import Scene
+from selffit_tui.panels.panel import HIGH, Panel
 from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
+from selffit_tui.panels.parts.empty import why_empty
 from selffit_tui.words.diagnosis import KNOWN, disease_words, lead_words
 
+LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
 ALIGNED_HISTORY = 20  # cells from which it takes the place of the plots above it
 NAME, NUMBER = 15, 6  # cells of a row beside its bar and its history
@@ -81,55 +83,39 @@ STYLES = {"self-fitting": "alert", "gradient masking": "watch"}
 class SelfPanel(Panel):
     """What the network reads."""
 
+    name = "self"
+    title = "self-information"
+    help = "self-information alone: what the network reads of itself"
+    keys = ("6", "f")
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """None where it would leave too little for the charts above it."""
+        if narrow or room < LOW:
+            return 0
+        return 12 if room >= HIGH else 9
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The rows in their border."""
         return self_lines(scene, width, height)
-
-
-def on_line(history: Iterable[M], scene: Scene) -> list[M]:
-    """What there is of a history on the active line, in the order of steps."""
-    line = scene.columns.control.line
-    return sorted((e for e in history if line.holds(e.branch, e.step)), key=lambda e: e.step)
-
-
-def up_to_cursor(entries: Iterable[M], scene: Scene) -> list[M]:
-    """Those at or before the cursor, all where there is none."""
-    cursor = scene.view.cursor
-    return [entry for entry in entries if cursor is None or entry.step <= cursor]
-
-
-def why_empty(
-    scene: Scene, width: int, what: str, measured: bool, comes: Sequence[str]
-) -> list[Line]:
-    """Why there is no `what` to show; `measured`: the log has some; `comes`: when the first one
-    does.
-    """
-    state = scene.state
-    if measured and scene.view.cursor is not None:
-        words = [f"no {what} before the cursor"]
-    elif state.config.get("self_images") == 0:
-        words = ["self-information probes are off", "--self-images 128 turns them on"]
-    elif state.ending is not None:
-        words = [f"the run ended with no {what}"]
-    else:
-        words = [f"no {what} yet", *comes]
-    styles = ["text", *["dim"] * (len(words) - 1)] if len(words) > 1 else ["dim"]
-    parts = [
-        (part, style)
-        for line, style in zip(words, styles, strict=True)
-        for part in wrap(line, width - 4)
-    ]
-    return [[], *([(f"  {part}", style)] for part, style in parts)]
 
 
 def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The rows in their border."""
     glyphs, state = scene.glyphs, scene.state
-    title: list[Span] = [("self-information", "title")]
-    line = on_line(state.selfs, scene)
-    probes = up_to_cursor(line, scene)
+    title: list[Span] = [(SelfPanel.title, "title")]
+    line = scene.on_line(state.selfs)
+    probes = scene.up_to_cursor(line)
     inner, room = width - 2, height - 2
     if not probes:
-        body = why_empty(scene, inner, "self-information", len(state.selfs) > 0, (COMES,))
+        body = why_empty(
+            scene,
+            inner,
+            "self-information",
+            comes=(COMES,),
+            measured=len(state.selfs) > 0,
+            probes="self_images",
+        )
         return framed(body, width, height, glyphs, title)
     newest = probes[-1]
     title.append((f"  n {count(newest.n, glyphs.space)}", "dim"))
@@ -147,7 +133,7 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
     return framed(body, width, height, glyphs, title, note, foot)
 
 
-# ---- index and diagnosis ---------------------------------------------------------------------------
+# ---- index and diagnosis -----------------------------------------------------------------
 def _head(
     probe: SelfProbe, diagnosis: Diagnosis | None, lead: str, scene: Scene, width: int, room: int
 ) -> list[Line]:
@@ -166,7 +152,7 @@ def _head(
 
 
 def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
-    alerts = on_line(scene.state.alerts, scene)
+    alerts = scene.on_line(scene.state.alerts)
     if diagnosis is None:
         cursor = math.inf if scene.view.cursor is None else scene.view.cursor
         if any(alert.level == "onset" and mark_step(alert) <= cursor for alert in alerts):
@@ -182,7 +168,7 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
     words = safe(disease_words(diagnosis.disease), scene.glyphs.plain)
     if any(
         alert.level == "recovered" and alert.step > diagnosis.step
-        for alert in up_to_cursor(alerts, scene)
+        for alert in scene.up_to_cursor(alerts)
     ):
         return [
             (f"{scene.glyphs.symbols['recovered']} recovered", "good"),
@@ -211,7 +197,7 @@ def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
     return [("  ".join(parts), "faint")] if parts else []
 
 
-# ---- the table -------------------------------------------------------------------------------------
+# ---- the table ---------------------------------------------------------------------------
 class _Table:
     """The rows of a panel that is `width` cells wide inside its border: name, meaning, history,
     bar, number.

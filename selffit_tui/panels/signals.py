@@ -11,9 +11,12 @@ from selffit_tui.draw.raster import Floats, Trace, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.model.series import Table, smooth
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.panel import HIGH, Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot, plot_row
+from selffit_tui.panels.parts.empty import why_empty
 
+BESIDE_ROWS = 3  # lines beside the rows: border and axis
+FEWEST_CHART = 8  # lines that the chart above them needs
 LOG_FLOOR = 1e-3  # what a logarithmic axis draws for smaller values
 
 
@@ -43,26 +46,45 @@ SIGNALS = (
 class SignalPanel(Panel):
     """What comes free with every training step, and the gap of the probes."""
 
+    name = "signals"
+    title = "signals of catastrophic overfitting"
+    help = "CO signals alone"
+    keys = ("2", "f3")
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """A line a signal, two or three where there is much room; none below the narrow chart."""
+        if narrow:
+            lines = min(len(SIGNALS) + BESIDE_ROWS, room - FEWEST_CHART)
+            return lines if lines >= len(SIGNALS) + 2 else 0
+        return rows_of_signals(room) * len(SIGNALS) + BESIDE_ROWS
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The rows in their border."""
         return signal_lines(scene, width, height)
+
+
+def rows_of_signals(room: int) -> int:
+    """The lines of each signal in an overview whose side is `room` lines high."""
+    if room >= 52:
+        return 3
+    return 2 if room >= HIGH else 1
 
 
 def signal_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The rows in their border."""
     note = _note(scene)
-    name = "CO signals" if note else "signals of catastrophic overfitting"
+    name = "CO signals" if note else SignalPanel.title
     title: list[Span] = [(name, "title"), ("  every step", "dim")]
     steps = scene.columns.signals.steps
     if not len(steps):
-        what = (
-            "the run ended before its first step" if scene.state.ending else "no training step yet"
-        )
-        return framed([[], [(f"  {what}", "dim")]], width, height, scene.glyphs, title)
+        body = why_empty(scene, width - 2, "training step")
+        return framed(body, width, height, scene.glyphs, title)
     place = plot(scene, width - 2)
     inner = height - 2
     axis = 1 if inner > len(SIGNALS) else 0
     rows = max(1, (inner - axis) // len(SIGNALS))
-    body: list[Line] = []
+    body = []
     drawn = 0
     for signal in SIGNALS:
         lines, columns = _signal_rows(signal, scene, place, rows)

@@ -13,8 +13,8 @@ from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, framed
 from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
-from selffit_tui.panels.keys import keys_of, shown_keys
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.widget import LineWidget
+from selffit_tui.screens.keys import keys_of, shown_keys
 
 LEGEND = (
     (
@@ -95,7 +95,7 @@ LEGEND = (
 )
 
 
-class HelpPanel(Panel):
+class HelpPanel(LineWidget):
     """The lines of the help, from the first one shown."""
 
     first = 0
@@ -103,6 +103,7 @@ class HelpPanel(Panel):
     readonly = False
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """What of it fits, in its border."""
         lines = help_lines(width - 4, scene.glyphs, self.ascii_because, self.readonly)
         self.first = min(max(0, self.first), max(0, len(lines) - (height - 2)))
         below = len(lines) - self.first - (height - 2)
@@ -150,12 +151,10 @@ class HelpScreen(Screen[None]):
         self, styles: dict[str, Style], glyphs: Glyphs, ascii_because: str, readonly: bool = False
     ) -> None:
         super().__init__()
-        self._inks, self._glyphs, self._ascii_because, self._readonly = (
-            styles,
-            glyphs,
-            ascii_because,
-            readonly,
-        )
+        self._inks = styles
+        self._glyphs = glyphs
+        self._ascii_because = ascii_because
+        self._readonly = readonly
 
     def compose(self) -> ComposeResult:
         """One panel."""
@@ -164,7 +163,8 @@ class HelpScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fills the panel."""
         panel = self.query_one(HelpPanel)
-        panel.ascii_because, panel.readonly = self._ascii_because, self._readonly
+        panel.ascii_because = self._ascii_because
+        panel.readonly = self._readonly
         self._show()
 
     def on_resize(self, event: Resize) -> None:
@@ -179,4 +179,12 @@ class HelpScreen(Screen[None]):
 
     def _show(self) -> None:
         blank = Snapshot()
-        self.query_one(HelpPanel).show(Scene(blank, View(), Columns(), 0.0, blank, self._glyphs))
+        scene = Scene(
+            snapshot=blank,
+            view=View(),
+            columns=Columns(),
+            now=0.0,
+            newest=blank,
+            glyphs=self._glyphs,
+        )
+        self.query_one(HelpPanel).show(scene)

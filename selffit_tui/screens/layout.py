@@ -1,20 +1,22 @@
-"""Which panels fit into a terminal, and how high each is: a pure function of its size and the
-chosen panel.
-"""
+"""Which panels fit into a terminal, and how high each is: a pure function of size and choice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDE = 100  # columns from which two columns of panels fit
+from selffit_tui.model.scene import OVERVIEW
+from selffit_tui.panels.list import PANELS, on_side
+from selffit_tui.panels.panel import REST, Panel
+
+WIDE, HIGH_ENOUGH = 100, 26  # columns and lines from which two columns of panels fit
 RIGHT_SHARE = 0.40  # of a wide screen
-SIGNAL_ROWS = 5
-# of the self-information panel in an overview of ordinary height, and in a high one
-SELF_LINES = (9, 12)
+NARROWEST_RIGHT = 44
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Heights in lines; a panel that is not in `heights` is hidden. `right` is the width of the
-    right column.
+    """Heights in lines; a panel that is not in `heights` is hidden.
+
+    `right` is the width of the right column, 0 where there is only one.
     """
 
     narrow: bool
@@ -32,43 +34,44 @@ def layout(width: int, height: int, panel: str, banners: int, request: int = 0) 
     `banners` is the number of header lines for alerts, `request` that of lines for a request that
     was made.
 
-    Wide: accuracy, signals and self-information on the left, alerts and channels on the right,
-    events below. Where it is too low for three charts, self-information has its own tab only.
-    Narrow or chosen panel: one panel (the overview: accuracy above signals) under a line of tabs.
+    Wide: two columns of panels above those that lie at the bottom. Narrow or a chosen panel: one
+    column under a line of tabs.
     """
-    narrow = width < WIDE or height < 26
+    narrow = width < WIDE or height < HIGH_ENOUGH
     header = min(max(0, height - 4), 3 + banners) if height >= 12 else min(height, 1 + banners)
     request = min(request, max(0, height - header))
     footer = height >= 8
-    tabs = height >= 10 and (narrow or panel != "overview")
+    tabs = height >= 10 and (narrow or panel != OVERVIEW)
     body = max(0, height - header - footer - tabs - request)
-    if panel != "overview":
-        return Layout(narrow, header, tabs, footer, 0, {panel: body}, request)
-    if narrow:
-        signals = min(SIGNAL_ROWS + 3, body - 8)
-        if signals < SIGNAL_ROWS + 2:
-            return Layout(narrow, header, tabs, footer, 0, {"accuracy": body}, request)
-        return Layout(
-            narrow,
-            header,
-            tabs,
-            footer,
-            0,
-            {"accuracy": body - signals, "signals": signals},
-            request,
-        )
-    events = 6 if body < 44 else 9
-    upper = body - events
-    rows = 3 if upper >= 52 else 2 if upper >= 38 else 1
-    signals = rows * SIGNAL_ROWS + 3
-    own = 0 if upper < 24 else SELF_LINES[upper >= 38]
-    alerts = max(8, upper * 9 // 20)
-    heights = {
-        "accuracy": upper - signals - own,
-        "signals": signals,
-        "self": own,
-        "alerts": alerts,
-        "channels": upper - alerts,
-        "events": events,
-    }
-    return Layout(narrow, header, tabs, footer, max(44, int(width * RIGHT_SHARE)), heights, request)
+    right = 0
+    if panel != OVERVIEW:
+        heights = {panel: body}
+    elif narrow:
+        heights = _column(PANELS, body, narrow=True)
+    else:
+        heights = _overview(body)
+        right = max(NARROWEST_RIGHT, int(width * RIGHT_SHARE))
+    return Layout(
+        narrow=narrow,
+        header=header,
+        tabs=tabs,
+        footer=footer,
+        right=right,
+        heights=heights,
+        request=request,
+    )
+
+
+def _overview(body: int) -> dict[str, int]:
+    """The heights of two columns and of what lies below them."""
+    bottom = _column(on_side("bottom"), body, narrow=False)
+    upper = body - sum(bottom.values())
+    columns = (_column(on_side(side), upper, narrow=False) for side in ("left", "right"))
+    return {name: lines for column in (*columns, bottom) for name, lines in column.items()}
+
+
+def _column(panels: Sequence[type[Panel]], room: int, narrow: bool) -> dict[str, int]:
+    """The heights of panels one below the other in `room` lines; those that get none are left out."""
+    wanted = {panel.name: panel.overview_lines(room, narrow) for panel in panels}
+    left = room - sum(lines for lines in wanted.values() if lines != REST)
+    return {name: left if lines == REST else lines for name, lines in wanted.items() if lines}

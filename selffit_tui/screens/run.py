@@ -1,6 +1,4 @@
-"""The Run screen: draws the state of a run, live; keys change what is looked at, and open the
-interventions.
-"""
+"""The Run screen: draws the state of a run, live; keys change what is looked at, or act on it."""
 
 import time
 from collections.abc import Callable
@@ -22,29 +20,21 @@ from selffit_tui.intervene.sending import Acting
 from selffit_tui.model.marks import neighbour_mark
 from selffit_tui.model.scene import BASELINES, Scene, Snapshot, View
 from selffit_tui.model.series import Columns
-from selffit_tui.panels.accuracy import AccuracyPanel
-from selffit_tui.panels.alerts import AlertPanel
-from selffit_tui.panels.channels import ChannelPanel
-from selffit_tui.panels.dose import DosePanel
-from selffit_tui.panels.events import EventPanel
 from selffit_tui.panels.header import Age, Header, age_width, banners
-from selffit_tui.panels.heat import HeatPanel
-from selffit_tui.panels.images import ImagePanel
-from selffit_tui.panels.keys import RUN_KEYS, bindings
-from selffit_tui.panels.panel import Panel
-from selffit_tui.panels.selfinfo import SelfPanel
-from selffit_tui.panels.signals import SignalPanel
-from selffit_tui.panels.tabs import Footer, Tabs
+from selffit_tui.panels.list import PANELS, next_tab, on_side, scroll_limit
+from selffit_tui.panels.panel import Side
+from selffit_tui.panels.tabs import Tabs
+from selffit_tui.panels.widget import LineWidget
+from selffit_tui.screens.footer import Footer
 from selffit_tui.screens.help import HelpScreen
+from selffit_tui.screens.keys import RUN_KEYS, bindings
 from selffit_tui.screens.layout import Layout, layout
 
-LEFT, RIGHT = ("accuracy", "signals", "self", "dose", "images", "heat"), ("alerts", "channels")
+COLUMNS: tuple[Side, ...] = ("left", "right")
 
 
 class RunScreen(Screen[None]):
-    """Holds what was read, what is drawn and what was chosen; its panels draw the scene made of
-    these.
-    """
+    """Holds what was read, what is drawn and what was chosen; its panels draw the scene of these."""
 
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS)
@@ -61,13 +51,11 @@ class RunScreen(Screen[None]):
         """`run_dir` is where commands go, unless `readonly`."""
         super().__init__()
         self._readonly = readonly
-        self.acting = Acting(self, styles, run_dir, clock)
-        self._inks, self._glyphs, self._ascii_because, self._clock = (
-            styles,
-            glyphs,
-            ascii_because,
-            clock,
-        )
+        self.acting = Acting(self, self.redraw, styles, run_dir, clock)
+        self._inks = styles
+        self._glyphs = glyphs
+        self._ascii_because = ascii_because
+        self._clock = clock
         self.view = View()
         self.newest = Snapshot()
         self.drawn = Snapshot()
@@ -81,17 +69,12 @@ class RunScreen(Screen[None]):
         yield Header(inks, id="header")
         yield Tabs(inks, id="tabs")
         with Horizontal(id="body"):
-            with Vertical(id="left"):
-                yield AccuracyPanel(inks, id="accuracy")
-                yield SignalPanel(inks, id="signals")
-                yield SelfPanel(inks, id="self")
-                yield DosePanel(inks, id="dose")
-                yield ImagePanel(inks, id="images")
-                yield HeatPanel(inks, id="heat")
-            with Vertical(id="right"):
-                yield AlertPanel(inks, id="alerts")
-                yield ChannelPanel(inks, id="channels")
-        yield EventPanel(inks, id="events")
+            for side in COLUMNS:
+                with Vertical(id=side):
+                    for panel in on_side(side):
+                        yield panel(inks)
+        for panel in on_side("bottom"):
+            yield panel(inks)
         yield RequestBar(inks, id="request")
         yield Footer(inks, id="footer")
         yield Age(inks, id="age")
@@ -105,7 +88,7 @@ class RunScreen(Screen[None]):
         """Rearranges the panels."""
         self.redraw()
 
-    # ---- what is shown ------------------------------------------------------------------------------
+    # ---- what is shown -------------------------------------------------------------------
     def take(self, snapshot: Snapshot) -> None:
         """The newest snapshot; a frozen view keeps what it draws, but for its header."""
         self.newest = snapshot
@@ -121,16 +104,16 @@ class RunScreen(Screen[None]):
         self._columns.take(self.drawn.state)
         narrow = self._layout_now.narrow if self._layout_now else False
         return Scene(
-            self.drawn,
-            self.view,
-            self._columns,
-            self._clock(),
-            self.newest,
-            self._glyphs,
-            narrow,
-            self.acting.control,
-            self.acting.requests,
-            self._readonly,
+            snapshot=self.drawn,
+            view=self.view,
+            columns=self._columns,
+            now=self._clock(),
+            newest=self.newest,
+            glyphs=self._glyphs,
+            narrow=narrow,
+            control=self.acting.control,
+            requests=self.acting.requests,
+            readonly=self._readonly,
         )
 
     def tick(self) -> None:
@@ -149,8 +132,8 @@ class RunScreen(Screen[None]):
             return
         self._arrange()
         scene = self.scene()
-        for panel in self.query(Panel):
-            panel.show(scene)
+        for widget in self.query(LineWidget):
+            widget.show(scene)
 
     def _arrange(self) -> None:
         """Shows, hides and sizes the panels, where that has changed."""
@@ -164,15 +147,14 @@ class RunScreen(Screen[None]):
         self._layout_now = wanted
         fixed = {"header": wanted.header, "tabs": int(wanted.tabs), "footer": int(wanted.footer)}
         fixed["request"] = wanted.request
-        for name, lines in {
-            **dict.fromkeys((*LEFT, *RIGHT, "events"), 0),
-            **wanted.heights,
-            **fixed,
-        }.items():
-            panel = self.query_one(f"#{name}", Panel)
-            panel.display = lines > 0
-            panel.styles.height = lines
-        left, right = (any(name in wanted.heights for name in side) for side in (LEFT, RIGHT))
+        hidden = dict.fromkeys((panel.name for panel in PANELS), 0)
+        for name, lines in {**hidden, **wanted.heights, **fixed}.items():
+            widget = self.query_one(f"#{name}", LineWidget)
+            widget.display = lines > 0
+            widget.styles.height = lines
+        left, right = (
+            any(panel.name in wanted.heights for panel in on_side(side)) for side in COLUMNS
+        )
         self.query_one("#left", Vertical).display = left
         self.query_one("#right", Vertical).display = right
         self.query_one("#right", Vertical).styles.width = wanted.right if left else "1fr"
@@ -192,7 +174,7 @@ class RunScreen(Screen[None]):
             self.view = view
             self.redraw()
 
-    # ---- what keys do -------------------------------------------------------------------------------
+    # ---- what keys do --------------------------------------------------------------------
     def action_leave(self) -> None:
         """Leaves the view; the run goes on."""
         self.app.exit()
@@ -220,11 +202,10 @@ class RunScreen(Screen[None]):
 
     def action_command_palette(self) -> None:
         """Finds an intervention by its name; not for those who only watch."""
-        app = self.app
         # it has only its own looks
-        drawable = not self._glyphs.plain and getattr(app, "colours", "") != "none"
+        drawable = not self._glyphs.plain and self._inks["text"].color is not None
         if self.scene().may_act and drawable:
-            app.action_command_palette()
+            self.app.action_command_palette()
         else:
             self.action_intervene()
 
@@ -283,16 +264,13 @@ class RunScreen(Screen[None]):
 
     def action_panel(self, by: int) -> None:
         """The next panel alone."""
-        self._look(self.view.next_panel(by))
+        self._look(self.view.showing(next_tab(self.view.panel, by)))
 
     def action_panel_named(self, name: str) -> None:
         """One panel alone, or the overview."""
-        self._look(replace(self.view, panel=name, scroll=0))
+        self._look(self.view.showing(name))
 
     def action_scroll_list(self, by: int) -> None:
-        """Scrolls the events, or the alerts or images when they are shown alone."""
-        state = self.drawn.state
-        longest = max(len(state.events), 20 * len(state.alerts))
-        if self.view.panel == "images":
-            longest = max((len(strip.images) for strip in state.strips), default=1) - 1
-        self._look(replace(self.view, scroll=min(max(0, self.view.scroll + by), longest)))
+        """Scrolls what is shown, as far as it goes."""
+        scroll = min(max(0, self.view.scroll + by), scroll_limit(self.scene()))
+        self._look(replace(self.view, scroll=scroll))

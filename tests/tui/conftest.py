@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from made_up import rollback
 from made_up import run as synthetic
+from made_up.looks import SETS
 
 from selffit.eventlog.records import Record
 from selffit.run.state import RunState, reduce_all
 from selffit_tui.app.app import RunApp
-from selffit_tui.draw.glyphs import BRAILLE, SETS, Glyphs
+from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
 
@@ -58,7 +59,15 @@ def make_scene(
     columns = Columns()
     columns.take(state)
     snapshot = Snapshot(state, True, 1_258_291, None)
-    return Scene(snapshot, view or View(), columns, now, snapshot, glyphs, narrow)
+    return Scene(
+        snapshot=snapshot,
+        view=view or View(),
+        columns=columns,
+        now=now,
+        newest=snapshot,
+        glyphs=glyphs,
+        narrow=narrow,
+    )
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def onset(record):
 
 
 def alert_text(scene, items, width=80, height=30, **more):
-    return plain_text(alert_lines(scene(items, View("alerts"), **more), width, height))
+    return plain_text(alert_lines(scene(items, View(panel="alerts"), **more), width, height))
 
 
 def banner(scene, items, width=100):

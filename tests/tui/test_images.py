@@ -6,12 +6,13 @@ from base64 import b64encode
 
 import numpy as np
 import pytest
+from made_up.looks import SETS
 from rich.cells import cell_len
 from rich.style import Style
 
 from selffit.data import patterns
 from selffit.eventlog.records import Record
-from selffit_tui.draw.glyphs import ASCII, SETS
+from selffit_tui.draw.glyphs import ASCII
 from selffit_tui.draw.pixels import (
     PixelInks,
     colours,
@@ -74,7 +75,7 @@ def on(scene, made_up, record, *strips, view=None, glyphs=SETS["braille"]):
     return scene(items, view or View(panel="images"), glyphs)
 
 
-# ---- arithmetic --------------------------------------------------------------------------------------
+# ---- arithmetic  -------------------------------------------------------------------------
 def test_rows_of_the_log_become_an_image_and_a_perturbation():
     grey = pixels(bytes([0, 255, 51, 102]), (1, 2, 2))
     assert grey.tolist() == [[[0.0, 1.0], [0.2, 0.4]]]
@@ -105,7 +106,7 @@ def test_shrinking_takes_the_mean_of_the_area():
     )
 
 
-# ---- colours -----------------------------------------------------------------------------------------
+# ---- colours  ----------------------------------------------------------------------------
 def test_greys_are_those_of_the_ramp_with_true_black_and_white():
     levels = np.array([[[0, 8, 18], [128, 238, 255]]]) / 255
     assert colours(levels).tolist() == [[16, 232, 233], [244, 255, 231]]
@@ -133,7 +134,7 @@ def test_a_perturbation_is_blue_below_zero_grey_at_zero_and_orange_above_and_bri
     assert signed_colours(np.zeros((3, 1, 1))).tolist() == [[244]]  # three channels: around grey
 
 
-# ---- cells -------------------------------------------------------------------------------------------
+# ---- cells  ------------------------------------------------------------------------------
 def test_a_cell_shows_two_pixels_and_equal_neighbours_share_a_span():
     numbers = np.array([[16, 231, 231], [231, 16, 16], [244, 244, 244], [244, 244, 244]])
     assert half_blocks(numbers) == [[("▀", "16/231"), ("▀▀", "231/16")], [("▀▀▀", "244/244")]]
@@ -156,7 +157,7 @@ def test_pixel_inks_know_colours_beside_the_palette():
             inks[unknown]
 
 
-# ---- the panel ---------------------------------------------------------------------------------------
+# ---- the panel  --------------------------------------------------------------------------
 def test_pictures_are_as_large_as_fits_and_never_larger_than_the_image():
     assert picture_size(GREY, 116, 33, 4) == (28, 14)
     assert picture_size(GREY, 300, 90, 4) == (28, 14)

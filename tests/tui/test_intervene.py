@@ -5,13 +5,16 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from made_up.looks import SETS
 
 from selffit.control import lines
 from selffit.control.commands import Command
 from selffit.run.lineage import Control, standing_onset
 from selffit.run.state import RunState, reduce_all
+from selffit_tui.draw.spans import plain_text
 from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
+from selffit_tui.intervene.panel import dialog_height, dialog_lines
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.screens.help import HelpScreen
 
@@ -74,12 +77,13 @@ def strip(text):
     return " ".join(" ".join(above[start:]).split())
 
 
-@pytest.mark.parametrize(
-    ("name", "size"), [("intervene-120x40", (120, 40)), ("intervene-80x24", (80, 24))]
-)
-def test_with_an_onset_the_box_opens_on_the_recommended_action(
-    acting, acted_on, shown, snapshot, name, size
-):
+def box(dialog, glyphs, width):
+    """The box of the dialog, as high as it wants to be."""
+    height = dialog_height(dialog, SETS[glyphs], width)
+    return plain_text(dialog_lines(dialog, SETS[glyphs], width, height)) + "\n"
+
+
+def test_with_an_onset_the_box_opens_on_the_recommended_action(acting, acted_on, shown, snapshot):
     async def look(at):
         await at.pilot.press("i")
         await at.pilot.pause()
@@ -89,28 +93,29 @@ def test_with_an_onset_the_box_opens_on_the_recommended_action(
             and dialog.action.recommended
             and dialog.action.id == "rollback-healthy"
         )
-        snapshot(name, shown(at.app))
+        drawn = box(dialog, "braille", 92)
+        assert all(line in shown(at.app) for line in drawn.splitlines())
+        snapshot("dialog-list", drawn)
 
-    acting(acted_on.with_checkpoints(702), look, size=size)
+    acting(acted_on.with_checkpoints(702), look)
 
 
 @pytest.mark.parametrize(
-    ("name", "keys", "size", "glyphs"),
+    ("name", "keys", "glyphs"),
     [
-        ("confirm-80x24", ("enter",), (80, 24), "braille"),
-        ("form-80x24", ("down", "enter", "tab", *"n-fgsn"), (80, 24), "braille"),
-        ("form-80x24-ascii", ("down", "enter", "tab", *"n-fgsn"), (80, 24), "ascii"),
+        ("dialog-confirm", ("enter",), "braille"),
+        ("dialog-form", ("down", "enter", "tab", *"n-fgsn"), "braille"),
+        ("dialog-form-ascii", ("down", "enter", "tab", *"n-fgsn"), "ascii"),
     ],
 )
-def test_snapshot_of_a_stage(acting, acted_on, shown, snapshot, name, keys, size, glyphs):
+def test_snapshot_of_a_stage(acting, acted_on, shown, snapshot, name, keys, glyphs):
     async def look(at):
         await at.pilot.press("i", *keys)
         await at.pilot.pause()
-        text = shown(at.app)
-        assert text.isascii() or glyphs == "braille"
-        snapshot(name, text)
+        assert shown(at.app).isascii() or glyphs == "braille"
+        snapshot(name, box(at.app.screen.dialog, glyphs, 76))
 
-    acting(acted_on.with_checkpoints(702), look, size=size, glyphs=glyphs)
+    acting(acted_on.with_checkpoints(702), look, size=(80, 24), glyphs=glyphs)
 
 
 def test_what_costs_work_is_sent_only_after_a_yes(acting, acted_on):
@@ -303,7 +308,7 @@ def test_the_palette_finds_an_intervention_by_its_name(acting, acted_on):
     acting(acted_on.with_checkpoints(702), find)
 
 
-# ---- the dialog without a screen ---------------------------------------------------------------------------
+# ---- the dialog without a screen  --------------------------------------------------------
 def dialog_of(log, layer="conv1"):
     state = reduce_all(RunState(), log.records)
     control = Control()

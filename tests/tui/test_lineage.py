@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from made_up.looks import SETS
 
 from selffit.control.ledger import Branch, Ledger
 from selffit.run.lineage import ActiveLine, Control, Piece, active_line, standing_onset
 from selffit.run.state import RunState, reduce_all
-from selffit_tui.draw.glyphs import SETS
 from selffit_tui.model.marks import INTERVENTION, Mark, neighbour_mark
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.accuracy import accuracy_lines

@@ -1,40 +1,64 @@
-"""What the screens look like: text snapshots, and that every size and every glyph set can be drawn."""
+"""What the screens look like: text snapshots, and that every size and glyph set can be drawn.
+
+Panels are compared one at a time, so that one of them can change, or a new one come, without
+another; only a few whole screens show that they fit together.
+"""
+
+import re
+from dataclasses import replace
 
 import pytest
+from made_up.looks import SETS
 from rich.cells import cell_len
 
-from selffit_tui.draw.glyphs import SETS
+from selffit_tui.draw.spans import plain_text
+from selffit_tui.draw.styles import palette
 from selffit_tui.model.scene import View
-from selffit_tui.panels.accuracy import accuracy_lines, axis_parts, spaced
-from selffit_tui.panels.alerts import alert_lines
+from selffit_tui.panels.accuracy import axis_parts, spaced
+from selffit_tui.panels.alerts import AlertPanel
 from selffit_tui.panels.channels import bar, channel_lines, ranking
-from selffit_tui.panels.events import event_lines
 from selffit_tui.panels.header import header_lines
-from selffit_tui.panels.heat import heat_lines
-from selffit_tui.panels.signals import signal_lines
-from selffit_tui.panels.tabs import footer_line, tab_line
+from selffit_tui.panels.list import PANELS
+from selffit_tui.panels.tabs import tab_line
+from selffit_tui.screens.footer import footer_line
 
-PANELS = (accuracy_lines, signal_lines, channel_lines, alert_lines, event_lines, heat_lines)
-SCREENS = {
+INKS = palette("none")
+SCREENS = {  # steps read, size, glyphs, keys
     "onset-120x40": (702, (120, 40), "braille", ()),
     "onset-80x24": (702, (80, 24), "braille", ()),
     "onset-80x24-ascii": (702, (80, 24), "ascii", ()),
-    "onset-120x40-ascii": (702, (120, 40), "ascii", ()),
-    "watch-120x40": (588, (120, 40), "braille", ()),
-    "cursor-120x40-block": (868, (120, 40), "block", ("l", "left_square_bracket", "plus", "d")),
-    "just-begun-120x40": (0, (120, 40), "braille", ()),
-    "channels-80x24": (702, (80, 24), "braille", ("3", "l")),
-    "channels-120x40": (702, (120, 40), "braille", ("3",)),
-    "channels-before-80x24-ascii": (400, (80, 24), "ascii", ("3",)),
-    "heat-80x24-ascii": (868, (80, 24), "ascii", ("9", "l", "left_square_bracket")),
-    "alerts-80x24": (702, (80, 24), "braille", ("4",)),
     "help-80x24": (100, (80, 24), "braille", ("question_mark",)),
-    "onset-40x12": (702, (40, 12), "braille", ()),
+}
+IN_OVERVIEW = View()
+AT_ONSET = View(cursor=620, zoom=1, layer=1, baseline=1)
+PICTURES = {  # panel, steps read, view, glyphs, size
+    "accuracy-overview": ("accuracy", 702, IN_OVERVIEW, "braille", (72, 13)),
+    "accuracy-cursor": ("accuracy", 868, AT_ONSET, "braille", (72, 13)),
+    "signals-overview": ("signals", 702, IN_OVERVIEW, "braille", (72, 8)),
+    "signals-ascii": ("signals", 702, View(panel="signals", smooth=True), "ascii", (80, 19)),
+    "self-overview": ("self", 702, IN_OVERVIEW, "braille", (72, 9)),
+    "self-alone": ("self", 702, View(panel="self"), "braille", (118, 34)),
+    "dose-alone": ("dose", 702, View(panel="dose"), "braille", (80, 19)),
+    "images-ascii": ("images", 702, View(panel="images"), "ascii", (80, 19)),
+    "heat-ascii": ("heat", 868, replace(AT_ONSET, panel="heat"), "ascii", (80, 19)),
+    "heat-alone": ("heat", 702, View(panel="heat"), "braille", (80, 19)),
+    "alerts-overview": ("alerts", 702, IN_OVERVIEW, "braille", (48, 14)),
+    "alerts-alone": ("alerts", 702, View(panel="alerts"), "braille", (80, 19)),
+    "channels-overview": ("channels", 702, IN_OVERVIEW, "braille", (48, 16)),
+    "channels-cursor": ("channels", 868, AT_ONSET, "braille", (48, 16)),
+    "channels-alone": ("channels", 702, View(panel="channels"), "braille", (118, 34)),
+    "channels-before-ascii": ("channels", 400, View(panel="channels"), "ascii", (80, 19)),
+    "events-overview": ("events", 702, IN_OVERVIEW, "braille", (120, 6)),
 }
 
 
+def text_of(lines):
+    """The lines as a snapshot holds them."""
+    return "".join(line.rstrip() + "\n" for line in plain_text(lines).split("\n"))
+
+
 @pytest.mark.parametrize("name", SCREENS)
-def test_snapshot(name, drive, made_up, shown, snapshot):
+def test_snapshot_of_a_whole_screen(name, drive, made_up, shown, snapshot):
     upto, size, glyphs, keys = SCREENS[name]
 
     async def look(app, pilot):
@@ -45,17 +69,28 @@ def test_snapshot(name, drive, made_up, shown, snapshot):
     drive(made_up.records(upto), look, size=size, glyphs=glyphs)
 
 
-def test_snapshot_before_anything_is_logged(drive, shown, snapshot):
+@pytest.mark.parametrize("name", PICTURES)
+def test_snapshot_of_a_panel(name, made_up, scene, snapshot):
+    panel, upto, view, glyphs, size = PICTURES[name]
+    (chosen,) = (kind for kind in PANELS if kind.name == panel)
+    whole = scene(made_up.records(upto), view, SETS[glyphs])
+    snapshot(name, text_of(chosen(INKS).draw(whole, *size)))
+
+
+@pytest.mark.parametrize("name", [panel.name for panel in PANELS])
+def test_before_anything_is_logged_every_panel_says_that_there_is_nothing_yet(
+    name, drive, made_up, shown
+):
     async def look(app, pilot):
-        snapshot("empty-120x40", shown(app))
+        app.run_screen.action_panel_named(name)
+        await pilot.pause()
+        assert re.search("yet|none", shown(app))
 
-    drive([], look)
+    drive([], look, size=(80, 24))
 
 
-def test_snapshot_of_a_crash(drive, made_up, record, shown, snapshot):
-    async def look(app, pilot):
-        snapshot("crashed-120x40", shown(app))
-
+@pytest.mark.parametrize("width", [120, 80, 40])
+def test_snapshot_of_the_header_of_a_crash(width, made_up, record, scene, snapshot):
     stderr = [
         "Traceback (most recent call last):",
         '  File "loop.py", line 1',
@@ -66,15 +101,24 @@ def test_snapshot_of_a_crash(drive, made_up, record, shown, snapshot):
         {"how": "crashed", "text": "exit code 1", "stderr": stderr},
         t=made_up.START + 20,
     )
-    drive([*made_up.records(400), end], look)
+    whole = scene([*made_up.records(588), end], narrow=width < 100)
+    snapshot(f"crashed-header-{width}", text_of(header_lines(whole, width, 5)))
+    if width == 80:
+        alerts = AlertPanel(INKS).draw(whole, 48, 14)
+        snapshot("crashed-alerts", text_of(alerts))
+
+
+def test_snapshot_of_the_header_of_a_watch_alert(made_up, scene, snapshot):
+    snapshot("watch-header", text_of(header_lines(scene(made_up.records(588)), 120, 5)))
 
 
 @pytest.mark.parametrize("glyphs", SETS)
 @pytest.mark.parametrize("upto", [0, 40, 702])
 def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
+    panels = [panel(palette("256")) for panel in PANELS]
     for narrow in (False, True):
         other = View(
-            "channels",
+            panel="channels",
             cursor=30,
             zoom=2,
             smooth=True,
@@ -87,22 +131,23 @@ def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
             whole = scene(made_up.records(upto), view, SETS[glyphs], narrow)
             for width in (0, 1, 2, 7, 9, 20, 33, 78, 131):
                 for height in (0, 1, 2, 3, 5, 8, 13, 30):
-                    for panel in PANELS:
-                        lines = panel(whole, width, height)
+                    for panel in panels:
+                        lines = panel.draw(whole, width, height)
                         assert len(lines) == height
                         assert all(
                             sum(cell_len(text) for text, _ in line) == width for line in lines
-                        ), panel
+                        ), panel.name
                     assert len(header_lines(whole, width, height)) <= height
                 assert sum(cell_len(text) for text, _ in footer_line(whole, width)) == width
                 assert sum(cell_len(text) for text, _ in tab_line(whole, width)) == width
 
 
 def test_ascii_screens_hold_ascii_only(made_up, scene):
-    for view in (View(cursor=620, smooth=True), View("channels")):
+    for view in (View(cursor=620, smooth=True), View(panel="channels")):
         whole = scene(made_up.records(702), view, SETS["ascii"])
         for panel in PANELS:
-            assert all(text.isascii() for line in panel(whole, 118, 30) for text, _ in line), panel
+            lines = panel(palette("256")).draw(whole, 118, 30)
+            assert all(text.isascii() for line in lines for text, _ in line), panel.name
     assert all(text.isascii() for line in header_lines(whole, 118, 5) for text, _ in line)
     assert all(text.isascii() for text, _ in footer_line(whole, 118))
 

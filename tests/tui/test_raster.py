@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selffit_tui.draw.glyphs import ASCII, BLOCK, BRAILLE
+from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.draw.raster import Trace, Window, column_width, rasterise, runs, window
 
 
@@ -24,7 +24,6 @@ def test_a_rising_line_in_ascii():
 def test_braille_and_block_dots_are_where_the_points_are():
     assert rasterise([trace([1.0, 1.0])], Window(0, 1, 2), 1, BRAILLE).rows == ["⠉"]
     assert rasterise([trace([0.0, 0.0])], Window(0, 1, 2), 1, BRAILLE).rows == ["⣀"]
-    assert rasterise([trace([0.0, 1.0])], Window(0, 1, 2), 1, BLOCK).rows == ["▞"]
 
 
 @pytest.mark.parametrize("columns", [8, 40, 120])
@@ -131,7 +130,7 @@ def test_values_outside_the_axis_lie_on_its_edge():
     st.integers(0, 6),
 )
 def test_any_points_in_any_window_draw_a_full_grid(values, start, width, columns, rows):
-    for glyphs in (BRAILLE, BLOCK, ASCII):
+    for glyphs in (BRAILLE, ASCII):
         raster = rasterise(
             [trace(values)], Window(start, width, columns * glyphs.across), rows, glyphs
         )

@@ -6,9 +6,9 @@ import pytest
 
 from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.model.scene import Snapshot
-from selffit_tui.panels.keys import RUN_KEYS, shown_keys
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.help import HelpScreen, help_lines
+from selffit_tui.screens.keys import RUN_KEYS, shown_keys
 
 HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
 
@@ -145,7 +145,7 @@ def test_smoothing_keeps_the_raw_line_and_is_said(drive, made_up, shown):
         await pilot.press("s", "g")
         text = shown(app)
         assert "smoothed  log axis" in text and set(re.findall("[⠁-⣿]", text)) - raw
-        panel = app.run_screen.query_one("#signals", Panel)
+        panel = app.run_screen.query_one("#signals", LineWidget)
         styles = {segment.style for strip in panel._strips for segment in strip}
         assert {app.run_screen._inks["raw"], app.run_screen._inks["strong"]} <= styles
 
@@ -416,7 +416,7 @@ def test_hostile_text_anywhere_in_a_log_is_only_text(drive, made_up, record, sho
 def test_the_clock_repaints_the_header_only(drive, made_up):
     async def tick(app, pilot):
         painted = []
-        for panel in app.run_screen.query(Panel):
+        for panel in app.run_screen.query(LineWidget):
             panel.refresh = lambda *regions, _id=panel.id: painted.append((_id, regions))
         app.run_screen._clock = lambda: made_up.START + 95.0
         app.run_screen.tick()

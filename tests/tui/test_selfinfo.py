@@ -6,10 +6,11 @@ import math
 from dataclasses import replace
 
 import pytest
+from made_up.looks import SETS
 from rich.cells import cell_len
 
 from selffit.eventlog.records import Record
-from selffit_tui.draw.glyphs import ASCII, BRAILLE, SETS
+from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.model.scene import View
 from selffit_tui.panels.dose import dose_lines
 from selffit_tui.panels.parts.bars import history_rows, share_bar
@@ -125,7 +126,7 @@ def alone(panel="self", cursor=None):
     return View(panel=panel, cursor=cursor)
 
 
-# ---- self-information --------------------------------------------------------------------------------
+# ---- self-information 
 def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
     lines = self_lines(scene(whole_run, alone()), 80, 19)
     assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "carrier").rstrip(
@@ -314,7 +315,7 @@ def test_a_log_that_lies_is_drawn_all_the_same(scene, made_up, record):
             assert glyphs is not ASCII or words(lines).isascii()
 
 
-# ---- dose --------------------------------------------------------------------------------------------
+# ---- dose  -------------------------------------------------------------------------------
 def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(scene, whole_run):
     lines = words(dose_lines(scene(whole_run, alone("dose")), 60, 14)).splitlines()
     ticks = next(line for line in lines if " k " in line and "1.5" in line)
@@ -377,7 +378,7 @@ def test_without_a_full_set_the_dose_says_how_to_get_one(scene, made_up, record)
     )
 
 
-# ---- both --------------------------------------------------------------------------------------------
+# ---- both  -------------------------------------------------------------------------------
 @pytest.mark.parametrize("glyphs", SETS)
 @pytest.mark.parametrize("upto", [0, 62, 310, 702])
 def test_both_panels_fill_every_size_exactly(glyphs, upto, scene, made_up, record):
