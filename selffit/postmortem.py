@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selffit.eventlog.decode import Damaged, NewerFormat, decode
+from selffit.eventlog.kinds import Exited
 
 TAIL_BYTES = 1 << 16  # of a file whose last lines are wanted: never read a huge one whole
 STDERR_LINES = 20
@@ -32,16 +33,17 @@ class Exit:
     text: str
     stderr: tuple[str, ...]
 
-    def as_data(self) -> dict[str, Any]:
-        """The data of a `sup.exit` record; `signal` as a name there, null without one."""
-        name = signal_name(self.signal) if self.signal else None
-        return {
-            "how": self.how,
-            "code": self.code,
-            "signal": name,
-            "stderr": list(self.stderr),
-            "text": self.text,
-        }
+    def event(self, *, seconds: float, again: bool) -> Exited:
+        """Return the event: the process ran so many seconds; `again`: another attempt begins."""
+        return Exited(
+            how=self.how,
+            code=self.code,
+            signal=signal_name(self.signal) if self.signal else None,
+            stderr=self.stderr,
+            text=self.text,
+            seconds=seconds,
+            again=again,
+        )
 
 
 def classify(

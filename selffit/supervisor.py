@@ -8,6 +8,7 @@ so the run stops at its next step. Exit codes: 0 finished or stopped, 1 crashed,
 superseded, 128 + signal when the trainer was killed.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from selffit.errors import UserError
+from selffit.eventlog.kinds import Spawned
 from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
@@ -117,17 +119,13 @@ class Supervisor:
         # Names without their folders: a log is made to be passed on, and where somebody's home is
         # stays theirs.
         shown = [Path(word).name if os.sep in word else word for word in argv]
-        spawned = {"pid": trainer.pid, "pstart": identity and identity.pstart, "argv": shown}
-        log.emit("sup.spawn", spawned, critical=True)
+        began_at = math.nan if identity is None else identity.pstart
+        log.emit(Spawned(pid=trainer.pid, pstart=began_at, argv=tuple(shown)))
         code = trainer.wait()
         seconds = time.monotonic() - began
         exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())
         again = self._again(exit, restarts)
-        log.emit(
-            "sup.exit",
-            {**exit.as_data(), "seconds": round(seconds, 3), "again": again},
-            critical=True,
-        )
+        log.emit(exit.event(seconds=round(seconds, 3), again=again))
         log.close(exit.how)
         return exit
 

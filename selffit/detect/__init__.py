@@ -3,10 +3,9 @@
 from selffit.detect.detector import Detector
 from selffit.detect.offline import TraceResult, detect_trace
 from selffit.detect.robust_rule import RuleThresholds
-from selffit.detect.types import Alert, ProbePoint, SignalBlock
+from selffit.detect.types import ProbePoint, SignalBlock
 
 __all__ = [
-    "Alert",
     "Detector",
     "ProbePoint",
     "RuleThresholds",

@@ -1,6 +1,6 @@
 """The streaming CO detector: signals and multi-step probes come in, alerts go out.
 
-Signals raise `watch`; probes raise `onset`, `recovered` and `masked`.
+Signals raise `suspect`; probes raise `onset`, `recovered` and `masked`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from selffit.detect import wording
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.statistics import fall_z, gap_z, proportion_sd, rule_confidence, upper_tail
-from selffit.detect.types import Alert, ProbePoint, SignalBlock
+from selffit.detect.types import ProbePoint, SignalBlock
+from selffit.eventlog.kinds import Alert, Healthy, Place
 
 STATE_VERSION = 2
 
@@ -22,7 +23,7 @@ class Detector:
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
     only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
-    level. cooldown: least number of steps between two probes on suspicion, and between two `watch`
+    level. cooldown: least number of steps between two probes on suspicion, and between two `suspect`
     alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy that has
     come back is not believed: the detector sets `wants_strong`, and what a strong attack leaves
     (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is open.
@@ -55,7 +56,7 @@ class Detector:
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
         self._is_out = False
-        self._announced = False  # a watch alert has told of this stay
+        self._announced = False  # an alert has told of this stay
         self._last_asked: int | None = None
         self._last_probe: int | None = None
         self._healthy: dict[str, float] | None = None
@@ -75,7 +76,7 @@ class Detector:
 
     # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
-        """Take the signals of one block of steps; returns at most a few `watch` alerts."""
+        """Take the signals of one block of steps; returns at most a few `suspect` alerts."""
         alerts: list[Alert] = []
         length = max(
             len(block.abnormal), len(block.pertalign), len(block.acc_adv), len(block.loss_adv)
@@ -106,12 +107,11 @@ class Detector:
         if self._announced:
             return None
         self._announced = True
-        return Alert(
-            level="watch",
-            step=step,
-            text=wording.watch(names, self._bands.now(), self._bands.usual()),
+        return self._alert(
+            "suspect",
+            step,
+            wording.suspect(names, self._bands.now(), self._bands.usual()),
             evidence=_finite({**self._bands.now(), **self._bands.usual()}),
-            healthy=self._healthy,
             advice="a multi-step probe decides; nothing to do yet",
         )
 
@@ -182,16 +182,15 @@ class Detector:
         self.onset_open = True
         self._good = 0
         self._suspect("")
-        return Alert(
-            level="onset",
-            step=point.step,
-            text=wording.onset(self.unit, point, evidence.get("best"), low, onset_step),
+        return self._alert(
+            "onset",
+            point.step,
+            wording.onset(self.unit, point, evidence.get("best"), low, onset_step),
             onset_step=onset_step,
             onset_low=low,
             confidence=rule_confidence(bound, bound_sd, point.pgd, point.fgsm, point.n, t.gap),
             n=point.n,
             evidence=_finite(evidence),
-            healthy=self._healthy,
             advice=wording.advice(self.unit, low),
         )
 
@@ -223,13 +222,17 @@ class Detector:
     ) -> Alert:
         if self._level is not None:
             evidence["best"] = self._level[0]
-        before = self._healthy
+        alert = self._alert("recovered", step, text, n=n, evidence=_finite(evidence), advice=advice)
         self.onset_open = False
         self._good = 0
         self._healthy = {"step": step, "pgd": pgd}
-        return Alert(
-            "recovered", step, text, n=n, evidence=_finite(evidence), healthy=before, advice=advice
-        )
+        return alert
+
+    def _alert(self, level: str, step: int, text: str, **more: Any) -> Alert:
+        """An alert with the last healthy probe before it."""
+        known = self._healthy
+        healthy = None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
+        return Alert(at=Place(step=step), level=level, text=text, healthy=healthy, **more)
 
     # ---- a strong attack -------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
@@ -258,17 +261,7 @@ class Detector:
             text = wording.masked(weak_pgd, strong_pgd, n, best)
             advice = wording.advice(self.unit, self.healthy_step)
             evidence |= {} if best is None else {"best": best}
-            return [
-                Alert(
-                    "masked",
-                    step,
-                    text,
-                    n=n,
-                    evidence=evidence,
-                    healthy=self._healthy,
-                    advice=advice,
-                )
-            ]
+            return [self._alert("masked", step, text, n=n, evidence=evidence, advice=advice)]
         if not self._restored:
             return []
         text = wording.confirmed(weak_pgd, strong_pgd, n, best)

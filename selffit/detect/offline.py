@@ -9,8 +9,9 @@ from typing import Any
 from selffit.detect.detector import Detector
 from selffit.detect.robust_rule import RuleThresholds
 from selffit.detect.traces import read_trace
-from selffit.detect.types import Alert
 from selffit.errors import UserError
+from selffit.eventlog.fields import without_nan
+from selffit.eventlog.kinds import Alert
 
 DEFAULT_N = 1000  # published traces seldom say how many images a probe had
 FIRST_EPOCH = 5  # no onset is called earlier: accuracies of the first epochs jump about
@@ -28,8 +29,8 @@ class TraceResult:
     alerts: tuple[Alert, ...]
 
     def as_data(self) -> dict[str, Any]:
-        """{"trace", "onset", "alerts"}: each alert's data with its epoch."""
-        alerts = [{"epoch": alert.step, **alert.as_data()} for alert in self.alerts]
+        """Return {"trace", "onset", "alerts"}: each alert's data with its epoch."""
+        alerts = [{"epoch": alert.step, **without_nan(alert.data())} for alert in self.alerts]
         return {"trace": self.trace, "onset": self.onset, "alerts": alerts}
 
 

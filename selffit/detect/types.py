@@ -1,13 +1,10 @@
-"""What goes into the detector (probe points, blocks of signals) and what comes out (alerts)."""
+"""What goes into the detector: probe points, and blocks of signals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-Level = Literal["watch", "onset", "recovered", "masked"]
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -47,44 +44,3 @@ class SignalBlock:
     loss_clean: Sequence[float] = ()
     loss_adv: Sequence[float] = ()
     eps: Sequence[float] = ()
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One thing the detector has to say, raised at `step`.
-
-    onset_step: first probe of the fall, so the onset lies in (onset_low, onset_step]; None in a
-    `watch` alert and in an `onset` of a run that never was healthy (its beginning is not known).
-    onset_low: the last probe that still was healthy; None when there is none. confidence: see
-    `statistics.rule_confidence`; None for all but `onset`. n: images of the deciding probe (0 for
-    `watch`). evidence: finite numbers only. healthy: {"step", "pgd"} of the last healthy probe, or
-    None. advice: what a person could do now. disease: of an `onset`, when self-information was
-    measured: see `selffitting.verdict`.
-    """
-
-    level: Level
-    step: int
-    text: str
-    onset_step: int | None = None
-    onset_low: int | None = None
-    confidence: float | None = None
-    n: int = 0
-    evidence: Mapping[str, float] = field(default_factory=dict)
-    healthy: Mapping[str, float] | None = None
-    advice: str = ""
-    disease: str = ""
-
-    def as_data(self) -> dict[str, Any]:
-        """The data of an `alert` record; the step travels in the record's own field."""
-        return {
-            "level": self.level,
-            "text": self.text,
-            "onset_step": self.onset_step,
-            "onset_low": self.onset_low,
-            "confidence": self.confidence,
-            "n": self.n,
-            "evidence": dict(self.evidence),
-            "healthy": None if self.healthy is None else dict(self.healthy),
-            "advice": self.advice,
-            "disease": self.disease,
-        }

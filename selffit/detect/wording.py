@@ -16,7 +16,7 @@ _SIGNALS = {
 }
 
 
-def watch(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, float]) -> str:
+def suspect(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, float]) -> str:
     """Which signals moved, from what was usual to what they are now."""
     moved = "; ".join(
         f"{_SIGNALS[name]} {usual[f'{name}_usual']:.2f} → {now[name]:.2f}" for name in names

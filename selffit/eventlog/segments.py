@@ -20,17 +20,20 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from selffit.eventlog.disk import Ballast, Disk, Segment
 from selffit.eventlog.encode import quoted, to_json
 from selffit.eventlog.framing import MAX_LINE, SUFFIX, seal
+from selffit.eventlog.kinds import Event, LogFault, LogGap, Opened, Sealed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BATCH_BYTES = 1 << 18
 _HEAD = 64  # bytes set aside for `{"v":1,"a":…,"q":…` at its longest
 
 
-class Event(NamedTuple):
-    """An event without its number: `body` runs from `,"t":` to the end of the data."""
+class Line(NamedTuple):
+    """An event as a line without its number: `body` runs from `,"t":` to the end of the data."""
 
     kind: str
     body: bytes
@@ -38,10 +41,10 @@ class Event(NamedTuple):
     synced: Flag | None = None  # set once the line is on the disk
 
 
-def make_event(
+def make_line(
     kind: str, data: Mapping[str, Any], step: int = 0, branch: str = "main", critical: bool = False
-) -> Event:
-    """An event stamped with the present time.
+) -> Line:
+    """Return an event stamped with the present time.
 
     One too long for a line becomes a log.fault that says so.
     """
@@ -53,12 +56,15 @@ def make_event(
         to_json(data),
     )
     if len(body) > MAX_LINE - _HEAD - SUFFIX:
-        fault = {
-            "error": f"a {kind[:64]} event of {len(body)} bytes is too long for a line",
-            "action": "left out",
-        }
-        return make_event("log.fault", fault, step, branch[:64], critical)
-    return Event(kind, body, critical, Flag() if critical else None)
+        error = f"a {kind[:64]} event of {len(body)} bytes is too long for a line"
+        fault = LogFault(error=error, action="left out")
+        return make_line(fault.KIND.name, fault.data(), step, branch[:64], critical)
+    return Line(kind, body, critical, Flag() if critical else None)
+
+
+def line_of(event: Event) -> Line:
+    """Return the line of an event of the log itself, which belongs to no step."""
+    return make_line(event.KIND.name, event.data(), critical=event.KIND.critical)
 
 
 class SegmentedLog:
@@ -71,7 +77,7 @@ class SegmentedLog:
         self,
         folder: Path,
         attempt: int,
-        opening: Mapping[str, Any],
+        opening: Opened,
         rotate_bytes: int,
         ballast_bytes: int,
         disk: Disk,
@@ -89,13 +95,13 @@ class SegmentedLog:
         self.lost = 0  # events dropped, all in all
         self._folder = folder
         self._attempt = attempt
-        self._opening = dict(opening)
+        self._opening = opening
         self._rotate_bytes = rotate_bytes
         self._disk = disk
         self._batch_bytes = min(_BATCH_BYTES, rotate_bytes)  # of one write call
         self._ballast = Ballast(disk, folder / "ballast", ballast_bytes)
-        self._waiting: deque[Event] = deque()  # not in the file yet
-        self._unsynced: list[Event] = []  # in the file since the last sync
+        self._waiting: deque[Line] = deque()  # not in the file yet
+        self._unsynced: list[Line] = []  # in the file since the last sync
         self._q = 1  # number of the next line
         self._q_synced = 1
         self._number = 0  # of the next segment
@@ -113,7 +119,7 @@ class SegmentedLog:
         """Whether the disk has refused events that wait to be written again."""
         return bool(self._waiting)
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Iterable[Line]) -> None:
         """Take events in order; while the disk is full, only the critical ones."""
         if self.full:
             self._waiting.extend(self._critical_only(events))
@@ -132,12 +138,8 @@ class SegmentedLog:
         False when the disk still refuses after what could be done at once was done.
         """
         if self.dropped and not self.full:
-            gap = {
-                "dropped": self.dropped.total(),
-                "kinds": dict(self.dropped),
-                "why": self.why_dropped,
-            }
-            self._tell("log.gap", gap)
+            dropped = self.dropped.total()
+            self._tell(LogGap(dropped=dropped, kinds=dict(self.dropped), why=self.why_dropped))
             self.dropped.clear()
         # each round meets the disk in another shape: ballast released, new segment
         for _ in range(3):
@@ -178,7 +180,7 @@ class SegmentedLog:
         True when all of it reached the disk.
         """
         self._ballast.release()
-        self._waiting.append(make_event("seal", {"reason": reason}, critical=True))
+        self._waiting.append(line_of(Sealed(reason=reason)))
         complete = False
         for _ in range(2):
             self.full = False  # metrics too may have the room of the ballast now
@@ -208,11 +210,11 @@ class SegmentedLog:
             if self._segment.size >= self._rotate_bytes and self._unsynced[-1].kind != "seal":
                 self._rotate(self._segment)
 
-    def _line(self, event: Event, ahead: int = 0) -> bytes:
+    def _line(self, event: Line, ahead: int = 0) -> bytes:
         return seal(b'{"v":1,"a":%d,"q":%d%b' % (self._attempt, self._q + ahead, event.body))
 
     def _rotate(self, segment: Segment) -> None:
-        done, error = segment.append([self._line(make_event("seal", {"reason": "rotated"}))])
+        done, error = segment.append([self._line(line_of(Sealed(reason="rotated")))])
         self._q += done
         if error is not None:
             raise error
@@ -230,8 +232,8 @@ class SegmentedLog:
         # of a segment that never took its first line
         if self._waiting and self._waiting[0].kind == "open":
             self._waiting.popleft()
-        opening = self._opening | {"stream": self._folder.name, "seg": number}
-        self._waiting.appendleft(make_event("open", opening, critical=True))
+        opening = replace(self._opening, stream=self._folder.name, seg=number)
+        self._waiting.appendleft(line_of(opening))
         return segment
 
     # -- refusals ----------------------------------------------------------------------------------
@@ -297,14 +299,14 @@ class SegmentedLog:
         self._in_trouble = True
         self.faults += 1
         code = errno.errorcode.get(error.errno or 0, "")
-        self._tell("log.fault", {"error": f"{code} {self.error}".strip(), "action": action})
+        self._tell(LogFault(error=f"{code} {self.error}".strip(), action=action))
 
-    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+    def _tell(self, event: Event) -> None:
         """Queue word of a trouble; the seal stays the last line."""
         last = [self._waiting.pop()] if self._waiting and self._waiting[-1].kind == "seal" else []
-        self._waiting.extend([make_event(kind, data, critical=True), *last])
+        self._waiting.extend([line_of(event), *last])
 
-    def _critical_only(self, events: Iterable[Event]) -> list[Event]:
+    def _critical_only(self, events: Iterable[Line]) -> list[Line]:
         kept = []
         for event in events:
             if event.critical:

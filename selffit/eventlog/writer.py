@@ -21,8 +21,9 @@ from typing import Any
 import selffit
 from selffit.errors import UserError
 from selffit.eventlog.disk import Disk
+from selffit.eventlog.kinds import Event, Opened
 from selffit.eventlog.liveness import here
-from selffit.eventlog.segments import Event, SegmentedLog, make_event
+from selffit.eventlog.segments import Line, SegmentedLog, make_line
 
 ROTATE_BYTES = 32 << 20
 QUEUE_BYTES = 16 << 20
@@ -70,17 +71,13 @@ class EventWriter:
         one.
         """
         folder = run_dir / "log" / stream
-        data = {
-            "run": run_dir.name,
-            **here().as_data(),
-            "version": selffit.__version__,
-            **(opening or {}),
-        }
+        told = {"run": run_dir.name, **here().as_data(), "version": selffit.__version__}
+        opened = Opened(**{**told, **(opening or {})})
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (disk or Disk()).sync_folder(folder.parent)
             self._log = SegmentedLog(
-                folder, attempt, data, rotate_bytes, ballast_bytes, disk or Disk()
+                folder, attempt, opened, rotate_bytes, ballast_bytes, disk or Disk()
             )
         except FileExistsError as error:
             raise UserError(
@@ -93,7 +90,7 @@ class EventWriter:
             raise _cannot_write(folder, self._log.error)
 
         self._wake = Condition()  # guards what follows up to the blank line
-        self._queue: deque[Event] = deque()
+        self._queue: deque[Line] = deque()
         self._queued_bytes = 0
         self._dropped: Counter[str] = Counter()
         self._urgent = False  # something in the queue must not linger
@@ -109,7 +106,12 @@ class EventWriter:
         self._thread.start()
         atexit.register(self._at_exit)
 
-    def emit(
+    def emit(self, event: Event, *, step: int = 0, branch: str = "main") -> bool:
+        """Log an event of a declared kind, which says whether it is critical; see `put`."""
+        kind = event.KIND
+        return self.put(kind.name, event.data(), step=step, branch=branch, critical=kind.critical)
+
+    def put(
         self,
         kind: str,
         data: Mapping[str, Any],
@@ -125,7 +127,7 @@ class EventWriter:
         queued, or, for a critical event, on the disk. False: dropped (a metric, or the log is
         closed), or, for a critical event, kept in memory and tried again.
         """
-        event = make_event(kind, data, step, branch, critical)
+        event = make_line(kind, data, step, branch, critical)
         with self._wake:
             if self._ended or self._closing is not None:
                 return False
@@ -181,7 +183,7 @@ class EventWriter:
     def _at_exit(self) -> None:
         self.close("interpreter exit")
 
-    def _wait_for(self, event: Event) -> bool:
+    def _wait_for(self, event: Line) -> bool:
         assert event.synced is not None
         until = monotonic() + self._critical_timeout
         while not event.synced.wait(0.05):
@@ -202,7 +204,7 @@ class EventWriter:
                 if self._refusing:
                     retry = min(max(2 * retry, RETRY_SECONDS[0]), RETRY_SECONDS[1])
                     closing = self._pause(retry)
-                    events: list[Event] = []
+                    events: list[Line] = []
                 else:
                     retry = 0.0
                     due = [sync_due] * log.dirty + [reclaim_due] * log.full
@@ -228,7 +230,7 @@ class EventWriter:
         finally:
             self._ended = True
 
-    def _take(self, timeout: float | None) -> tuple[list[Event], str | None]:
+    def _take(self, timeout: float | None) -> tuple[list[Line], str | None]:
         """What is queued, after a moment for more to come.
 
         Waits until there is something, or the timeout.

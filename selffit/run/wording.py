@@ -60,7 +60,9 @@ def _rolled_back(state: RunState, verdict: Verdict) -> str:
     back = verdict.rollback
     assert back is not None
     held = max(0, state.step - back.base)
-    words = f"rolled back from {steps(back.asked)} of {back.left} to {steps(back.base)} by {back.by}"
+    words = (
+        f"rolled back from {steps(back.asked)} of {back.left} to {steps(back.base)} by {back.by}"
+    )
     method = f"{back.method} on " if back.method else ""
     return f"{words}; {method}{back.branch} for {steps(held)} steps{_now(state)}"
 

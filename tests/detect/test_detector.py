@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selffit.detect import Detector, ProbePoint, SignalBlock
+from selffit.eventlog.kinds import Healthy
 
 
 def run(accuracies, *, n=600, eps=None, clean=0.8, detector=None, every=1):
@@ -35,7 +36,7 @@ def test_onset_is_bracketed_by_the_last_healthy_and_the_first_fallen_probe():
     assert alert.level == "onset"
     # 8: neither
     assert (alert.onset_low, alert.onset_step, alert.step) == (7 * 390, 9 * 390, 9 * 390)
-    assert alert.healthy == {"step": 7 * 390, "pgd": 0.45}
+    assert alert.healthy == Healthy(step=7 * 390, pgd=0.45)
     assert alert.n == 600 and 0.99 < alert.confidence <= 1.0
     assert f"{7 * 390}" in alert.advice and "n-fgsm" in alert.advice
 
@@ -55,7 +56,7 @@ def test_onset_carries_its_evidence_and_the_signals_of_the_moment():
         0.1
     )
     assert "eps" not in evidence  # unknown here: only finite numbers
-    json.dumps(alert.as_data(), allow_nan=False)
+    json.dumps(alert.data(), allow_nan=False)
 
 
 def test_the_step_at_which_a_signal_left_its_band_is_part_of_the_evidence():
@@ -174,7 +175,7 @@ def test_collapse_at_a_suddenly_larger_budget_keeps_the_last_healthy_probe():
     rows = [(0.88, 0.82)] * 4 + [(0.92, 0.0)] * 4
     [alert] = run(rows, eps=[0.12] * 4 + [0.40] * 4)
     assert (alert.onset_low, alert.onset_step, alert.step) == (3, 4, 6)
-    assert alert.healthy == {"step": 3, "pgd": 0.82}
+    assert alert.healthy == Healthy(step=3, pgd=0.82)
 
 
 # ---- eps schedules (curves measured on the embedded recipes) -------------------------------------
@@ -330,7 +331,7 @@ def test_a_strong_attack_that_leaves_the_accuracy_is_a_recovery():
         "(n=256): the network has recovered"
     )
     assert alert.evidence == {"strong": 0.40, "pgd": 0.44, "best": 0.45}
-    assert alert.healthy == {"step": 7, "pgd": 0.45}
+    assert alert.healthy == Healthy(step=7, pgd=0.45)
     assert not detector.onset_open and not detector.wants_strong and detector.healthy_step == 15
     assert levels(on(detector, CO)) == ["onset"]
 
@@ -346,7 +347,7 @@ def test_a_strong_attack_that_leaves_nothing_is_masked_gradients(rows):
         in alert.text
     )
     assert alert.evidence == {"strong": 0.01, "pgd": weak, "best": 0.45}
-    assert alert.healthy == {"step": 7, "pgd": 0.45} and "no later than step 7" in alert.advice
+    assert alert.healthy == Healthy(step=7, pgd=0.45) and "no later than step 7" in alert.advice
     assert detector.onset_open and not detector.wants_strong and detector.healthy_step == 7
 
 
@@ -486,7 +487,7 @@ def replay(detector, items):
         if detector.wants_strong and isinstance(item, ProbePoint):
             left = 0.0 if item.step % 40 else 0.9
             alerts += detector.strong(item.step, left * item.pgd, item.pgd, 200)
-        told += [alert.as_data() for alert in alerts]
+        told += [alert.data() for alert in alerts]
     return told
 
 
@@ -514,7 +515,7 @@ def test_random_streams_do_reach_every_level(confirm):
             a["level"]
             for a in replay(Detector(chance=0.1, cooldown=60, confirm=confirm), random_stream(seed))
         }
-    assert seen == {"watch", "onset", "recovered"} | ({"masked"} if confirm else set())
+    assert seen == {"suspect", "onset", "recovered"} | ({"masked"} if confirm else set())
 
 
 def test_a_detector_restored_at_any_point_of_a_whole_story_tells_the_same_story():
@@ -530,7 +531,7 @@ def test_a_detector_restored_at_any_point_of_a_whole_story_tells_the_same_story(
 
     whole = asked(Detector(cooldown=45), items)
     told = [alert["level"] for alerts, _ in whole for alert in alerts]
-    assert {"watch", "onset", "recovered"} == set(told) and told.count("onset") == 2
+    assert {"suspect", "onset", "recovered"} == set(told) and told.count("onset") == 2
     for cut in range(len(items)):
         first = Detector(cooldown=45)
         asked(first, items[:cut])
@@ -545,7 +546,7 @@ def test_onsets_and_recoveries_alternate(seed):
     told = [
         a["level"]
         for a in replay(Detector(chance=0.1), random_stream(seed))
-        if a["level"] != "watch"
+        if a["level"] != "suspect"
     ]
     assert told == ["onset", "recovered"] * (len(told) // 2) + ["onset"] * (len(told) % 2)
 

@@ -57,10 +57,10 @@ def test_a_healthy_stream_raises_nothing(seed):
     [("abnormal",), ("pertalign",), ("acc_adv", "loss_adv"), tuple(CO)],
     ids=["abnormal", "pertalign", "accuracy-and-loss", "all"],
 )
-def test_each_signal_alone_raises_one_watch_within_a_hundred_steps(names):
+def test_each_signal_alone_raises_one_suspicion_within_a_hundred_steps(names):
     detector = Detector()
     alerts = feed(detector, stream(onset_at(1000, names=names), 1100))
-    assert [a.level for a in alerts] == ["watch"]
+    assert [a.level for a in alerts] == ["suspect"]
     assert 1000 < alerts[0].step < 1100
     assert detector.wants_probe
     assert alerts[0].confidence is None and alerts[0].onset_step is None
@@ -131,8 +131,8 @@ def test_non_finite_values_and_short_columns_are_harmless():
     }
     detector = Detector()
     alerts = feed(detector, poisoned)
-    assert [a.level for a in alerts] == ["watch"]
-    json.dumps([a.as_data() for a in alerts] + [detector.state()], allow_nan=False)
+    assert [a.level for a in alerts] == ["suspect"]
+    json.dumps([a.data() for a in alerts] + [detector.state()], allow_nan=False)
     assert Detector().signals(SignalBlock(step=0)) == []
     assert Detector().signals(SignalBlock(step=0, abnormal=[0.1], pertalign=[])) == []
 
@@ -163,7 +163,7 @@ def test_a_second_excursion_is_announced_again_after_calm():
         return onset_at(600, 10)(t) if t < 640 or t > 1500 else HEALTHY
 
     alerts = feed(Detector(), stream(values, 1600))
-    assert [a.level for a in alerts] == ["watch", "watch"]
+    assert [a.level for a in alerts] == ["suspect", "suspect"]
     assert alerts[1].step > 1500
 
 

@@ -16,9 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from selffit.eventlog.disk import Disk
+from selffit.eventlog.kinds import Opened
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
-from selffit.eventlog.segments import SegmentedLog, make_event
+from selffit.eventlog.segments import SegmentedLog, make_line
 
 BALLAST = 2000
 
@@ -77,7 +78,7 @@ class RoughDisk(Disk):
 def open_log(run: Path, disk: Disk, rotate_bytes: int = 1 << 20) -> SegmentedLog:
     folder = run / "log" / "trainer"
     folder.mkdir(parents=True)
-    log = SegmentedLog(folder, 1, {}, rotate_bytes, BALLAST, disk)
+    log = SegmentedLog(folder, 1, Opened(), rotate_bytes, BALLAST, disk)
     assert log.flush() and log.sync()
     return log
 
@@ -85,7 +86,7 @@ def open_log(run: Path, disk: Disk, rotate_bytes: int = 1 << 20) -> SegmentedLog
 def put(log: SegmentedLog, *numbers: int, critical: bool = False) -> bool:
     log.add(
         [
-            make_event(
+            make_line(
                 "alert" if critical else "host", {"n": n, "pad": "x" * 80}, critical=critical
             )
             for n in numbers
@@ -182,11 +183,11 @@ def test_a_write_error_moves_to_a_new_segment(tmp_path: Path, code: int) -> None
 def test_whoever_waits_for_a_line_in_a_segment_that_is_left_is_told(tmp_path: Path) -> None:
     disk = RoughDisk()
     log = open_log(tmp_path, disk)
-    event = make_event("alert", {"n": 1}, critical=True)
+    event = make_line("alert", {"n": 1}, critical=True)
     log.add([event])
     assert log.flush() and event.synced is not None and not event.synced.is_set()
     disk.failing["write"] = errno.EIO
-    log.add([make_event("host", {"n": 2})])
+    log.add([make_line("host", {"n": 2})])
     assert not log.flush() and event.synced.is_set()
 
 
@@ -222,7 +223,7 @@ def test_after_a_failed_sync_the_lines_are_written_again_elsewhere(
     disk.failing["sync"] = errno.EIO
     if not truncates:
         disk.failing["truncate"] = errno.EIO
-    event = make_event("alert", {"n": 2}, critical=True)
+    event = make_line("alert", {"n": 2}, critical=True)
     log.add([event])
     assert log.flush() and not log.sync()
     assert event.synced is not None and not event.synced.is_set()
@@ -326,9 +327,9 @@ def test_file_size_limit_splits_the_log_and_loses_nothing(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         with EventWriter(Path(sys.argv[1]), "trainer", 1) as writer:
             for n in range(600):
-                writer.emit("host", {"n": n})
+                writer.put("host", {"n": n})
                 if n % 100 == 0:
-                    assert writer.emit("alert", {"m": n}, critical=True)
+                    assert writer.put("alert", {"m": n}, critical=True)
         assert writer.health.dropped == 0 and writer.health.faults > 1
     """
     subprocess.run(

@@ -60,7 +60,7 @@ def test_open_comes_first_and_seal_last_with_a_gap_free_sequence(tmp_path: Path)
     with EventWriter(tmp_path, "trainer", 3, opening={"run": "r1"}) as writer:
         assert [r.k for r in written(tmp_path)] == ["open"], "on the disk before training begins"
         for step in range(500):
-            assert writer.emit("host", {"cpu": 0.5}, step=step, branch="main-2")
+            assert writer.put("host", {"cpu": 0.5}, step=step, branch="main-2")
     records = written(tmp_path)
     assert [r.q for r in records] == list(range(1, 503))
     assert (
@@ -83,7 +83,7 @@ def test_every_line_is_ascii_json_equal_to_what_was_emitted(tmp_path: Path) -> N
     ]
     with EventWriter(tmp_path, "trainer", 1) as writer:
         for entry in data:
-            writer.emit("kind é", entry)
+            writer.put("kind é", entry)
     raw = (tmp_path / "log" / "trainer" / "000001-000000.jsonl").read_bytes()
     assert raw.isascii()
     lines = [json.loads(line) for line in raw.splitlines()]
@@ -94,7 +94,7 @@ def test_every_line_is_ascii_json_equal_to_what_was_emitted(tmp_path: Path) -> N
 def test_the_data_may_be_changed_after_emit(tmp_path: Path) -> None:
     with EventWriter(tmp_path, "trainer", 1) as writer:
         data = {"x": [math.nan]}
-        writer.emit("host", data)
+        writer.put("host", data)
         data["x"].append(2.0)
     assert written(tmp_path)[1].d == {"x": ["NaN"]}
 
@@ -110,8 +110,8 @@ def test_a_critical_event_is_on_the_disk_when_emit_returns(tmp_path: Path) -> No
     disk = Watching()
     with EventWriter(tmp_path, "trainer", 1, disk=disk, ballast_bytes=0) as writer:
         for step in range(5):
-            writer.emit("host", {})
-            assert writer.emit("alert", {"level": "onset"}, step=step, critical=True)
+            writer.put("host", {})
+            assert writer.put("alert", {"level": "onset"}, step=step, critical=True)
             assert (
                 disk.synced == (tmp_path / "log" / "trainer" / "000001-000000.jsonl").stat().st_size
             )
@@ -128,9 +128,9 @@ def test_metrics_reach_the_disk_without_a_critical_event(tmp_path: Path) -> None
     disk = Counting()
     with EventWriter(tmp_path, "trainer", 1, disk=disk) as writer:
         before = disk.syncs
-        writer.emit("host", {})
+        writer.put("host", {})
         until(lambda: disk.syncs > before)
-        writer.emit("host", {})
+        writer.put("host", {})
         until(lambda: disk.syncs > before + 1)
 
 
@@ -142,17 +142,17 @@ def test_a_stalled_disk_drops_metrics_and_counts_them_but_never_critical_events(
         tmp_path, "trainer", 1, disk=disk, queue_bytes=20_000, critical_timeout=0.1
     )
     disk.gate.clear()
-    queued = sum(writer.emit("host", {"n": n}) for n in range(2000))
+    queued = sum(writer.put("host", {"n": n}) for n in range(2000))
     assert 0 < queued < 2000 and writer.health.dropped == 2000 - queued
-    assert writer.emit("alert", {"n": 1}, critical=True) is False
+    assert writer.put("alert", {"n": 1}, critical=True) is False
     began = time.monotonic()
     for n in range(2, 30):
-        assert writer.emit("alert", {"n": n}, critical=True) is False
+        assert writer.put("alert", {"n": n}, critical=True) is False
     assert not writer.health.ok
     assert time.monotonic() - began < 2.0, "a stall known already is not waited for again and again"
     disk.gate.set()
     until(lambda: writer.health.ok)
-    assert writer.emit("alert", {"n": 30}, critical=True)
+    assert writer.put("alert", {"n": 30}, critical=True)
     assert writer.close("done")
     records = written(tmp_path)
     assert [r.d["n"] for r in records if r.k == "alert"] == list(range(1, 31))
@@ -168,8 +168,8 @@ def test_a_refusing_disk_is_noticed_survived_and_told(tmp_path: Path) -> None:
     disk = RefusingDisk()
     writer = EventWriter(tmp_path, "trainer", 1, disk=disk)
     disk.refusing = True
-    assert writer.emit("alert", {"n": 1}, critical=True) is False
-    assert writer.emit("host", {"n": 2}) is True
+    assert writer.put("alert", {"n": 1}, critical=True) is False
+    assert writer.put("host", {"n": 2}) is True
     assert (writer.health.ok, writer.health.faults, writer.health.error) == (
         False,
         1,
@@ -177,7 +177,7 @@ def test_a_refusing_disk_is_noticed_survived_and_told(tmp_path: Path) -> None:
     )
     disk.refusing = False
     until(lambda: writer.health.ok)
-    assert writer.emit("alert", {"n": 3}, critical=True) and writer.close("done")
+    assert writer.put("alert", {"n": 3}, critical=True) and writer.close("done")
     records = written(tmp_path)
     assert [r.d["n"] for r in records if "n" in r.d] == [1, 2, 3]
     assert [r.k for r in records].count("log.fault") == 1
@@ -187,20 +187,20 @@ def test_closing_on_a_dead_disk_ends_and_says_so(tmp_path: Path) -> None:
     disk = RefusingDisk()
     writer = EventWriter(tmp_path, "trainer", 1, disk=disk)
     disk.refusing = True
-    writer.emit("host", {})
+    writer.put("host", {})
     assert writer.close("done") is False
 
 
 def test_close_twice_and_emit_afterwards_are_harmless(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path, "trainer", 1)
     assert writer.close("first") and writer.close("second")
-    assert writer.emit("host", {}) is False and writer.emit("alert", {}, critical=True) is False
+    assert writer.put("host", {}) is False and writer.put("alert", {}, critical=True) is False
     assert [r.d.get("reason") for r in written(tmp_path)] == [None, "first"]
 
 
 def test_leaving_by_an_exception_seals_the_log(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), EventWriter(tmp_path, "trainer", 1) as writer:
-        writer.emit("host", {})
+        writer.put("host", {})
         raise RuntimeError("no")
     assert [r.k for r in written(tmp_path)] == ["open", "host", "seal"]
 
@@ -209,7 +209,7 @@ def test_many_threads_share_a_writer(tmp_path: Path) -> None:
     with EventWriter(tmp_path, "trainer", 1) as writer:
         threads = [
             threading.Thread(
-                target=lambda i=i: [writer.emit("host", {"i": i, "n": n}) for n in range(300)]
+                target=lambda i=i: [writer.put("host", {"i": i, "n": n}) for n in range(300)]
             )
             for i in range(4)
         ]
@@ -228,7 +228,7 @@ def test_two_streams_and_two_attempts_do_not_mix(tmp_path: Path) -> None:
     other = EventWriter(tmp_path, "supervisor", 2)
     for n in range(50):
         for writer, mark in ((first, 1), (second, 2), (other, 3)):
-            writer.emit("x", {"mark": mark, "n": n})
+            writer.put("x", {"mark": mark, "n": n})
     for writer in (first, second, other):
         writer.close("done")
     records = written(tmp_path)
@@ -241,8 +241,8 @@ def test_two_streams_and_two_attempts_do_not_mix(tmp_path: Path) -> None:
 
 def test_an_event_too_long_for_a_line_is_left_out_and_told(tmp_path: Path) -> None:
     with EventWriter(tmp_path, "trainer", 1) as writer:
-        writer.emit("big", {"x": "y" * MAX_LINE})
-        writer.emit("almost", {"x": "y" * (MAX_LINE - 300)})
+        writer.put("big", {"x": "y" * MAX_LINE})
+        writer.put("almost", {"x": "y" * (MAX_LINE - 300)})
     assert [r.k for r in written(tmp_path)] == ["open", "log.fault", "almost", "seal"]
 
 
@@ -281,8 +281,8 @@ def test_a_killed_process_loses_a_moment_of_metrics_and_no_critical_event(tmp_pa
         n = 0
         while True:
             n += 1
-            writer.emit("host", {"n": n, "at": time.monotonic()})
-            if n % 50 == 0 and writer.emit("alert", {"n": n}, critical=True):
+            writer.put("host", {"n": n, "at": time.monotonic()})
+            if n % 50 == 0 and writer.put("alert", {"n": n}, critical=True):
                 print("alert", n, flush=True)
             if n % 10 == 0:
                 print("at", time.monotonic(), flush=True)
@@ -312,7 +312,7 @@ def test_an_interpreter_that_exits_without_close_loses_nothing(tmp_path: Path) -
         """
         writer = EventWriter(Path(sys.argv[1]), "trainer", 1)
         for n in range(1000):
-            writer.emit("host", {"n": n})
+            writer.put("host", {"n": n})
         raise SystemExit(3)
         """,
         str(tmp_path),
