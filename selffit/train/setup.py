@@ -1,6 +1,4 @@
-"""From a configuration to everything that training needs: device, images, network, optimiser,
-schedule.
-"""
+"""From a configuration to all that training needs: device, images, network, optimiser, schedule."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -24,8 +22,9 @@ from selffit.train.step import Step, make_optimizer
 
 @dataclass
 class Setup:
-    """A run that is ready for a step: a function of its settings alone. `config` holds those in
-    effect.
+    """A run that is ready for a step: a function of its settings alone.
+
+    `config` holds those in effect.
     """
 
     config: RunConfig
@@ -94,8 +93,9 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
 
 
 def build_network(config: RunConfig, images: ImageSet) -> Network:
-    """A new network of this configuration for these images, on the CPU; the caller sets torch's
-    seed.
+    """A new network of this configuration for these images, on the CPU.
+
+    The caller sets torch's seed.
     """
     return models.build(
         config.model,
@@ -130,8 +130,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype | None:
-    """The autocast dtype, None for float32. Raises UserError where bf16 was asked for and does not
-    exist.
+    """The autocast dtype, None for float32.
+
+    Raises UserError where bf16 was asked for and does not exist.
     """
     cuda_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "bf16" and device.type == "cuda" and not cuda_bf16:
@@ -143,7 +144,7 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype | None
 
 
 def sensible_threads() -> int:
-    """torch's own choice, but no more than the CPUs that this process may run on."""
+    """As many threads as torch would choose, but no more than this process has CPUs."""
     allowed = (
         float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float("inf")
     )
