@@ -54,7 +54,7 @@ def boundary() -> tuple[float, float]:
         run = RunDir.create(Path(folder), "idle", {"config": config.as_dict()})
         with EventWriter(run.path, "trainer", run.claim_attempt(here())) as writer:
             loop = begin(run, 1, writer, config, StopSwitch(), empty_summary())
-            loop.setup.model.train()
+            loop.session.setup.model.train()
             step = median(loop._one_step, 15)
             calls, began = 0, time.perf_counter()
             while time.perf_counter() - began < 2:  # long enough for several polls

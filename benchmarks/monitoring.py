@@ -41,8 +41,7 @@ from selffit.probes import (
     self_information,
 )
 from selffit.probes.examine import BRIEF_SHARES, BRIEF_SINGLES
-from selffit.train.loop import ALIGN_EVERY
-from selffit.train.monitor import six_digits
+from selffit.train.blocks import six_digits
 from selffit.train.setup import choose_precision, cpu_name
 from selffit.train.signals import MEASURED, SignalBuffer
 from selffit.train.step import Step, make_optimizer
@@ -124,8 +123,7 @@ def main() -> int:
             "signals": seconds(a_block, 5) / block,
             "input gradient": seconds(
                 to_input(nn.Sequential(model.normalise, model.conv1), x, autocast), 20
-            )
-            / ALIGN_EVERY,
+            ),
             "log": seconds(a_record, 50) / block,
         }
 

@@ -1,9 +1,14 @@
 """The one direction of imports, checked at run time: what a command really loads."""
 
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
+
+import selffit
 
 PACKAGES = ("analysis", "train", "data", "models", "methods", "probes")
 TORCH = ("torch", "torchvision", *(f"selffit.{name}" for name in PACKAGES))
@@ -68,3 +73,17 @@ def test_the_torch_free_packages_load_neither_torch_nor_a_screen(module):
 
 def test_the_trainer_loads_nothing_of_the_terminal():
     assert not loaded_by("import selffit.train.loop") & {*SCREEN, "rich", "typer", "selffit_tui"}
+
+
+def imported_from(package: str, module: Path) -> set[str]:
+    """Modules of a package that one of them imports, anywhere in it: TYPE_CHECKING included."""
+    nodes = ast.walk(ast.parse(module.read_text()))
+    names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.removeprefix(package) for name in names if name.startswith(package)}
+
+
+def test_no_modules_of_the_trainer_import_each_other_in_a_circle():
+    folder = Path(selffit.__file__).parent / "train"
+    graph = {path.stem: imported_from("selffit.train.", path) for path in folder.glob("*.py")}
+    assert graph["loop"] >= {"session", "checkpoints", "commander"}
+    TopologicalSorter(graph).prepare()  # raises CycleError

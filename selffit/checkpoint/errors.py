@@ -1,21 +1,22 @@
-"""What can be wrong with a checkpoint: it is damaged, or it could not be saved. Neither ends the
-training.
+"""What can be wrong with a checkpoint: it is damaged, or it could not be saved.
+
+Neither ends the training.
 """
 
 
 class Damaged(Exception):
-    """The checkpoint is not what was written. `id` names it, `reason` says in a few words what does
-    not fit.
-    """
+    """The checkpoint `id` is not what was written; `reason` says in a few words what is wrong."""
 
     def __init__(self, id: str, reason: str) -> None:
         super().__init__(f"checkpoint {id} is damaged: {reason}")
-        self.id, self.reason = id, reason
+        self.id = id
+        self.reason = reason
 
 
 class SaveFailed(Exception):
-    """The checkpoint was not written; those from before are untouched and nothing half-written is
-    left behind.
+    """The checkpoint was not written.
+
+    Those from before are untouched and nothing half-written is left behind.
     """
 
 

@@ -1,6 +1,4 @@
-"""A folder held by its descriptor: names in it are reached without ever following a link. All raise
-OSError.
-"""
+"""A folder held by its descriptor: names in it are reached without ever following a link."""
 
 import errno
 import hashlib
@@ -19,7 +17,7 @@ _CHUNK = 1 << 22  # bytes written, then hashed while they are still in the proce
 
 
 class Folder:
-    """An open folder; use it as a context manager."""
+    """An open folder; use it as a context manager. Everything raises OSError."""
 
     def __init__(self, path: Path | str, inside: "Folder | None" = None) -> None:
         """NotADirectoryError or ELOOP when the last part of `path` is a link."""
@@ -37,9 +35,11 @@ class Folder:
         os.close(self._fd)
 
     def names(self) -> list[str]:
+        """All names in it, sorted."""
         return sorted(os.listdir(self._fd))
 
     def holds(self, name: str) -> bool:
+        """Whether there is something of that name, be it a broken link."""
         try:
             os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -47,9 +47,11 @@ class Folder:
         return True
 
     def make(self, name: str) -> None:
+        """Make a folder in it."""
         os.mkdir(name, 0o700, dir_fd=self._fd)
 
     def rename(self, old: str, new: str) -> None:
+        """Give something in it another name, in one step."""
         os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def sync(self) -> None:
@@ -57,6 +59,7 @@ class Folder:
         os.fsync(self._fd)
 
     def unlink(self, name: str) -> None:
+        """Remove a file or a link."""
         os.unlink(name, dir_fd=self._fd)
 
     def remove(self, name: str) -> None:

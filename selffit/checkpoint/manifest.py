@@ -1,10 +1,9 @@
-"""What a checkpoint consists of, and the proof of it: ids, file names, and manifest.json with a
-hash of each file.
+"""What a checkpoint consists of, and the proof of it: ids, file names, and manifest.json.
 
-One line of JSON. It ends in `,"sha256":"<64 hex>"}` and a newline, where the
-hash covers all bytes before the comma: a changed byte anywhere in the manifest
-is seen too. The hashes tell damage and half-written files from whole ones; they
-are no signature, and stop nobody who may write to the folder and recompute them.
+That is one line of JSON with a hash of each file. It ends in `,"sha256":"<64 hex>"}` and a
+newline, where the hash covers all bytes before the comma: a changed byte anywhere in the manifest
+is seen too. The hashes tell damage and half-written files from whole ones; they are no signature,
+and stop nobody who may write to the folder and recompute them.
 """
 
 import re
@@ -29,9 +28,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 def parse_id(id: str) -> tuple[str, int]:
-    """Branch and step of a checkpoint id, `<branch>-<step>`. Raises UserError for anything that is
-    none.
-    """
+    """Branch and step of a checkpoint id, `<branch>-<step>`. Raises UserError where it is none."""
     found = _ID.fullmatch(id)
     if found is None:
         raise UserError(f"'{id[:80]}' is no checkpoint; ids look like main-1200 or b1-1500")
@@ -39,6 +36,7 @@ def parse_id(id: str) -> tuple[str, int]:
 
 
 def is_id(name: str) -> bool:
+    """Whether a name is a checkpoint id."""
     return _ID.fullmatch(name) is not None
 
 
@@ -75,6 +73,7 @@ class Manifest(msgspec.Struct, frozen=True):
         return sum(entry.size for entry in self.files.values())
 
     def encode(self) -> bytes:
+        """The content of manifest.json."""
         body = msgspec.json.encode(self)[:-1]
         return body + _ending(body)
 
@@ -84,7 +83,7 @@ class _Format(msgspec.Struct):
 
 
 def decode(id: str, data: bytes) -> Manifest:
-    """The manifest of checkpoint `id`. Raises Damaged, or UserError when a newer selffit wrote it."""
+    """The manifest of checkpoint `id`. Raises Damaged, or UserError for one of a newer selffit."""
     size = len(_ending(b""))
     if data[-size:] != _ending(data[:-size]):
         raise Damaged(id, "the manifest is cut off or changed")

@@ -1,5 +1,6 @@
-"""An optimiser taken apart into JSON and tensors, and put together again: SGD, Adam and others of
-their shape.
+"""An optimiser taken apart into JSON and tensors, and put together again.
+
+SGD, Adam, and others of their shape.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,17 +20,16 @@ _HOW = {"foreach", "fused", "capturable", "differentiable"}
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One parameter group, or the state of one parameter: plain values, and the names of its
-    tensors.
-    """
+    """A parameter group, or the state of a parameter: plain values, and names of its tensors."""
 
     values: dict[str, Any]
     tensors: list[str]
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """The optimiser but for its tensors. `sizes`: parameters of each group; `state` by number of
-    the parameter.
+    """The optimiser but for its tensors.
+
+    `sizes`: parameters of each group; `state` by number of the parameter.
     """
 
     kind: str
@@ -77,8 +77,9 @@ def take_apart(optimizer: Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]
 def check(
     structure: Mapping[str, Any], saved: Mapping[str, Tensor], optimizer: Optimizer
 ) -> Structure:
-    """Raises UserError unless it is an optimiser of the same kind over parameters of the same
-    shapes.
+    """The structure of an optimiser of the same kind, over parameters of the same shapes.
+
+    Raises UserError where it is not one.
     """
     try:
         plan = msgspec.convert(structure, Structure)
@@ -105,7 +106,7 @@ def check(
 
 
 def put_together(plan: Structure, saved: Mapping[str, Tensor], optimizer: Optimizer) -> None:
-    """Groups and states as saved. A parameter that had no state (no step done yet) has none again."""
+    """Groups and states as saved. A parameter without state (no step done yet) has none again."""
     with torch.no_grad():
         for index, (part, group) in enumerate(
             zip(plan.groups, optimizer.param_groups, strict=True)
@@ -135,7 +136,7 @@ def put_together(plan: Structure, saved: Mapping[str, Tensor], optimizer: Optimi
 
 
 def _setting(live: object, value: Any) -> Any:
-    """The value in the form the running optimiser uses: filled into its tensor, or a plain number."""
+    """The value in the form the running optimiser uses: in its tensor, or a plain number."""
     if isinstance(live, Tensor):
         return live.copy_(value) if isinstance(value, Tensor) else live.fill_(value)
     if isinstance(value, Tensor) and isinstance(live, int | float):

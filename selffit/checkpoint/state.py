@@ -1,6 +1,4 @@
-"""state.json: all that a resumed training needs besides tensors, and a JSON form that loses
-nothing.
-"""
+"""state.json: all that a resumed training needs besides tensors, in JSON that loses nothing."""
 
 import math
 from typing import Any
@@ -20,12 +18,9 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
 
     settings     the live ones in effect, suppressed channels included
     version      configuration version: how many commands have changed settings
-    detector     Detector.state()
-    rng          states of random generators by rank ("0", "1", …), for what is no function of the
-                 step
     optimizer    the optimiser's structure, from `tensors.state_to_files`
-    unknown      fields of other writers of the same format: kept when encoded again, otherwise
-                 ignored
+    parts        what the trainer's parts remember (the detector, the summary …), by name. In the
+                 file they stand beside the other fields; those of other writers are kept too
 
     Values are None, bool, int (64 bits), float, str, list, tuple, and dict with str keys that do
     not start with "$".
@@ -36,16 +31,14 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     settings: dict[str, Any]
     version: int
-    detector: dict[str, Any] = {}
-    rng: dict[str, Any] = {}
     optimizer: dict[str, Any] = {}
     format: int = FORMAT_VERSION
-    unknown: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
 
     def encode(self) -> bytes:
         """One line of JSON. Raises TypeError for values of other kinds."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "unknown"}
-        return msgspec.json.encode(_pack(self.unknown | fields)) + b"\n"
+        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "parts"}
+        return msgspec.json.encode(_pack(self.parts | fields)) + b"\n"
 
     @classmethod
     def decode(cls, data: bytes, id: str) -> "CheckpointState":
@@ -58,19 +51,17 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
                 raise UserError(
                     f"checkpoint {id} was written by a newer selffit; update selffit to use it"
                 )
-            known = set(cls.__struct_fields__) - {"unknown"}
-            unknown = {name: value for name, value in fields.items() if name not in known}
+            known = set(cls.__struct_fields__) - {"parts"}
+            parts = {name: value for name, value in fields.items() if name not in known}
             return msgspec.convert(
-                {name: fields[name] for name in fields.keys() & known} | {"unknown": unknown}, cls
+                {name: fields[name] for name in fields.keys() & known} | {"parts": parts}, cls
             )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise Damaged(id, f"state.json cannot be read: {fault}") from fault
 
 
 def _pack(value: object) -> object:
-    """JSON has neither infinities, nor NaN, nor tuples: those become objects with one key that
-    starts with `$`.
-    """
+    """JSON has no infinities, NaN or tuples: those become objects with one key, `$` before it."""
     match value:
         case None | bool() | str():
             return value

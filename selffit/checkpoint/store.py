@@ -1,6 +1,4 @@
-"""The checkpoints of a run directory: written whole or not at all, believed only when the manifest
-verifies.
-"""
+"""The checkpoints of a run directory: written whole or not at all, believed only when verified."""
 
 import errno
 import os
@@ -11,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from selffit.checkpoint import manifest as manifests
 from selffit.checkpoint.errors import Damaged, NoSpace, SaveFailed
@@ -29,15 +27,18 @@ _NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
 
 
 class FileWriter(Protocol):
-    """Writes a file of about `size` bytes at the path it is given; OSError when it cannot."""
+    """Writes a file at the path it is given; OSError when it cannot."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """About as many bytes."""
 
-    def __call__(self, path: Path) -> None: ...
+    def __call__(self, path: Path) -> None:
+        """Write it."""
 
 
 Content = bytes | FileWriter
+Found = TypeVar("Found")
 
 
 class CheckpointStore:
@@ -50,16 +51,18 @@ class CheckpointStore:
     """
 
     def __init__(self, run: Path, attempt: int = 0, *, reserve: int = RESERVE) -> None:
-        """run: the run directory. attempt: the writer's own; a reader needs none. reserve: bytes to
-        leave free.
+        """run: the run directory. attempt: the writer's own; a reader needs none.
+
+        reserve: bytes to leave free.
         """
         self.path = run / FOLDER
-        self._attempt, self._reserve = attempt, reserve
+        self._attempt = attempt
+        self._reserve = reserve
 
-    # --- saving ---------------------------------------------------------------------------------------------
+    # ---- saving ----------------------------------------------------------------------------------
 
     def free_space_ok(self, expected_bytes: int) -> bool:
-        """Whether the disk has room for a checkpoint of that size and the reserve. Raises OSError."""
+        """Whether the disk has room for so large a checkpoint and the reserve. Raises OSError."""
         disk = os.statvfs(self.path if self.path.exists() else self.path.parent)
         return disk.f_bavail * disk.f_frsize >= expected_bytes + self._reserve
 
@@ -162,7 +165,7 @@ class CheckpointStore:
     def _temporary(self, id: str) -> str:
         return f".tmp-{self._attempt:06d}-{id}"
 
-    # --- reading --------------------------------------------------------------------------------------------
+    # ---- reading ---------------------------------------------------------------------------------
 
     def ids(self, branch: str | None = None) -> list[str]:
         """Ids by rising step, damaged ones included. Raises UserError when the folder is a link."""
@@ -183,17 +186,14 @@ class CheckpointStore:
         return [id for _, _, id in keys]
 
     def verify(self, id: str) -> Manifest:
-        """Read everything and compare: every listed file and no other, sizes, hashes; no link is
-        followed.
+        """Read everything and compare: every listed file and no other, sizes, hashes, no links.
 
         Raises Damaged, and UserError for an id that is none or a checkpoint of a newer selffit.
         """
         return self._check(id, lambda folder, name: folder.digest(name))
 
     def read(self, id: str) -> tuple[Manifest, dict[str, bytes]]:
-        """All files of a checkpoint, each hashed as it was read: what is returned is what was
-        verified.
-        """
+        """All files of a checkpoint, each hashed as it was read: what comes back is verified."""
         files: dict[str, bytes] = {}
 
         def take(folder: Folder, name: str) -> str:
@@ -202,21 +202,23 @@ class CheckpointStore:
 
         return self._check(id, take), files
 
-    def newest_valid(self, branch: str) -> tuple[str | None, list[tuple[str, str]]]:
-        """The newest id of the branch that verifies (None: there is none), and the newer ones, each
-        with a reason.
+    def newest_valid(
+        self, branch: str, read: Callable[[str], Found], *, at_most: int | None = None
+    ) -> tuple[Found | None, list[tuple[str, str]]]:
+        """What `read` makes of the newest id of the branch that it does not find Damaged.
 
-        Raises UserError at one that a newer selffit wrote: going back before it would throw good
-        work away.
+        None where there is none that is no later than a step. The list names the newer ones, each
+        with a reason. Raises UserError at one that a newer selffit wrote: going back before it
+        would throw good work away.
         """
-        skipped = []
+        skipped: list[tuple[str, str]] = []
         for id in reversed(self.ids(branch)):
+            if at_most is not None and parse_id(id)[1] > at_most:
+                continue
             try:
-                self.verify(id)
+                return read(id), skipped
             except Damaged as damage:
                 skipped.append((id, damage.reason))
-            else:
-                return id, skipped
         return None, skipped
 
     def _check(self, id: str, digest: Callable[[Folder, str], str] | None) -> Manifest:
@@ -245,12 +247,12 @@ class CheckpointStore:
             raise Damaged(id, f"{fault.filename or id}: {reason}") from fault
         return manifest
 
-    # --- tidying --------------------------------------------------------------------------------------------
+    # ---- tidying ---------------------------------------------------------------------------------
 
     def prune(self, keep_last: int, pinned: Collection[str] = ()) -> list[str]:
-        """Remove what lies before the `keep_last` newest whole checkpoints of each branch; the ids
-        removed.
+        """Remove what lies before the `keep_last` newest whole checkpoints of each branch.
 
+        Returns the ids removed.
         Never one in `pinned`, never one that a checkpoint names as the base of
         its branch (a branch without a checkpoint yet is known to the log only:
         pin its base). Damaged ones do not count towards `keep_last`; seeing
@@ -276,17 +278,18 @@ class CheckpointStore:
         keys = ((id, *parse_id(id)) for id in ids if id not in protected)
         return self._remove([id for id, branch, step in keys if step < first_kept.get(branch, 0)])
 
-    def sweep(self, living: Collection[int] = ()) -> list[str]:
-        """Remove what saves and removals of earlier attempts left half done; the names removed.
+    def sweep(self, dead: Collection[int]) -> list[str]:
+        """Remove what saves and removals of earlier, `dead` attempts left half done.
 
-        Left alone: this attempt's own, later ones', and those of attempts in
-        `living` (a trainer on its way out may still be writing).
+        Left alone: this attempt's own, later ones', and those of any other
+        attempt (a trainer on its way out may still be writing). Returns the
+        names removed.
         """
         removed = []
         with suppress(OSError), Folder(self.path) as root:
             for name in root.names():
                 found = _TEMPORARY.fullmatch(name)
-                if found and int(found[1]) < self._attempt and int(found[1]) not in living:
+                if found and int(found[1]) < self._attempt and int(found[1]) in dead:
                     with suppress(OSError):
                         root.remove(name)
                         removed.append(name)
@@ -300,8 +303,9 @@ class CheckpointStore:
             return None
 
     def _remove(self, ids: list[str]) -> list[str]:
-        """Out of sight first, for good, then the manifest, then the rest: no crash leaves half of
-        one under an id.
+        """Out of sight first, for good, then the manifest, then the rest.
+
+        So no crash leaves half of one under an id.
         """
         removed: list[str] = []
         if not ids:

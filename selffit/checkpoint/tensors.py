@@ -1,5 +1,6 @@
-"""Network and optimiser to and from safetensors, bit for bit, in place, whatever device or memory
-format they have.
+"""Network and optimiser to and from safetensors, bit for bit and in place.
+
+Whatever device or memory format they have.
 """
 
 import errno
@@ -32,8 +33,9 @@ class TensorFile:
         return sum(tensor.nbytes for tensor in self.tensors.values())
 
     def __call__(self, path: Path) -> None:
-        """Raises OSError. Takes the slow way of 4-d tensors in channels_last to the format's plain
-        order.
+        """Write it at `path`. Raises OSError.
+
+        Takes the slow way of 4-d tensors in channels_last to the format's plain order.
         """
         try:
             safetensors.torch.save_file(
@@ -47,8 +49,7 @@ class TensorFile:
 def state_to_files(
     model_state: Mapping[str, Tensor], optimizer: Optimizer
 ) -> tuple[dict[str, TensorFile], dict[str, Any]]:
-    """A copy of everything as it is now: two files by name, and the optimiser's structure for
-    state.json.
+    """A copy of everything as it is now: two files, and the optimiser's structure for state.json.
 
     Only this copy in memory needs to hold up training: the files refer to no
     live tensor and may be written in another thread. Tied weights are written
@@ -74,9 +75,9 @@ def restore(
     model_state: Mapping[str, Tensor],
     optimizer: Optimizer,
 ) -> None:
-    """Network and optimiser as they were when saved; UserError, and both unchanged, when they do
-    not fit.
+    """Network and optimiser as they were when saved.
 
+    Raises UserError, with both unchanged, when they do not fit.
     Live tensors are filled, not replaced, where there are any (weights, the
     learning rate, momentum): captured graphs stay valid. New ones get the
     memory format and the device of their parameter.
@@ -125,7 +126,7 @@ def _bits(tensor: Tensor) -> Tensor:
 
 
 def _copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """On the CPU, each in memory of its own, in the memory format it has: that is the quickest way."""
+    """On the CPU, each in memory of its own, in the format it has: that is the quickest way."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
 
 

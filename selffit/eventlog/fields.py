@@ -5,8 +5,8 @@ missing or of a wrong type becomes what the field's type calls unknown.
 
   float                 NaN                      Floats         an empty array of float32
   int                   0                        bytes          b"" (lists of base64 strings)
-  int | None            None                     tuple[X, ...]  only the entries that are an X
-  str, str | None       "", None                 tuple[X, Y]    what the class gives by default
+  int | None, float | …  None                    tuple[X, ...]  only the entries that are an X
+  str, str | None, …    "", None                 tuple[X, Y]    what the class gives by default
   bool                  False                    Part | None    None
   Mapping[str, float]   {} (NaN for an entry     Mapping[str, Any], Columns   {} (only lists)
                         that is no number)
@@ -91,6 +91,11 @@ def _truth(value: Any) -> bool:
     return value is True
 
 
+def _maybe_number(value: Any) -> float | None:
+    number = num(value)
+    return None if number != number else number
+
+
 def _maybe_text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -105,7 +110,12 @@ _PLAIN: dict[Any, Decode] = {
     Columns: _columns,
 }
 _MAPPINGS: dict[Any, Decode] = {float: numbers, int: numbers, Any: mapping}
-_OPTIONAL: dict[Any, Decode] = {int: maybe_step, str: _maybe_text}
+_OPTIONAL: dict[Any, Decode] = {
+    int: maybe_step,
+    float: _maybe_number,
+    str: _maybe_text,
+    bool: lambda value: value if isinstance(value, bool) else None,
+}
 
 
 def _of(kind: Any) -> Decode:

@@ -57,7 +57,9 @@ Kinds of the trainer's stream and their data (`*` critical: on disk before `emit
     diagnosis *     disease: self-fitting | gradient masking | undecided; text, index, components,
                     evidence,
                     onset_step, index_step or null, lead (onset_step - index_step) or null
-    host            every 2 s, the heartbeat: cpu, rss, gpu, gpu_mem, gpu_total, gpu_temp, disk_free
+    host            every 2 s, the heartbeat: cpu, rss, gpu, gpu_mem, gpu_total, gpu_temp, disk_free,
+                    log_ok (the log holds nothing back now), log_faults (episodes of trouble with
+                    the disk), log_dropped (metrics left out), both of this attempt so far
     end *           how: finished | stopped | refused | crashed | superseded; reason,
                     summary {clean, fgsm, pgd, n, best_pgd, onset_step}
 

@@ -36,10 +36,7 @@ RETRY_SECONDS = (0.25, 5.0)  # first and longest pause between two tries on a di
 
 @dataclass(frozen=True)
 class Health:
-    """How the log fares.
-
-    The trainer compares `faults` with what it saw last and raises an alert when it grew.
-    """
+    """How the log fares; the trainer's heartbeat tells it in every `host` record."""
 
     ok: bool  # nothing is held back or dropped at present
     faults: int  # episodes of trouble with the disk so far

@@ -1,3 +1,1 @@
-"""The trainer process: `python -m selffit.train RUN_DIR`. Importing this package does not import
-torch.
-"""
+"""The trainer process: `python -m selffit.train RUN_DIR`. Importing this does not import torch."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from selffit.config import RunConfig, from_dict
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
@@ -32,9 +33,12 @@ class Trainer:
 
     def __init__(self, run: RunDir, attempt: int, stop: StopSwitch) -> None:
         """Raises UserError where the log cannot be written."""
-        self.run, self.attempt, self.stop = run, attempt, stop
+        self.run = run
+        self.attempt = attempt
+        self.stop = stop
         self.writer = EventWriter(run.path, "trainer", attempt)
-        self.step, self.branch = 0, "main"  # for the records that are not written by the loop
+        self.step = 0  # with the branch: for the records that are not written by the loop
+        self.branch = "main"
         self.summary = empty_summary()
         self.heartbeat = Heartbeat(run.path, self.beat)
 
@@ -55,35 +59,49 @@ class Trainer:
             how, reason = "crashed", explain(error, config)
             traceback.print_exc()
         self.heartbeat.stop()
-        end = {"how": how, "reason": reason, "summary": self.summary}
-        self.writer.emit("end", end, step=self.step, branch=self.branch, critical=True)
+        self.announce_end(how, reason)
         self.writer.close(how)
         return EXIT_CODES[how]
 
     def train(self, config: RunConfig) -> None:
         """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
         with self.stop.interruptible():
-            from selffit.train.begin import (
-                begin,  # torch and all that needs it: seconds of imports, so only now
-            )
+            # torch and all that needs it: seconds of imports, so only now
+            from selffit.train.begin import begin
 
             loop = begin(
                 self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce
             )
-            if loop.setup.device.type == "cuda":
-                self.heartbeat.watch_gpu(loop.setup.device)
+            device = loop.session.setup.device
+            if device.type == "cuda":
+                self.heartbeat.watch_gpu(device)
         try:
             loop.run()
         finally:
             loop.checkpoints.close()
-            self.step, self.branch = loop.done, loop.log.branch
+            self.step = loop.session.done
+            self.branch = loop.session.log.branch
 
     def announce(self, phase: str) -> None:
-        self.writer.emit("phase", {"name": phase})
+        """Log what the trainer is doing before there is a step."""
+        self.writer.emit(kinds.Phase(name=phase))
+
+    def announce_end(self, how: str, reason: str) -> None:
+        """Log how the attempt has ended."""
+        end = kinds.End(how=how, reason=reason, summary=self.summary)
+        self.writer.emit(end, step=self.step, branch=self.branch)
 
     def beat(self, sample: dict[str, Any]) -> None:
         """The heartbeat thread: log a sample of the machine, and give way to a later attempt."""
-        self.writer.emit("host", sample)
+        health = self.writer.health
+        self.writer.emit(
+            kinds.Host(
+                **sample,
+                log_ok=health.ok,
+                log_faults=health.faults,
+                log_dropped=health.dropped,
+            )
+        )
         newest = self.run.newest_attempt()
         if newest > self.attempt:
             self.stop.request("superseded", f"attempt {newest} took over this run")
@@ -95,7 +113,10 @@ def explain(error: Exception, config: RunConfig | None) -> str:
     out_of_memory = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in line
     if config is not None and (out_of_memory or isinstance(error, MemoryError)):
         width = f", --width {config.width}" if config.width else ""
-        return f"out of memory with --batch-size {config.batch_size}{width}; lower the batch size or the width ({line})"
+        return (
+            f"out of memory with --batch-size {config.batch_size}{width}; "
+            f"lower the batch size or the width ({line})"
+        )
     return f"{type(error).__name__}: {line}"
 
 

@@ -1,4 +1,4 @@
-"""From a run directory to a training loop that stands at the step where this attempt has to go on."""
+"""From a run directory to a training loop that stands where this attempt has to go on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,9 @@ from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
 from selffit.train.loop import Loop
 from selffit.train.monitor import Monitor
-from selffit.train.resume import check_resumable, read_ledger, resume
+from selffit.train.requests import Requests
+from selffit.train.resume import check_resumable, dead, read_past, resume
+from selffit.train.session import Session
 from selffit.train.setup import prepare
 from selffit.train.stopping import StopSwitch
 from selffit.train.trainlog import TrainLog
@@ -26,23 +28,23 @@ def begin(
     summary: dict[str, Any],
     announce: Callable[[str], None] = lambda phase: None,
 ) -> Loop:
-    """Load and build everything, write `run.start`, and resume where an earlier attempt has
-    trained.
+    """Load and build everything, write `run.start`, and resume where earlier attempts have trained.
 
     `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
     to be had here, and for a run that has finished.
     """
     policy = parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
-    ledger, last = read_ledger(run)
-    check_resumable(ledger, run.name)
+    past = read_past(run)
+    check_resumable(past.ledger, run.name)
     setup = prepare(config, announce)
-    log = TrainLog(writer, ledger)
-    checkpoints = Checkpoints(run, attempt, log)
-    commander = Commander(run, log, checkpoints, policy)
-    monitor = Monitor(setup, log, summary, commander.react, commander.somebody_waits)
-    loop = Loop(setup, monitor, log, stop, checkpoints, commander)
-    log.emit("run.start", setup.describe(), critical=True)
-    if last is not None:
-        resume(loop, log, checkpoints, last)
-    log.emit("phase", {"name": "training"}, step=loop.done)
-    return loop
+    log = TrainLog(writer, past.ledger)
+    requests = Requests(run, log, policy)
+    monitor = Monitor(setup, log, summary, requests.react, requests.somebody_waits)
+    session = Session(setup, monitor, log, stop)
+    checkpoints = Checkpoints(run, attempt, session)
+    checkpoints.store.sweep(dead(past))
+    log.emit(setup.describe())
+    if past.start is not None:
+        resume(session, checkpoints, past.step)
+    log.phase("training", session.done)
+    return Loop(session, checkpoints, Commander(session, checkpoints, requests))

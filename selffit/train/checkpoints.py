@@ -1,44 +1,29 @@
-"""Saving and restoring a whole training: what belongs into a checkpoint, when, and which ones are
-kept.
-"""
+"""When a training is saved, which checkpoints are kept, and reading one back."""
 
+import math
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-import msgspec
+from msgspec.structs import replace
 
-from selffit.checkpoint.errors import Damaged, SaveFailed
-from selffit.checkpoint.manifest import MODEL, STATE, Manifest
+from selffit.checkpoint.errors import SaveFailed
+from selffit.checkpoint.manifest import STATE, Manifest
 from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
-from selffit.checkpoint.tensors import restore, state_to_files
 from selffit.control.settings import live_settings
-from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.run.run_dir import RunDir
-from selffit.train.trainlog import TrainLog
-
-if TYPE_CHECKING:
-    from selffit.train.loop import Loop
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint that was read and verified."""
-
-    id: str
-    state: CheckpointState
-    files: dict[str, bytes]
+from selffit.train.session import Saved, Session
 
 
 @dataclass(frozen=True)
 class _Save:
-    """A save under way in the other thread; `about` is what the log will say of it."""
+    """A save under way in the other thread; `about` is what the log will say of it, but the cost."""
 
-    about: dict[str, Any]
+    about: kinds.CheckpointSaved
     began: float
     result: "Future[tuple[Manifest, list[str]]]"
 
@@ -46,52 +31,36 @@ class _Save:
 class Checkpoints:
     """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread."""
 
-    def __init__(self, run: RunDir, attempt: int, log: TrainLog) -> None:
-        self.store, self._attempt, self._log = CheckpointStore(run.path, attempt), attempt, log
+    def __init__(self, run: RunDir, attempt: int, session: Session) -> None:
+        self.store = CheckpointStore(run.path, attempt)
+        self._attempt = attempt
+        self._session = session
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._saving: _Save | None = None
 
-    def due(self, loop: "Loop", probed: bool) -> bool:
-        """Whether a checkpoint is to be saved at this step: every checkpoint_every steps, or with
-        interval probes.
-        """
-        config = loop.setup.config
+    def due(self, probed: bool) -> bool:
+        """Whether to save at this step: every checkpoint_every steps, or with interval probes."""
+        config = self._session.setup.config
         if config.keep == 0:
             return False
-        return loop.done % config.checkpoint_every == 0 if config.checkpoint_every else probed
+        if config.checkpoint_every:
+            return self._session.done % config.checkpoint_every == 0
+        return probed
 
-    def save(self, loop: "Loop", *, wait: bool = False) -> None:
-        """Save the training as it is between two steps; a failure is logged and training goes on."""
+    def save(self, *, wait: bool = False) -> None:
+        """Save the training as it is between two steps.
+
+        A failure is logged, and training goes on.
+        """
         self.collect(wait=True)
-        log, setup, monitor = self._log, loop.setup, loop.monitor
-        id = f"{log.branch}-{loop.done}"
-        if id in log.ledger.checkpoints:
+        session, ledger = self._session, self._session.log.ledger
+        id = f"{session.log.branch}-{session.done}"
+        if id in ledger.checkpoints:
             return  # a step has one state, and it is saved already
-        files, structure = state_to_files(setup.model.state_dict(), setup.step.optimizer)
-        state = CheckpointState(
-            step=loop.done,
-            branch=log.branch,
-            attempt=self._attempt,
-            settings=loop.settings,
-            version=log.ledger.version,
-            detector=monitor.detector.state(),
-            optimizer=structure,
-            unknown={
-                "summary": monitor.summary,
-                "pgd": monitor.pgd,
-                "explainer": monitor.explainer.state(),
-            },
-        )
-        about = {
-            "id": id,
-            "step": loop.done,
-            "branch": log.branch,
-            "pgd": monitor.pgd,
-            "healthy": monitor.healthy,
-        }
-        base = log.ledger.branches[log.branch].ckpt or None
-        content = {**files, STATE: state.encode()}
-        keep, pinned = max(1, setup.config.keep), [id, *self._pinned(loop)]
+        content = session.snapshot(self._attempt)
+        about = self._about(id)
+        base = ledger.branches[session.log.branch].ckpt or None
+        keep, pinned = max(1, session.setup.config.keep), [id, *self._pinned()]
 
         def work() -> tuple[Manifest, list[str]]:
             manifest = self.store.write(id, content, base=base)
@@ -103,55 +72,23 @@ class Checkpoints:
         if wait:
             self.collect(wait=True)
 
-    def _pinned(self, loop: "Loop") -> Iterable[str]:
-        """The newest healthy checkpoint from before a fall, and the base of every branch."""
-        yield from (branch.ckpt for branch in self._log.ledger.branches.values() if branch.ckpt)
-        for at_most in (loop.monitor.detector.healthy_step, None):
-            known = self._healthy(at_most)
-            if known:
-                yield known
-
-    def _healthy(self, at_most: int | None) -> str | None:
-        """The newest healthy checkpoint of the active branch that is no later than a step, None
-        where there is none.
-        """
-        ledger = self._log.ledger
-        known = [c for c in ledger.checkpoints.values() if c.healthy and c.branch == ledger.branch]
-        known = [c for c in known if at_most is None or c.step <= at_most]
-        return max(known, key=lambda c: c.step).id if known else None
-
-    def find_reference(self, loop: "Loop") -> None:
-        """After a resume: the newest healthy checkpoint from before a fall is the network that
-        probes compare with.
-        """
-        id = self._healthy(loop.monitor.detector.healthy_step)
-        if id is None or not loop.setup.config.self_images:
-            return
-        with suppress(Damaged, UserError):  # then the next healthy probe brings one
-            saved = self.read(id)
-            loop.monitor.explainer.adopt(saved.files[MODEL], saved.state.step, saved.state.branch)
-
     def collect(self, *, wait: bool = False) -> None:
         """Log a save that has ended; with `wait`, wait for one that is under way."""
-        saving = self._saving
+        saving, log = self._saving, self._session.log
         if saving is None or not (wait or saving.result.done()):
             return
         self._saving = None
-        id, step = saving.about["id"], saving.about["step"]
+        about = saving.about
         try:
             manifest, removed = saving.result.result()
         except SaveFailed as failure:
-            self._log.emit(
-                "ckpt.failed", {"id": id, "reason": str(failure)}, step=step, critical=True
-            )
+            failed = kinds.CheckpointFailed(id=about.id, reason=str(failure))
+            log.emit(failed, step=about.of_step)
             return
-        size = sum(entry.size for entry in manifest.files.values())
         seconds = round(time.perf_counter() - saving.began, 4)
-        self._log.emit(
-            "ckpt.saved", {**saving.about, "bytes": size, "sec": seconds}, step=step, critical=True
-        )
+        log.emit(replace(about, bytes=manifest.size, sec=seconds), step=about.of_step)
         for old in removed:
-            self._log.emit("ckpt.pruned", {"id": old}, step=step)
+            log.emit(kinds.CheckpointPruned(id=old), step=about.of_step)
 
     def read(self, id: str) -> Saved:
         """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit."""
@@ -159,22 +96,38 @@ class Checkpoints:
         manifest, files = self.store.read(id)
         state = CheckpointState.decode(files[STATE], manifest.id)
         # A checkpoint may be older than a setting: then it was saved under the default.
-        settings = {**live_settings(self._log.ledger.config), **state.settings}
-        return Saved(id, msgspec.structs.replace(state, settings=settings), files)
+        settings = {**live_settings(self._session.log.ledger.config), **state.settings}
+        return Saved(id, replace(state, settings=settings), files)
 
-    def restore(self, saved: Saved, loop: "Loop") -> None:
-        """Put the training back to where it was. Raises UserError, with nothing changed, where it
-        does not fit.
-        """
-        setup, state = loop.setup, saved.state
-        restore(saved.files, state.optimizer, setup.model.state_dict(), setup.step.optimizer)
-        loop.monitor.detector.restore(state.detector)
-        loop.monitor.summary.update(state.unknown.get("summary", {}))
-        loop.monitor.pgd = state.unknown.get("pgd")
-        loop.monitor.explainer.restore(state.unknown.get("explainer", {}))
-        loop.done = state.step
+    def newest_healthy(self, at_most: int | None) -> str | None:
+        """The newest healthy one of the active branch, no later than a step; None without any."""
+        ledger = self._session.log.ledger
+        known = [c for c in ledger.checkpoints.values() if c.healthy and c.branch == ledger.branch]
+        known = [c for c in known if at_most is None or c.step <= at_most]
+        return max(known, key=lambda c: c.step).id if known else None
 
     def close(self) -> None:
         """Wait for the last save and log it."""
         self.collect(wait=True)
         self._thread.shutdown()
+
+    def _about(self, id: str) -> kinds.CheckpointSaved:
+        """What the log says of a checkpoint that is taken now, but for what it cost."""
+        session = self._session
+        pgd = session.monitor.pgd.value
+        return kinds.CheckpointSaved(
+            id=id,
+            of_step=session.done,
+            of_branch=session.log.branch,
+            pgd=math.nan if pgd is None else pgd,
+            healthy=session.monitor.healthy,
+        )
+
+    def _pinned(self) -> Iterable[str]:
+        """The newest healthy checkpoint from before a fall, and the base of every branch."""
+        branches = self._session.log.ledger.branches.values()
+        yield from (branch.ckpt for branch in branches if branch.ckpt)
+        for at_most in (self._session.monitor.detector.healthy_step, None):
+            known = self.newest_healthy(at_most)
+            if known:
+                yield known

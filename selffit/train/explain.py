@@ -1,5 +1,4 @@
-"""Why the network collapses, beside training: self-information, the causal check, a reference
-network, a diagnosis.
+"""Why the network collapses: self-information, the causal check, a reference, a diagnosis.
 
 A light set of probes follows every interval probe; the full set is measured where it tells most:
 once the budget is full (what is healthy), when signals move, at an onset, at the end, and when
@@ -40,8 +39,7 @@ class Reference:
 
 
 class Explainer:
-    """Keeps a healthy copy of the network to compare with, logs what explains a collapse, and names
-    the disease.
+    """Keeps a healthy network to compare with, logs what explains a collapse, names the disease.
 
     The reference network g of the probes is the copy made one interval before the newest healthy
     one: when an onset is found, the newest healthy copy may carry the beginning of the disease
@@ -49,7 +47,8 @@ class Explainer:
     """
 
     def __init__(self, setup: Setup, log: TrainLog) -> None:
-        self.setup, self.log = setup, log
+        self.setup = setup
+        self.log = log
         self.reference: Reference | None = None
         self._newest: Reference | None = None
         self.tracker = selffitting.Tracker()
@@ -57,7 +56,7 @@ class Explainer:
         self._told: dict[str, Any] = {}  # of the newest diagnosis of that onset
         self._absent = 0  # probes in a row since the onset without a sign of self-fitting
 
-    # ---- measuring ----------------------------------------------------------------------------------
+    # ---- measuring -------------------------------------------------------------------------------
     def examiner(self, step: int) -> Examiner:
         """The network after `step` steps at the budget of that step, ready to be examined."""
         setup, eps = self.setup, self.setup.schedule.eps(step)
@@ -86,9 +85,7 @@ class Explainer:
         return training_mean(self.setup.images.train_x)
 
     def measure(self, step: int, why: str, *, full: bool) -> Mapping[str, Any] | None:
-        """Log self-information; None where it is switched off, or where there is no budget yet to
-        measure at.
-        """
+        """Log self-information; None where it is switched off, or there is no budget yet."""
         config = self.setup.config
         if not config.self_images or self.setup.schedule.eps(step) == 0:
             return None
@@ -101,8 +98,9 @@ class Explainer:
         return data
 
     def causal(self, step: int, *, brief: bool, give_up: Callable[[], bool]) -> None:
-        """Log the causal check of the channel ranking; nothing where `give_up`, asked again and
-        again, says so.
+        """Log the causal check of the channel ranking.
+
+        Nothing where `give_up`, asked again and again, says so.
         """
         n = self.setup.config.causal_images
         if n == 0 or self.setup.schedule.eps(step) == 0:
@@ -125,20 +123,19 @@ class Explainer:
         self.log.emit("probe.strong", data, step=step)
         return data
 
-    # ---- the diagnosis ------------------------------------------------------------------------------
+    # ---- the diagnosis ---------------------------------------------------------------------------
     def _verdict(self, data: Mapping[str, Any]) -> selffitting.Verdict:
         return selffitting.verdict(data["values"], 1 / self.setup.images.classes, data["n"])
 
     def _settled(self, data: Mapping[str, Any], absent: int) -> selffitting.Verdict:
-        """The verdict on a network that has shown no sign of self-fitting in so many probes since
-        the onset.
-        """
+        """The verdict after so many probes since the onset without a sign of self-fitting."""
         verdict = self._verdict(data)
         return selffitting.too_early(verdict) if 0 < absent < selffitting.PATIENCE else verdict
 
     def named(self, alert: Alert, data: Mapping[str, Any] | None) -> Alert:
-        """An onset alert with the disease and what speaks for it, from the self-information of its
-        step.
+        """An onset alert with the disease and what speaks for it.
+
+        `data` is the self-information of its step.
         """
         self._onset = alert.onset_step if alert.onset_step is not None else alert.step
         self._told, self._absent = {}, 0
@@ -156,9 +153,7 @@ class Explainer:
         return replace(alert, disease=verdict.disease, evidence={**alert.evidence, **evidence})
 
     def diagnose(self, step: int, data: Mapping[str, Any] | None) -> None:
-        """While an onset is open: log what the disease is, first and whenever that has become
-        clearer.
-        """
+        """While an onset is open: log the disease, first and whenever it has become clearer."""
         if self._onset is None or data is None:
             return
         self._absent = self._absent + 1 if self._verdict(data).disease == "gradient masking" else 0
@@ -182,7 +177,7 @@ class Explainer:
         """The onset is over: recovered."""
         self._onset = None
 
-    # ---- the reference network ----------------------------------------------------------------------
+    # ---- the reference network -------------------------------------------------------------------
     def healthy(self, step: int) -> None:
         """An interval probe found the network healthy: keep a copy of it."""
         if self.setup.config.self_images:
@@ -190,16 +185,18 @@ class Explainer:
             self._newest = Reference(copy.deepcopy(self.setup.model), step, self.log.branch)
 
     def adopt(self, weights: bytes, step: int, branch: str) -> None:
-        """Compare with these weights (a checkpoint's model file). Raises UserError where they do
-        not fit.
+        """Compare with these weights (a checkpoint's model file).
+
+        Raises UserError where they do not fit.
         """
         model = copy.deepcopy(self.setup.model)
         load_model(weights, model.state_dict())
         self.reference = Reference(model, step, branch)
 
     def state(self) -> dict[str, Any]:
-        """What later diagnoses depend on, as plain JSON values; the reference network is a
-        checkpoint's.
+        """What later diagnoses depend on, as plain JSON values.
+
+        The reference network is not part of it: after a resume a checkpoint's takes its place.
         """
         return {
             "onset": self._onset,

@@ -1,28 +1,28 @@
-"""The heartbeat: a sample of the machine every two seconds, from a thread of its own, whatever the
-trainer does.
-"""
+"""The heartbeat: a sample of the machine every two seconds, whatever the trainer does."""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
+import psutil  # type: ignore[import-untyped,unused-ignore]
+
+if TYPE_CHECKING:
+    import torch
 
 PERIOD = 2.0  # seconds
 
 
 class Gpu:
-    """Utilisation, memory and temperature of one NVIDIA GPU through NVML; every failure reads as
-    null.
-    """
+    """Utilisation, memory and temperature of an NVIDIA GPU by NVML; every failure reads as null."""
 
     def __init__(self, uuid: str) -> None:
-        """`uuid` as torch gives it: CUDA's device numbers are not NVML's where devices are hidden
-        or reordered.
+        """`uuid` as torch gives it.
+
+        CUDA's device numbers are not NVML's where devices are hidden or reordered.
         """
-        import pynvml
+        import pynvml  # type: ignore[import-untyped,unused-ignore]
 
         self._nvml = pynvml
         self._handle: Any = None
@@ -31,6 +31,7 @@ class Gpu:
             self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
 
     def sample(self) -> dict[str, Any]:
+        """What the driver tells now, with the fields of a `host` record."""
         if self._handle is None:
             return {}
         nvml, found = self._nvml, {}
@@ -47,7 +48,7 @@ class Gpu:
 
 
 class Heartbeat(threading.Thread):
-    """Calls `beat` with a sample at once and then every PERIOD seconds until `stop`.
+    """Calls `beat` with a sample every PERIOD seconds until `stop`.
 
     A sample: cpu (share of the machine), rss of this process, gpu (share or null), gpu_mem,
     gpu_total, gpu_temp (°C), disk_free on the run directory's disk; memory in bytes.
@@ -55,20 +56,22 @@ class Heartbeat(threading.Thread):
 
     def __init__(self, run_dir: Path, beat: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(name="heartbeat", daemon=True)
-        self._run_dir, self._beat = run_dir, beat
+        self._run_dir = run_dir
+        self._beat = beat
         self._process = psutil.Process()
         self._over = threading.Event()
         self._gpu: Gpu | None = None
         psutil.cpu_percent(None)  # the first call only starts the measurement
 
-    def watch_gpu(self, device: Any) -> None:
-        """Include a CUDA device (a torch.device) in the samples from now on."""
+    def watch_gpu(self, device: "torch.device") -> None:
+        """Include a CUDA device in the samples from now on."""
         import torch
 
         with suppress(ImportError):
             self._gpu = Gpu(str(torch.cuda.get_device_properties(device).uuid))
 
     def run(self) -> None:
+        """The thread's work; `start` begins it."""
         while not self._over.wait(PERIOD):
             self._beat(self.sample())
 

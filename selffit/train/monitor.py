@@ -1,6 +1,4 @@
-"""What is measured beside training: probes and the detector, and the records that they leave in the
-log.
-"""
+"""What is measured beside training: probes and the detector, and their records in the log."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,6 +6,7 @@ from typing import Any
 
 from selffit.detect import Alert, Detector, ProbePoint, SignalBlock
 from selffit.train.explain import Explainer
+from selffit.train.scores import LatestPgd, Summary
 from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
 
@@ -16,8 +15,7 @@ BLOCK_SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv", "
 
 
 class Monitor:
-    """Runs probes, feeds the detector, writes `probe.*` and `alert` records, and keeps the summary
-    up to date.
+    """Runs probes, feeds the detector, writes `probe.*` and `alert` records.
 
     Nothing here touches training: probes leave weights, running statistics and gradients alone, and
     their random starts come from a generator of their own, the same for every probe, so that probes
@@ -29,24 +27,24 @@ class Monitor:
         setup: Setup,
         log: TrainLog,
         summary: dict[str, Any],
-        react: Callable[[str], None] = lambda level: None,
-        somebody_waits: Callable[[], bool] = lambda: False,
+        react: Callable[[str], None],
+        somebody_waits: Callable[[], bool],
     ) -> None:
-        """`react` hears the level of every alert that was raised; the causal check is broken off,
-        without a record, when `somebody_waits` for the next step boundary.
+        """`summary` is the run's, kept up to date; `react` hears the level of every alert.
+
+        The causal check is broken off, without a record, when `somebody_waits` for the next step
+        boundary.
         """
-        self.setup, self.log, self.summary, self._react, self._waited_for = (
-            setup,
-            log,
-            summary,
-            react,
-            somebody_waits,
-        )
+        self.setup = setup
+        self.log = log
+        self.summary = Summary(summary)
+        self.pgd = LatestPgd()
+        self._react = react
+        self._waited_for = somebody_waits
         self._chance = 1 / setup.images.classes
         cooldown = max(setup.config.block_steps, self.every // 2)
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
         self.explainer = Explainer(setup, log)
-        self.pgd: float | None = None  # of the newest probe, at the budget of its step
         self._watch = False  # signals have moved since the last probe
         self._dominance: dict[str, Sequence[float]] = {}  # by layer, of the newest channel probe
 
@@ -57,17 +55,12 @@ class Monitor:
 
     @property
     def healthy(self) -> bool:
-        """Whether the newest probe found the network clearly above chance and no onset is open:
-        ours.
-        """
-        return (
-            self.pgd is not None and self.pgd > 1.5 * self._chance and not self.detector.onset_open
-        )
+        """Whether the newest probe found the network clearly above chance, and no onset is open."""
+        pgd = self.pgd.value
+        return pgd is not None and pgd > 1.5 * self._chance and not self.detector.onset_open
 
     def dominance(self, layer: str, step: int) -> Sequence[float]:
-        """The dominance of a layer's channels, from the newest channel probe; measured now if there
-        was none.
-        """
+        """The dominance of a layer's channels, by the newest channel probe; measured if need be."""
         if layer not in self._dominance:
             self._channels(step)
         return self._dominance[layer]
@@ -81,8 +74,7 @@ class Monitor:
             self._write(alert)
 
     def probe(self, step: int, why: str) -> None:
-        """Measure robust accuracy after `step` steps, let the detector judge it, and measure what
-        explains it.
+        """Measure robust accuracy, let the detector judge it, and measure what explains it.
 
         A probe on suspicion must be quick: without an onset it leaves the channels out.
         """
@@ -109,8 +101,9 @@ class Monitor:
             self.explainer.healthy(step)
 
     def _first_at_full_budget(self, step: int) -> bool:
-        """Whether this interval probe is the first at the final budget: what it finds is what is
-        usual there.
+        """Whether this interval probe is the first at the final budget.
+
+        What it finds is what is usual there.
         """
         ramp, every = self.setup.schedule.ramp, self.every
         return (
@@ -131,15 +124,8 @@ class Monitor:
             final=(config.eps, schedule.probe_alpha(config.eps)) if ramping else None,
         )
         final = data["final"] or data
-        self.pgd = data["pgd"]
-        best = self.summary["best_pgd"]
-        self.summary.update(
-            clean=data["clean"],
-            fgsm=final["fgsm"],
-            pgd=final["pgd"],
-            n=data["n"],
-            best_pgd=final["pgd"] if best is None else max(best, final["pgd"]),
-        )
+        self.pgd.value = data["pgd"]
+        self.summary.probed(data, final)
         self.log.emit("probe.robust", data, step=step)
         return ProbePoint(
             step,
@@ -154,15 +140,11 @@ class Monitor:
         )
 
     def _confirm(self, step: int) -> list[Alert]:
-        """PGD accuracy has come back after an onset: let a strong attack decide whether the network
-        has.
-        """
+        """PGD accuracy is back after an onset: a strong attack decides whether the network is."""
         found = self.explainer.strong(step)
-        return (
-            []
-            if found is None
-            else self.detector.strong(step, found["pgd"], found["weak"], found["n"])
-        )
+        if found is None:
+            return []
+        return self.detector.strong(step, found["pgd"], found["weak"], found["n"])
 
     def _channels(self, step: int) -> None:
         # so that ranks compare
@@ -172,12 +154,7 @@ class Monitor:
         self.log.emit("probe.channels", data, step=step)
 
     def _write(self, alert: Alert) -> None:
-        if alert.level == "onset" and self.summary["onset_step"] is None:
-            self.summary["onset_step"] = alert.onset_step
+        if alert.level == "onset":
+            self.summary.fell(alert.onset_step)
         self.log.emit("alert", alert.as_data(), step=alert.step, critical=True)
         self._react(alert.level)
-
-
-def six_digits(values: Sequence[float]) -> list[float]:
-    """Floats with six significant digits: what float32 means carry, at half the bytes in the log."""
-    return [float(f"{value:.6g}") for value in values]

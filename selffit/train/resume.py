@@ -1,35 +1,37 @@
-"""Going on where an earlier attempt left off: the log says what was decided, the newest valid
-checkpoint what was.
+"""Going on where an earlier attempt left off.
+
+The log says what was decided, the newest valid checkpoint what was.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
+
 from selffit.checkpoint.errors import Damaged
-from selffit.checkpoint.manifest import parse_id
+from selffit.checkpoint.manifest import MODEL
 from selffit.control.ledger import Ledger
-from selffit.control.replay import replay_plan
 from selffit.errors import UserError
-from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Record
+from selffit.eventlog import kinds
+from selffit.eventlog.liveness import is_alive
+from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
-from selffit.train.checkpoints import Checkpoints, Saved
-from selffit.train.loop import Loop
-from selffit.train.trainlog import TrainLog
+from selffit.run.state import RunState
+from selffit.train.checkpoints import Checkpoints
+from selffit.train.session import Saved, Session
 
 
-def read_ledger(run: RunDir) -> tuple[Ledger, int | None]:
-    """What the log says so far, and the last step that it tells of; None where no attempt has begun
-    to train.
-    """
-    ledger, last = Ledger(), None
-    reader = RunReader(run.path)
-    while records := reader.poll():
-        for record in records:
-            ledger.add(record)
-            if isinstance(record, Record) and record.stream == "trainer":
-                if record.k == "run.start" and last is None:
-                    last = 0
-                elif record.k == "steps" and record.b == ledger.branch:
-                    last = record.s + int(record.d.get("n") or 0)
-    return ledger, last
+def read_past(run: RunDir) -> RunState:
+    """Read what the log tells of the attempts before this one."""
+    return Follower.of(run).read_all()
+
+
+def dead(past: RunState) -> Collection[int]:
+    """Return the attempts whose trainer certainly runs no more; one on another host may."""
+    trainers = {
+        number: attempt.trainer.identity
+        for number, attempt in past.attempts.items()
+        if attempt.trainer is not None
+    }
+    return {n for n, who in trainers.items() if who is not None and is_alive(who) is False}
 
 
 def check_resumable(ledger: Ledger, name: str) -> None:
@@ -40,58 +42,61 @@ def check_resumable(ledger: Ledger, name: str) -> None:
         )
 
 
-def resume(loop: Loop, log: TrainLog, checkpoints: Checkpoints, last: int) -> None:
-    """Restore the newest valid checkpoint of the active branch and plan what was changed after it.
+def resume(session: Session, checkpoints: Checkpoints, last: int) -> None:
+    """Restore the newest valid checkpoint of the active branch, and tell what was lost.
 
-    Where none is left, training begins again from its first step: the steps are the same ones.
-    Raises UserError for a checkpoint of a newer selffit.
+    `last` is the step that the log tells of. Where no checkpoint is left, training begins again
+    from its first step: the steps are the same ones. Raises UserError for a checkpoint of a newer
+    selffit.
     """
-    ledger = log.ledger
-    saved, skipped = _newest(checkpoints, ledger)
+    log = session.log
+    saved, skipped = _newest(checkpoints, log.ledger)
     for id, reason in skipped:
-        log.emit("ckpt.damaged", {"id": id, "reason": reason}, critical=True)
+        log.damaged(id, reason)
     if saved is not None:
-        checkpoints.restore(saved, loop)
-        loop.adopt(saved.state.settings)
-        checkpoints.find_reference(loop)
-    branch = ledger.branches[ledger.branch]
+        session.restore(saved)
+        _find_reference(session, checkpoints)
+    branch = log.ledger.branches[log.ledger.branch]
     if not branch.announced:  # killed between the commit of a roll-back and its second line
-        log.emit("branch", branch_data(ledger), step=branch.base_step, critical=True)
-    told = {
-        "ckpt": saved.id if saved else None,
-        "step": loop.done,
-        "branch": ledger.branch,
-        "lost_steps": max(0, last - loop.done),
-        "skipped": [{"id": id, "reason": reason} for id, reason in skipped],
-    }
-    log.emit("resumed", told, step=loop.done, critical=True)
-    loop.commander.plan = replay_plan(ledger, ledger.branch, loop.done)
+        log.begin_branch(branch.name, branch.parent, branch.base_step, branch.ckpt)
+    log.emit(_told(session, saved, last, skipped), step=session.done)
 
 
-def branch_data(ledger: Ledger) -> dict[str, object]:
-    """The data of the active branch's `branch` record."""
-    branch = ledger.branches[ledger.branch]
-    return {
-        "name": branch.name,
-        "parent": branch.parent,
-        "base_step": branch.base_step,
-        "ckpt": branch.ckpt,
-    }
+def _told(
+    session: Session, saved: Saved | None, last: int, skipped: list[tuple[str, str]]
+) -> kinds.Resumed:
+    """What the log says of going on."""
+    return kinds.Resumed(
+        ckpt=saved.id if saved else None,
+        to_step=session.done,
+        to_branch=session.log.ledger.branch,
+        lost_steps=max(0, last - session.done),
+        skipped=tuple(kinds.Skipped(id=id, reason=reason) for id, reason in skipped),
+    )
 
 
 def _newest(checkpoints: Checkpoints, ledger: Ledger) -> tuple[Saved | None, list[tuple[str, str]]]:
-    """The newest checkpoint of the active line of history that verifies, and the newer ones that do
-    not.
+    """The newest checkpoint of the active line of history that verifies, and newer damaged ones.
+
+    Those come as pairs of id and reason. What lies behind the step where a branch was left belongs
+    to the part that was abandoned.
     """
     skipped: list[tuple[str, str]] = []
     line = ledger.lineage()
     ends = [child.base_step for child in line[1:]]
     for here, end in reversed(list(zip(line, [*ends, None], strict=True))):
-        for id in reversed(checkpoints.store.ids(here.name)):
-            if end is not None and parse_id(id)[1] > end:
-                continue  # of the part that was abandoned
-            try:
-                return checkpoints.read(id), skipped
-            except Damaged as damage:
-                skipped.append((id, damage.reason))
+        saved, damaged = checkpoints.store.newest_valid(here.name, checkpoints.read, at_most=end)
+        skipped += damaged
+        if saved is not None:
+            return saved, skipped
     return None, skipped
+
+
+def _find_reference(session: Session, checkpoints: Checkpoints) -> None:
+    """Let probes compare with the newest healthy checkpoint from before a fall."""
+    id = checkpoints.newest_healthy(session.monitor.detector.healthy_step)
+    if id is None or not session.setup.config.self_images:
+        return
+    with suppress(Damaged, UserError):  # then the next healthy probe brings one
+        saved = checkpoints.read(id)
+        session.monitor.explainer.adopt(saved.files[MODEL], saved.state.step, saved.state.branch)

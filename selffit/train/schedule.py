@@ -1,5 +1,6 @@
-"""Learning rate and attack budget as pure functions of the step, so that resume and roll-back are
-exact.
+"""Learning rate and attack budget as pure functions of the step.
+
+So resume and roll-back are exact.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from selffit.config import RunConfig, milestones
 
 @dataclass(frozen=True)
 class Schedule:
-    """lr, eps and alpha of every optimiser step, counted from 0; eps and alpha in pixel units of
-    [0,1].
+    """lr, eps and alpha of every optimiser step, counted from 0.
+
+    eps and alpha are in pixel units of [0,1].
     """
 
     config: RunConfig
@@ -18,20 +20,16 @@ class Schedule:
 
     @property
     def steps_total(self) -> int:
-        """Steps of the whole run; a fraction of an epoch is rounded to whole steps, at least one."""
+        """Steps of the whole run; a fraction of an epoch becomes whole steps, at least one."""
         return max(1, round(self.config.epochs * self.steps_per_epoch))
 
     @property
     def last_step(self) -> int:
-        """Where training ends: after stop_epoch if there is one, which leaves the schedules as they
-        are.
-        """
+        """Where training ends: after stop_epoch if there is one. The schedules stay as they are."""
         stop = self.config.stop_epoch
-        return (
-            min(self.steps_total, max(1, round(stop * self.steps_per_epoch)))
-            if stop
-            else self.steps_total
-        )
+        if not stop:
+            return self.steps_total
+        return min(self.steps_total, max(1, round(stop * self.steps_per_epoch)))
 
     def epoch(self, step: int) -> float:
         """Epochs done after `step` steps."""
@@ -58,9 +56,7 @@ class Schedule:
         return config.lr * config.lr_scale * max(0.0, factor) * warmup
 
     def ramp(self, step: int) -> float:
-        """The share of the final budget that step `step` uses: rises linearly from 0 to 1, then
-        stays.
-        """
+        """The share of the final budget that a step uses: rises linearly from 0 to 1, and stays."""
         length = self.config.eps_ramp * self.steps_total
         return 1.0 if step >= length else step / length
 
@@ -73,11 +69,6 @@ class Schedule:
         return self.config.alpha * self.ramp(step)
 
     def probe_alpha(self, eps: float) -> float:
-        """The PGD step size of a probe at budget eps: the configured one belongs to the final
-        budget.
-        """
-        return (
-            self.config.probe_alpha * (eps / self.config.eps)
-            if self.config.eps
-            else self.config.probe_alpha
-        )
+        """The PGD step size of a probe at budget eps; the configured one is for the final one."""
+        config = self.config
+        return config.probe_alpha * (eps / config.eps) if config.eps else config.probe_alpha

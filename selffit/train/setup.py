@@ -1,6 +1,4 @@
-"""From a configuration to everything that training needs: device, images, network, optimiser,
-schedule.
-"""
+"""From a configuration to all that training needs: device, images, network, optimiser, schedule."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -10,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from selffit import data, models
 from selffit.config import RunConfig
 from selffit.data import Batches, ImageSet, step_seed
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.models import Network
 from selffit.models.masks import Masks
 from selffit.probes.channels import watching
@@ -24,8 +24,9 @@ from selffit.train.step import Step, make_optimizer
 
 @dataclass
 class Setup:
-    """A run that is ready for a step: a function of its settings alone. `config` holds those in
-    effect.
+    """A run that is ready for a step: a function of its settings alone.
+
+    `config` holds those in effect.
     """
 
     config: RunConfig
@@ -46,28 +47,27 @@ class Setup:
         self.step.configure(config)
         self.masks.set(suppressed)
 
-    def describe(self) -> dict[str, Any]:
-        """The data of the `run.start` record."""
-        images, device = self.images, self.device
-        return {
-            "config": self.config.as_dict(),
-            "steps_total": self.schedule.steps_total,
-            "steps_per_epoch": self.schedule.steps_per_epoch,
-            "device": str(device),
-            "device_name": torch.cuda.get_device_name(device)
-            if device.type == "cuda"
-            else cpu_name(),
-            "torch": torch.__version__,
-            "params": sum(p.numel() for p in self.model.parameters()),
-            "layers": layers(self.model, images),
-            "data": {
-                "name": images.name,
-                "classes": images.classes,
-                "shape": list(images.shape),
-                "train": len(images.train_x),
-                "heldout": len(images.held_x),
-            },
-        }
+    def describe(self) -> kinds.RunStart:
+        """What the log says of the run when training begins."""
+        images = self.images
+        cuda = self.device.type == "cuda"
+        return kinds.RunStart(
+            config=self.config.as_dict(),
+            steps_total=self.schedule.steps_total,
+            steps_per_epoch=self.schedule.steps_per_epoch,
+            device=str(self.device),
+            device_name=torch.cuda.get_device_name(self.device) if cuda else cpu_name(),
+            torch=torch.__version__,
+            params=sum(p.numel() for p in self.model.parameters()),
+            layers=layers(self.model, images),
+            data_set=kinds.ImageSetInfo(
+                name=images.name,
+                classes=images.classes,
+                shape=images.shape,
+                train=len(images.train_x),
+                heldout=len(images.held_x),
+            ),
+        )
 
 
 def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
@@ -94,8 +94,9 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
 
 
 def build_network(config: RunConfig, images: ImageSet) -> Network:
-    """A new network of this configuration for these images, on the CPU; the caller sets torch's
-    seed.
+    """A new network of this configuration for these images, on the CPU.
+
+    The caller sets torch's seed.
     """
     return models.build(
         config.model,
@@ -130,8 +131,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype | None:
-    """The autocast dtype, None for float32. Raises UserError where bf16 was asked for and does not
-    exist.
+    """The autocast dtype, None for float32.
+
+    Raises UserError where bf16 was asked for and does not exist.
     """
     cuda_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "bf16" and device.type == "cuda" and not cuda_bf16:
@@ -143,7 +145,7 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype | None
 
 
 def sensible_threads() -> int:
-    """torch's own choice, but no more than the CPUs that this process may run on."""
+    """As many threads as torch would choose, but no more than this process has CPUs."""
     allowed = (
         float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float("inf")
     )
@@ -164,15 +166,16 @@ def cpu_name() -> str:
     return f"{name}, {torch.get_num_threads()} threads"
 
 
-def layers(model: Network, images: ImageSet) -> list[dict[str, Any]]:
+def layers(model: Network, images: ImageSet) -> tuple[kinds.Layer, ...]:
     """Name and number of channels of every convolution layer that the channel probe watches."""
-    found: list[dict[str, Any]] = []
+    found: list[kinds.Layer] = []
+
+    def note(name: str, response: Tensor) -> None:
+        found.append(kinds.Layer(name=name, channels=response.shape[1]))
+
     training = model.training
     model.eval()
-    with (
-        torch.no_grad(),
-        watching(model, lambda name, map: found.append({"name": name, "channels": map.shape[1]})),
-    ):
+    with torch.no_grad(), watching(model, note):
         model(torch.zeros(1, *images.shape, device=images.held_x.device))
     model.train(training)
-    return found
+    return tuple(found)

@@ -8,7 +8,7 @@ ever waits for the device.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,8 +23,10 @@ TINY = 1e-30  # norms of a confident image can both be 1e-12
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """What the training step saw at x_adv: loss [B], logits [B,K], and the gradient [B,C,H,W] of
-    the batch's mean loss with respect to x_adv (None where it was not asked for).
+    """What the training step saw at x_adv.
+
+    loss [B], logits [B,K], and the gradient [B,C,H,W] of the batch's mean loss with respect to
+    x_adv (None where it was not asked for).
     """
 
     loss: Tensor
@@ -68,21 +70,24 @@ def reduce_images(values: Tensor, pixels: int) -> Tensor:
     return torch.stack(per_image).mean(-1)
 
 
+About = TypeVar("About")  # what the caller says of a block
+
+
 @dataclass
-class _Reading:
+class _Reading(Generic[About]):
     """A block on its way to the host."""
 
-    about: Any
+    about: About
     host: Tensor
     ready: torch.cuda.Event | None
 
-    def get(self) -> tuple[Any, Mapping[str, list[float]]]:
+    def get(self) -> tuple[About, Mapping[str, list[float]]]:
         if self.ready is not None:
             self.ready.synchronize()
         return self.about, dict(zip(MEASURED, self.host.tolist(), strict=True))
 
 
-class SignalBuffer:
+class SignalBuffer(Generic[About]):
     """Rows for up to `block_steps` steps, and the blocks that are on their way to the host."""
 
     def __init__(
@@ -91,7 +96,7 @@ class SignalBuffer:
         self._values = torch.zeros(block_steps, 7, batch_size, device=device)
         self._pixels = shape[0] * shape[1] * shape[2]
         self._cuda = device.type == "cuda"
-        self._on_the_way: deque[_Reading] = deque()
+        self._on_the_way: deque[_Reading[About]] = deque()
         self.count = 0
 
     def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
@@ -99,9 +104,10 @@ class SignalBuffer:
         image_values(x, y, attack, trained, self._values[self.count])
         self.count += 1
 
-    def close_block(self, about: Any) -> None:
-        """Reduce the steps since the last block and start their copy to the host; `about` comes
-        back with them.
+    def close_block(self, about: About) -> None:
+        """Reduce the steps since the last block and start their copy to the host.
+
+        `about` comes back with them.
         """
         signals = reduce_images(self._values[: self.count], self._pixels)
         self.count = 0
@@ -110,15 +116,15 @@ class SignalBuffer:
             return
         host = torch.empty(signals.shape, dtype=signals.dtype, pin_memory=True)
         host.copy_(signals, non_blocking=True)
-        ready = torch.cuda.Event()
+        ready = torch.cuda.Event()  # type: ignore[no-untyped-call,unused-ignore]
         ready.record()
         self._on_the_way.append(_Reading(about, host, ready))
 
-    def ready_blocks(self, *, everything: bool) -> list[tuple[Any, Mapping[str, list[float]]]]:
-        """Blocks with their signals, oldest first: on CUDA all but the newest, which may still be
-        computed.
+    def ready_blocks(self, *, everything: bool) -> list[tuple[About, Mapping[str, list[float]]]]:
+        """Blocks with their signals, oldest first.
 
-        With `everything` the newest too: that waits for the device.
+        On CUDA all but the newest, which may still be computed. With `everything` that one too: it
+        waits for the device.
         """
         keep = 1 if self._cuda and not everything else 0
         return [self._on_the_way.popleft().get() for _ in range(len(self._on_the_way) - keep)]

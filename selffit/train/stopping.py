@@ -1,6 +1,4 @@
-"""Why the trainer should stop: a signal from a person or the supervisor, or a later attempt that
-took over the run.
-"""
+"""Why the trainer should stop: a signal, or a later attempt that took over the run."""
 
 import signal
 from collections.abc import Iterator
@@ -9,15 +7,16 @@ from types import FrameType
 
 
 class Stop(Exception):
-    """Leave what is being done and end the run; `how` is the `end` record's word, the text its
-    reason.
+    """Leave what is being done and end the run.
 
+    `how` is the `end` record's word, the text its reason.
     `save`: with a checkpoint, so that the run can go on from where it was stopped.
     """
 
     def __init__(self, how: str, reason: str, *, save: bool = False) -> None:
         super().__init__(reason)
-        self.how, self.save = how, save
+        self.how = how
+        self.save = save
 
 
 class StopSwitch:
@@ -32,7 +31,7 @@ class StopSwitch:
         self._interruptible = False
 
     def install(self) -> None:
-        """Take over SIGTERM and SIGINT, and ignore SIGHUP: a closed terminal is no reason to stop."""
+        """Take over SIGTERM and SIGINT, and ignore SIGHUP: closing a terminal stops nothing."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)

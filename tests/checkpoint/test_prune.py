@@ -107,8 +107,9 @@ def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(
     ):
         (store.path / name).mkdir()
         (store.path / name / "model.safetensors").write_bytes(b"half")
-    assert store.sweep(living={2}) == [".tmp-000001-main-2"]
-    assert store.sweep() == [".tmp-000002-main-2"]
+    assert store.sweep(dead=()) == []
+    assert store.sweep(dead={1, 3, 4}) == [".tmp-000001-main-2"]
+    assert store.sweep(dead={2}) == [".tmp-000002-main-2"]
     left = [".damaged-main-2", ".tmp-000003-main-2", ".tmp-000004-main-2", "main-1"]
     assert sorted(path.name for path in store.path.iterdir()) == left
 

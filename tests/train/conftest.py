@@ -16,6 +16,7 @@ from selffit.run.run_dir import RunDir
 from selffit.train.__main__ import empty_summary
 from selffit.train.begin import begin
 from selffit.train.loop import Loop
+from selffit.train.session import Session
 from selffit.train.stopping import Stop, StopSwitch
 
 TINY = {
@@ -87,11 +88,11 @@ class Trained:
             )  # type: ignore[arg-type]
             boundary = loop.commander.boundary
 
-            def watched(loop: Loop) -> None:
-                if loop.done in waiting:
-                    waiting.pop(loop.done)(self)
-                    loop.commander._next_poll = 0.0
-                boundary(loop)
+            def watched() -> None:
+                if self.session.done in waiting:
+                    waiting.pop(self.session.done)(self)
+                    loop.commander.requests.next_poll = 0.0
+                boundary()
 
             loop.commander.boundary = watched  # type: ignore[method-assign]
             try:
@@ -108,7 +109,7 @@ class Trained:
         """Write what the trainer process writes after its loop."""
         attempt = self.run.claim_attempt(here())
         with EventWriter(self.run.path, "trainer", attempt) as writer:
-            writer.emit("end", {"how": how}, branch=self.loop.log.branch, critical=True)
+            writer.emit("end", {"how": how}, branch=self.session.log.branch, critical=True)
 
     def kill(self) -> None:
         """To be used in `at`: the process dies here, its last save complete or not begun."""
@@ -126,8 +127,13 @@ class Trained:
         return [(step, data) for found, step, _, data in self.records if found == kind]
 
     @property
+    def session(self) -> Session:
+        """The training itself."""
+        return self.loop.session
+
+    @property
     def weights(self) -> list[torch.Tensor]:
-        model = self.loop.setup.model
+        model = self.session.setup.model
         return [t.detach().clone() for t in (*model.parameters(), *model.buffers())]
 
 

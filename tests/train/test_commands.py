@@ -120,14 +120,14 @@ def test_a_note_is_in_the_log(start):
 
 def test_suppressed_channels_are_silent_until_unsuppressed(start, equal):
     run = start(epochs=1).go(at={2: send("suppress", layer="conv2", channels="0,3")})
-    maps = run.loop.setup.model.sites()["conv2"](run_maps(run))
+    maps = run.session.setup.model.sites()["conv2"](run_maps(run))
     assert maps[:, [0, 3]].abs().max() == 0
     assert maps[:, 1].abs().max() > 0
     masked = start(epochs=1).go(
         at={2: send("suppress", layer="conv2", channels="0,3"), 3: send("unsuppress")}
     )
     assert not equal(masked, start(epochs=1).go())
-    assert run.loop.settings["suppress"] and not masked.loop.settings["suppress"]
+    assert run.session.settings["suppress"] and not masked.session.settings["suppress"]
 
 
 def run_maps(run):
@@ -150,8 +150,8 @@ def test_a_roll_back_continues_on_a_new_branch_and_keeps_what_was(start):
     assert [(kind, step, branch) for kind, step, branch, _ in run.records if kind == "branch"] == [
         ("branch", 5, "b1")
     ]
-    assert run.loop.done == 10
-    assert run.loop.setup.config.method == "n-fgsm"
+    assert run.session.done == 10
+    assert run.session.setup.config.method == "n-fgsm"
     branches = {branch for kind, _, branch, _ in run.records if kind == "steps"}
     assert branches == {"main", "b1"}
     assert (run.run.ckpt / "main-5").exists()
@@ -186,15 +186,15 @@ def test_killed_on_a_branch_the_run_goes_on_there_with_the_same_bits(start, equa
 
 def later(trained, step):
     """Kill on the new branch, at a step that the old one has passed as well."""
-    loop = trained.loop
-    inner = loop.commander.boundary
+    session, commander = trained.session, trained.loop.commander
+    inner = commander.boundary
 
-    def boundary(loop):
-        if loop.log.branch == "b1" and loop.done == step:
+    def boundary():
+        if session.log.branch == "b1" and session.done == step:
             trained.kill()
-        inner(loop)
+        inner()
 
-    loop.commander.boundary = boundary
+    commander.boundary = boundary
 
 
 def test_a_roll_back_from_a_roll_back(start):
@@ -202,7 +202,7 @@ def test_a_roll_back_from_a_roll_back(start):
     run = start(epochs=3).go(at=at)
     names = [data["name"] for _, data in run.of("branch")]
     assert names == ["b1", "b2"]
-    assert run.loop.log.branch == "b2"
+    assert run.session.log.branch == "b2"
 
 
 def test_a_roll_back_to_a_damaged_checkpoint_is_refused_and_training_goes_on(start, equal):
@@ -233,7 +233,7 @@ def test_a_command_received_before_a_kill_is_decided_once_after_it(start):
         command = trained.send("set", eps="0.08")
         from selffit.control import lines
 
-        trained.loop.log.emit("ctl.received", lines.received(command), step=3, critical=True)
+        trained.session.log.emit("ctl.received", lines.received(command), step=3, critical=True)
         trained.kill()
 
     run = start().go(at={3: receive}).go()
@@ -245,8 +245,8 @@ def test_a_command_received_before_a_kill_is_decided_once_after_it(start):
 def onset(trained):
     """As if the detector had found one at this step, with step 5 the last healthy one."""
     data = {"level": "onset", "text": "", "onset_step": 8, "healthy": {"step": 5, "pgd": 0.5}}
-    trained.loop.log.emit("alert", data, step=trained.loop.done, critical=True)
-    trained.loop.commander.react("onset")
+    trained.session.log.emit("alert", data, step=trained.session.done, critical=True)
+    trained.loop.commander.requests.react("onset")
 
 
 @pytest.fixture
@@ -286,12 +286,14 @@ def test_the_policy_makes_no_more_roll_backs_than_it_may(start, always_healthy):
 
 
 def test_a_watch_may_save_a_checkpoint(start):
-    run = start(on_watch="checkpoint").go(at={7: lambda t: t.loop.commander.react("watch")})
+    run = start(on_watch="checkpoint").go(
+        at={7: lambda t: t.loop.commander.requests.react("watch")}
+    )
     assert "main-7" in [data["id"] for _, data in run.of("ckpt.saved")]
 
 
 def watch(trained):
-    trained.loop.commander.react("watch")
+    trained.loop.commander.requests.react("watch")
 
 
 def test_the_first_watch_of_a_branch_may_mask_dominant_channels_of_several_layers(start):
@@ -328,5 +330,5 @@ def test_what_the_log_says_is_what_the_trainer_knew(start):
     while items := reader.poll():
         for item in items:
             read.add(item)
-    assert read == run.loop.log.ledger
-    assert read.settings == run.loop.settings
+    assert read == run.session.log.ledger
+    assert read.settings == run.session.settings

@@ -73,7 +73,7 @@ def test_a_probe_that_was_asked_for_measures_everything(start):
 
 def test_moved_signals_make_the_next_probe_a_full_one(start):
     def watch(trained):
-        trained.loop.monitor._watch = True
+        trained.session.monitor._watch = True
 
     trained = start(**ALWAYS, epochs=3).go(at={7: watch})
     assert (10, "interval", True) in sets(trained)
@@ -142,7 +142,7 @@ def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_
     assert found[10] is None  # 5 is the newest healthy one now, and nothing is older
     assert found[15] == {"step": 5, "branch": "main"}
     assert found[20] == found[25] == found[30] == {"step": 10, "branch": "main"}
-    reference = trained.loop.monitor.explainer.reference.model
+    reference = trained.session.monitor.explainer.reference.model
     assert torch.equal([*reference.parameters()][2], weights[10])
     assert not torch.equal(weights[10], weights[15])
 
@@ -154,7 +154,7 @@ def test_a_resumed_attempt_takes_its_reference_from_a_healthy_checkpoint(start, 
     run.go(at={12: lambda t: t.kill()})
     at_five = run.loop.checkpoints.read("main-5")
     run.go(at={12: lambda t: t.kill()})
-    reference = run.loop.monitor.explainer.reference
+    reference = run.session.monitor.explainer.reference
     assert (reference.step, reference.branch) == (5, "main")
     fresh = {name: torch.zeros_like(t) for name, t in reference.model.state_dict().items()}
     load_model(at_five.files[MODEL], fresh)
@@ -165,10 +165,10 @@ def test_a_diagnosis_survives_a_resume_and_is_not_told_twice(start, monkeypatch)
     force(monkeypatch, onset_at=5)
     run = start(**ALWAYS, epochs=4)
     run.go(at={12: lambda t: t.kill()})
-    before = run.loop.monitor.explainer.state()
+    before = run.session.monitor.explainer.state()
     told = len(run.of("diagnosis"))
     run.go(at={10: lambda t: t.kill()})
-    assert run.loop.monitor.explainer.state() == before
+    assert run.session.monitor.explainer.state() == before
     assert len(run.of("diagnosis")) == told
 
 

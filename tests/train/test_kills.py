@@ -152,6 +152,7 @@ def check(run, sent, start):
     assert len(late) <= 1  # the last may have come when the run was over
     ledger = Ledger.fold(items)
     assert ledger.ended == "finished"
+    assert not list(run.ckpt.glob(".tmp-*"))  # of saves that were killed
     # The same changes, made at the same steps in a run that nobody disturbs, end with the same
     # bits.
     changes = [
@@ -169,7 +170,7 @@ def check(run, sent, start):
             for step, todo in steps.items()
         }
     )
-    assert calm.loop.settings == ledger.settings
+    assert calm.session.settings == ledger.settings
     assert final_weights(run) == final_weights(calm.run)
 
 

@@ -52,7 +52,7 @@ def test_every_signal_has_a_finite_value_for_every_step(start):
 
 def test_logged_budget_and_rate_are_those_of_the_schedule(start):
     trained = start().go()
-    schedule = trained.loop.setup.schedule
+    schedule = trained.session.setup.schedule
     for first, data in trained.of("steps"):
         for i in range(data["n"]):
             assert data["cols"]["eps"][i] == pytest.approx(schedule.eps(first + i), rel=1e-5)
@@ -87,7 +87,7 @@ def test_while_the_budget_rises_probes_look_at_the_final_one_too(start):
 
 def test_a_signal_that_leaves_its_band_asks_for_a_probe(start):
     def suspect(trained):
-        monitor = trained.loop.monitor
+        monitor = trained.session.monitor
         told = monitor.signals
 
         def suspicious(step, columns):
@@ -104,8 +104,8 @@ def test_a_signal_that_leaves_its_band_asks_for_a_probe(start):
 def test_a_stop_ends_training_at_the_next_step_with_its_steps_logged(start):
     trained = start().go(stop=_StopAt(checks=6))
     assert trained.stopped.how == "stopped"
-    assert trained.loop.done == sum(data["n"] for _, data in trained.of("steps"))
-    assert 0 < trained.loop.done < 10
+    assert trained.session.done == sum(data["n"] for _, data in trained.of("steps"))
+    assert 0 < trained.session.done < 10
     assert trained.of("probe.robust")[-1][1]["why"] != "end"
 
 
@@ -148,7 +148,7 @@ def test_evaluation_mode_in_the_attack_changes_what_batch_norm_sees(start, equal
 
 def test_an_earlier_stop_epoch_ends_training_there_and_leaves_the_schedule_alone(start):
     short, whole = start(epochs=4, stop_epoch=2).go(), start(epochs=4).go()
-    assert short.loop.done == 10
+    assert short.session.done == 10
     assert short.of("probe.robust")[-1][1]["why"] == "end"
     assert [data["cols"]["lr"] for _, data in short.of("steps")] == [
         data["cols"]["lr"] for _, data in whole.of("steps")

@@ -87,7 +87,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_named(start, equal, harm
 def test_the_detector_remembers_across_a_kill(start):
     whole = start().go()
     run = start().go(at={8: kill}).go()
-    assert run.loop.monitor.detector.state() == whole.loop.monitor.detector.state()
+    assert run.session.monitor.detector.state() == whole.session.monitor.detector.state()
     assert run.summary == whole.summary
 
 
@@ -121,14 +121,14 @@ def test_a_checkpoint_that_cannot_be_saved_is_told_of_and_training_goes_on(start
         trained.run.ckpt.write_text("a file is in the way")
 
     run = start().go(at={1: block})
-    assert run.loop.done == 10
+    assert run.session.done == 10
     assert len(run.of("ckpt.failed")) == 2
     assert not run.of("ckpt.saved")
 
 
 def test_a_checkpoint_that_is_older_than_a_setting_counts_as_saved_under_its_default(start, equal):
     def forget(run):
-        run.loop.settings.pop("mix_signs")
+        run.session.settings.pop("mix_signs")
 
     whole = start().go()
     old = start().go(at={4: forget, 7: lambda t: t.kill()})

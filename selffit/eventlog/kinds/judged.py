@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Part, Unmeasured
+from selffit.eventlog.fields import Part
 from selffit.eventlog.kinds.base import Event, Kind
 
 OLD_LEVELS = {"watch": "suspect"}  # as logs before version 0.2 have them
@@ -40,7 +40,7 @@ class Alert(Event, frozen=True, kw_only=True):
     text: str
     onset_step: int | None = None
     onset_low: int | None = None
-    confidence: Unmeasured = nan
+    confidence: float | None = None
     n: int = 0
     evidence: Mapping[str, float] = {}
     healthy: Healthy | None = None

@@ -124,6 +124,9 @@ class Host(Event, frozen=True, kw_only=True):
     gpu_total: its memory, in bytes.
     gpu_temp: degrees Celsius.
     disk_free: bytes free where the run lies.
+    log_ok: whether the log holds nothing back and drops nothing at present.
+    log_faults: episodes of trouble with the disk so far.
+    log_dropped: metrics that were not logged so far.
     """
 
     KIND: ClassVar[Kind] = Kind(name="host", listed=False, kept="newest")
@@ -134,6 +137,9 @@ class Host(Event, frozen=True, kw_only=True):
     gpu_total: Unmeasured = nan
     gpu_temp: Unmeasured = nan
     disk_free: Unmeasured = nan
+    log_ok: bool | None = None
+    log_faults: int = 0
+    log_dropped: int = 0
 
 
 class End(Event, frozen=True, kw_only=True):

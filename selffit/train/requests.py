@@ -1,0 +1,49 @@
+"""What people and policies ask of a run, until it is decided: the inbox, reactions to alerts."""
+
+import time
+
+from selffit.control.commands import Command
+from selffit.control.inbox import Inbox, Rejected
+from selffit.control.policy import Policy
+from selffit.run.run_dir import RunDir
+from selffit.train.trainlog import TrainLog
+
+POLL_SECONDS = 0.25
+
+
+class Requests:
+    """Collects commands; what becomes of them is the commander's business."""
+
+    def __init__(self, run: RunDir, log: TrainLog, policy: Policy) -> None:
+        self._inbox = Inbox(run.path)
+        self._log = log
+        self._policy = policy
+        self.next_poll = 0.0  # on the monotonic clock
+        # Received before a crash and not decided: the log has them, their files may be gone.
+        self._waiting = list(log.ledger.pending.values())
+
+    def react(self, level: str) -> None:
+        """An alert was raised: what the policy makes of it is applied at the next boundary."""
+        self._waiting += self._policy.reaction(level, self._log.ledger)
+
+    def somebody_waits(self) -> bool:
+        """Whether a command has come in that is not being carried out: measurements give way."""
+        return self._inbox.has_news()
+
+    def take_waiting(self) -> Command | None:
+        """The oldest of those that did not come from the inbox just now; None without any."""
+        return self._waiting.pop(0) if self._waiting else None
+
+    @property
+    def poll_due(self) -> bool:
+        """Whether it is time to look into the inbox."""
+        return time.monotonic() >= self.next_poll
+
+    def poll(self) -> list[Command | Rejected]:
+        """What lies in the inbox. Each of them is to be retired when it is decided."""
+        self.next_poll = time.monotonic() + POLL_SECONDS
+        return self._inbox.poll()
+
+    def retire(self, id: str) -> None:
+        """The log has the decision: the file is not needed any more."""
+        self._inbox.retire(id)

@@ -1,0 +1,52 @@
+"""The numbers that outlive a probe: the run's summary, and robust accuracy as it is now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class Summary:
+    """What the `end` record says, kept up to date. Accuracies are at the final budget."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        """`values` is changed in place, so whoever gave it can read it at any time."""
+        self._values = values
+
+    def probed(self, data: Mapping[str, Any], final: Mapping[str, Any]) -> None:
+        """Take in a `probe.robust` record, and what it found at the final budget."""
+        best = self._values["best_pgd"]
+        self._values.update(
+            clean=data["clean"],
+            fgsm=final["fgsm"],
+            pgd=final["pgd"],
+            n=data["n"],
+            best_pgd=final["pgd"] if best is None else max(best, final["pgd"]),
+        )
+
+    def fell(self, onset_step: int | None) -> None:
+        """Take in an onset; the first one counts."""
+        if self._values["onset_step"] is None:
+            self._values["onset_step"] = onset_step
+
+    def state(self) -> dict[str, Any]:
+        """All numbers, by name."""
+        return dict(self._values)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state()` was taken."""
+        self._values.update(state)
+
+
+@dataclass
+class LatestPgd:
+    """PGD accuracy that the newest probe found at the budget of its step; None before the first."""
+
+    value: float | None = None
+
+    def state(self) -> float | None:
+        """The accuracy."""
+        return self.value
+
+    def restore(self, state: float | None) -> None:
+        """Go on where `state()` was taken."""
+        self.value = state
