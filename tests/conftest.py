@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,7 +50,7 @@ def tiny_run(tmp_path_factory):
     from selffit.train.begin import begin
     from selffit.train.stopping import StopSwitch
 
-    small = {
+    small: dict[str, Any] = {
         "train_images": 160,
         "batch_size": 32,
         "holdout": 32,

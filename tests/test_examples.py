@@ -27,7 +27,8 @@ def test_every_example_is_small_whole_and_finished(run):
     items = read(run)
     assert RunDir.open(run).info()["name"] == run.name
     assert not [item for item in items if isinstance(item, Notice)]
-    assert reduce_all(RunState(), items).ending.how == "finished"
+    ending = reduce_all(RunState(), items).ending
+    assert ending is not None and ending.how == "finished"
     assert sum(path.stat().st_size for path in run.rglob("*") if path.is_file()) <= 1 << 20
 
 

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
 from selffit.methods.base import input_gradient
-from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import batches, probing
 from selffit.probes.draws import other_labels, partners, pixel_orders, random_signs, uniform_like
@@ -57,7 +56,7 @@ class SelfInformation:
 
 
 def self_information(
-    model: Network,
+    model: nn.Module,
     images: Tensor,
     labels: Tensor,
     *,
@@ -65,7 +64,7 @@ def self_information(
     generator: torch.Generator,
     classes: int,
     mean: Tensor | None = None,
-    reference: Network | None = None,
+    reference: nn.Module | None = None,
     full: bool = False,
     batch_size: int = 256,
 ) -> SelfInformation:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
-from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import probing
 
@@ -16,7 +15,7 @@ FULL = 127  # the int8 that stands for eps
 
 
 def image_strip(
-    model: Network,
+    model: nn.Module,
     images: Tensor,
     labels: Tensor,
     *,

@@ -1,5 +1,7 @@
 """What is measured of one network, and what is said of it in the light of those before it."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from selffit.probes.examine import training_mean
 from selffit.run.state import RunState, reduce
 
 CPU = torch.device("cpu")
+NOT_LOOKED_AT: Any = None  # in place of a network
 KINDS = [
     "probe.robust",
     "probe.strong",
@@ -155,7 +158,9 @@ def judge():
             Bench(images=images, device=CPU, mean=empty, n=512, eps=None, own=own),
         )
         return lambda step, found: judge.add(
-            Subject(id=f"main-{step}", branch="main", step=step, model=None, config=RunConfig()),
+            Subject(
+                id=f"main-{step}", branch="main", step=step, model=NOT_LOOKED_AT, config=RunConfig()
+            ),
             found,
         )
 

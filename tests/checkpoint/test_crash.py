@@ -177,7 +177,8 @@ def test_a_failure_of_any_call_of_a_save_is_reported_and_leaves_nothing(
 ) -> None:
     reported = 0
     for target in range(1, 1000):
-        run, fired = tmp_path / str(target), []
+        run = tmp_path / str(target)
+        fired: list[str] = []
         prepare(run, save)
 
         def fail(
@@ -209,7 +210,8 @@ def test_a_failure_of_any_call_of_a_save_is_reported_and_leaves_nothing(
 
 def test_a_failure_of_any_call_of_a_removal_keeps_the_newest(tmp_path: Path) -> None:
     for target in range(1, 1000):
-        run, fired = tmp_path / str(target), []
+        run = tmp_path / str(target)
+        fired: list[str] = []
         prepare(run, prune)
 
         def fail(

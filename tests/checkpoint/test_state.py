@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,7 +34,7 @@ VALUES = st.recursive(
 )
 
 
-def state(**fields: object) -> CheckpointState:
+def state(**fields: Any) -> CheckpointState:
     return CheckpointState(
         **{"step": 40, "branch": "b1", "attempt": 2, "settings": {}, "version": 3, **fields}
     )

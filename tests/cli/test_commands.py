@@ -20,7 +20,7 @@ from selffit_tui import cli
 def selffit(monkeypatch, capsys, *args):
     """Run a command in this process; (exit code, stdout, stderr)."""
     monkeypatch.setattr(sys, "argv", ["selffit", *map(str, args)])
-    code = 0
+    code: str | int = 0
     try:
         cli.main()
     except SystemExit as exit:

@@ -125,7 +125,7 @@ def ctl(monkeypatch, capsys, tmp_path):
 
     def run(*args):
         monkeypatch.setattr(sys, "argv", ["selffit", "ctl", *map(str, args)])
-        code = 0
+        code: str | int = 0
         try:
             cli.main()
         except SystemExit as exit:

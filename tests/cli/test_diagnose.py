@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ def started(tmp_path):
             "OMP_NUM_THREADS": "1",
             **env,
         }
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         # a shell's background jobs inherit that it is ignored
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:

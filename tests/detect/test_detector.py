@@ -460,7 +460,8 @@ def test_probes_before_judge_from_only_teach():
 def random_stream(seed, length=60):
     """Probes and signal blocks mixed, wandering through healthy, fallen and broken values."""
     rng = random.Random(seed)
-    mood, bad, items = HEALTHY[0], False, []
+    mood, bad = HEALTHY[0], False
+    items: list[ProbePoint | SignalBlock] = []
     for i in range(length):
         if rng.random() < 0.15:
             mood = rng.choice(
@@ -521,7 +522,7 @@ def test_random_streams_do_reach_every_level(confirm):
 def test_a_detector_restored_at_any_point_of_a_whole_story_tells_the_same_story():
     """Healthy, watch, onset, recovery, and few images that need several probes: cut everywhere."""
     probes = [*HEALTHY, *[(0.7, 0.0)] * 6, *[(0.5, 0.45)] * 4, *[(0.9, 0.02)] * 6]
-    items = [SignalBlock(0, abnormal=[0.01] * 200)]
+    items: list[ProbePoint | SignalBlock] = [SignalBlock(0, abnormal=[0.01] * 200)]
     for i, (fgsm, pgd) in enumerate(probes):
         items.append(SignalBlock(200 + 20 * i, abnormal=[0.01 if i % 5 else 0.6] * 20))
         items.append(ProbePoint(220 + 20 * i, 0.8, fgsm, pgd, 30))

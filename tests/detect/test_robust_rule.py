@@ -87,9 +87,15 @@ def test_a_probe_at_the_final_budget_counts_as_one_at_a_larger_budget():
 def test_the_allowance_for_a_larger_budget_is_what_fgsm_lost_squared():
     rule = RobustRule(RuleThresholds(), 0.0)
     rule.learn(point(0.60, 0.80, eps=0.30))
-    assert rule.level_at(0.30, 0.40).pgd == 0.60  # same budget: no allowance
-    assert rule.level_at(0.35, 0.60).pgd == pytest.approx(0.60 * 0.75**2)
-    assert rule.level_at(0.35, 0.95).pgd == 0.60  # never more than it was
+
+    def level(eps: float, fgsm: float) -> float:
+        found = rule.level_at(eps, fgsm)
+        assert found is not None
+        return found.pgd
+
+    assert level(0.30, 0.40) == 0.60  # same budget: no allowance
+    assert level(0.35, 0.60) == pytest.approx(0.60 * 0.75**2)
+    assert level(0.35, 0.95) == 0.60  # never more than it was
     assert rule.level_at(0.41, 0.95) is None  # not comparable any more
 
 

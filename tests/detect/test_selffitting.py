@@ -154,9 +154,10 @@ def test_the_bound_of_the_index_can_be_moved_as_far_as_is_said(bound, monkeypatc
 
 
 def test_few_images_decide_nothing():
+    (masking,) = MASKING.values()
     assert verdict(SELF_FITTING["patterns, fgsm, seed 3"], CHANCE, 16).disease == "undecided"
-    assert verdict(*MASKING.values(), CHANCE, 16).disease == "undecided"
-    assert verdict(*MASKING.values(), CHANCE, 0).disease == "undecided"
+    assert verdict(masking, CHANCE, 16).disease == "undecided"
+    assert verdict(masking, CHANCE, 0).disease == "undecided"
 
 
 def test_nothing_measured_is_undecided():
@@ -206,7 +207,8 @@ def test_the_text_is_one_sentence_with_the_numbers():
         "in 0.82 (guessing 0.10), against another image it wins 0.37 to 0.47, the attack lowers "
         "the loss of 0.98 of the images, label swap 0.11 (n=512)"
     )
-    text = verdict(*MASKING.values(), CHANCE, 512).text
+    (masking,) = MASKING.values()
+    text = verdict(masking, CHANCE, 512).text
     assert text.startswith(
         "gradient masking: the network does not read its own perturbation; put on plain grey"
     )

@@ -75,7 +75,7 @@ def test_open_comes_first_and_seal_last_with_a_gap_free_sequence(tmp_path: Path)
 
 
 def test_every_line_is_ascii_json_equal_to_what_was_emitted(tmp_path: Path) -> None:
-    data = [
+    data: list[dict[str, Any]] = [
         {"x": "é😀\u202e\x1b[0m\ud800"},
         {"n": 2**63, "f": 1e-7, "l": [[1.5], []], "z": None},
         {},

@@ -14,7 +14,7 @@ def network():
 
 
 def maps(net) -> dict[str, torch.Tensor]:
-    seen = {}
+    seen: dict[str, torch.Tensor] = {}
     with watching(net, seen.__setitem__):
         net(torch.rand(2, 3, 28, 28, generator=torch.Generator().manual_seed(1)))
     return seen

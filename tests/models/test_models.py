@@ -54,7 +54,7 @@ def test_parameter_counts_of_the_literature(name, millions):
 def test_the_callers_seed_decides_the_weights():
     def weights(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
-        return build("small", shape=(1, 28, 28), classes=10).hidden.weight
+        return build("small", shape=(1, 28, 28), classes=10).get_parameter("hidden.weight")
 
     assert torch.equal(weights(1), weights(1)) and not torch.equal(weights(1), weights(2))
 
@@ -65,14 +65,14 @@ def test_the_input_is_normalised_inside_and_follows_the_module():
     expected = (x - torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)) * torch.tensor(
         [1.0, 2.0, 3.0]
     ).view(1, 3, 1, 1)
-    assert torch.allclose(net.normalise(x), expected)
+    assert torch.allclose(net.get_submodule("normalise")(x), expected)
     assert {"normalise.mean", "normalise.scale"} <= set(net.state_dict())
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_and_results_are_channels_last(name):
     net = build(name, shape=(3, 32, 32), classes=10, width=4)
-    assert net.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    assert net.get_parameter("conv1.weight").is_contiguous(memory_format=torch.channels_last)
     seen = []
     next(iter(net.sites().values())).register_forward_hook(
         lambda _m, _i, output: seen.append(output)

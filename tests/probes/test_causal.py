@@ -1,5 +1,7 @@
 """The causal check on a network where one planted channel recognises the own perturbation."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -34,7 +36,7 @@ class Overfitted(Network):
         mean = torch.full((8, 8), 1 / 64)
         kernels = [board, mean, mean, *[0.3 * (mean + board)] * 7, 0 * mean]
         self.conv.weight.data = torch.stack(kernels)[:, None]
-        self.conv.bias.data = torch.tensor([1.0, 0, 0, *[1.0] * 7, -1.0])
+        self.conv.bias = nn.Parameter(torch.tensor([1.0, 0, 0, *[1.0] * 7, -1.0]))
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,7 +57,7 @@ def images(n: int = 16) -> tuple[Tensor, Tensor]:
 
 
 def check(model: Network | None = None, **others):
-    options = {
+    options: dict[str, Any] = {
         "attack": ProbeAttack(EPS),
         "pgd_alpha": EPS / 8,
         "pgd_steps": 10,
@@ -129,7 +131,9 @@ def test_hooks_are_gone_and_the_network_is_as_it_was():
 def test_seed_and_batch_size():
     torch.manual_seed(0)
     net = build("small", shape=(1, 28, 28), classes=3, width=4)
-    nn.init.normal_(net.output.weight, std=0.5)  # so that all classes are predicted
+    nn.init.normal_(
+        net.get_parameter("output.weight"), std=0.5
+    )  # so that all classes are predicted
     pixels = torch.randint(0, 256, (24, 1, 28, 28), dtype=torch.uint8)
     labels = (net(pixels.float() / 255).argmax(1) + torch.arange(24) % 2) % 3
 

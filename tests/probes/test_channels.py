@@ -29,7 +29,7 @@ class Planted(Network):
         board, mean = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) / 4, torch.full((2, 2), 0.25)
         kernels = torch.stack([board, mean, board + mean, 0 * mean, 1e-6 * board])
         self.conv.weight.data = kernels[:, None]
-        self.conv.bias.data = torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0])
+        self.conv.bias = nn.Parameter(torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0]))
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class BrightOrDark(Network):
         self.conv = nn.Conv2d(1, 3, 2, stride=2)
         board, mean = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) / 4, torch.full((2, 2), 0.25)
         self.conv.weight.data = torch.stack([board, mean, -mean])[:, None]
-        self.conv.bias.data = torch.tensor([1.0, -0.5, 0.5])
+        self.conv.bias = nn.Parameter(torch.tensor([1.0, -0.5, 0.5]))
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from selffit.methods.base import Budget, input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
 from selffit.probes import robust_accuracies, robust_accuracy
+from selffit.probes.robust import RobustAccuracy
 
 
 class Brightness(nn.Module):
@@ -77,7 +78,7 @@ def test_pgd_counts_an_image_as_lost_once_any_iterate_is_wrong():
 def network() -> nn.Module:
     torch.manual_seed(0)
     net = build("resnet18", shape=(3, 28, 28), classes=10, width=2)
-    net.layer2.eval()  # a mixture of modes, as a frozen part of a network has
+    net.get_submodule("layer2").eval()  # a mixture of modes, as a frozen part of a network has
     return net
 
 
@@ -108,7 +109,8 @@ def test_modes_come_back_after_an_error():
             pgd_alpha=0.1,
             generator=generator(),
         )
-    assert net.training and net.layer1.training and not net.layer2.training
+    assert net.training and net.get_submodule("layer1").training
+    assert not net.get_submodule("layer2").training
 
 
 def test_probes_run_in_evaluation_mode_and_float32():
@@ -138,7 +140,7 @@ def test_batch_size_and_repetition_do_not_change_the_figures():
     images = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
     labels = net(images.float() / 255).argmax(1)
 
-    def probe(batch_size: int) -> object:
+    def probe(batch_size: int) -> RobustAccuracy:
         return robust_accuracy(
             net,
             images,

@@ -13,6 +13,7 @@ from selffit.probes import ProbeAttack, self_information
 from selffit.probes.selfinfo import (
     DOSES,
     MIX,
+    SelfInformation,
     class_generic,
     class_patterns,
     conflict,
@@ -59,11 +60,10 @@ class ReadsItself(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        pixel = torch.arange(64)
         # Walsh functions, orthogonal to all quadrants
         masks = (0b000001, 0b001000, 0b000011, 0b011000)
-        bits = [sum((pixel & mask) >> b & 1 for b in range(6)) % 2 for mask in masks]
-        self.patterns = 1.0 - 2 * torch.stack(bits)
+        bits = [[((p & mask).bit_count()) % 2 for p in range(64)] for mask in masks]
+        self.patterns = 1.0 - 2 * torch.tensor(bits)
 
     def forward(self, x: Tensor) -> Tensor:
         s = x.flatten(1) @ self.patterns.T / 64
@@ -84,7 +84,7 @@ class HidesItsGradient(nn.Module):
         )
 
 
-def full(model: nn.Module, **others) -> object:
+def full(model: nn.Module, **others) -> SelfInformation:
     mean = (images().float() / 255).mean(0)
     return self_information(
         model,
@@ -118,6 +118,7 @@ def test_a_network_that_reads_only_its_perturbation():
     assert {name: found.values[name] for name in chance} == dict.fromkeys(chance, 0.25)
     assert found.values["conflict_data"] == found.values["conflict_other"] == 0
     assert found.values["gap"] == 0.75
+    assert found.dose and found.mix
     dose = dict(zip(found.dose["k"], found.dose["acc"], strict=True))
     assert [dose[k] for k in (0, 0.25, 0.5)] == [0.25] * 3 and [
         dose[k] for k in (1, 1.25, 1.5)
@@ -200,13 +201,15 @@ def test_shuffling_moves_whole_pixels_and_mixing_replaces_entries():
 
     seen = []
 
-    def model(x: Tensor) -> Tensor:
-        seen.append(x)
-        return torch.zeros(1, 2)
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x)
+            return torch.zeros(1, 2)
 
     coins = torch.tensor([0.1, 0.3, 0.6, 0.9]).reshape(1, 1, 2, 2)
     signs, own = torch.full((1, 1, 2, 2), -0.1), torch.full((1, 1, 2, 2), 0.1)
-    mix(model, torch.full((1, 1, 2, 2), 0.5), torch.zeros(1, dtype=torch.int64), own, signs, coins)
+    x, y = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1, dtype=torch.int64)
+    mix(Model(), x, y, own, signs, coins)
     replaced = [(x < 0.5).flatten().tolist() for x in seen]
     assert replaced == [[i < count for i in range(4)] for count in range(5)]
 
@@ -261,6 +264,7 @@ def test_values_follow_from_each_other():
         full=True,
     )
     values = found.values
+    assert found.dose and found.mix
     assert values["clean"] == found.dose["acc"][0] == 0.5
     assert found.dose["acc"][DOSES.index(1)] == found.mix["acc"][0] == values["own"]
     assert found.mix["acc"][-1] == values["signs"]
@@ -299,11 +303,13 @@ def test_the_light_set_is_cheap():
 
 
 def test_data_of_a_record():
-    data = full(ReadsItself()).as_data()
+    found = full(ReadsItself())
+    data = found.as_data()
+    assert found.dose is not None
     assert list(data) == ["n", "full", "eps", "attack", "values", "dose", "mix"]
     assert data["dose"] == {
         "k": list(DOSES),
-        "acc": [round(a, 5) for a in full(ReadsItself()).dose["acc"]],
+        "acc": [round(a, 5) for a in found.dose["acc"]],
     }
     light = self_information(
         ReadsItself(),

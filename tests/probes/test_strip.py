@@ -1,6 +1,7 @@
 """The image strip: its text decodes to the images, and its predictions are the network's."""
 
 from base64 import b64decode
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +24,10 @@ def strip(n: int = 5, **others):
         0, 256, (n, 3, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
     images[0, 0], images[0, 1] = 140, 128  # right, by less than the attack takes
-    options = {"attack": ProbeAttack(0.1), "classes_names": ("green", "red")} | others
-    return images, image_strip(Reddish(), images, torch.tensor([1, 0, 1, 0, 1])[:n], **options)
+    options: dict[str, Any] = {"attack": ProbeAttack(0.1), "classes_names": ("green", "red")}
+    return images, image_strip(
+        Reddish(), images, torch.tensor([1, 0, 1, 0, 1])[:n], **options | others
+    )
 
 
 def decode(rows: list[str], kind: type) -> np.ndarray:

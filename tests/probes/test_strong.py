@@ -63,7 +63,9 @@ def test_the_margin_and_its_gradient():
     weights = torch.tensor([[1.0, 2, 3], [0, -1, 5], [4, 0, 0]])
     # logits 6, 4, 4 and the same
     x, y = torch.tensor([[1.0, 1, 1], [1, 1, 1]]), torch.tensor([0, 1])
-    found = margin_gradient(lambda points: points @ weights.T, x - torch.tensor([0, 0, 1e-3]), y)
+    linear = torch.nn.Linear(3, 3, bias=False)
+    linear.weight = torch.nn.Parameter(weights, requires_grad=False)
+    found = margin_gradient(linear, x - torch.tensor([0, 0, 1e-3]), y)
     assert found.loss.tolist() == pytest.approx([-2 + 3e-3, 2 + 2e-3], abs=1e-5)
     # the best of the others: class 2 (class 1 has lost more), then class 0
     assert found.grad.tolist() == [[3, -2, -3], [1, 3, -2]]
@@ -74,7 +76,7 @@ def network():
     torch.manual_seed(1)
     net = build("small", shape=(1, 28, 28), classes=3)
     images = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
-    torch.nn.init.normal_(net.output.weight, std=0.5)
+    torch.nn.init.normal_(net.get_parameter("output.weight"), std=0.5)
     return net, images, net(images.float() / 255).argmax(1)
 
 

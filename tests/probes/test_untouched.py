@@ -48,7 +48,7 @@ PROBES = {
 def network(seed: int) -> nn.Module:
     torch.manual_seed(seed)
     net = build("resnet18", shape=(3, 28, 28), classes=10, width=2)
-    net.layer2.eval()  # a mixture of modes, as a frozen part of a network has
+    net.get_submodule("layer2").eval()  # a mixture of modes, as a frozen part of a network has
     return net
 
 

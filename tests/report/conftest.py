@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def network(step, high):
         "dose": {"k": [0, 1], "acc": [0.8, high]},
         "mix": {"share": [0, 1], "acc": [high, 0.8]},
     }
-    layer = {
+    layer: dict[str, Any] = {
         "name": f"conv {NASTY}",
         "dominance": [0.1, 0.9, -0.5],
         "si": [1, 2, 0],
