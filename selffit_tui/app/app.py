@@ -1,4 +1,7 @@
-"""The Textual app that shows one run: it reads the log, and sends commands through the run's inbox."""
+"""The Textual app that shows one run.
+
+It reads the log, and sends commands through the run's inbox.
+"""
 
 import os
 import signal
@@ -32,9 +35,11 @@ BAD_WORDS = ("crashed", "out of memory", "killed", "lost", "refused")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why the view was left. `refused`: the trainer's reason when it refused to start; `going_on`:
-    training goes on; `text`: what to say about an ended run; `code`: the exit code (128 + n after
-    signal n, 1 for a failed run or view).
+    """Why the view was left.
+
+    `refused`: the trainer's reason when it refused to start; `going_on`: training goes on; `text`:
+    what to say about an ended run; `code`: the exit code (128 + n after signal n, 1 for a failed
+    run or view).
     """
 
     refused: str = ""
@@ -67,7 +72,9 @@ class RunApp(App[None]):
         fps: float = 2.0,
         readonly: bool = False,
     ) -> None:
-        """`source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
+        """What is not given is that of the run, of this machine and of its terminal.
+
+        `source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
         terminal can show; `fps` is the number of redraws a second at most while data come in;
         `readonly` leaves no way to act.
         """
@@ -86,8 +93,9 @@ class RunApp(App[None]):
         )
 
     def run_in_terminal(self) -> None:
-        """Runs the app. Without the mouse: nothing here needs it, and the terminal's own selection
-        keeps working.
+        """Runs the app.
+
+        Without the mouse: nothing here needs it, and the terminal's own selection keeps working.
         """
         self.run(mouse=False)
 
@@ -109,8 +117,9 @@ class RunApp(App[None]):
             self.post_message(News())
 
     def on_news(self, message: News) -> None:
-        """Draws the newest snapshot; leaves where the trainer refused to start, since there is
-        nothing to see.
+        """Draws the newest snapshot.
+
+        Leaves where the trainer refused to start, since there is nothing to see.
         """
         if self.feed.failed is not None:
             raise self.feed.failed
@@ -145,7 +154,8 @@ class RunApp(App[None]):
         if state.ending is not None and state.ending.text:
             text += f", {state.ending.text}"
         if probe is not None:
-            text += f"; clean {probe.clean:.2f}, FGSM {probe.fgsm:.2f}, PGD {probe.pgd:.2f} at step {probe.step}"
+            text += f"; clean {probe.clean:.2f}, FGSM {probe.fgsm:.2f}, PGD {probe.pgd:.2f}"
+            text += f" at step {probe.step}"
         return Outcome(text=text, code=code or int(word in BAD_WORDS))
 
     def terminal_gone(self) -> None:
@@ -154,8 +164,9 @@ class RunApp(App[None]):
         self.exit()
 
     def _on_signal(self, number: int, frame: object) -> None:
-        """SIGTERM and SIGHUP: leave in order; but not even a terminal that takes no more output may
-        keep us.
+        """SIGTERM and SIGHUP: leave in order.
+
+        But not even a terminal that takes no more output may keep us.
         """
         self._signal = number
         loop = self._loop

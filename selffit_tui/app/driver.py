@@ -1,5 +1,4 @@
-"""The terminal driver: Textual's own, made to survive odd input bytes and a terminal that goes
-away.
+"""The terminal driver: Textual's own, which survives odd input and a lost terminal.
 
 Textual 8.2.8 decodes input strictly, so one byte that is not UTF-8 (an X10 mouse report, a tmux
 re-attach) ends the app; its writer thread dies of the first failed write and then blocks everybody
@@ -63,8 +62,9 @@ class InputDecoder:
 
 
 class LastingOutput:
-    """A terminal to write to; once it is gone, writing does nothing. Only what Textual's writer
-    uses.
+    """A terminal to write to; once it is gone, writing does nothing.
+
+    Only what Textual's writer uses.
     """
 
     def __init__(self, file: TextIO) -> None:

@@ -1,5 +1,6 @@
-"""A picture of the Run screen without a terminal: for reports, and for looking at a run from a
-script.
+"""A picture of the Run screen without a terminal.
+
+For reports, and for looking at a run from a script.
 """
 
 import re
@@ -19,8 +20,9 @@ _SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
 
 
 def offline(svg: str) -> str:
-    """The picture without the fonts that it would fetch from the network; whoever looks has a
-    monospaced one.
+    """The picture without the fonts that it would fetch from the network.
+
+    Whoever looks has a monospaced one.
     """
     return re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
 

@@ -18,13 +18,9 @@ def known(value: float) -> bool:
 
 def share(value: float, digits: int = 2) -> str:
     """An accuracy, a cosine or a fraction, always with the same number of decimals."""
-    return (
-        f"{value:.{digits}f}"
-        if math.isfinite(value)
-        else UNKNOWN
-        if math.isnan(value)
-        else f"{value:g}"
-    )
+    if math.isfinite(value):
+        return f"{value:.{digits}f}"
+    return UNKNOWN if math.isnan(value) else f"{value:g}"
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -51,7 +47,9 @@ def count(value: int, space: str = " ") -> str:
 
 def p_value(value: float) -> str:
     """A probability of chance: never a false zero."""
-    return "p < 1e-9" if value < 1e-9 else f"p {value:.1e}" if value < 0.001 else f"p {value:.3f}"
+    if value < 1e-9:
+        return "p < 1e-9"
+    return f"p {value:.1e}" if value < 0.001 else f"p {value:.3f}"
 
 
 def duration(seconds: float) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Glyphs:
-    """One set of characters. A cell of a chart has `across` × `down` dots; `cells[bits]` is its
-    character.
+    """One set of characters.
+
+    A cell of a chart has `across` × `down` dots; `cells[bits]` is its character.
 
     Bit `down * x + y` of a cell stands for the dot in column x and row y, counted from the top
     left.

@@ -8,7 +8,7 @@ number is a gap that nothing bridges.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Window:
-    """The part of the steps axis that is drawn: `columns` columns of dots, each `width` steps, from
-    step `start`.
+    """The part of the steps axis that is drawn, from step `start`.
+
+    `columns` columns of dots, each `width` steps.
     """
 
     start: float
@@ -48,6 +49,7 @@ class Trace:
 
     x: Floats
     y: Floats
+    _: KW_ONLY
     low: float = 0.0
     high: float = 1.0
     dotted: bool = False
@@ -55,8 +57,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Raster:
-    """Rows of characters; `owners[row, cell]` is the index of the series whose colour the cell has,
-    −1 for none.
+    """Rows of characters, and the series whose colour each cell has.
+
+    `owners[row, cell]` is the index of that series, −1 for none.
 
     `points` finite values lie in the window; they take `drawn` columns (dotted lines are not
     counted).
@@ -69,8 +72,9 @@ class Raster:
 
 
 def column_width(span: float, columns: int) -> float:
-    """The smallest round number of steps a column (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20 …) that fits
-    `span` steps.
+    """The smallest round number of steps a column that fits `span` steps.
+
+    One of 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20 …
     """
     need = span / max(1, columns)
     if need <= 1:
@@ -84,8 +88,9 @@ def column_width(span: float, columns: int) -> float:
 
 
 def window(first: float, last: float, columns: int) -> Window:
-    """The window that shows the steps `first` to `last`; its start is a multiple of its column
-    width.
+    """The window that shows the steps `first` to `last`.
+
+    Its start is a multiple of its column width.
     """
     span = max(last - first, 1.0) + 1e-9
     width = column_width(span, columns)
@@ -97,8 +102,9 @@ def window(first: float, last: float, columns: int) -> Window:
 
 
 def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, int]:
-    """For each column the first and last row of dots that the line covers (−1: none), points,
-    columns drawn.
+    """The first and last row of dots that the line covers in each column (−1: none).
+
+    Also points and columns drawn.
 
     `height` is the number of dot rows, row 0 at the top.
     """
@@ -151,9 +157,7 @@ def _bridge(
     entering: Floats,
     connected: NDArray[np.bool_],
 ) -> None:
-    """Draws the line between neighbouring buckets and closes the steps that are higher than one
-    dot.
-    """
+    """Draws the line between neighbouring buckets, and closes steps higher than one dot."""
     columns = len(low)
     if len(bucket) < 2:
         return

@@ -1,5 +1,6 @@
-"""Lines of styled text, the drawing material of all widgets: a line is a list of (text, style
-name).
+"""Lines of styled text, the drawing material of all widgets.
+
+A line is a list of (text, style name).
 
 Everything that reaches the terminal passes `to_strip`, which lets no control character through.
 """
@@ -29,8 +30,9 @@ def width_of(line: Iterable[Span]) -> int:
 
 
 def crop(line: Iterable[Span], width: int, ellipsis: str = "") -> Line:
-    """The line in exactly `width` cells, padded with blanks or cut (with an ellipsis where one is
-    given).
+    """The line in exactly `width` cells, padded with blanks or cut.
+
+    It is cut with an ellipsis where one is given.
     """
     result: Line = []
     left = width
@@ -117,8 +119,9 @@ def _edge(left: Sequence[Span], right: Sequence[Span], width: int, glyphs: Glyph
 
 
 def to_strip(line: Iterable[Span], styles: Mapping[str, Style], width: int) -> Strip:
-    """A line as Textual draws it: exactly `width` cells, control characters replaced, one segment a
-    change of style.
+    """A line as Textual draws it: exactly `width` cells.
+
+    Control characters are replaced; there is one segment a change of style.
     """
     merged: list[list[str]] = []
     for text, style in crop(line, width):

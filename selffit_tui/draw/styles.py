@@ -69,8 +69,9 @@ def _banner(name: str, colours: str) -> Style:
 
 
 def palette(colours: str) -> dict[str, Style]:
-    """Style by name for '256', 'ansi' or 'none' (see `environment.colours`); shades are there with
-    256 only.
+    """Style by name for '256', 'ansi' or 'none' (see `environment.colours`).
+
+    Shades are there with 256 only.
     """
     styles = {name: _ink(name, colours) for name in _INKS} | {
         name: _banner(name, colours) for name in _BANNERS
@@ -79,8 +80,9 @@ def palette(colours: str) -> dict[str, Style]:
 
 
 def shade(upper: int, lower: int) -> str:
-    """The name of the style of two shades (0 … 8, UNMEASURED) above each other in a cell, the upper
-    one in its ink.
+    """The name of the style of two shades above each other in a cell, the upper one in its ink.
+
+    Shades are 0 … 8, UNMEASURED.
     """
     return f"shade{upper}{lower}"
 

@@ -1,4 +1,4 @@
-"""What can be done to a run now: a list made from its state, in the order in which people need it."""
+"""What can be done to a run now: a list, in the order in which people need it."""
 
 import math
 from collections.abc import Mapping
@@ -48,8 +48,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do. `args` are fixed, `fields` are asked for; `costs`: it takes work away, so it
-    is confirmed.
+    """One thing to do.
+
+    `args` are fixed, `fields` are asked for; `costs`: it takes work away, so it is confirmed.
 
     `id` is stable; `now` is the value that would change, `does` says in a sentence what will
     happen.
@@ -67,15 +68,17 @@ class Action:
 
 
 def cure(method: str) -> str:
-    """The training attack to switch to: N-FGSM costs no more than FGSM; where it was in use
-    already, PGD.
+    """The training attack to switch to.
+
+    N-FGSM costs no more than FGSM; where it was in use already, PGD.
     """
     return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
 
 
 def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) -> list[Action]:
-    """Everything that can be done; the first one is recommended while an onset stands. `layer`: the
-    one on show.
+    """Everything that can be done; the first one is recommended while an onset stands.
+
+    `layer`: the one on show.
     """
     settings = ledger.settings
     healthy = ledger.target("healthy")

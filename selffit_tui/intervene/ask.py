@@ -19,8 +19,9 @@ GONE_SECONDS = 2.0  # a trainer that has gone may have answered with its last wo
 
 @dataclass(frozen=True)
 class Fate:
-    """How a command fared: an answer of the log, or "timeout" as its state, with what kept the
-    trainer from it.
+    """How a command fared: an answer of the log, or that there was none.
+
+    Its state is then "timeout", with what kept the trainer from it.
     """
 
     id: str
@@ -32,7 +33,9 @@ class Asking:
     """One command to one run."""
 
     def __init__(self, run: RunDir) -> None:
-        self._run, self._follower, self._control = run, Follower(run), Control()
+        self._run = run
+        self._follower = Follower(run)
+        self._control = Control()
         while self._follower.poll(10_000):
             pass
 
@@ -46,23 +49,24 @@ class Asking:
         word, resume = self.word(), typed(f"train --resume {self._run.name}")
         if self._follower.state.ending is not None:
             return Answer(
-                "rejected",
+                state="rejected",
                 reason=f"the run has ended ({word}); resume it first: {resume}",
                 rule="ended",
             )
         if word == "lost":
             why = f"the trainer is gone and nothing recorded why; resume the run: {resume}"
-            return Answer("rejected", reason=why, rule="ended")
+            return Answer(state="rejected", reason=why, rule="ended")
         return None
 
     def send(self, command: Command) -> Fate:
-        """Puts the command into the inbox, or refuses it where nobody would read it. Raises
-        UserError.
+        """Puts the command into the inbox, or refuses it where nobody would read it.
+
+        Raises UserError.
         """
         refused = self.nobody()
         if refused is None:
             submit(self._run.path, command)
-        return Fate(command.id, command.op, refused or Answer("submitted"))
+        return Fate(command.id, command.op, refused or Answer(state="submitted"))
 
     def wait(self, command: Command, seconds: float) -> Fate:
         """What the log says of the command within so many seconds."""
@@ -98,6 +102,6 @@ class Asking:
             else "nobody has looked at it"
         )
         return Answer(
-            "timeout",
+            state="timeout",
             reason=f"no answer after {waited:.0f} s: {why}; {what}, and it may still be applied",
         )

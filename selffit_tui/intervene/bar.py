@@ -1,6 +1,4 @@
-"""The life of the newest request in a line: requested, received, applied at a step, or refused
-because.
-"""
+"""The life of the newest request in a line: requested, received, applied or refused."""
 
 from rich.cells import cell_len
 
@@ -18,12 +16,14 @@ class RequestBar(LineWidget):
     """Shown while a request is waiting, and for a while after its answer."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The request, and a reason below it."""
         return fill(request_lines(scene, width), width, height)
 
 
 def request_lines(scene: Scene, width: int) -> list[Line]:
-    """What was asked and how far it has come; below it the reason where there is one. Empty when
-    nothing is shown.
+    """What was asked and how far it has come; below it the reason where there is one.
+
+    Empty when nothing is shown.
     """
     request = shown(scene.requests, scene.now)
     if request is None:
@@ -60,13 +60,9 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
     found = answer(request.command.id, scene.ledger, state)
     past: list[Span] = [("requested", "faint"), arrow]
     if found.state in ("submitted", "received"):
-        stage = (
-            "received"
-            if found.state == "received"
-            else "requested"
-            if request.written
-            else "being sent"
-        )
+        stage = "requested" if request.written else "being sent"
+        if found.state == "received":
+            stage = "received"
         stages: list[Span] = [*(past if stage == "received" else []), (stage, "act")]
         waited = scene.now - request.sent
         if waited < PATIENCE and state.ending is None and scene.word != "lost":

@@ -25,6 +25,7 @@ class DialogPanel(LineWidget):
     dialog: Dialog
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The box."""
         return dialog_lines(self.dialog, scene.glyphs, width, height)
 
 
@@ -83,8 +84,8 @@ def _list(dialog: Dialog, glyphs: Glyphs, width: int, rows: int) -> list[Line]:
         words = fit(f" {pointer} {safe(action.title, glyphs.plain)}", left, glyphs.ellipsis)
         style = "chosen" if chosen else "text"
         tail = fit(right, width - left, glyphs.ellipsis)
-        beside = "chosen" if chosen else "alert" if action.recommended else "dim"
-        lines.append([(words, style), (tail, beside)])
+        beside = "alert" if action.recommended else "dim"
+        lines.append([(words, style), (tail, "chosen" if chosen else beside)])
     return lines + [[] for _ in range(rows - len(lines))]
 
 

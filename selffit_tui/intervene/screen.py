@@ -15,8 +15,9 @@ WIDEST = 92
 
 
 class InterveneScreen(ModalScreen[Command | None]):
-    """Keys go to the dialog; the box shows it. The run goes on behind it, and the dialog follows
-    the log.
+    """Keys go to the dialog; the box shows it.
+
+    The run goes on behind it, and the dialog follows the log.
     """
 
     CSS = """
@@ -25,7 +26,9 @@ class InterveneScreen(ModalScreen[Command | None]):
 
     def __init__(self, styles: dict[str, Style], dialog: Dialog, scene: Scene) -> None:
         super().__init__()
-        self._inks, self.dialog, self._scene = styles, dialog, scene
+        self._inks = styles
+        self.dialog = dialog
+        self._scene = scene
 
     def compose(self) -> ComposeResult:
         """The box."""

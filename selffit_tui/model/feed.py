@@ -54,12 +54,15 @@ class LogSource:
         self._reader = RunReader(run_dir)
 
     def poll(self, limit: int) -> list[Record | Notice]:
+        """What is new in the log, at most `limit` items."""
         return self._reader.poll(limit)
 
     def restart(self) -> None:
+        """Begins again from the first item."""
         self._reader = RunReader(self._run_dir)
 
     def size(self) -> tuple[int, float]:
+        """Bytes of all streams, and the wall clock of the trainer's newest event."""
         total, newest = 0, Path()
         try:
             for stream in os.scandir(self._run_dir / "log"):
@@ -76,6 +79,7 @@ class LogSource:
         return total, _newest_time(newest)
 
     def alive(self, state: RunState) -> bool | None:
+        """Whether the process that the log names exists; None on another machine."""
         identity = ProcessIdentity.from_data(state.identity)
         return None if identity is None else is_alive(identity)
 
@@ -92,8 +96,9 @@ def _newest_time(file: Path) -> float:
 
 
 def _differ(a: Snapshot, b: Snapshot | None) -> bool:
-    """Whether there is something new to show; states are compared by identity, their histories may
-    be long.
+    """Whether there is something new to show.
+
+    States are compared by identity, their histories may be long.
     """
     if b is None or a.state is not b.state:
         return True
@@ -101,15 +106,19 @@ def _differ(a: Snapshot, b: Snapshot | None) -> bool:
 
 
 class Feed:
-    """The thread; `take` gives the newest snapshot, `news` is called (in the thread) when there is
-    one to take.
+    """The thread that reads; `take` gives the newest snapshot.
+
+    `news` is called (in the thread) when there is one to take.
     """
 
     def __init__(
         self, source: Source, news: Callable[[], None], name: str = "", fps: float = 2.0
     ) -> None:
-        self._source, self._news, self._pause = source, news, 1.0 / fps
-        self._state = self._blank = RunState(run=name)
+        self._source = source
+        self._news = news
+        self._pause = 1.0 / fps
+        self._blank = RunState(run=name)
+        self._state = self._blank
         self.failed: Exception | None = None
         self._stop = Event()
         self._lock = Lock()
@@ -117,7 +126,8 @@ class Feed:
         self._loading: float | None = 0.0
         self._alive: bool | None = None
         self._gone_since: float | None = None
-        self._bytes, self._log_end = 0, 0.0
+        self._bytes = 0
+        self._log_end = 0.0
         self._thread = Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:

@@ -1,6 +1,5 @@
 """The marks on the steps axis: alerts and applied interventions."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,9 @@ UNMARKED = ("checkpoint", "probe")  # operations that change nothing about the t
 
 @dataclass(frozen=True)
 class Mark:
-    """`level` is that of an alert, or INTERVENTION; `live` is False on an abandoned part of the
+    """A mark at a step.
+
+    `level` is that of an alert, or INTERVENTION; `live` is False on an abandoned part of the
     history.
     """
 
@@ -30,8 +31,9 @@ def mark_step(alert: Alert) -> int:
 
 
 def marks(state: RunState, line: ActiveLine) -> list[Mark]:
-    """All marks in the order of steps. A roll-back is marked where it was applied and where its
-    branch begins.
+    """All marks in the order of steps.
+
+    A roll-back is marked where it was applied and where its branch begins.
     """
     found = [Mark(mark_step(alert), alert.level, stands(alert, line)) for alert in state.alerts]
     for record in state.control:
@@ -45,7 +47,7 @@ def marks(state: RunState, line: ActiveLine) -> list[Mark]:
 
 def neighbour_mark(found: Sequence[Mark], cursor: int | None, by: int) -> int | None:
     """The step of the mark before or after the cursor, None where there is none."""
-    here = (math.inf if by < 0 else -1) if cursor is None else cursor
+    steps = [mark.step for mark in found]
     if by < 0:
-        return max((mark.step for mark in found if mark.step < here), default=None)
-    return min((mark.step for mark in found if mark.step > here), default=None)
+        return max((step for step in steps if cursor is None or step < cursor), default=None)
+    return min((step for step in steps if cursor is None or step > cursor), default=None)

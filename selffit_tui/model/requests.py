@@ -1,5 +1,6 @@
-"""The life of a command as the log tells it: requested, received, applied or refused; or what keeps
-it waiting.
+"""The life of a command as the log tells it: requested, received, applied or refused.
+
+Or what keeps it waiting.
 """
 
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ KEPT = 30.0  # seconds that an answer stays on the screen
 REMEMBERED = 20  # requests of one view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """A command that was asked for here. `sent`: wall clock; `written`: it lies in the inbox;
-    `error`: it does not.
+    """A command that was asked for here.
+
+    `sent`: wall clock; `written`: it lies in the inbox; `error`: it does not.
 
     `answered`: wall clock at which its outcome was first seen in the log.
     """
@@ -34,7 +36,7 @@ class Request:
         return self.answered is not None or bool(self.error) or now - self.sent >= PATIENCE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What has become of a command. `state`: submitted, received, applied, rejected or failed.
 
@@ -53,17 +55,26 @@ def answer(id: str, ledger: Ledger, state: RunState) -> Answer:
     """What the log says of a command."""
     outcome = ledger.outcomes.get(id)
     if outcome is None:
-        return Answer("received" if id in ledger.pending else "submitted")
+        return Answer(state="received" if id in ledger.pending else "submitted")
     if outcome.how == "applied":
         record = _record(state, id, "ctl.applied")
         if record is None:
-            return Answer("applied", outcome.step)
+            return Answer(state="applied", step=outcome.step)
         home = text(record.d.get("branch")) or record.b
-        return Answer("applied", outcome.step, home, whole(record.d.get("version")))
+        return Answer(
+            state="applied",
+            step=outcome.step,
+            branch=home,
+            version=whole(record.d.get("version")),
+        )
     record = _record(state, id, f"ctl.{outcome.how}")
     rule = text(record.d.get("rule")) if record is not None else ""
     return Answer(
-        outcome.how, outcome.step, record.b if record is not None else "", None, outcome.text, rule
+        state=outcome.how,
+        step=outcome.step,
+        branch=record.b if record is not None else "",
+        reason=outcome.text,
+        rule=rule,
     )
 
 
@@ -76,8 +87,9 @@ def _record(state: RunState, id: str, kind: str) -> Record | None:
 
 
 def hindrance(state: RunState, word: str, now: float) -> str:
-    """What keeps the trainer from answering, as far as a viewer can tell; `word` as of
-    `run_state_word`.
+    """What keeps the trainer from answering, as far as a viewer can tell.
+
+    `word` is that of `run_state_word`.
     """
     age = f"{max(0.0, now - state.t):.0f} s"
     if state.ending is not None:
@@ -94,8 +106,9 @@ def hindrance(state: RunState, word: str, now: float) -> str:
 
 
 def watched(requests: tuple[Request, ...], ledger: Ledger, now: float) -> tuple[Request, ...]:
-    """The requests, with the time noted of those that were answered by now; at most REMEMBERED are
-    kept.
+    """The requests, with the time noted of those that were answered by now.
+
+    At most REMEMBERED are kept.
     """
     return tuple(
         replace(request, answered=now)
@@ -106,9 +119,7 @@ def watched(requests: tuple[Request, ...], ledger: Ledger, now: float) -> tuple[
 
 
 def shown(requests: tuple[Request, ...], now: float) -> Request | None:
-    """The request to show: the newest one that is waiting, was answered lately, or could not be
-    sent.
-    """
+    """The newest request that is waiting, was answered lately, or could not be sent."""
     for request in reversed(requests):
         if request.answered is None or now - request.answered < KEPT:
             return request

@@ -1,5 +1,6 @@
-"""The numbers of a run as arrays that charts can draw; extended block by block, never rebuilt while
-a run goes on.
+"""The numbers of a run as arrays that charts can draw.
+
+Extended block by block, never rebuilt while a run goes on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,9 @@ CONCENTRATION = ("gini", "top10", "pr")
 
 
 class Table:
-    """A growing table of rows with rising steps; a row at or before the newest step replaces what
-    it repeats.
+    """A growing table of rows with rising steps.
+
+    A row at or before the newest step replaces what it repeats.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -53,8 +55,9 @@ class Table:
         self.add(np.array([step], dtype=np.float64), np.array(values, dtype=np.float64)[:, None])
 
     def rows(self, begin: float, end: float, closed: bool = True) -> tuple[Floats, Floats]:
-        """Steps, shape [n], and values, shape [columns, n], from one step to another, the last one
-        included or not.
+        """Steps, shape [n], and values, shape [columns, n], from one step to another.
+
+        The last one is included where `closed`.
         """
         first = int(np.searchsorted(self.steps, begin))
         last = int(np.searchsorted(self.steps, end, side="right" if closed else "left"))
@@ -99,8 +102,9 @@ class Track:
             table.add_row(probe.step, layer.gini, layer.top10, layer.pr)
 
     def extend(self, other: "Track", end: float) -> None:
-        """Adds what another track has up to the step `end`: the steps before it, and what was
-        measured at it.
+        """Adds what another track has up to the step `end`.
+
+        That is the steps before it, and what was measured at it.
         """
         self.signals.add(*other.signals.rows(-np.inf, end, closed=False))
         self.probes.add(*other.probes.rows(-np.inf, end))
@@ -117,8 +121,9 @@ class Track:
 
 
 class Columns:
-    """Signals and probes of the state that was taken last: the active line of its history, and what
-    was abandoned.
+    """Signals and probes of the state that was taken last.
+
+    Those of the active line of its history, and what was abandoned.
     """
 
     def __init__(self) -> None:
@@ -179,8 +184,9 @@ class Columns:
             self.marks = marks(state, self.control.line)
 
     def _add(self, state: RunState, keep_line: bool) -> set[str]:
-        """Adds what is new to the tracks of its branches, and to the active line unless that is
-        drawn anew.
+        """Adds what is new to the tracks of its branches.
+
+        And to the active line unless that is drawn anew.
         """
         active = self.control.line.pieces[-1].branch
         touched: set[str] = set()
@@ -242,8 +248,9 @@ class Columns:
 
 
 def _consecutive(blocks: Sequence[StepBlock]) -> Iterator[tuple[str, list[StepBlock], list[int]]]:
-    """Rows of blocks of one branch that simply follow each other, with their lengths: each row goes
-    in as one.
+    """Rows of blocks of one branch that simply follow each other, with their lengths.
+
+    Each row goes in as one.
     """
     row: list[StepBlock] = []
     lengths: list[int] = []

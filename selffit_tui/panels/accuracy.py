@@ -1,5 +1,6 @@
-"""The accuracy chart: clean, FGSM and PGD accuracy on held-out images, labelled at their newest
-points.
+"""The accuracy chart: clean, FGSM and PGD accuracy on held-out images.
+
+Lines are labelled at their newest points.
 """
 
 from selffit_tui.draw.format import count, known, share
@@ -64,8 +65,9 @@ def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def axis_parts(room: int) -> tuple[int, int]:
-    """Rows of the plot and parts of its axis: every label lies exactly on a row, and at most two
-    rows are spared.
+    """Rows of the plot and parts of its axis: every label lies exactly on a row.
+
+    At most two rows are spared.
     """
     for several in ((10, 5, 4), (2,)):
         for rows in range(room, room - 3, -1):
@@ -85,7 +87,10 @@ def _axis_label(row: int, rows: int, parts: int, scene: Scene) -> list[Span]:
 
 
 def _end_labels(scene: Scene, rows: int) -> dict[int, list[Span]]:
-    """The names and newest values of the lines by row, moved apart where lines end close together."""
+    """The names and newest values of the lines by row.
+
+    They are moved apart where lines end close together.
+    """
     probe = scene.state.probes.last
     assert probe is not None
     named = [
@@ -106,8 +111,9 @@ def _end_labels(scene: Scene, rows: int) -> dict[int, list[Span]]:
 
 
 def spaced(wanted: list[int], rows: int) -> list[int]:
-    """Rows in rising order as close as possible to `wanted` (rising), no two the same; fewer where
-    they do not fit.
+    """Rows in rising order as close as possible to `wanted` (rising), no two the same.
+
+    There are fewer where they do not fit.
     """
     placed: list[int] = []
     for row in wanted[:rows]:

@@ -128,8 +128,7 @@ def _ending(scene: Scene, width: int) -> list[Line]:
 def alert_block(
     alert: Alert, width: int, glyphs: Glyphs, live: bool = True, diagnosis: Diagnosis | None = None
 ) -> list[Line]:
-    """One alert: headline, disease and what to do first, then the evidence and the detector's own
-    words.
+    """One alert: headline, disease and what to do first, then evidence and the detector's words.
 
     `diagnosis` is the newest one of the onset. Of what a roll-back left behind (not `live`) only
     the headline.
@@ -152,14 +151,8 @@ def alert_block(
         healthy = f"    last healthy  step {count(alert.healthy_step, glyphs.space)}"
         lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
     for index, part in enumerate(wrap(safe(alert.advice, glyphs.plain), width - 7)):
-        lines.append(
-            [
-                (
-                    f"    {glyphs.arrow + ' ' if index == 0 else '   '[: len(glyphs.arrow) + 1]}{part}",
-                    "title",
-                )
-            ]
-        )
+        pointer = glyphs.arrow if index == 0 else " " * len(glyphs.arrow)
+        lines.append([(f"    {pointer} {part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
     for text in (alert.text, diagnosis.text if diagnosis is not None else ""):
         lines += [[(f"    {part}", "text")] for part in wrap(safe(text, glyphs.plain), width - 5)]
@@ -167,9 +160,7 @@ def alert_block(
 
 
 def _disease(alert: Alert, diagnosis: Diagnosis | None, width: int, glyphs: Glyphs) -> list[Line]:
-    """What the disease was called, what it is called now where that is newer, and when its index
-    moved.
-    """
+    """What the disease was called, and is called now where that is newer; when its index moved."""
     first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
     if not first:
         return []

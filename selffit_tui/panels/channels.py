@@ -1,5 +1,6 @@
-"""The channel ranking of one layer: dominance, change of rank, what zeroing a channel does,
-concentration, stability.
+"""The channel ranking of one layer: what is dominant, and how sure that is.
+
+Dominance, change of rank, what zeroing a channel does, concentration and stability.
 
 Dominance is our operational definition (see `selffit.probes.channels`): +1 answers to the
 perturbation only, −1 to the content of the image only.
@@ -12,7 +13,7 @@ from functools import partial
 
 from selffit.eventlog.entries import CausalProbe, LayerChannels
 from selffit.eventlog.values import items, mapping
-from selffit_tui.draw.format import count, fit, known, safe, share, signed
+from selffit_tui.draw.format import count, fit, known, share, signed
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Trace, rasterise, window
 from selffit_tui.draw.spans import Line, Span, fill, framed
@@ -20,6 +21,7 @@ from selffit_tui.model.scene import BASELINES, Scene
 from selffit_tui.panels.panel import REST, Panel
 from selffit_tui.panels.parts import causal
 from selffit_tui.panels.parts.empty import no_channels
+from selffit_tui.panels.parts.ranking import layer_title, ranking
 
 FIXED = 23  # cells of a row beside its bar and its columns
 CELL = 6  # cells of a column
@@ -34,7 +36,10 @@ MEASURES = (("gini", "Gini"), ("top10", "top 10 %"), ("pr", "particip."))
 
 @dataclass(frozen=True)
 class Column:
-    """A column right of the bar: a text for each channel; of a change, clear ones are drawn bright."""
+    """A column right of the bar: a text for each channel.
+
+    Of a change, clear ones are drawn bright.
+    """
 
     label: str
     value: Callable[[int], str]
@@ -90,15 +95,6 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
     return framed(body, width, height, glyphs, title, note, [(words, "faint")])
 
 
-def layer_title(scene: Scene, layer: LayerChannels, layers: int) -> list[Span]:
-    """Name and number of channels of a layer, and which of the layers it is."""
-    name: list[Span] = [
-        (f"  {safe(layer.name, scene.glyphs.plain)}", "strong"),
-        (f" ({len(layer.dominance)})", "dim"),
-    ]
-    return [*name, (f"  {scene.view.layer % layers + 1}/{layers}", "faint")] if layers > 1 else name
-
-
 def _body(
     layer: LayerChannels,
     before: LayerChannels | None,
@@ -108,8 +104,9 @@ def _body(
     width: int,
     height: int,
 ) -> list[Line]:
-    """The ranking above concentration; shown alone, the causal table right of both or beside the
-    concentration.
+    """The ranking above concentration.
+
+    Shown alone, with the causal table right of both or beside the concentration.
     """
     alone, room = scene.view.panel == "channels", width
     if alone and width >= ABREAST:
@@ -142,8 +139,9 @@ def _beside(left: Sequence[Line], right: Sequence[Line], width: int, scene: Scen
 
 
 def _columns(layer: LayerChannels, zeroed: CausalProbe | None, width: int) -> list[Column]:
-    """As many columns, by twos, as leave room for the bar. Responses are relative to the mean of
-    the layer.
+    """As many columns, by twos, as leave room for the bar.
+
+    Responses are relative to the mean of the layer.
     """
     found: list[Column] = []
     changes: list[Column] = []
@@ -174,13 +172,7 @@ def _response(values: Sequence[float], channel: int) -> str:
 
 def _since(baseline: int, step: int, space: str) -> str:
     back = BASELINES[baseline]
-    which = (
-        "the first probe"
-        if back == 0
-        else "the probe before"
-        if back == 1
-        else f"{back} probes earlier"
-    )
+    which = {0: "the first probe", 1: "the probe before"}.get(back, f"{back} probes earlier")
     return f"{which}, step {count(step, space)}"
 
 
@@ -202,11 +194,6 @@ def _label(column: Column, glyphs: Glyphs) -> str:
     return f"Δ{column.label}" if column.change and short and not glyphs.plain else column.label
 
 
-def ranking(dominance: list[float]) -> list[int]:
-    """Channels from the most dominant one down; those without a number come last."""
-    return sorted(range(len(dominance)), key=lambda c: (math.isnan(dominance[c]), -dominance[c], c))
-
-
 def masked(scene: Scene, layer: str) -> frozenset[int]:
     """The channels of a layer that an intervention has masked."""
     what = mapping(scene.columns.control.ledger.suppressed.get(layer))
@@ -222,7 +209,7 @@ def _ranking(
     rows: int,
     glyphs: Glyphs,
 ) -> list[Line]:
-    """The top of the ranking and, where not all fit, its bottom: the channels that read the image."""
+    """The top of the ranking and, where not all fit, its bottom: channels that read the image."""
     order = ranking(list(layer.dominance))
     earlier = (
         {c: rank for rank, c in enumerate(ranking(list(before.dominance)))}
@@ -264,7 +251,9 @@ def _row(
     glyphs: Glyphs,
 ) -> Line:
     moved = 0 if earlier is None else earlier - rank
-    delta = f"{moved:+d}" if moved else glyphs.bullet if earlier is not None else ""
+    delta = "" if earlier is None else glyphs.bullet
+    if moved:
+        delta = f"{moved:+d}"
     style = "self" if dominance > 0 else "data"
     cells = [(column, column.value(channel)) for column in columns]
     return [
@@ -281,9 +270,7 @@ def _row(
 
 
 def bar(value: float, width: int, style: str, glyphs: Glyphs) -> list[Span]:
-    """A bar from the centre of `width` cells: to the right for positive values, to the left for
-    negative ones.
-    """
+    """A bar from the centre of `width` cells: to the right for positive values, else left."""
     half = (width - 1) // 2
     if half <= 0:
         return [(" " * width, "text")]
@@ -303,8 +290,9 @@ def bar(value: float, width: int, style: str, glyphs: Glyphs) -> list[Span]:
 
 
 def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]:
-    """Gini, share of the top 10 % and participation ratio: first, now, and the way between; how
-    stable the ranking is.
+    """Gini, share of the top 10 % and participation ratio, and how stable the ranking is.
+
+    Of each measure the first value, the present one, and the way between.
 
     The ratio is a number of channels, so that its chart ends at their number.
     """
@@ -325,7 +313,7 @@ def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]
             (f"{share(now, digits):<4}", "strong"),
         ]
         if cells >= 8:
-            raster = rasterise([Trace(table.steps, column, 0.0, high)], place, 1, glyphs)
+            raster = rasterise([Trace(table.steps, column, high=high)], place, 1, glyphs)
             spans += [("  ", "text"), (raster.rows[0], "self")]
         lines.append(spans)
     if known(layer.rho):

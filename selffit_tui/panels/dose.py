@@ -1,5 +1,6 @@
-"""The dose curve: accuracy against the amount of the network's own perturbation, and when random
-signs replace it.
+"""The dose curve: accuracy against the amount of the network's own perturbation.
+
+Beside it that when random signs replace the perturbation.
 
 Our operational definition of "sufficient self-information" (see `selffit.probes.selfinfo`): after
 self-fitting the accuracy is high at the full dose, with a dip before it.
@@ -31,10 +32,11 @@ VALUE = 4  # cells of a printed value
 NOW, BEFORE = "fgsm", "past"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Axis:
-    """The horizontal axis of one of the curves, and where its values are printed. `mark`: a
-    vertical line.
+    """The horizontal axis of one of the curves, and where its values are printed.
+
+    `mark`: a vertical line.
     """
 
     words: str
@@ -110,12 +112,14 @@ def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:
 def _curves(
     now: SelfProbe, before: SelfProbe | None, width: int, room: int, scene: Scene
 ) -> list[Line]:
-    """The dose curve and, as far as there is room, the mix curve beside or below it, or only its
-    values.
-    """
+    """The dose curve and, as far as there is room, the mix curve or only its values."""
     doses_at = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5) if width >= FINE else (0.0, 0.5, 1.0, 1.5)
-    dose = _Axis(f"accuracy on x + k{_dot(scene)}delta", "k", 1.5, doses_at, 1.0)
-    mix = _Axis("mixed with random signs", "share", 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
+    dose = _Axis(
+        words=f"accuracy on x + k{_dot(scene)}delta", label="k", end=1.5, ticks=doses_at, mark=1.0
+    )
+    mix = _Axis(
+        words="mixed with random signs", label="share", end=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0)
+    )
     doses = [
         _Curve(p.step, *p.dose, style)
         for p, style in ((before, BEFORE), (now, NOW))
@@ -150,9 +154,7 @@ def _dot(scene: Scene) -> str:
 def _chart(
     axis: _Axis, curves: Sequence[_Curve], width: int, room: int, scene: Scene, headed: bool = False
 ) -> list[Line]:
-    """Exactly `room` lines: the plot as far as there is room for it, below it the values at the
-    ticks.
-    """
+    """Exactly `room` lines: the plot as far as there is room, below it the values at the ticks."""
     cells = max(1, width - MARGIN - 2)
     across = scene.glyphs.across
     columns = cells * across
@@ -183,7 +185,7 @@ def _plot_rows(
     marks = (
         {} if axis.mark is None else {window.column(axis.mark) // glyphs.across: Mark(0, "dose")}
     )
-    place = Plot(window, cells, glyphs.across, marks, None)
+    place = Plot(window=window, cells=cells, across=glyphs.across, marks=marks, cursor=None)
     raster = rasterise([curve.trace for curve in curves], window, rows, glyphs)
     labels = {0: "1.00", rows - 1: "0.00"} | ({rows // 2: "0.50"} if rows % 2 and rows >= 5 else {})
     lines: list[Line] = []
@@ -200,8 +202,9 @@ def _plot_rows(
 
 
 def _slots(ticks: Sequence[tuple[float, int]], width: int) -> list[tuple[float, int]]:
-    """Where the text of each tick begins, so that it stands below its cell; ticks without room are
-    left out.
+    """Where the text of each tick begins, so that it stands below its cell.
+
+    Ticks without room are left out.
     """
     placed: list[tuple[float, int]] = []
     free = 0

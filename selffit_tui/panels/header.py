@@ -1,6 +1,4 @@
-"""The header: what the run is doing, how old the data are, the settings, the machine, and the alert
-that stands.
-"""
+"""The header: the run, how old the data are, settings, machine, and the alert that stands."""
 
 import math
 
@@ -39,11 +37,13 @@ OLD = 15.0
 
 
 class Age(LineWidget):
-    """How old the data are, laid over the header: alone, so that its ticking costs a few bytes
-    only.
+    """How old the data are, laid over the header.
+
+    Alone, so that its ticking costs a few bytes only.
     """
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The age in one line."""
         return [crop(age_spans(scene), width)]
 
 
@@ -51,6 +51,7 @@ class Header(LineWidget):
     """The lines at the top, but for the age of the data."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """Banners, and the lines below them."""
         return header_lines(scene, width, height)
 
 
@@ -81,8 +82,9 @@ def header_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def pack(items: list[Item], width: int) -> list[Span]:
-    """The items side by side, two blanks apart; the least important ones are left out until the
-    rest fits.
+    """The items side by side, two blanks apart.
+
+    The least important ones are left out until the rest fits.
     """
     kept = [item for item in items if item[1]]
     while kept and sum(width_of(spans) + 2 for _, spans in kept) > width + 1:
@@ -173,8 +175,9 @@ def _first(scene: Scene, width: int, short: bool) -> Line:
 
 
 def age_width(scene: Scene, width: int) -> int:
-    """The cells of the age in a terminal of that width; 0 where the state of the run needs the
-    room.
+    """The cells of the age in a terminal of that width.
+
+    0 where the state of the run needs the room.
     """
     wanted = width_of(age_spans(scene))
     return wanted if wanted + 14 <= width else 0
@@ -238,9 +241,7 @@ def _progress(scene: Scene, width: int) -> Line:
 
 
 def _settings(scene: Scene, width: int) -> Line:
-    """Method, budget now and at the end, step size as a multiple of it, learning rate, seed,
-    images.
-    """
+    """Method, budget now and at the end, step size in units of it, learning rate, seed, images."""
     state, glyphs = scene.state, scene.glyphs
     config = state.config
     if not config:
@@ -275,8 +276,9 @@ def _settings(scene: Scene, width: int) -> Line:
 
 
 def _budget(state: RunState) -> float:
-    """The training budget now: with a ramp it is not the configured one before the first block of
-    steps either.
+    """The training budget now.
+
+    With a ramp it is not the configured one before the first block of steps either.
     """
     probe = state.probes.last
     if state.steps.last is None and probe is not None and known(probe.eps):

@@ -1,5 +1,6 @@
-"""Some held-out images as the network gets them: x, its perturbation, x + delta, and the
-perturbation on plain grey.
+"""Some held-out images as the network gets them.
+
+That is x, its perturbation, x + delta, and the perturbation on plain grey.
 
 What is read from grey + delta can only come from the perturbation; below each picture stands what
 is read.
@@ -36,7 +37,10 @@ FEWEST_CELLS, FEWEST_LINES = 7, 2  # of a picture in which anything can be made 
 FEWEST_NAME = 4  # cells in which the name of a class can be recognised
 WORDY = 22  # cells of a picture from which its heading is spelt out
 SMALLER = 0.75  # of its size a picture may lose so that a second image fits
-REASON = "grey + delta holds nothing of the image: its class can be read there only from the perturbation itself"
+REASON = (
+    "grey + delta holds nothing of the image: its class can be read there only from the "
+    "perturbation itself"
+)
 
 
 class ImagePanel(Panel):
@@ -48,7 +52,7 @@ class ImagePanel(Panel):
     keys = ("8", "m")
 
     def __init__(self, styles: Mapping[str, Style]) -> None:
-        """`styles` is a palette (see `palette`); only that of 256 colours has a paper of its own."""
+        """`styles` is a palette; only that of 256 colours has a paper of its own."""
         super().__init__(PixelInks(styles))
         self._coloured = styles["text"].bgcolor is not None
 
@@ -63,8 +67,9 @@ class ImagePanel(Panel):
 
 
 def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) -> list[Line]:
-    """The pictures in their border; half blocks where there are 256 colours (`coloured`) and
-    Unicode, else shades.
+    """The pictures in their border.
+
+    Half blocks where there are 256 colours (`coloured`) and Unicode, else shades.
     """
     glyphs = scene.glyphs
     title: list[Span] = [(ImagePanel.title, "title")]
@@ -104,8 +109,7 @@ def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) ->
 def picture_size(
     shape: tuple[int, int, int], width: int, height: int, images: int
 ) -> tuple[int, int]:
-    """Cells and lines of each picture where four stand side by side in `width` cells, with a line
-    below them.
+    """Cells and lines of each picture, four side by side in `width` cells, a line below them.
 
     The largest that fit into `height` lines, never more than the image has; a little smaller where
     two of several `images` then fit.
@@ -139,7 +143,10 @@ def _shown(scene: Scene, strip: ImageStrip, fitting: int) -> tuple[tuple[StripIm
 
 
 def _amplified(strip: ImageStrip, glyphs: Glyphs) -> str:
-    """How much stronger delta is drawn than it is: its budget takes the whole range of the scale."""
+    """How much stronger delta is drawn than it is.
+
+    Its budget takes the whole range of the scale.
+    """
     if not known(strip.eps) or strip.eps <= 0:
         return "delta in units of eps"
     return f"delta {0.5 / strip.eps:.1f}{'x' if glyphs.plain else '×'} amplified"
@@ -198,8 +205,9 @@ def _captions(image: StripImage, strip: ImageStrip, cells: int, glyphs: Glyphs) 
 
 
 def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyphs: Glyphs) -> Line:
-    """Class, probability and whether it is right; where room is short the probability goes before
-    the class.
+    """Class, probability and whether it is right.
+
+    Where room is short the probability goes before the class.
     """
     number, probability = guess
     mark, style = (

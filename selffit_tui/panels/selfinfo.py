@@ -1,12 +1,11 @@
-"""Self-information through training: how much the network reads of the image, and how much of
-itself.
+"""Self-information: how much the network reads of the image, and how much of itself.
 
 All values are our operational definitions (see `selffit.probes.selfinfo`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from selffit.eventlog.entries import Diagnosis, SelfProbe
 from selffit.eventlog.values import mapping, whole
@@ -30,8 +29,9 @@ NOTCHED = 10  # cells of a bar from which chance is marked in it
 
 @dataclass(frozen=True)
 class Row:
-    """One value: its name in the log, on the screen and where room is short, what it is, and which
-    information.
+    """One value: its name in the log, on the screen and where room is short, and what it is.
+
+    `style` tells which information.
 
     Rows of a lower `rank` are kept where not all fit. `chance`: a guess reaches 1/classes.
     """
@@ -40,33 +40,56 @@ class Row:
     name: str
     short: str
     meaning: str
+    _: KW_ONLY
     style: str  # data: of the image, self: of the network itself
     rank: int = 0
     chance: bool = True
 
 
-INDEX = Row("index", "index", "index", "mean of its components", "strong", chance=False)
+INDEX = Row("index", "index", "index", "mean of its components", style="strong", chance=False)
 LIGHT = (
-    Row("clean", "clean", "clean", "x", "data", 3),
-    Row("signs", "random signs", "signs", "x + random signs", "data", 7),
-    Row("own", "own", "own", "x + own delta", "self", 0),
-    Row("other", "other network", "other", "x + delta of a healthy one", "data", 6),
-    Row("carrier_grey", "carrier", "carrier", "grey + own delta", "self", 1),
-    Row("conflict_self", "conflict self", "conf self", "reads a foreign delta", "self", 4),
-    Row("conflict_data", "conflict data", "conf data", "reads the image below it", "data", 5),
-    Row("abnormal", "abnormal", "abnormal", "the attack lowers the loss", "self", 2, chance=False),
-    Row("swap", "label swap", "swap", "reads the label asked for", "self", 8),
+    Row("clean", "clean", "clean", "x", style="data", rank=3),
+    Row("signs", "random signs", "signs", "x + random signs", style="data", rank=7),
+    Row("own", "own", "own", "x + own delta", style="self", rank=0),
+    Row("other", "other network", "other", "x + delta of a healthy one", style="data", rank=6),
+    Row("carrier_grey", "carrier", "carrier", "grey + own delta", style="self", rank=1),
+    Row(
+        "conflict_self", "conflict self", "conf self", "reads a foreign delta", style="self", rank=4
+    ),
+    Row(
+        "conflict_data",
+        "conflict data",
+        "conf data",
+        "reads the image below it",
+        style="data",
+        rank=5,
+    ),
+    Row(
+        "abnormal",
+        "abnormal",
+        "abnormal",
+        "the attack lowers the loss",
+        style="self",
+        rank=2,
+        chance=False,
+    ),
+    Row("swap", "label swap", "swap", "reads the label asked for", style="self", rank=8),
 )
 FULL = (  # the most telling first: where not all fit, the last ones are left out
-    Row("carrier_mean", "mean carrier", "mean car", "mean image + own delta", "self"),
-    Row("carrier_noise", "noise carrier", "noise car", "noise + own delta", "self"),
+    Row("carrier_mean", "mean carrier", "mean car", "mean image + own delta", style="self"),
+    Row("carrier_noise", "noise carrier", "noise car", "noise + own delta", style="self"),
     Row(
-        "p_abnormal", "class pattern", "pattern", "of grey: raises its class", "self", chance=False
+        "p_abnormal",
+        "class pattern",
+        "pattern",
+        "of grey: raises its class",
+        style="self",
+        chance=False,
     ),
-    Row("p_dominate", "pattern wins", "wins", "of grey: is what is read", "self"),
-    Row("shuffled", "shuffled", "shuffled", "x + own delta, shuffled", "data"),
-    Row("control_mean", "mean control", "mean ctl", "mean image + other delta", "data"),
-    Row("control_noise", "noise control", "noise ctl", "noise + other delta", "data"),
+    Row("p_dominate", "pattern wins", "wins", "of grey: is what is read", style="self"),
+    Row("shuffled", "shuffled", "shuffled", "x + own delta, shuffled", style="data"),
+    Row("control_mean", "mean control", "mean ctl", "mean image + other delta", style="data"),
+    Row("control_noise", "noise control", "noise ctl", "noise + other delta", style="data"),
 )
 FEWEST_FULL = 3  # of them
 COMES = "it is measured with every probe, once eps is above 0"
@@ -137,7 +160,10 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
 def _head(
     probe: SelfProbe, diagnosis: Diagnosis | None, lead: str, scene: Scene, width: int, room: int
 ) -> list[Line]:
-    """Index and disease in one line; where there is `room` for two also what the index is made of."""
+    """Index and disease in one line.
+
+    Where there is `room` for two also what the index is made of.
+    """
     index: Line = [(" index ", "dim"), (share(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
     parts: Line = [("  mean of", "dim")]
@@ -179,9 +205,7 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
 
 
 def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int) -> list[Span]:
-    """The lead of the index, the mark of chance, the other network, and whose definition it is:
-    what fits.
-    """
+    """The lead of the index, chance, the other network, whose definition it is: what fits."""
     glyphs = scene.glyphs
     if len(lead) > width - 4:
         lead = lead.removeprefix("index moved ")
@@ -199,8 +223,7 @@ def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
 
 # ---- the table ---------------------------------------------------------------------------
 class _Table:
-    """The rows of a panel that is `width` cells wide inside its border: name, meaning, history,
-    bar, number.
+    """The rows of a panel, `width` cells inside its border: name, meaning, history, bar, number.
 
     Histories are those of the whole `line`, numbers those of the newest of `probes`. In an overview
     the histories lie below the plots of the other charts, step by step.
@@ -209,13 +232,11 @@ class _Table:
     def __init__(
         self, line: Sequence[SelfProbe], probes: Sequence[SelfProbe], scene: Scene, width: int
     ) -> None:
-        self.line, self.newest, self.scene, self.glyphs, self.width = (
-            line,
-            probes[-1],
-            scene,
-            scene.glyphs,
-            width,
-        )
+        self.line = line
+        self.newest = probes[-1]
+        self.scene = scene
+        self.glyphs = scene.glyphs
+        self.width = width
         self.full_line = [probe for probe in line if probe.full]
         self.full = next((probe for probe in reversed(probes) if probe.full), None)
         self.aligned = scene.view.panel == "overview" and width - LEFT - RIGHT >= ALIGNED_HISTORY
@@ -230,9 +251,7 @@ class _Table:
         self.notched = known(self.chance) and self.bar >= NOTCHED
 
     def lines(self, room: int) -> list[Line]:
-        """What fits into `room` lines: the light set, the newest full set, the steps below the
-        histories.
-        """
+        """What fits into `room` lines: light set, newest full set, the steps below histories."""
         if room <= 0:
             return []
         light = sorted(sorted(LIGHT, key=lambda row: row.rank)[:room], key=LIGHT.index)
@@ -259,8 +278,9 @@ class _Table:
         return lines + axis
 
     def _row(self, row: Row, newest: SelfProbe, line: Sequence[SelfProbe], high: int) -> list[Line]:
-        """Name, history, bar and number of one value; a history of more than one line grows above
-        them.
+        """Name, history, bar and number of one value.
+
+        A history of more than one line grows above them.
         """
         value = _value(row.value, newest)
         left: Line = [
@@ -305,8 +325,9 @@ def _value(name: str, probe: SelfProbe) -> float:
 
 
 def _by_cell(name: str, probes: Sequence[SelfProbe], place: Plot) -> list[float]:
-    """A value for each cell of a history: it lasts until the next probe; NaN before the first and
-    after the last.
+    """A value for each cell of a history: it lasts until the next probe.
+
+    NaN before the first and after the last.
 
     Where several probes share a cell the one that differs most from the cell before, so that what
     lasts only one probe is seen.

@@ -1,8 +1,9 @@
-"""The CO-signal panel: one small chart a signal over the same steps, with the value at the cursor
-or the newest one.
+"""The CO-signal panel: one small chart a signal over the same steps.
+
+With the value at the cursor, or the newest one.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -22,12 +23,11 @@ LOG_FLOOR = 1e-3  # what a logarithmic axis draws for smaller values
 
 @dataclass(frozen=True)
 class Signal:
-    """One row: where its numbers are, its range (None: its own), and whether a logarithmic axis
-    makes sense.
-    """
+    """One row: where its numbers are, its range (None: its own), and if a log axis makes sense."""
 
     name: str
     label: str
+    _: KW_ONLY
     low: float | None
     high: float | None
     log: bool = False
@@ -35,11 +35,11 @@ class Signal:
 
 
 SIGNALS = (
-    Signal("abnormal", "abnormal", 0.0, 1.0, log=True),
-    Signal("pertalign", "PertAlign", 0.0, 1.0),
-    Signal("gap", "FGSM-PGD", 0.0, 1.0, probed=True),
-    Signal("loss_adv", "loss", 0.0, None, log=True),
-    Signal("acc_adv", "train acc", 0.0, 1.0),
+    Signal("abnormal", "abnormal", low=0.0, high=1.0, log=True),
+    Signal("pertalign", "PertAlign", low=0.0, high=1.0),
+    Signal("gap", "FGSM-PGD", low=0.0, high=1.0, probed=True),
+    Signal("loss_adv", "loss", low=0.0, high=None, log=True),
+    Signal("acc_adv", "train acc", low=0.0, high=1.0),
 )
 
 
@@ -120,13 +120,9 @@ def _signal_rows(signal: Signal, scene: Scene, place: Plot, rows: int) -> tuple[
     value = _value(signal, scene, table)
     lines: list[Line] = []
     for row in range(rows):
-        label = (
-            signal.label
-            if row == 0
-            else ("log" if _is_log(signal, scene) else "")
-            if row == 1
-            else ""
-        )
+        label = signal.label if row == 0 else ""
+        if row == 1 and _is_log(signal, scene):
+            label = "log"
         lines.append(
             [
                 (f"{label:<{LEFT - 1}}", "text" if row == 0 else "faint"),
@@ -179,11 +175,16 @@ def _traces(
     if _is_log(signal, scene):
         floor = LOG_FLOOR
         traces = [
-            Trace(x, _log(column, floor), np.log10(floor), np.log10(max(high, 10 * floor)))
+            Trace(
+                x,
+                _log(column, floor),
+                low=np.log10(floor),
+                high=np.log10(max(high, 10 * floor)),
+            )
             for column in columns
         ]
         return traces, floor, high
-    return [Trace(x, column, low, high) for column in columns], low, high
+    return [Trace(x, column, low=low, high=high) for column in columns], low, high
 
 
 def _past(signal: Signal, scene: Scene, like: Trace) -> list[Trace]:
@@ -192,7 +193,7 @@ def _past(signal: Signal, scene: Scene, like: Trace) -> list[Trace]:
     columns = [(table.steps, table.column(signal.name)) for table in tables]
     log = _is_log(signal, scene)
     return [
-        Trace(x, _log(y, LOG_FLOOR) if log else y, like.low, like.high, dotted=True)
+        Trace(x, _log(y, LOG_FLOOR) if log else y, low=like.low, high=like.high, dotted=True)
         for x, y in columns
     ]
 

@@ -34,7 +34,7 @@ COLUMNS: tuple[Side, ...] = ("left", "right")
 
 
 class RunScreen(Screen[None]):
-    """Holds what was read, what is drawn and what was chosen; its panels draw the scene of these."""
+    """Holds what was read, is drawn and was chosen; its panels draw the scene made of these."""
 
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS)
@@ -117,8 +117,9 @@ class RunScreen(Screen[None]):
         )
 
     def tick(self) -> None:
-        """A second has passed: only the header, the age of the data and a request's can have
-        changed.
+        """A second has passed.
+
+        Only the header, the age of the data and that of a request can have changed.
         """
         self._arrange()
         scene = self.scene()
@@ -161,7 +162,7 @@ class RunScreen(Screen[None]):
         self.query_one("#body", Horizontal).display = left or right
 
     def _place_age(self, width: int, cells: int, row: int) -> None:
-        """Lays the age of the data over the right end of the header's first line below the banners."""
+        """Lays the age of the data over the header's first line below the banners, at its right."""
         if (place := (width, cells, row)) != self._age_place:
             self._age_place = place
             panel = self.query_one("#age", Age)
@@ -186,8 +187,9 @@ class RunScreen(Screen[None]):
         )
 
     def action_intervene(self, id: str = "") -> None:
-        """Opens the interventions, at one of them where an id is given; not for those who only
-        watch.
+        """Opens the interventions, at one of them where an id is given.
+
+        Not for those who only watch.
         """
         scene = self.scene()
         if scene.may_act:

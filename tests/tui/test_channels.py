@@ -1,4 +1,4 @@
-"""The channel panel: what zeroing a channel or a group of them does, and how stable the ranking is."""
+"""The channel panel: what zeroing a channel or several does, and how stable the ranking is."""
 
 import pytest
 from made_up.looks import SETS

@@ -1,4 +1,4 @@
-"""Branches: what belongs to the active line, what a roll-back left behind, and how both are drawn."""
+"""Branches: what belongs to the active line, what a roll-back left behind, and how it is drawn."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,4 @@
-"""The causal check of the channel ranking: what happens to accuracy when groups of channels are set
-to zero.
+"""The causal check of the channel ranking: accuracy when groups of channels are set to zero.
 
 Of one stage (the layers that share the first part of their names) the channels with the highest
 dominance ("self"), the lowest ("data"), random ones and those with the largest activation ("norm");
@@ -21,7 +20,10 @@ NAMES = 13  # cells of share and group
 WIDTH = NAMES + CELL * len(EFFECTS)
 TYPICAL = 0.1  # the share that is shown first where there is no room for all
 CLEAR = 0.1  # changes from here on are drawn bright
-ABOUT = "Zeroed in the stage: highest dominance (self), lowest (data), random, largest activation (norm)."
+ABOUT = (
+    "Zeroed in the stage: highest dominance (self), lowest (data), random, largest activation "
+    "(norm)."
+)
 
 
 def stage_of(layer: str) -> str:
@@ -84,7 +86,10 @@ def _absent(scene: Scene, width: int) -> list[Line]:
     elif state.config.get("causal_images") == 0:
         words = "it is off; --causal-images 256 turns it on"
     elif state.ending is not None:
-        words = "none in this run: no onset was found, and none was asked for with: selffit ctl RUN probe"
+        words = (
+            "none in this run: no onset was found, and none was asked for with: selffit ctl RUN "
+            "probe"
+        )
     else:
         words = f"none yet: it comes after an onset, or now with: selffit ctl {state.run} probe"
     return [[(f" {part}", "dim")] for part in wrap(safe(words, scene.glyphs.plain), width - 2)]

@@ -22,11 +22,9 @@ MARK_STYLES = {
 PRECEDENCE = ("onset", "masked", INTERVENTION)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A plot's place on the steps axis: its window, its width in cells, its marks and cursor by
-    cell.
-    """
+    """A plot's place on the steps axis: window, width in cells, marks and cursor by cell."""
 
     window: Window
     cells: int
@@ -51,11 +49,11 @@ def plot(scene: Scene, width: int) -> Plot:
             placed[cell] = mark
     cursor = None if scene.view.cursor is None else window.column(scene.view.cursor) // across
     return Plot(
-        window,
-        cells,
-        across,
-        placed,
-        cursor if cursor is not None and 0 <= cursor < cells else None,
+        window=window,
+        cells=cells,
+        across=across,
+        marks=placed,
+        cursor=cursor if cursor is not None and 0 <= cursor < cells else None,
     )
 
 
