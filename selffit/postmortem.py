@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from selffit.eventlog.decode import Damaged, NewerFormat, decode
+from selffit.vocabulary import ENDINGS
 
 TAIL_BYTES = 1 << 16  # of a file whose last lines are wanted: never read a huge one whole
 STDERR_LINES = 20
 LINE_LENGTH = 500
-QUIET = ("finished", "stopped", "superseded")  # ends that need no last words
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def classify(
     """
     signal = -code if code < 0 else 0
     how, text = _judge(code, end, stderr, memory)
-    return Exit(how, code, signal, text, () if how in QUIET else stderr)
+    return Exit(how, code, signal, text, () if how in ENDINGS and not ENDINGS[how].bad else stderr)
 
 
 def _judge(
@@ -70,7 +70,7 @@ def _judge(
     if code == 2:
         return "refused", last or "refused to start, without a reason"
     if code == 3:
-        return "superseded", "another attempt took over this run"
+        return "superseded", ENDINGS["superseded"].meaning
     if code > 0:
         return "crashed", last or f"ended with exit code {code}"
     name = signal_name(-code)

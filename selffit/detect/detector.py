@@ -1,4 +1,4 @@
-"""The streaming CO detector: signals raise `watch`, multi-step probes `onset`, `recovered` and
+"""The streaming CO detector: signals raise `suspect`, multi-step probes `onset`, `recovered` and
 `masked`.
 """
 
@@ -22,7 +22,7 @@ class Detector:
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
     only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
-    level. cooldown: least number of steps between two probes on suspicion, and between two `watch`
+    level. cooldown: least number of steps between two probes on suspicion, and between two `suspect`
     alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy that has
     come back is not believed: the detector sets `wants_strong`, and what a strong attack leaves
     (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is open.
@@ -55,7 +55,7 @@ class Detector:
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
         self._is_out = False
-        self._announced = False  # a watch alert has told of this stay
+        self._announced = False  # an alert has told of this stay
         self._last_asked: int | None = None
         self._last_probe: int | None = None
         self._healthy: dict[str, float] | None = None
@@ -75,7 +75,7 @@ class Detector:
 
     # ---- free signals -------------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
-        """Take the signals of one block of steps; returns at most a few `watch` alerts."""
+        """Take the signals of one block of steps; returns at most a few `suspect` alerts."""
         alerts: list[Alert] = []
         length = max(
             len(block.abnormal), len(block.pertalign), len(block.acc_adv), len(block.loss_adv)
@@ -105,9 +105,9 @@ class Detector:
             return None
         self._announced = True
         return Alert(
-            level="watch",
+            level="suspect",
             step=step,
-            text=wording.watch(names, self._bands.now(), self._bands.usual()),
+            text=wording.suspect(names, self._bands.now(), self._bands.usual()),
             evidence=_finite({**self._bands.now(), **self._bands.usual()}),
             healthy=self._healthy,
             advice="a multi-step probe decides; nothing to do yet",

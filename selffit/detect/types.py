@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Level = Literal["watch", "onset", "recovered", "masked"]
+Level = Literal["suspect", "onset", "recovered", "masked"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Alert:
     """One thing the detector has to say, raised at `step`.
 
     onset_step: first probe of the fall, so the onset lies in (onset_low, onset_step]; None in a
-    `watch` alert and in an `onset` of a run that never was healthy (its beginning is not known).
+    `suspect` alert and in an `onset` of a run that never was healthy (its beginning is not known).
     onset_low: the last probe that still was healthy; None when there is none. confidence: see
     `statistics.rule_confidence`; None for all but `onset`. n: images of the deciding probe (0 for
-    `watch`). evidence: finite numbers only. healthy: {"step", "pgd"} of the last healthy probe, or
+    `suspect`). evidence: finite numbers only. healthy: {"step", "pgd"} of the last healthy probe, or
     None. advice: what a person could do now. disease: of an `onset`, when self-information was
     measured: see `selffitting.verdict`.
     """

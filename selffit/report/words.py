@@ -1,145 +1,15 @@
-"""What every figure of a diagnosis means, in plain words. All definitions are this project's own,
-and called so.
-"""
+"""What the diagnosis of several networks comes to, in plain words."""
 
-import math
-from dataclasses import dataclass
-
+from selffit.numbers import count, plural
 from selffit.report.findings import Findings
 
 NOT_FALLEN = "not fallen"
-ACCURACIES = ("clean", "fgsm", "pgd", "strong")
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value of self-information: its name in the records, that of its control, and what a person
-    is told.
-
-    kind: "data" speaks of the image, "self" of the network itself. chance: whether guessing reaches
-    1/classes.
-    """
-
-    name: str
-    title: str
-    meaning: str
-    kind: str
-    control: str = ""
-    chance: bool = True
-
-
-VALUES = (
-    Value("clean", "clean", "right on the image itself", "data"),
-    Value("signs", "random signs", "right on x + random signs of size eps", "data"),
-    Value("shuffled", "shuffled", "right on x + own perturbation, pixels shuffled", "data"),
-    Value("other", "other network", "right on x + perturbation of the reference", "data"),
-    Value("own", "own", "right on x + own perturbation", "self"),
-    Value("abnormal", "abnormal", "the attack lowers the loss", "self", chance=False),
-    Value("swap", "label swap", "becomes y' under a perturbation made to leave y'", "self"),
-    Value("carrier_grey", "grey carrier", "own perturbation on plain grey, read as its label", "self", "control_grey"),
-    Value("carrier_mean", "mean carrier", "own perturbation on the mean image", "self", "control_mean"),
-    Value("carrier_noise", "noise carrier", "own perturbation on noise", "self", "control_noise"),
-    Value("conflict_self", "conflict: self", "foreign perturbation on x: read as its label", "self"),
-    Value("conflict_data", "conflict: data", "… read as what the image shows", "data"),
-    Value("conflict_other", "conflict: other", "… read as neither", "data", chance=False),
-    Value("p_abnormal", "class pattern", "a perturbation of grey raises its class elsewhere", "self", chance=False),
-    Value("p_dominate", "pattern wins", "… and is what the network then predicts", "self"),
-)  # fmt: skip
-COMPONENTS = ("carrier", "conflict", "abnormal", "swap")
-GROUPS = {  # of the causal check
-    "self": "highest dominance",
-    "data": "lowest dominance",
-    "random": "random channels",
-    "norm": "largest activation",
-}
-EFFECTS = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD", "carrier": "carrier", "swap": "swap"}
 TYPICAL_SHARE = 0.1  # of a stage's channels, where only one is shown
-
-DEFINITIONS = (
-    (
-        "PGD accuracy",
-        "our operational definition: an image counts only if it is classified correctly clean, at "
-        "the random start "
-        "and at every iterate of projected gradient descent.",
-    ),
-    (
-        "strong accuracy",
-        "our operational definition: what is left after more steps, several restarts and a second "
-        "loss (the margin), "
-        "which does not saturate. Far below PGD accuracy it means gradient masking.",
-    ),
-    (
-        "self-information",
-        "our operational definitions: what the network reads of its own perturbation delta = "
-        "eps·sign(gradient), "
-        "where the image tells it nothing (carriers), something else (conflict), or where the "
-        "perturbation was made "
-        "for another label (label swap).",
-    ),
-    (
-        "carrier accuracy",
-        "our operational definition: the perturbation of an image, put on an image without "
-        "content, is predicted as "
-        "the image's label. Its control is the perturbation of a reference network from before the "
-        "onset.",
-    ),
-    (
-        "conflict",
-        "our operational definition: the perturbation of one image on another one of another "
-        "class: which of the two "
-        "the network follows. The component is self / (self + data).",
-    ),
-    (
-        "self-fitting index",
-        "our operational definition: the mean of the components carrier (above guessing), "
-        "conflict, abnormal "
-        "and label swap (above guessing). No single one of them is the index.",
-    ),
-    (
-        "dominance of a channel",
-        "our operational definition: (si - di) / (si + di), its response to the perturbation and "
-        "to the image's "
-        "content, each relative to the layer's mean: +1 answers to the perturbation only, -1 to "
-        "the content only. "
-        "rho and agree say how far the ranking repeats between two halves of the images.",
-    ),
-    (
-        "causal check",
-        "our operational definition: groups of channels of one stage are set to zero, ranked on "
-        "one half of the "
-        "images, reported on the other, every attack made anew.",
-    ),
-    (
-        "verdict",
-        "our operational definition: a network whose robust accuracy has fallen is self-fitting "
-        "where two of the "
-        "components are clearly above what healthy networks show, gradient masking where all are "
-        "absent, and "
-        "undecided otherwise. A network that has not fallen gets no verdict.",
-    ),
-)
-SOURCE = (
-    "The questions are those of He, Li, Chen and Huang, “Investigating Catastrophic Overfitting in "
-    "Fast Adversarial "
-    "Training: A Self-fitting Perspective” (arXiv 2302.11963). Only its abstract was at hand: the "
-    "definitions are "
-    "not the paper's."
-)
 
 
 def verdict_word(found: Findings) -> str:
     """The disease, or that there is none to speak of."""
     return found.diagnosis.disease if found.diagnosis is not None else NOT_FALLEN
-
-
-def budget(eps: float) -> str:
-    """A budget in pixels as people write it: 8/255, or 0.16 where it is no whole number of grey
-    levels.
-    """
-    levels = eps * 255
-    if not math.isfinite(levels):
-        return "-"
-    return f"{round(levels)}/255" if levels and abs(levels - round(levels)) < 1e-3 else f"{eps:.4g}"
 
 
 def lead_sentence(found: list[Findings]) -> str:
@@ -152,12 +22,15 @@ def lead_sentence(found: list[Findings]) -> str:
     onset = (
         "the onset is not in a log"
         if diagnosis.onset_step is None
-        else f"onset at step {diagnosis.onset_step}"
+        else f"onset at step {count(diagnosis.onset_step)}"
     )
     if diagnosis.index_step is None:
         return f"{onset.capitalize()}; the self-fitting index is not clear."
-    index = f"the self-fitting index is clear from step {diagnosis.index_step} on"
+    index = f"the self-fitting index is clear from step {count(diagnosis.index_step)} on"
     if diagnosis.lead is None:
         return f"{index.capitalize()}; {onset}."
-    steps = f"{abs(diagnosis.lead)} steps {'before' if diagnosis.lead > 0 else 'after'} it"
-    return f"{onset.capitalize()}; {index}, {steps if diagnosis.lead else 'with it'} (as far as probes tell)."
+    where = "with it"
+    if diagnosis.lead:
+        side = "before" if diagnosis.lead > 0 else "after"
+        where = f"{plural(abs(diagnosis.lead), 'step')} {side} it"
+    return f"{onset.capitalize()}; {index}, {where} (as far as probes tell)."

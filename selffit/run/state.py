@@ -29,6 +29,7 @@ from selffit.eventlog.entries import (
 from selffit.eventlog.history import History
 from selffit.eventlog.records import Notice, Record, num
 from selffit.eventlog.values import EMPTY, floats, items, mapping, maybe_step, numbers, text, whole
+from selffit.vocabulary import level_of
 
 NAN = float("nan")
 
@@ -246,7 +247,7 @@ def _alert(draft: dict[str, Any], record: Record) -> None:
         branch=record.b,
         step=record.s,
         t=record.t,
-        level=text(d.get("level")),
+        level=level_of(text(d.get("level"))).name,
         text=text(d.get("text")),
         onset_step=maybe_step(d.get("onset_step")),
         onset_low=maybe_step(d.get("onset_low")),

@@ -6,19 +6,10 @@ from typing import Any
 
 from selffit.eventlog.entries import Alert
 from selffit.run.state import RunState
+from selffit.vocabulary import LOST, STARTING, ending_word
 
 # seconds without an event, the heartbeat included, before a run on another host is called silent
 SILENT_AFTER = 30.0
-
-WORDS = {  # how an attempt ended → the state that people read
-    "finished": "finished",
-    "stopped": "stopped",
-    "refused": "refused",
-    "crashed": "crashed",
-    "superseded": "superseded",
-    "killed": "killed",
-    "oom": "out of memory",
-}
 
 
 def run_state_word(state: RunState, alive: bool | None, now: float) -> str:
@@ -29,14 +20,14 @@ def run_state_word(state: RunState, alive: bool | None, now: float) -> str:
     nobody recorded why.
     """
     if state.ending is not None:
-        return WORDS.get(state.ending.how, state.ending.how or "ended")
+        return ending_word(state.ending.how)
     if state.restarting:
         return "restarting"
     if alive is False:
-        return "lost"
+        return LOST.word
     if alive is None and now - state.t > SILENT_AFTER:
         return "silent"
-    return state.phase or "starting"
+    return state.phase or STARTING.word
 
 
 def seconds_left(state: RunState) -> float:

@@ -18,8 +18,7 @@ from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.stopping import Stop, StopSwitch
-
-EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
+from selffit.vocabulary import exit_code
 
 
 def empty_summary() -> dict[str, Any]:
@@ -58,7 +57,7 @@ class Trainer:
         end = {"how": how, "reason": reason, "summary": self.summary}
         self.writer.emit("end", end, step=self.step, branch=self.branch, critical=True)
         self.writer.close(how)
-        return EXIT_CODES[how]
+        return exit_code(how)
 
     def train(self, config: RunConfig) -> None:
         """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
@@ -116,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         trainer = Trainer(run, options.attempt or run.claim_attempt(here()), stop)
     except UserError as error:
         print(error, file=sys.stderr)
-        return EXIT_CODES["refused"]
+        return exit_code("refused")
     return trainer.main()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from selffit_tui.draw.format import safe
 from selffit_tui.intervene.actions import Action
 from selffit_tui.intervene.sending import possible
 
@@ -19,22 +18,22 @@ class InterventionProvider(Provider):
         """All of them, before anything is typed."""
         for action in self._actions():
             yield DiscoveryHit(
-                Content(safe(action.title)),
+                Content(action.title),
                 lambda id=action.id: self._open(id),
-                help=safe(action.does),
+                help=action.does,
             )
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
         matcher = self.matcher(query)
         for action in self._actions():
-            title = safe(action.title)
+            title = action.title
             if (score := matcher.match(title)) > 0:
                 yield Hit(
                     score,
                     Content(title),
                     lambda id=action.id: self._open(id),
-                    help=safe(action.does),
+                    help=action.does,
                 )
 
     def _actions(self) -> Iterator[Action]:

@@ -11,6 +11,7 @@ from selffit.eventlog.entries import ChannelProbe
 from selffit.run.lineage import ActiveLine, Control
 from selffit.run.state import RunState
 from selffit.run.summary import run_state_word
+from selffit.vocabulary import LOST, STARTING
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
 from selffit_tui.model.requests import Request
@@ -98,7 +99,9 @@ class Scene:
         """The state of the run in a word."""
         newest = self.newest
         return (
-            run_state_word(newest.state, newest.alive, self.now) if newest.state.t else "starting"
+            run_state_word(newest.state, newest.alive, self.now)
+            if newest.state.t
+            else STARTING.word
         )
 
     @property
@@ -116,7 +119,7 @@ class Scene:
         """Whether interventions are offered: not when only watching, nor when no trainer is left to
         take them.
         """
-        return not self.readonly and self.newest.state.ending is None and self.word != "lost"
+        return not self.readonly and self.newest.state.ending is None and self.word != LOST.word
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""

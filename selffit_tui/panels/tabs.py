@@ -1,6 +1,7 @@
 """The line of tabs and the footer: which panels there are, and which keys."""
 
 from selffit.run.lineage import stands
+from selffit.vocabulary import LOST, level_of
 from selffit_tui.draw.spans import Line, Span, crop, width_of
 from selffit_tui.model.scene import PANELS, Scene
 from selffit_tui.panels.keys import MARKS_IN_FOOTER, keys_of
@@ -57,7 +58,7 @@ def _alarm(scene: Scene) -> str:
     alert = scene.state.alerts.last
     if alert is None or not stands(alert, scene.columns.control.line):
         return ""
-    return " " + scene.glyphs.symbols.get(alert.level, "!")
+    return " " + scene.glyphs.symbols[level_of(alert.level).symbol]
 
 
 def footer_line(scene: Scene, width: int) -> Line:
@@ -70,7 +71,7 @@ def footer_line(scene: Scene, width: int) -> Line:
     shown[0] = (
         shown[0][0],
         "leave (training goes on)"
-        if width >= 100 and scene.newest.state.ending is None and scene.word != "lost"
+        if width >= 100 and scene.newest.state.ending is None and scene.word != LOST.word
         else shown[0][1],
     )
     help_key = shown.pop()
