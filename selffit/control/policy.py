@@ -15,6 +15,7 @@ from selffit.control.commands import POLICY, Command, check, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
+from selffit.vocabulary import SUSPECT, level_of
 
 ON_CO = ("alert", "pause", "stop", "rollback")
 ON_WATCH = ("none", "probe", "checkpoint", "suppress", "set")
@@ -50,7 +51,7 @@ class Policy:
         wall clock in seconds, now by default.
         """
         when = time.time() if t is None else t
-        if level == "watch":
+        if level_of(level) is SUSPECT:
             return self._to_watch(ledger, when)
         if level != "onset" or self.on_co == "alert":
             return []

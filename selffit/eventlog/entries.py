@@ -9,22 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SIGNALS = (
-    "loss_clean",
-    "loss_adv",
-    "acc_adv",
-    "abnormal",
-    "pertalign",
-    "delta",
-    "lr",
-    "eps",
-    "alpha",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class StepBlock:
-    """A block of consecutive training steps; `cols` maps a signal of `SIGNALS` to its n values."""
+    """A block of consecutive training steps; `cols` maps a signal (`selffit.vocabulary.STEP`) to its n values."""
 
     branch: str
     step: int

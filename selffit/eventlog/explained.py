@@ -18,8 +18,8 @@ from selffit.eventlog.entries import (
 )
 from selffit.eventlog.records import Record, num
 from selffit.eventlog.values import floats, items, mapping, maybe_step, numbers, text, whole
+from selffit.vocabulary import EFFECT
 
-EFFECTS = ("clean", "fgsm", "pgd", "carrier", "swap")
 MAX_SIDE = 256  # pixels of an image on show
 
 
@@ -102,7 +102,7 @@ def causal_probe(record: Record) -> CausalProbe:
 
 def _effects(value: Any) -> dict[str, float]:
     row = mapping(value)
-    return {name: num(row[name]) for name in EFFECTS if name in row}
+    return {name: num(row[name]) for name in EFFECT if name in row}
 
 
 def image_strip(record: Record) -> ImageStrip:

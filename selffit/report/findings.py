@@ -23,6 +23,10 @@ from selffit.eventlog.entries import (
 from selffit.eventlog.records import FORMAT_VERSION, Record, num
 from selffit.eventlog.values import EMPTY, items, mapping, text, whole
 from selffit.run.state import RunState, reduce
+from selffit.vocabulary import ACCURACY
+
+# the accuracies of a network, in the order of a table
+MEASURED = {name: ACCURACY[name] for name in ("clean", "fgsm", "pgd", "strong")}
 
 
 @dataclass(frozen=True)

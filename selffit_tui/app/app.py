@@ -21,7 +21,9 @@ from textual.app import App
 from textual.command import Provider
 from textual.message import Message
 
+from selffit.numbers import count, share
 from selffit.run.summary import run_state_word
+from selffit.vocabulary import ACCURACY, LOST, STARTING, state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
@@ -29,8 +31,8 @@ from selffit_tui.intervene.palette import InterventionProvider
 from selffit_tui.model.feed import Feed, LogSource, Source
 from selffit_tui.screens.run import RunScreen
 
+PROBED = ("clean", "fgsm", "pgd")  # accuracies of an ordinary probe
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
-BAD_WORDS = ("crashed", "out of memory", "killed", "lost", "refused")
 
 
 @dataclass(frozen=True)
@@ -147,16 +149,19 @@ class RunApp(App[None]):
                 or "the trainer refused to start"
             )
             return Outcome(refused=reason, code=2)
-        word = run_state_word(state, newest.alive, self._clock()) if state.t else "starting"
-        if state.ending is None and word != "lost":
+        word = run_state_word(state, newest.alive, self._clock()) if state.t else STARTING.word
+        if state.ending is None and word != LOST.word:
             return Outcome(going_on=True, code=code)
         probe, text = state.probes.last, f"{state.run}: {word}"
         if state.ending is not None and state.ending.text:
             text += f", {state.ending.text}"
         if probe is not None:
-            text += f"; clean {probe.clean:.2f}, FGSM {probe.fgsm:.2f}, PGD {probe.pgd:.2f}"
-            text += f" at step {probe.step}"
-        return Outcome(text=text, code=code or int(word in BAD_WORDS))
+            text += "; "
+            text += ", ".join(
+                f"{ACCURACY[name].label} {share(getattr(probe, name))}" for name in PROBED
+            )
+            text += f" at step {count(probe.step)}"
+        return Outcome(text=text, code=code or int(state_of(word).bad))
 
     def terminal_gone(self) -> None:
         """The terminal was closed without a signal reaching us."""

@@ -271,27 +271,25 @@ def _ask(
 
 def _tell(op: str, args: Mapping[str, Any], found: Any) -> None:
     """One line: what came of it."""
-    from selffit_tui.draw.format import safe
-    from selffit_tui.talk import say
+    from selffit.numbers import count
+    from selffit_tui.talk import put, say
     from selffit_tui.words.commands import asked
 
-    words = safe(asked(op, args))
+    words = asked(op, args)
     if found.state == "applied":
         where = (
-            f", on as branch {safe(found.branch)}"
-            if op == "rollback"
-            else f" of branch {safe(found.branch)}"
+            f", on as branch {found.branch}" if op == "rollback" else f" of branch {found.branch}"
         )
-        print(f"applied at step {found.step}{where}: {words}")
+        put(f"applied at step {count(found.step)}{where}: {words}")
     elif found.state == "submitted":
-        print(f"handed over: {words}")
+        put(f"handed over: {words}")
     else:
         how = {"rejected": "refused", "failed": "failed and undone", "timeout": "no answer"}[
             found.state
         ]
-        rule = f" ({safe(found.rule)})" if found.rule else ""
+        rule = f" ({found.rule})" if found.rule else ""
         say(
-            f"selffit: {how}{rule}: {safe(found.reason)}"
+            f"selffit: {how}{rule}: {found.reason}"
             if how != "no answer"
-            else f"selffit: {safe(found.reason)}"
+            else f"selffit: {found.reason}"
         )

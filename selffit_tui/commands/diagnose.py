@@ -12,7 +12,7 @@ import typer
 
 from selffit.errors import UserError
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS
+from selffit_tui.talk import RUNS, say
 
 if TYPE_CHECKING:
     from selffit.report.findings import Report
@@ -156,10 +156,7 @@ def diagnose(
     if code == 130:
         raise KeyboardInterrupt
     if code < 0:
-        print(
-            f"selffit: the measuring process was killed by signal {-code}; was memory short?",
-            file=sys.stderr,
-        )
+        say(f"selffit: the measuring process was killed by signal {-code}; was memory short?")
     if code:
         raise typer.Exit(code if code > 0 else 1)
 
@@ -194,13 +191,16 @@ def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
 def _print(report: "Report") -> None:
     from rich.console import Console
 
+    from selffit.numbers import THOUSANDS
     from selffit_tui.plain.diagnosis import diagnosis_tables
 
     console = Console(highlight=False, markup=False, emoji=False)
-    for number, part in enumerate(diagnosis_tables(report, console.width)):
-        if number:
-            console.print()
-        console.print(part)
+    with console.capture() as printed:
+        for number, part in enumerate(diagnosis_tables(report, console.width)):
+            if number:
+                console.print()
+            console.print(part)
+    print(printed.get().replace(THOUSANDS, " "), end="")
 
 
 def _write(report: "Report", path: Path) -> None:
@@ -212,4 +212,4 @@ def _write(report: "Report", path: Path) -> None:
         raise UserError(
             f"cannot write {path}: {error.strerror}; give another file with --html"
         ) from error
-    print(f"report written to {path}", file=sys.stderr)
+    say(f"report written to {path}")

@@ -1,7 +1,7 @@
 """`selffit status`: where a run stands, read once from its log."""
 
 from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
-from selffit_tui.talk import RUNS
+from selffit_tui.talk import RUNS, put
 
 
 def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
@@ -24,4 +24,5 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
         return
     from selffit_tui.plain.lines import status_lines
 
-    print("\n".join(status_lines(summary)))
+    for line in status_lines(summary):
+        put(line)

@@ -27,9 +27,7 @@ class Glyphs:
     mark: str = "┊"
     centre: str = "│"
     ellipsis: str = "…"
-    arrow: str = "→"
     bullet: str = "·"
-    space: str = " "  # between thousands: no line break
     symbols: dict[str, str] = field(default_factory=dict)
     plain: bool = False
 
@@ -44,7 +42,7 @@ SYMBOLS = {
     "paused": "‖",
     "up": "▲",
     "down": "▼",
-    "watch": "!",
+    "suspect": "!",
     "onset": "!!",
     "recovered": "✔",
     "masked": "?!",
@@ -94,9 +92,7 @@ ASCII = Glyphs(
     mark=":",
     centre="|",
     ellipsis="~",
-    arrow="->",
     bullet="-",
-    space=" ",
     symbols=ASCII_SYMBOLS,
     plain=True,
 )

@@ -26,7 +26,7 @@ _INKS: dict[str, tuple[int, str, str]] = {
     "raw": (60, "magenta", ""),
     "self": (173, "yellow", ""),
     "data": (74, "bright_blue", ""),
-    "watch": (221, "bright_yellow", "bold"),
+    "warn": (221, "bright_yellow", "bold"),
     "alert": (203, "bright_red", "bold"),
     "good": (114, "bright_green", "bold"),
     "key": (179, "yellow", "bold"),

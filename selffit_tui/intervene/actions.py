@@ -8,8 +8,8 @@ from typing import Any
 from selffit.config import FIELDS, METHODS
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.eventlog.entries import Alert
+from selffit.numbers import count, known, share
 from selffit.run.state import RunState
-from selffit_tui.draw.format import count, known, share
 from selffit_tui.words.commands import label, value
 
 # that have an action

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from selffit.control.commands import Command
 from selffit.control.submit import submit
+from selffit.numbers import age
 from selffit.run.lineage import Control
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import run_state_word
+from selffit.vocabulary import LOST, STARTING
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.plain.follow import Follower
 from selffit_tui.talk import typed
@@ -42,7 +44,9 @@ class Asking:
     def word(self) -> str:
         """The state of the run in a word; one that has not written yet is starting."""
         state = self._follower.state
-        return run_state_word(state, self._follower.alive(), time.time()) if state.t else "starting"
+        return (
+            run_state_word(state, self._follower.alive(), time.time()) if state.t else STARTING.word
+        )
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
@@ -53,9 +57,9 @@ class Asking:
                 reason=f"the run has ended ({word}); resume it first: {resume}",
                 rule="ended",
             )
-        if word == "lost":
-            why = f"the trainer is gone and nothing recorded why; resume the run: {resume}"
-            return Answer(state="rejected", reason=why, rule="ended")
+        if word == LOST.word:
+            why = f"{LOST.meaning}; resume the run: {resume}"
+            return Answer("rejected", reason=why, rule="ended")
         return None
 
     def send(self, command: Command) -> Fate:
@@ -102,6 +106,6 @@ class Asking:
             else "nobody has looked at it"
         )
         return Answer(
-            state="timeout",
-            reason=f"no answer after {waited:.0f} s: {why}; {what}, and it may still be applied",
+            "timeout",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
         )

@@ -7,6 +7,7 @@ from selffit.eventlog.entries import Alert
 from selffit.eventlog.values import mapping, text, whole
 from selffit.run.lineage import ActiveLine, stands
 from selffit.run.state import RunState
+from selffit.vocabulary import level_of
 
 INTERVENTION = "applied"
 UNMARKED = ("checkpoint", "probe")  # operations that change nothing about the training
@@ -23,6 +24,26 @@ class Mark:
     step: int
     level: str
     live: bool = True
+
+    @property
+    def symbol(self) -> str:
+        """The name of its symbol."""
+        return self.level if self.level == INTERVENTION else level_of(self.level).symbol
+
+    @property
+    def style(self) -> str:
+        """The name of its ink."""
+        return "act" if self.level == INTERVENTION else level_of(self.level).style
+
+    @property
+    def serious(self) -> bool:
+        """Whether it is drawn through all rows of a heat strip."""
+        return level_of(self.level).serious
+
+    @property
+    def rank(self) -> int:
+        """Which of several marks in one place is seen: the one of the highest rank."""
+        return 1 if self.level == INTERVENTION else level_of(self.level).rank
 
 
 def mark_step(alert: Alert) -> int:

@@ -9,7 +9,9 @@ from selffit.control.commands import Command
 from selffit.control.ledger import Ledger
 from selffit.eventlog.records import Record
 from selffit.eventlog.values import text, whole
+from selffit.numbers import age
 from selffit.run.state import RunState
+from selffit.vocabulary import LOST
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
 KEPT = 30.0  # seconds that an answer stays on the screen
@@ -91,17 +93,17 @@ def hindrance(state: RunState, word: str, now: float) -> str:
 
     `word` is that of `run_state_word`.
     """
-    age = f"{max(0.0, now - state.t):.0f} s"
+    ago = age(max(0.0, now - state.t))
     if state.ending is not None:
         return f"the run has ended ({word}) without looking at it"
-    if word == "lost":
-        return "the trainer is gone and nothing recorded why"
+    if word == LOST.word:
+        return LOST.meaning
     if word == "silent":
-        return f"nothing was heard of the trainer for {age}"
+        return f"nothing was heard of the trainer for {ago}"
     if not state.info:
         return "the trainer is still starting; it looks at commands when training begins"
     if now - state.t > PATIENCE:
-        return f"the trainer's process is there, but has written nothing for {age}"
+        return f"the trainer's process is there, but has written nothing for {ago}"
     return "the trainer runs but does not answer; a long probe or a slow disk may hold it up"
 
 

@@ -9,6 +9,7 @@ from selffit.eventlog.entries import ChannelProbe, SelfProbe
 from selffit.run.lineage import ActiveLine, Control, standing_onset
 from selffit.run.state import RunState
 from selffit.run.summary import run_state_word
+from selffit.vocabulary import LOST, STARTING
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
 from selffit_tui.model.marks import mark_step
@@ -99,7 +100,9 @@ class Scene:
         """The state of the run in a word."""
         newest = self.newest
         return (
-            run_state_word(newest.state, newest.alive, self.now) if newest.state.t else "starting"
+            run_state_word(newest.state, newest.alive, self.now)
+            if newest.state.t
+            else STARTING.word
         )
 
     @property
@@ -118,7 +121,7 @@ class Scene:
 
         Not when only watching, nor when no trainer is left to take them.
         """
-        return not self.readonly and self.newest.state.ending is None and self.word != "lost"
+        return not self.readonly and self.newest.state.ending is None and self.word != LOST.word
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""

@@ -3,13 +3,15 @@
 Lines are labelled at their newest points.
 """
 
-from selffit_tui.draw.format import count, known, share
+from selffit.numbers import budget, count, known, narrow, share
+from selffit.vocabulary import ACCURACY
 from selffit_tui.draw.raster import Trace, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import REST, Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot, plot_row
 from selffit_tui.panels.parts.empty import why_empty
+from selffit_tui.words.accuracy import pgd_label
 
 COMES = "the first one measures the untrained network, at step 0"
 SERIES = ("final_pgd", "clean", "fgsm", "pgd")  # later ones are drawn on top
@@ -44,7 +46,7 @@ def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
     if probe is None:
         body = why_empty(scene, width - 2, "probe", comes=(COMES,))
         return framed(body, width, height, scene.glyphs, title)
-    title.append((f"  n {probe.n}", "dim"))
+    title.append((f"  n {count(probe.n)}", "dim"))
     inner_width, inner_height = width - 2, height - 2
     place = plot(scene, inner_width)
     rows, parts = axis_parts(inner_height - 2)
@@ -94,18 +96,18 @@ def _end_labels(scene: Scene, rows: int) -> dict[int, list[Span]]:
     probe = scene.state.probes.last
     assert probe is not None
     named = [
-        ("clean", probe.clean, "clean"),
-        ("FGSM", probe.fgsm, "fgsm"),
-        (f"PGD-{probe.pgd_steps}" if probe.pgd_steps else "PGD", probe.pgd, "pgd"),
+        (ACCURACY["clean"].label, probe.clean, "clean"),
+        (ACCURACY["fgsm"].label, probe.fgsm, "fgsm"),
+        (pgd_label(probe.pgd_steps), probe.pgd, "pgd"),
     ]
     if known(probe.final_pgd) and probe.final_pgd != probe.pgd:
-        named.append((f"@{share(probe.final_eps, 3)[1:]}", probe.final_pgd, "final"))
+        named.append((f"@{narrow(budget(probe.final_eps))}", probe.final_pgd, "final"))
     shown = sorted((item for item in named if known(item[1])), key=lambda item: -item[1])
     wanted = [round((1 - min(1.0, max(0.0, value))) * (rows - 1)) for _, value, _ in shown]
     placed = spaced(wanted, rows)
     labels = zip(placed, shown, strict=False)
     return {
-        row: [(f" {name[:6]:<6} ", style), (share(value), style)]
+        row: [(f" {name[:7]:<6} ", style), (share(value), style)]
         for row, (name, value, style) in labels
     }
 
@@ -130,10 +132,12 @@ def _readout(scene: Scene) -> list[Span]:
     cursor = scene.view.cursor
     if cursor is None:
         return []
-    spans: list[Span] = [(f"at step {count(cursor, scene.glyphs.space)}", "cursor")]
+    spans: list[Span] = [(f"at step {count(cursor)}", "cursor")]
     for name, style in (("clean", "clean"), ("fgsm", "fgsm"), ("pgd", "pgd")):
-        label = name if name == "clean" else name.upper()
-        spans += [(f"  {label} ", "dim"), (share(scene.columns.probes.at(name, cursor)), style)]
+        spans += [
+            (f"  {ACCURACY[name].label} ", "dim"),
+            (share(scene.columns.probes.at(name, cursor)), style),
+        ]
     return spans
 
 
@@ -141,11 +145,7 @@ def _said(place: Plot, scene: Scene) -> list[Span]:
     steps, columns = scene.columns.probes.steps, place.window
     shown = steps[(steps >= columns.start) & (steps < columns.end)]
     drawn = len({columns.column(step) for step in shown.tolist()})
-    zoom = (
-        f"zoom {2**scene.view.zoom}{'x' if scene.glyphs.plain else '×'}  "
-        if scene.view.zoom
-        else ""
-    )
-    probes = f"{count(len(steps), scene.glyphs.space)} probe{'s' if len(steps) != 1 else ''}"
+    zoom = f"zoom {2**scene.view.zoom}×  " if scene.view.zoom else ""
+    probes = f"{count(len(steps))} probe{'s' if len(steps) != 1 else ''}"
     past = "dotted: left behind  " if scene.columns.abandoned else ""
     return [(f"{past}{zoom}{probes}, {drawn} drawn", "faint")]

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from selffit.eventlog.entries import Alert, Diagnosis
+from selffit.numbers import count, in_unit, known, share
 from selffit.run.lineage import stands
-from selffit_tui.draw.format import count, fit, known, p_value, safe, share, small, wrap
+from selffit.vocabulary import EVIDENCE, ended_badly, level_of
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
@@ -12,30 +14,7 @@ from selffit_tui.panels.panel import Panel
 from selffit_tui.words.diagnosis import diagnosis_of, disease_words, lead_words
 
 MOST_LINES = 20  # of one alert
-LEVEL_STYLES = {"onset": "onset", "watch": "watch", "recovered": "good", "masked": "onset"}
-NAMES = {  # evidence by its name in the log, in the order in which people want it
-    "pgd": "PGD",
-    "best": "best PGD",
-    "fgsm": "FGSM",
-    "gap": "gap",
-    "strong": "strong PGD",
-    "clean": "clean",
-    "ratio": "of best",
-    "index": "self index",
-    "carrier": "carrier",
-    "conflict": "conflict",
-    "abnormal_eval": "abn. probe",
-    "swap": "label swap",
-    "abnormal": "abnormal",
-    "pertalign": "PertAlign",
-    "acc_adv": "train acc",
-    "eps": "eps",
-    "pgd_over_fgsm": "PGD/FGSM",
-    "z": "z",
-    "p_value": "p",
-    "signal_step": "signal at",
-}
-BAD_ENDS = ("crashed", "killed", "oom", "refused", "superseded")
+NAME = 11  # cells of what a number is called
 
 
 class AlertPanel(Panel):
@@ -109,19 +88,20 @@ def _calm(scene: Scene, width: int) -> list[Line]:
     probe = state.probes.last
     if probe is not None:
         best = max((p.pgd for p in state.probes if known(p.pgd)), default=float("nan"))
-        lines.append([(f"  PGD {share(probe.pgd)} of best {share(best)}, n {probe.n}", "dim")])
+        lines.append(
+            [(f"  PGD {share(probe.pgd)} of best {share(best)}, n {count(probe.n)}", "dim")]
+        )
     return lines
 
 
 def _ending(scene: Scene, width: int) -> list[Line]:
     ending = scene.newest.state.ending
-    if ending is None or ending.how not in BAD_ENDS:
+    if ending is None or not ended_badly(ending.how):
         return []
-    plain = scene.glyphs.plain
     lines: list[Line] = [[(f" {scene.glyphs.symbols['failed']} {scene.word.upper()} ", "ended")]]
-    lines += [[(f"   {part}", "text")] for part in wrap(safe(ending.text, plain), width - 4)]
+    lines += [[(f"   {part}", "text")] for part in wrap(ending.text, width - 4)]
     for line in ending.stderr[-4:]:
-        lines += [[(f"   {part}", "dim")] for part in wrap(safe(line, plain), width - 4)[:2]]
+        lines += [[(f"   {part}", "dim")] for part in wrap(line, width - 4)[:2]]
     return [*lines, []]
 
 
@@ -133,29 +113,27 @@ def alert_block(
     `diagnosis` is the newest one of the onset. Of what a roll-back left behind (not `live`) only
     the headline.
     """
-    style = LEVEL_STYLES.get(alert.level, "watch") if live else "dim"
-    symbol = glyphs.symbols.get(alert.level, "!")
+    level = level_of(alert.level)
+    style, symbol = level.banner if live else "dim", glyphs.symbols[level.symbol]
     step = alert.step if alert.onset_step is None else alert.onset_step
-    word = safe(alert.level, glyphs.plain).upper()
     headline: Line = [
-        (f" {symbol:<2} {word} ", style),
-        (f" step {count(step, glyphs.space)}", "strong"),
+        (f" {symbol:<2} {level.label} ", style),
+        (f" step {count(step)}", "strong"),
     ]
     if not live:
-        return [[*headline, (f"  on {safe(alert.branch, glyphs.plain)}, left behind", "dim")], []]
+        return [[*headline, (f"  on {alert.branch}, left behind", "dim")], []]
     lines: list[Line] = [
         [*headline, (_noticed(alert, glyphs), "dim")],
         *_disease(alert, diagnosis, width, glyphs),
     ]
     if alert.healthy_step is not None:
-        healthy = f"    last healthy  step {count(alert.healthy_step, glyphs.space)}"
+        healthy = f"    last healthy  step {count(alert.healthy_step)}"
         lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
-    for index, part in enumerate(wrap(safe(alert.advice, glyphs.plain), width - 7)):
-        pointer = glyphs.arrow if index == 0 else " " * len(glyphs.arrow)
-        lines.append([(f"    {pointer} {part}", "title")])
+    for index, part in enumerate(wrap(alert.advice, width - 7)):
+        lines.append([(f"    {'→' if index == 0 else ' '} {part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
     for text in (alert.text, diagnosis.text if diagnosis is not None else ""):
-        lines += [[(f"    {part}", "text")] for part in wrap(safe(text, glyphs.plain), width - 5)]
+        lines += [[(f"    {part}", "text")] for part in wrap(text, width - 5)]
     return [*lines, []]
 
 
@@ -164,14 +142,14 @@ def _disease(alert: Alert, diagnosis: Diagnosis | None, width: int, glyphs: Glyp
     first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
     if not first:
         return []
-    lines: list[Line] = [[("    ", "text"), (safe(disease_words(first), glyphs.plain), "alert")]]
+    lines: list[Line] = [[("    ", "text"), (disease_words(first), "alert")]]
     if diagnosis is None:
         return lines
     if diagnosis.disease != first:
-        now = safe(disease_words(diagnosis.disease), glyphs.plain)
-        at = count(diagnosis.step, glyphs.space)
+        now = disease_words(diagnosis.disease)
+        at = count(diagnosis.step)
         lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
-    words = lead_words(diagnosis.lead, glyphs.space)
+    words = lead_words(diagnosis.lead)
     return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
 
 
@@ -179,10 +157,8 @@ def _noticed(alert: Alert, glyphs: Glyphs) -> str:
     """The bracket of the onset, and when it was noticed."""
     if alert.onset_step is None:
         return ""
-    low = f"  after {count(alert.onset_low, glyphs.space)}" if alert.onset_low is not None else ""
-    return low + (
-        f"  noticed {count(alert.step, glyphs.space)}" if alert.step != alert.onset_step else ""
-    )
+    low = f"  after {count(alert.onset_low)}" if alert.onset_low is not None else ""
+    return low + (f"  noticed {count(alert.step)}" if alert.step != alert.onset_step else "")
 
 
 def evidence_rows(
@@ -190,20 +166,20 @@ def evidence_rows(
 ) -> list[Line]:
     """The numbers behind an alert in two aligned columns."""
     pairs: list[tuple[str, str]] = []
-    names = [name for name in NAMES if name in evidence] + [
-        name for name in evidence if name not in NAMES
+    names = [name for name in EVIDENCE if name in evidence] + [
+        name for name in evidence if name not in EVIDENCE
     ]
     for name in names:
         if name.endswith("_usual") and name[:-6] in evidence:
             continue
-        pairs.append((safe(NAMES.get(name, name), glyphs.plain), _number(name, evidence, glyphs)))
+        pairs.append((_name(name), _number(name, evidence)))
     if known(alert.confidence):
-        pairs.append(("confidence", share(alert.confidence)))
+        pairs.append((_name("confidence"), share(alert.confidence)))
     if alert.n:
-        pairs.append(("images n", count(alert.n, glyphs.space)))
+        pairs.append((_name("n"), count(alert.n)))
     columns = 2 if width >= 36 else 1
     cell = width // columns
-    wide = [pair for pair in pairs if len(pair[1]) > cell - 12]  # each on a row of its own
+    wide = [pair for pair in pairs if len(pair[1]) > cell - NAME - 1]  # each on a row of its own
     pairs = [pair for pair in pairs if pair not in wide]
     rows = [[pair] for pair in wide] + [
         pairs[start : start + columns] for start in range(0, len(pairs), columns)
@@ -215,21 +191,23 @@ def _evidence_row(pairs: list[tuple[str, str]], cell: int, glyphs: Glyphs) -> Li
     line: Line = [("    ", "text")]
     for name, value in pairs:
         line += [
-            (fit(name, 11, glyphs.ellipsis), "dim"),
-            (fit(value, max(0, cell - 11), glyphs.ellipsis), "strong"),
+            (fit(name, NAME, glyphs.ellipsis), "dim"),
+            (fit(value, max(0, cell - NAME), glyphs.ellipsis), "strong"),
         ]
     return line
 
 
-def _number(name: str, evidence: Mapping[str, float], glyphs: Glyphs) -> str:
-    value = evidence[name]
-    usual = evidence.get(f"{name}_usual")
+def _name(name: str) -> str:
+    """What a number is called, shortly where its label has no room."""
+    if name not in EVIDENCE:
+        return name
+    label = EVIDENCE[name].label
+    return label if len(label) < NAME else EVIDENCE[name].short
+
+
+def _number(name: str, evidence: Mapping[str, float]) -> str:
+    value, usual = evidence[name], evidence.get(f"{name}_usual")
+    unit = EVIDENCE[name].unit if name in EVIDENCE else ""
     if usual is not None:
-        return f"{share(usual)} {glyphs.arrow} {share(value)}"
-    if name == "p_value" and known(value):
-        return p_value(value).removeprefix("p ")
-    if name == "z":
-        return share(value, 1)
-    if name == "eps":
-        return share(value, 3)
-    return share(value) if name in NAMES and name != "signal_step" else small(value)
+        return f"{in_unit(usual, unit)} → {in_unit(value, unit)}"
+    return in_unit(value, unit)

@@ -13,7 +13,9 @@ from functools import partial
 
 from selffit.eventlog.entries import CausalProbe, LayerChannels
 from selffit.eventlog.values import items, mapping
-from selffit_tui.draw.format import count, fit, known, share, signed
+from selffit.numbers import count, known, share, signed
+from selffit.vocabulary import CHANNEL, CONCENTRATION, EFFECT
+from selffit_tui.draw.format import fit
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Trace, rasterise, window
 from selffit_tui.draw.spans import Line, Span, fill, framed
@@ -31,7 +33,6 @@ ABREAST = 97  # cells from which the causal table stands beside the ranking, in 
 BESIDE = causal.WIDTH + 3
 CAUSAL_LINES = 6  # of the table below the ranking
 NARROWEST_CONCENTRATION = 28
-MEASURES = (("gini", "Gini"), ("top10", "top 10 %"), ("pr", "particip."))
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,19 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
     off = masked(scene, layer.name)
     title += layer_title(scene, layer, len(probe.layers))
     if off:
-        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "watch"))
+        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "warn"))
     base = scene.baseline_probe(index)
     before = base.layer(layer.name) if base is not None else None
     zeroed = scene.newest_of(scene.state.causals)
     if zeroed is not None and not any(single.layer == layer.name for single in zeroed.single):
         zeroed = None
     body = _body(layer, before, zeroed, off, scene, width - 2, height - 2)
-    since = "" if base is None else _since(scene.view.baseline, base.step, glyphs.space)
-    delta = "change" if glyphs.plain else "Δ"
-    words = f"{delta} since {since}" if since else "first probe: no change of rank yet"
+    since = "" if base is None else _since(scene.view.baseline, base.step)
+    words = f"change since {since}" if since else "first probe: no change of rank yet"
     if zeroed is not None:
-        names = "FGSM, PGD" if glyphs.plain else "ΔFGSM, ΔPGD"
-        told = f"{names}: zeroed alone, step {count(zeroed.step, glyphs.space)}  "
+        told = f"ΔFGSM, ΔPGD: zeroed alone, step {count(zeroed.step)}  "
         words = told + words if len(told + words) + 6 <= width else words
-    note: list[Span] = [(f"step {count(probe.step, glyphs.space)}", "dim")]
+    note: list[Span] = [(f"step {count(probe.step)}", "dim")]
     return framed(body, width, height, glyphs, title, note, [(words, "faint")])
 
 
@@ -148,13 +147,13 @@ def _columns(layer: LayerChannels, zeroed: CausalProbe | None, width: int) -> li
     if zeroed is not None:
         for name in ("fgsm", "pgd", "clean", "carrier"):
             changes.append(
-                Column(causal.EFFECTS[name], partial(_change, zeroed, layer.name, name), True)
+                Column(EFFECT[name].short, partial(_change, zeroed, layer.name, name), True)
             )
     found += changes[:2]
     if width >= ROOMY:
         found += [
-            Column("own", partial(_response, layer.si)),
-            Column("rand", partial(_response, layer.rand)),
+            Column(CHANNEL["si"].short, partial(_response, layer.si)),
+            Column(CHANNEL["rand"].short, partial(_response, layer.rand)),
         ]
         found += changes[2:]
     fitting = max(0, width - FIXED - NARROWEST_BAR) // CELL
@@ -170,28 +169,27 @@ def _response(values: Sequence[float], channel: int) -> str:
     return share(values[channel]) if channel < len(values) and known(values[channel]) else ""
 
 
-def _since(baseline: int, step: int, space: str) -> str:
+def _since(baseline: int, step: int) -> str:
     back = BASELINES[baseline]
     which = {0: "the first probe", 1: "the probe before"}.get(back, f"{back} probes earlier")
-    return f"{which}, step {count(step, space)}"
+    return f"{which}, step {count(step)}"
 
 
 def _head(columns: Sequence[Column], width: int, glyphs: Glyphs) -> Line:
     bar = max(0, width - FIXED - CELL * len(columns))
-    ends = ("-1", "0", "+1") if glyphs.plain else ("−1", "0", "+1")
+    ends = ("−1", "0", "+1")
     middle = ends[0] + ends[1].center(max(1, bar - 4)) + ends[2]
-    delta = "chg" if glyphs.plain else "Δ"
-    labels = "".join(_label(column, glyphs).rjust(CELL) for column in columns)
+    labels = "".join(_label(column).rjust(CELL) for column in columns)
     return [
-        (f" rank   ch {delta:>4}  ", "faint"),
+        (" rank   ch    Δ  ", "faint"),
         (fit(middle, bar, ""), "faint"),
         ("     d" + labels, "faint"),
     ]
 
 
-def _label(column: Column, glyphs: Glyphs) -> str:
+def _label(column: Column) -> str:
     short = len(column.label) < CELL - 1
-    return f"Δ{column.label}" if column.change and short and not glyphs.plain else column.label
+    return f"Δ{column.label}" if column.change and short else column.label
 
 
 def masked(scene: Scene, layer: str) -> frozenset[int]:
@@ -227,14 +225,14 @@ def _ranking(
     for item in shown:
         if item is None:
             hidden = len(order) - (len(shown) - 1)
-            lines.append([(f"   {glyphs.ellipsis}  {hidden} more channels", "faint")])
+            lines.append([(f"   {glyphs.ellipsis}  {count(hidden)} more channels", "faint")])
             continue
         rank, channel = item
         row = _row(
             rank, channel, layer.dominance[channel], earlier.get(channel), columns, width, glyphs
         )
         lines.append(
-            [(f"{glyphs.symbols['off']}{row[0][0][1:]}", "watch"), *row[1:]]
+            [(f"{glyphs.symbols['off']}{row[0][0][1:]}", "warn"), *row[1:]]
             if channel in off
             else row
         )
@@ -303,13 +301,13 @@ def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]
     lines: list[Line] = [[(" concentration ".ljust(width, glyphs.rule), "frame")]]
     cells = max(0, width - 28)
     place = window(0.0, float(max(scene.state.step, 1)), cells * glyphs.across)
-    for name, label in MEASURES:
+    for name in CONCENTRATION:
         column = table.column(name)
         first, now = float(column[0]), float(getattr(layer, name))
         high, digits = (float(max(1, len(layer.dominance))), 1) if name == "pr" else (1.0, 2)
         spans: Line = [
-            (f" {label:<10}", "dim"),
-            (f"{share(first, digits):>4} {glyphs.arrow} ", "dim"),
+            (f" {CHANNEL[name].short:<10}", "dim"),
+            (f"{share(first, digits):>4} → ", "dim"),
             (f"{share(now, digits):<4}", "strong"),
         ]
         if cells >= 8:
@@ -318,7 +316,15 @@ def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]
         lines.append(spans)
     if known(layer.rho):
         agree: Line = (
-            [("  agree ", "dim"), (share(layer.agree), "strong")] if known(layer.agree) else []
+            [(f"  {CHANNEL['agree'].label} ", "dim"), (share(layer.agree), "strong")]
+            if known(layer.agree)
+            else []
         )
-        lines.append([(" stability ", "dim"), (f"rho {share(layer.rho)}", "strong"), *agree])
+        lines.append(
+            [
+                (" stability ", "dim"),
+                (f"{CHANNEL['rho'].label} {share(layer.rho)}", "strong"),
+                *agree,
+            ]
+        )
     return lines

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selffit.eventlog.entries import SelfProbe
-from selffit_tui.draw.format import count, share
+from selffit.numbers import count, share
 from selffit_tui.draw.raster import Trace, Window, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.marks import Mark
@@ -91,8 +91,8 @@ def dose_lines(scene: Scene, width: int, height: int) -> list[Line]:
         body = no_full_set(scene, width - 2, "full set", measured)
         return framed(body, width, height, glyphs, title)
     now, before = sets[-1], scene.compared(sets)
-    title.append((f"  x + k{_dot(scene)}delta", "dim"))
-    note: list[Span] = [(f"step {count(now.step, glyphs.space)}", "dim")]
+    title.append(("  x + k·delta", "dim"))
+    note: list[Span] = [(f"step {count(now.step)}", "dim")]
     body = _curves(now, before, width - 2, height - 2, scene)
     return framed(body, width, height, glyphs, title, note, _foot(before, scene, width - 2))
 
@@ -101,7 +101,7 @@ def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:
     """What the dotted curve is, and whose definition it is: what fits."""
     parts: list[str] = []
     if before is not None:
-        parts.append(f"dotted: step {count(before.step, scene.glyphs.space)}")
+        parts.append(f"dotted: step {count(before.step)}")
     if scene.view.panel != "overview":
         parts.append("our operational definition")
     while parts and len("  ".join(parts)) > width - 4:
@@ -115,7 +115,7 @@ def _curves(
     """The dose curve and, as far as there is room, the mix curve or only its values."""
     doses_at = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5) if width >= FINE else (0.0, 0.5, 1.0, 1.5)
     dose = _Axis(
-        words=f"accuracy on x + k{_dot(scene)}delta", label="k", end=1.5, ticks=doses_at, mark=1.0
+        words="accuracy on x + k·delta", label="k", end=1.5, ticks=doses_at, mark=1.0
     )
     mix = _Axis(
         words="mixed with random signs", label="share", end=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0)
@@ -147,10 +147,6 @@ def _curves(
     ]
 
 
-def _dot(scene: Scene) -> str:
-    return "*" if scene.glyphs.plain else "·"
-
-
 def _chart(
     axis: _Axis, curves: Sequence[_Curve], width: int, room: int, scene: Scene, headed: bool = False
 ) -> list[Line]:
@@ -165,7 +161,7 @@ def _chart(
     values = [_texts(axis.label, ticks, "dim", width)]
     for curve in reversed(curves):  # the newest first, right below the axis
         numbers = [(start, share(curve.at(tick)), curve.style) for tick, start in slots]
-        values.append(_texts(count(curve.step, scene.glyphs.space), numbers, curve.style, width))
+        values.append(_texts(count(curve.step), numbers, curve.style, width))
     plotted = room - headed >= FEWEST_ROWS + 3  # with its rule, the ticks and the newest values
     if plotted:
         values = values[: room - headed - FEWEST_ROWS - 1]

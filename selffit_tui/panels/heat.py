@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from selffit.eventlog.entries import ChannelProbe
-from selffit_tui.draw.format import count, signed
+from selffit.numbers import count, signed
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Floats, Ints
 from selffit_tui.draw.spans import Line, Span, framed
@@ -27,7 +27,6 @@ REACHES = (0.25, 0.5, 1.0)
 NEARLY_ALL = 0.98
 RAMP, ASCII_RAMP = "≡=-· ░▒▓█", "=~-. :+*#"  # from data over 0 to self
 UPPER_HALF = "▀"
-LINED = ("onset", "masked")  # alerts that are marked by a line through all rows
 
 
 class HeatPanel(Panel):
@@ -82,7 +81,7 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
                 (f" {right}", "dim"),
             ]
         )
-    note: list[Span] = [(f"by dominance at step {count(probe.step, glyphs.space)}", "dim")]
+    note: list[Span] = [(f"by dominance at step {count(probe.step)}", "dim")]
     foot = [*_said(scene, place, lanes), *_legend(shaded, glyphs, reach)]
     return framed([*body, *axis_rows(place, scene)], width, height, glyphs, title, note, foot)
 
@@ -166,7 +165,7 @@ def _ramped(levels: Ints, held: list[int], place: Plot, scene: Scene) -> list[Sp
 def _lined(cells: list[Span], place: Plot, scene: Scene) -> list[Span]:
     """The cells with the lines of onsets and of the cursor through them."""
     for cell, mark in place.marks.items():
-        if mark.live and mark.level in LINED:
+        if mark.live and mark.serious:
             cells[cell] = ("!" if scene.glyphs.plain else scene.glyphs.mark, "alert")
     if place.cursor is not None:
         cells[place.cursor] = (scene.glyphs.upright, "cursor")
@@ -189,7 +188,7 @@ def _said(scene: Scene, place: Plot, lanes: list[list[int]]) -> list[Span]:
         if sizes and sizes[-1] > 1
         else ""
     )
-    return [(f"{means}{count(number, scene.glyphs.space)} probes  ", "faint")]
+    return [(f"{means}{count(number)} probes  ", "faint")]
 
 
 def _legend(shaded: bool, glyphs: Glyphs, reach: float) -> list[Span]:

@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from selffit.eventlog.entries import ImageStrip, StripImage
-from selffit_tui.draw.format import count, fit, known, safe, share, wrap
+from selffit.numbers import budget, count, known, narrow, share
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.pixels import (
     PixelInks,
@@ -78,9 +79,9 @@ def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) ->
     if strip is None:
         body = no_full_set(scene, inner, "images", len(scene.state.strips) > 0)
         return framed(body, width, height, glyphs, title)
-    attack = f"{safe(strip.attack, glyphs.plain)} " if width >= 50 else ""
-    title.append((f"  {attack}eps {share(strip.eps, 3)}", "dim"))
-    note: list[Span] = [(f"step {count(strip.step, glyphs.space)}", "dim")]
+    attack = f"{strip.attack} " if width >= 50 else ""
+    title.append((f"  {attack}eps {budget(strip.eps)}", "dim"))
+    note: list[Span] = [(f"step {count(strip.step)}", "dim")]
     cells, lines = picture_size(strip.shape, inner, room - 1, len(strip.images))
     drawable = strip.images and strip.shape[0] in (1, 3)
     if not drawable or cells < FEWEST_CELLS or lines < FEWEST_LINES:
@@ -149,7 +150,7 @@ def _amplified(strip: ImageStrip, glyphs: Glyphs) -> str:
     """
     if not known(strip.eps) or strip.eps <= 0:
         return "delta in units of eps"
-    return f"delta {0.5 / strip.eps:.1f}{'x' if glyphs.plain else '×'} amplified"
+    return f"delta {0.5 / strip.eps:.1f}× amplified"
 
 
 def _headings(strip: ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -216,7 +217,7 @@ def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyp
     name, shown = _name(number, strip, glyphs), f" {share(probability)} "
     needed = cell_len(name) + len(mark)
     if needed + len(shown) > cells:
-        shown = shown.replace(" 0.", " .")
+        shown = f" {narrow(share(probability))} "
     if min(needed, FEWEST_NAME + len(mark)) + len(shown) > cells:
         shown = " "
     room = max(0, cells - len(shown) - len(mark))
@@ -229,8 +230,4 @@ def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyp
 
 def _name(number: int, strip: ImageStrip, glyphs: Glyphs) -> str:
     """The name of a class, else its number."""
-    return (
-        safe(strip.classes[number], glyphs.plain)
-        if 0 <= number < len(strip.classes)
-        else str(number)
-    )
+    return strip.classes[number] if 0 <= number < len(strip.classes) else str(number)

@@ -5,11 +5,13 @@ All values are our operational definitions (see `selffit.probes.selfinfo`).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
 
+from selffit import vocabulary
 from selffit.eventlog.entries import Diagnosis, SelfProbe
 from selffit.eventlog.values import mapping, whole
-from selffit_tui.draw.format import count, fit, known, safe, share, wrap
+from selffit.numbers import count, known, share
+from selffit.vocabulary import COMPONENT, SELF, Measure
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of
 from selffit_tui.model.marks import mark_step
 from selffit_tui.model.scene import Scene
@@ -17,7 +19,7 @@ from selffit_tui.panels.panel import HIGH, Panel
 from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import why_empty
-from selffit_tui.words.diagnosis import KNOWN, disease_words, lead_words
+from selffit_tui.words.diagnosis import disease_words, lead_words
 
 LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
@@ -27,80 +29,27 @@ MEANING = 28  # cells of what a row measures, in a wide panel
 NOTCHED = 10  # cells of a bar from which chance is marked in it
 
 
-@dataclass(frozen=True)
-class Row:
-    """One value: its name in the log, on the screen and where room is short, and what it is.
-
-    `style` tells which information.
-
-    Rows of a lower `rank` are kept where not all fit. `chance`: a guess reaches 1/classes.
-    """
-
-    value: str
-    name: str
-    short: str
-    meaning: str
-    _: KW_ONLY
-    style: str  # data: of the image, self: of the network itself
-    rank: int = 0
-    chance: bool = True
-
-
-INDEX = Row("index", "index", "index", "mean of its components", style="strong", chance=False)
-LIGHT = (
-    Row("clean", "clean", "clean", "x", style="data", rank=3),
-    Row("signs", "random signs", "signs", "x + random signs", style="data", rank=7),
-    Row("own", "own", "own", "x + own delta", style="self", rank=0),
-    Row("other", "other network", "other", "x + delta of a healthy one", style="data", rank=6),
-    Row("carrier_grey", "carrier", "carrier", "grey + own delta", style="self", rank=1),
-    Row(
-        "conflict_self", "conflict self", "conf self", "reads a foreign delta", style="self", rank=4
-    ),
-    Row(
-        "conflict_data",
-        "conflict data",
-        "conf data",
-        "reads the image below it",
-        style="data",
-        rank=5,
-    ),
-    Row(
-        "abnormal",
-        "abnormal",
-        "abnormal",
-        "the attack lowers the loss",
-        style="self",
-        rank=2,
-        chance=False,
-    ),
-    Row("swap", "label swap", "swap", "reads the label asked for", style="self", rank=8),
+INDEX = SELF["index"]
+LIGHT = tuple(
+    SELF[name]
+    for name in (
+        *("clean", "signs", "own", "other", "carrier_grey"),
+        *("conflict_self", "conflict_data", "abnormal", "swap"),
+    )
 )
-FULL = (  # the most telling first: where not all fit, the last ones are left out
-    Row("carrier_mean", "mean carrier", "mean car", "mean image + own delta", style="self"),
-    Row("carrier_noise", "noise carrier", "noise car", "noise + own delta", style="self"),
-    Row(
-        "p_abnormal",
-        "class pattern",
-        "pattern",
-        "of grey: raises its class",
-        style="self",
-        chance=False,
-    ),
-    Row("p_dominate", "pattern wins", "wins", "of grey: is what is read", style="self"),
-    Row("shuffled", "shuffled", "shuffled", "x + own delta, shuffled", style="data"),
-    Row("control_mean", "mean control", "mean ctl", "mean image + other delta", style="data"),
-    Row("control_noise", "noise control", "noise ctl", "noise + other delta", style="data"),
+KEPT = (  # first to last, where not all of them fit
+    *("own", "carrier_grey", "abnormal", "clean", "conflict_self"),
+    *("conflict_data", "other", "signs", "swap"),
+)
+FULL = tuple(  # the most telling first: where not all fit, the last ones are left out
+    SELF[name]
+    for name in (
+        *("carrier_mean", "carrier_noise", "p_abnormal", "p_dominate"),
+        *("shuffled", "control_mean", "control_noise"),
+    )
 )
 FEWEST_FULL = 3  # of them
 COMES = "it is measured with every probe, once eps is above 0"
-COMPONENTS = (
-    ("carrier", "carrier"),
-    ("conflict", "conflict"),
-    ("abnormal", "abnormal"),
-    ("swap", "label swap"),
-)
-SYMBOLS = dict.fromkeys(KNOWN, "onset")
-STYLES = {"self-fitting": "alert", "gradient masking": "watch"}
 
 
 class SelfPanel(Panel):
@@ -141,14 +90,14 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
         )
         return framed(body, width, height, glyphs, title)
     newest = probes[-1]
-    title.append((f"  n {count(newest.n, glyphs.space)}", "dim"))
-    note: list[Span] = [(f"step {count(newest.step, glyphs.space)}", "dim")]
+    title.append((f"  n {count(newest.n)}", "dim"))
+    note: list[Span] = [(f"step {count(newest.step)}", "dim")]
     diagnosis = scene.newest_of(state.diagnoses)
     table = _Table(line, probes, scene, inner)
-    lead = "" if diagnosis is None else lead_words(diagnosis.lead, glyphs.space)
+    lead = "" if diagnosis is None else lead_words(diagnosis.lead)
     head = _head(newest, diagnosis, lead, scene, inner, room - len(LIGHT)) if room > 2 else []
     body = [*head, *table.lines(room - len(head))]
-    said = wrap(safe(diagnosis.text, glyphs.plain), inner - 2) if diagnosis is not None else []
+    said = wrap(diagnosis.text, inner - 2) if diagnosis is not None else []
     if said and len(body) + len(said) < room:
         body += [[], *([(f" {part}", "dim")] for part in said)]
     told = any(lead in text for line in head for text, _ in line)
@@ -164,12 +113,12 @@ def _head(
 
     Where there is `room` for two also what the index is made of.
     """
-    index: Line = [(" index ", "dim"), (share(probe.index), "strong")]
+    index: Line = [(f" {INDEX.label} ", "dim"), (share(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
     parts: Line = [("  mean of", "dim")]
-    for name, word in COMPONENTS:
-        if known(value := probe.components.get(name, math.nan)):
-            parts += [(f"  {word} ", "dim"), (share(value), "text")]
+    for part in COMPONENT.values():
+        if known(value := probe.components.get(part.name, math.nan)):
+            parts += [(f"  {part.label} ", "dim"), (share(value), "text")]
     moved: Line = [(f"  {lead}", "text")] if lead else []
     if room >= 2 and len(parts) > 1 and width_of([*index, *parts]) < width:
         return [[*index, *parts], [(" ", "text"), *disease, *moved]]
@@ -191,7 +140,7 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
                 "dim",
             )
         ]
-    words = safe(disease_words(diagnosis.disease), scene.glyphs.plain)
+    words = disease_words(diagnosis.disease)
     if any(
         alert.level == "recovered" and alert.step > diagnosis.step
         for alert in scene.up_to_cursor(alerts)
@@ -200,8 +149,8 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
             (f"{scene.glyphs.symbols['recovered']} recovered", "good"),
             (f" from {words}", "dim"),
         ]
-    symbol = scene.glyphs.symbols[SYMBOLS.get(diagnosis.disease, "unknown")]
-    return [(f"{symbol} {words}", STYLES.get(diagnosis.disease, "strong"))]
+    disease = vocabulary.disease_of(diagnosis.disease)
+    return [(f"{scene.glyphs.symbols[disease.symbol]} {words}", disease.style)]
 
 
 def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int) -> list[Span]:
@@ -213,7 +162,7 @@ def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
     if table.notched:
         parts.append(f"{glyphs.mark} chance {share(table.chance)}")
     if probe.reference_step is not None:
-        parts.append(f"other network: step {count(probe.reference_step, glyphs.space)}")
+        parts.append(f"other network: step {count(probe.reference_step)}")
     if scene.view.panel != "overview":
         parts.append("our operational definition")
     while parts and len("  ".join(parts)) > width - 4:
@@ -254,11 +203,11 @@ class _Table:
         """What fits into `room` lines: light set, newest full set, the steps below histories."""
         if room <= 0:
             return []
-        light = sorted(sorted(LIGHT, key=lambda row: row.rank)[:room], key=LIGHT.index)
+        light = [row for row in LIGHT if row.name in KEPT[:room]]
         axis = self._axis()[: room - len(light)]
         room -= len(light) + len(axis)
         values = self.full.values if self.full is not None else {}
-        full = [row for row in FULL if row.value in values][: max(0, room - 1)]
+        full = [row for row in FULL if row.name in values][: max(0, room - 1)]
         if self.full is None or len(full) < FEWEST_FULL:
             full = []
         section = 1 + len(full) if full else 0
@@ -268,7 +217,7 @@ class _Table:
         high = 2 if self.history and room - section >= len(light) else 1
         lines = [drawn for row in light for drawn in self._row(row, self.newest, self.line, high)]
         if self.full is not None and full:
-            words = f" full set of step {count(self.full.step, self.glyphs.space)} "
+            words = f" full set of step {count(self.full.step)} "
             lines.append(
                 [(words, "dim"), (self.glyphs.rule * max(0, self.width - len(words)), "frame")]
             )
@@ -277,27 +226,29 @@ class _Table:
             ]
         return lines + axis
 
-    def _row(self, row: Row, newest: SelfProbe, line: Sequence[SelfProbe], high: int) -> list[Line]:
+    def _row(
+        self, row: Measure, newest: SelfProbe, line: Sequence[SelfProbe], high: int
+    ) -> list[Line]:
         """Name, history, bar and number of one value.
 
         A history of more than one line grows above them.
         """
-        value = _value(row.value, newest)
+        value = _value(row.name, newest)
         left: Line = [
-            (fit(f" {row.name}", self.name, ""), "text"),
-            (fit(row.meaning, self.meaning, ""), "dim"),
+            (fit(f" {row.label}", self.name, ""), "text"),
+            (fit(row.brief, self.meaning, ""), "dim"),
         ]
         if self.aligned:
             left = [(fit(row.short, LEFT - 1, ""), "text"), (self.glyphs.upright, "frame")]
         chance = self.chance if row.chance and self.notched else math.nan
-        right = share_bar(value, self.bar, row.style, self.glyphs, chance)
-        if row.value == "other" and not known(value):
+        right = share_bar(value, self.bar, _style(row), self.glyphs, chance)
+        if row.name == "other" and not known(value):
             right = [(fit("no healthy one" if self.bar >= 14 else "none", self.bar, ""), "faint")]
-        right.append((f"{share(value):>{NUMBER}}", row.style if known(value) else "faint"))
+        right.append((f"{share(value):>{NUMBER}}", _style(row) if known(value) else "faint"))
         if not self.history:
             return [[*left, *right]]
         drawn = history_rows(
-            _by_cell(row.value, line, self.place), high, row.style, self.place, self.glyphs
+            _by_cell(row.name, line, self.place), high, _style(row), self.place, self.glyphs
         )
         blank: Line = [(" " * (self.name + self.meaning), "text")]
         above = [[*blank, *spans] for spans in drawn[:-1]]
@@ -320,8 +271,13 @@ def _chance(info: Mapping[str, object]) -> float:
     return 1.0 / classes if classes > 1 else math.nan
 
 
+def _style(row: Measure) -> str:
+    """The ink of what speaks of the image, or of the network itself; the index stands above both."""
+    return "strong" if row is INDEX else row.of
+
+
 def _value(name: str, probe: SelfProbe) -> float:
-    return probe.index if name == INDEX.value else probe.values.get(name, math.nan)
+    return probe.index if name == INDEX.name else probe.values.get(name, math.nan)
 
 
 def _by_cell(name: str, probes: Sequence[SelfProbe], place: Plot) -> list[float]:

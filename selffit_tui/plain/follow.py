@@ -13,10 +13,11 @@ from selffit.eventlog.records import Notice, Record
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.summary import run_state_word
+from selffit.vocabulary import LOST, state_of
+from selffit_tui.talk import put, say, watch_command
 
 POLL_SECONDS = 0.25
 LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
-BAD_ENDINGS = ("crashed", "out of memory", "killed", "lost")
 
 
 class Follower:
@@ -57,7 +58,7 @@ class Follower:
             return not state.restarting
         ending = state.ending
         if ending is None:
-            return self.word() in BAD_ENDINGS
+            return self.word() == LOST.word
         # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
         return self.alive() is not True or time.time() - ending.t > LAST_WORD_SECONDS
 
@@ -147,17 +148,15 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
             items = follower.poll(2000)
             check_refused(follower.state)
             for line in lines.feed(items, follower.state):
-                print(line, flush=True)
+                put(line)
             if over and not items:
                 break
             if not items:
                 time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
-        from selffit_tui.talk import say, watch_command
-
         say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")
         return 130
     word = follower.word()
     for line in lines.ending(follower.state, word):
-        print(line, flush=True)
-    return 1 if word in BAD_ENDINGS else 0
+        put(line)
+    return int(state_of(word).bad)

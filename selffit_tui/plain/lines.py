@@ -5,21 +5,18 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from selffit.eventlog.records import Notice, Record
-from selffit.eventlog.values import mapping, text, whole
+from selffit.eventlog.records import Notice, Record, num
+from selffit.eventlog.values import items, mapping, whole
+from selffit.numbers import UNKNOWN, count, duration, in_unit, known, share, small
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
-from selffit_tui.draw.format import duration
+from selffit.vocabulary import ACCURACY, ONSET, STEP, SUSPECT, Measure, ending_word, level_of
 from selffit_tui.words.events import describe
 
 PROGRESS_SECONDS = 5.0
-SERIOUS = ("onset", "masked")  # levels of alerts
-
-
-def percent(value: Any) -> str:
-    """An accuracy in [0, 1] as '.87', '1.0' or '–'."""
-    number = float(value) if isinstance(value, (int, float)) else math.nan
-    return "–" if math.isnan(number) else f"{number:.3f}"
+PROBED = ("clean", "fgsm", "pgd")  # accuracies of an ordinary probe
+_HEADS = tuple(ACCURACY[name].label.upper() for name in PROBED)
+STEP_SHOWN = ("eps", "loss_adv", "acc_adv", "abnormal")  # of the newest step
 
 
 def clock(t: float) -> str:
@@ -50,7 +47,7 @@ class PlainLines:
     def ending(self, state: RunState, word: str) -> Iterable[str]:
         """The last lines: how the run ended."""
         ending = state.ending
-        yield f"run {state.run}: {word}" + (f" – {ending.text}" if ending and ending.text else "")
+        yield f"run {state.run}: {word}" + (f", {ending.text}" if ending and ending.text else "")
         if ending is not None:
             yield from (f"  | {line}" for line in ending.stderr)
 
@@ -59,91 +56,94 @@ def progress(record: Record, state: RunState) -> str:
     """Where training stands after a block of steps: epoch, step, images/s, ETA."""
     step = record.s + whole(record.d.get("n"))
     epochs = state.config.get("epochs")
-    total = f"/{state.steps_total}" if state.steps_total else ""
+    total = f"/{count(state.steps_total)}" if state.steps_total else ""
     of = f"/{epochs:g}" if isinstance(epochs, (int, float)) else ""
     cols = mapping(record.d.get("cols"))
-
-    def newest(name: str) -> str:
-        values = cols.get(name)
-        value = values[-1] if isinstance(values, list) and values else None
-        return f"{value:.3f}" if isinstance(value, (int, float)) else text(value) or "–"
-
-    left, pace = seconds_left(state), _number(record.d.get("img_s"))
-    eta = "" if math.isnan(left) else f"  ETA {duration(left)}"
-    return (
-        f"epoch {_number(record.d.get('epoch')):.2f}{of}  step {step}{total}  {pace:.0f} img/s"
-        f"{eta}  eps {newest('eps')}  loss {newest('loss_adv')}  acc {newest('acc_adv')}  abnormal "
-        f"{newest('abnormal')}"
-    )
+    left = seconds_left(state)
+    parts = [
+        f"epoch {share(num(record.d.get('epoch')))}{of}",
+        f"step {count(step)}{total}",
+        f"{small(num(record.d.get('img_s')))} img/s",
+        f"ETA {duration(left)}" if known(left) else "",
+        *(_newest(STEP[name], items(cols.get(name))) for name in STEP_SHOWN),
+    ]
+    return "  ".join(part for part in parts if part)
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
+def _newest(measure: Measure, values: Sequence[Any]) -> str:
+    return f"{measure.short} {in_unit(num(values[-1] if values else None), measure.unit)}"
 
 
 def status_lines(summary: Mapping[str, Any]) -> list[str]:
     """`selffit status` for people."""
     settings, last = summary["settings"], summary["last"]
-    total = f"/{summary['steps_total']}" if summary["steps_total"] else ""
+    total = f"/{count(summary['steps_total'])}" if summary["steps_total"] else ""
     lines = [
         f"{summary['run']}  {summary['state']}  attempt {summary['attempt']}  branch "
         f"{summary['branch']}"
     ]
     age = summary["data_age_s"]
-    pace = f"  {summary['img_s']:.0f} img/s" if summary["img_s"] else ""
+    pace = f"  {count(round(summary['img_s']))} img/s" if summary["img_s"] else ""
     eta = f"  ETA {duration(summary['eta_s'])}" if summary["eta_s"] else ""
     lines.append(
-        f"  step {summary['step']}{total}  epoch {percent(summary['epoch'])}{pace}{eta}"
+        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{pace}{eta}"
         + (f"  last event {duration(age)} ago" if age is not None else "")
     )
-    lines.append("  " + "  ".join(f"{key} {_short(value)}" for key, value in settings.items()))
+    lines.append(
+        "  " + "  ".join(f"{key} {_setting(key, value)}" for key, value in settings.items())
+    )
     if last:
-        lines.append(
-            f"  at step {last['step']}: clean {percent(last['clean'])}  FGSM "
-            f"{percent(last['fgsm'])}"
-            f"  PGD {percent(last['pgd'])}  (n {last['n']})"
-        )
+        told = "  ".join(f"{ACCURACY[name].label} {_share(last[name])}" for name in PROBED)
+        lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])})")
     for alert in summary["alerts"]:
         disease = f", {alert['disease']}" if alert["disease"] else ""
-        mark = "!!" if alert["level"] in SERIOUS else "!"
-        lines.append(f"  {mark} {alert['level']} at step {alert['step']}{disease}: {alert['text']}")
+        level = level_of(alert["level"])
+        mark, at = "!!" if level.serious else "!", f"at step {count(alert['step'])}"
+        lines.append(f"  {mark} {level.name} {at}{disease}: {alert['text']}")
     if summary["ending"]:
         lines.append(
-            f"  ended: {summary['ending']['how']}"
-            + (f" – {summary['ending']['text']}" if summary["ending"]["text"] else "")
+            f"  ended: {ending_word(summary['ending']['how'])}"
+            + (f", {summary['ending']['text']}" if summary["ending"]["text"] else "")
         )
         lines += [f"    | {line}" for line in summary["ending"]["stderr"]]
     return lines
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None else share(value)
+
+
+def _setting(name: str, value: Any) -> str:
+    """A setting of the run; the budget, the step size and the learning rate in their units."""
+    if isinstance(value, float):
+        return in_unit(value, STEP[name].unit if name in STEP else "")
+    return UNKNOWN if value is None else str(value)
 
 
 def _onset(alert: Mapping[str, Any]) -> str:
-    at = f" @{alert['onset_step']}" if alert["onset_step"] is not None else ""
-    return f"!! onset{at} {alert['disease']}".rstrip()
+    at = f" @{count(alert['onset_step'])}" if alert["onset_step"] is not None else ""
+    return f"!! {ONSET.name}{at} {alert['disease']}".rstrip()
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`selffit runs` for people: one aligned line a run."""
-    head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", "CLEAN", "FGSM", "PGD", "ALERTS")
+    head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", *_HEADS, "ALERTS")
     table = [head]
     for row in rows:
         last = row["last"] or {}
         levels = [alert["level"] for alert in row["alerts"]]
-        onset = next((alert for alert in row["alerts"] if alert["level"] == "onset"), None)
-        alerts = _onset(onset) if onset is not None else f"{len(levels)} watch" if levels else "–"
+        onset = next((alert for alert in row["alerts"] if alert["level"] == ONSET.name), None)
+        alerts = f"{len(levels)} {SUSPECT.name}" if levels else UNKNOWN
+        if onset is not None:
+            alerts = _onset(onset)
         table.append(
             (
                 row["run"],
                 row["state"],
-                str(row["settings"]["method"] or "–"),
-                _short(row["settings"]["eps"]),
-                f"{row['epoch']:.1f}" if row["epoch"] is not None else "–",
-                percent(last.get("clean")),
-                percent(last.get("fgsm")),
-                percent(last.get("pgd")),
+                str(row["settings"]["method"] or UNKNOWN),
+                _setting("eps", row["settings"]["eps"]),
+                f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
+                *(_share(last.get(name)) for name in PROBED),
                 alerts,
             )
         )

@@ -5,7 +5,8 @@ from typing import Any
 
 from selffit.control.settings import LIVE, SUPPRESS
 from selffit.eventlog.values import items, mapping, text
-from selffit_tui.draw.format import small
+from selffit.numbers import count, in_unit, small
+from selffit.vocabulary import STEP
 
 Data = Mapping[str, Any]
 LABELS = {
@@ -43,7 +44,9 @@ def value(name: str, raw: Any) -> str:
         return "once an epoch"
     if isinstance(raw, bool):
         return "yes" if raw else "no"
-    return small(raw) if isinstance(raw, float) else str(raw)
+    if isinstance(raw, float):
+        return in_unit(raw, STEP[name].unit) if name in STEP else small(raw)
+    return count(raw) if isinstance(raw, int) else str(raw)
 
 
 def _channels(what: Any) -> str:

@@ -1,12 +1,11 @@
 """Which disease an onset is: what its alert said, and what was diagnosed since."""
 
+from selffit import vocabulary
 from selffit.eventlog.entries import Alert, Diagnosis
+from selffit.numbers import plural
 from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
-from selffit_tui.draw.format import count
 from selffit_tui.model.marks import mark_step
-
-KNOWN = ("self-fitting", "gradient masking")
 
 
 def diagnosis_of(alert: Alert, state: RunState, line: ActiveLine) -> Diagnosis | None:
@@ -26,10 +25,10 @@ def disease_of(alert: Alert, newest: Diagnosis | None) -> str:
 
 def disease_words(disease: str) -> str:
     """The disease as people read it beside an onset."""
-    return disease if disease in KNOWN or not disease else f"disease {disease}"
+    return disease if not disease or vocabulary.disease_of(disease).sure else f"disease {disease}"
 
 
-def lead_words(lead: int | None, space: str = " ") -> str:
+def lead_words(lead: int | None) -> str:
     """Whether the self-fitting index moved before or after the onset, in plain words; `lead` in
     steps.
     """
@@ -37,5 +36,4 @@ def lead_words(lead: int | None, space: str = " ") -> str:
         return "the index has not moved"
     if lead == 0:
         return "index moved with the onset"
-    steps = f"{count(abs(lead), space)} step{'s' if abs(lead) != 1 else ''}"
-    return f"index moved {steps} {'before' if lead > 0 else 'after'} the onset"
+    return f"index moved {plural(abs(lead), 'step')} {'before' if lead > 0 else 'after'} the onset"

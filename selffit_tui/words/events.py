@@ -5,8 +5,10 @@ from typing import Any
 
 from selffit.eventlog.records import num
 from selffit.eventlog.values import items, mapping, maybe_step, text, whole
+from selffit.numbers import budget, count, duration, known, share, signed, size, small
 from selffit.run.state import UNLISTED
-from selffit_tui.draw.format import count, duration, known, safe, share, signed, size, small
+from selffit.vocabulary import level_of
+from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change
 from selffit_tui.words.diagnosis import disease_words, lead_words
 
@@ -14,10 +16,10 @@ Data = Mapping[str, Any]
 
 
 def event_words(kind: str, data: Data) -> tuple[str, str, str]:
-    """(short name, words, style) of an event; name and words are safe to print."""
+    """(short name, words, style) of an event; untrusted text, as the log has it."""
     name, style, words = _KINDS.get(kind, (kind[:12], "dim", _fields))
-    style = _LEVELS.get(text(data.get("level")), style) if kind == "alert" else style
-    return safe(name), safe(words(data)), style
+    style = level_of(text(data.get("level"))).style if kind == "alert" else style
+    return name, words(data), style
 
 
 def describe(kind: str, step: int, data: Data) -> str | None:
@@ -61,14 +63,12 @@ def _start(data: Data) -> str:
 def _probe(data: Data) -> str:
     steps = whole(data.get("pgd_steps"))
     words = f"clean {share(num(data.get('clean')))}  FGSM {share(num(data.get('fgsm')))}  "
-    words += (
-        f"PGD{f'-{steps}' if steps else ''} {share(num(data.get('pgd')))}  n {whole(data.get('n'))}"
-    )
+    words += f"{pgd_label(steps)} {share(num(data.get('pgd')))}  n {count(whole(data.get('n')))}"
     eps, final = num(data.get("eps")), mapping(data.get("final"))
-    words += f"  eps {share(eps, 3)}" if known(eps) else ""
+    words += f"  eps {budget(eps)}" if known(eps) else ""
     if final:
         words += (
-            f"  at final eps {share(num(final.get('eps')), 3)}: PGD {share(num(final.get('pgd')))}"
+            f"  at final eps {budget(num(final.get('eps')))}: PGD {share(num(final.get('pgd')))}"
         )
     return words + ("  on suspicion" if text(data.get("why")) == "suspicion" else "")
 
@@ -80,7 +80,7 @@ def _strong(data: Data) -> str:
     )
     return words + (
         f" ({whole(data.get('steps'))} steps, {whole(data.get('restarts'))} restarts of two losses)"
-        f"  n {whole(data.get('n'))}"
+        f"  n {count(whole(data.get('n')))}"
     )
 
 
@@ -89,7 +89,7 @@ def _causal(data: Data) -> str:
     FGSM accuracy.
     """
     base, rows = mapping(data.get("base")), [mapping(row) for row in items(data.get("rows"))]
-    n = f"n {whole(data.get('n'))}, ranked on {whole(data.get('n_rank'))} others"
+    n = f"n {count(whole(data.get('n')))}, ranked on {count(whole(data.get('n_rank')))} others"
     tenths = [row for row in rows if abs(num(row.get("share")) - 0.1) < 0.01]
     found = [
         row for row in tenths if text(row.get("group")) == "self" and known(num(row.get("fgsm")))
@@ -122,7 +122,7 @@ def _diagnosis(data: Data) -> str:
 
 def _alert(data: Data) -> str:
     parts = (
-        text(data.get("level")).upper(),
+        level_of(text(data.get("level"))).label,
         disease_words(text(data.get("disease"))),
         text(data.get("text")),
     )
@@ -147,7 +147,7 @@ def _exit(data: Data) -> str:
     if known(seconds):
         words.append(f"after {duration(seconds)}")
     words += [
-        safe(line) for line in items(data.get("stderr"))[-1:] if text(data.get("how")) != "finished"
+        text(line) for line in items(data.get("stderr"))[-1:] if text(data.get("how")) != "finished"
     ]
     words += ["another attempt begins"] if data.get("again") is True else []
     return "  ".join(word for word in words if word)
@@ -216,14 +216,14 @@ _KINDS: dict[str, tuple[str, str, Callable[[Data], str]]] = {
     "probe.strong": ("strong", "text", _strong),
     "probe.causal": ("causal", "text", _causal),
     "diagnosis": ("diagnosis", "alert", _diagnosis),
-    "alert": ("alert", "watch", _alert),
-    "log.gap": ("log gap", "watch", _gap),
-    "log.fault": ("log fault", "watch", _fault),
+    "alert": ("alert", "warn", _alert),
+    "log.gap": ("log gap", "warn", _gap),
+    "log.fault": ("log fault", "warn", _fault),
     "end": ("end", "title", _end),
     "sup.spawn": ("spawned", "dim", lambda data: f"pid {whole(data.get('pid'))}"),
     "sup.exit": ("exit", "title", _exit),
     "ctl.received": ("asked", "dim", _received),
-    "ctl.rejected": ("refused", "watch", _rejected),
+    "ctl.rejected": ("refused", "warn", _rejected),
     "ctl.applied": ("applied", "act", applied),
     "ctl.failed": ("failed", "alert", _failed),
     "ckpt.saved": ("checkpoint", "dim", _checkpoint),
@@ -234,15 +234,14 @@ _KINDS: dict[str, tuple[str, str, Callable[[Data], str]]] = {
     ),
     "ckpt.damaged": (
         "checkpoint",
-        "watch",
+        "warn",
         lambda data: f"{_id(data)} is damaged: {_reason(data)}",
     ),
     "ckpt.failed": (
         "checkpoint",
-        "watch",
+        "warn",
         lambda data: f"{_id(data)} was not saved: {_reason(data)}",
     ),
     "branch": ("branch", "act", _branch),
     "resumed": ("resumed", "title", _resumed),
 }
-_LEVELS = {"onset": "alert", "watch": "watch", "recovered": "good", "masked": "alert"}

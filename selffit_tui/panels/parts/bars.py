@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from selffit_tui.draw.format import known
+from selffit.numbers import known
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Span
 from selffit_tui.panels.parts.charting import Plot
