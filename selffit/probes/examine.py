@@ -66,7 +66,7 @@ class Examiner:
         epoch: float | None = None,
         final: tuple[float, float] | None = None,
     ) -> dict[str, Any]:
-        """`probe.robust`.
+        """Data of `probe.robust`.
 
         final: eps and probe_alpha of the final budget, while the training's is still rising.
         """
