@@ -58,9 +58,7 @@ def classify(
     signal = -code if code < 0 else 0
     how, text = _judge(code, end, stderr, memory)
     known_good = how in ENDINGS and not ENDINGS[how].bad
-    return Exit(
-        how=how, code=code, signal=signal, text=text, stderr=() if known_good else stderr
-    )
+    return Exit(how=how, code=code, signal=signal, text=text, stderr=() if known_good else stderr)
 
 
 def _judge(

@@ -7,7 +7,7 @@ from selffit.vocabulary.definitions import DEFINITIONS, SOURCE, TERMS
 from selffit.vocabulary.evidence import ALERT
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF
-from selffit.vocabulary.states import DISEASES, ENDINGS, LEVELS, STATES
+from selffit.vocabulary.states import DISEASES, ENDINGS, LEVELS, STANDING, STATES
 
 FAMILIES: Mapping[str, Mapping[str, Measure]] = {
     "Accuracy on held-out images": ACCURACY,
@@ -40,6 +40,13 @@ def glossary() -> str:
     parts += [
         "## Levels of alerts\n",
         _table(("name", "label", "in older logs", "meaning"), levels),
+    ]
+    standing = [
+        (f"`{level.name}`", level.meaning) for name, level in STANDING.items() if name not in LEVELS
+    ]
+    parts += [
+        "## What stands, where no alert does\n",
+        _table(("name", "meaning"), standing),
     ]
     diseases = [(disease.name, disease.meaning) for disease in DISEASES.values()]
     parts += ["## Diseases\n", _table(("name", "meaning"), diseases)]

@@ -65,6 +65,31 @@ RECOVERED = Level(
     banner="good",
 )
 LEVELS: Mapping[str, Level] = {level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED)}
+# What can stand beside that: states of the verdict that are no alerts.
+UNMEASURED = Level(
+    name="unmeasured",
+    meaning="no probe has looked yet",
+    symbol="starting",
+    style="dim",
+    banner="title",
+)
+HEALTHY = Level(
+    name="healthy",
+    meaning="probes have looked, and nothing that was found stands",
+    symbol="recovered",
+    style="good",
+    banner="good",
+)
+ROLLED_BACK = Level(
+    name="rolled back",
+    meaning="the branch was begun by a roll-back, and nothing was found on it since",
+    symbol="applied",
+    style="act",
+    banner="act",
+)
+STANDING: Mapping[str, Level] = {
+    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), ROLLED_BACK)
+}
 _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name, *level.aliases)}
 
 

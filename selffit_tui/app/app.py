@@ -21,17 +21,16 @@ from textual.app import App
 from textual.command import Provider
 from textual.message import Message
 
-from selffit.numbers import count, share
-from selffit.run.summary import run_state_word
-from selffit.vocabulary import ACCURACY, LOST, STARTING, state_of
+from selffit.run.follow import LogSource, Source, refusal, state_word
+from selffit.run.wording import closing
+from selffit.vocabulary import LOST, state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
 from selffit_tui.intervene.palette import InterventionProvider
-from selffit_tui.model.feed import Feed, LogSource, Source
+from selffit_tui.model.feed import Feed
 from selffit_tui.screens.run import RunScreen
 
-PROBED = ("clean", "fgsm", "pgd")  # accuracies of an ordinary probe
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
 
 
@@ -86,7 +85,7 @@ class RunApp(App[None]):
         self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
-        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps)
+        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._signal = 0
         styles = palette(self.colours)
@@ -129,8 +128,7 @@ class RunApp(App[None]):
         if snapshot is None:
             return
         self.run_screen.take(snapshot)
-        state = snapshot.state
-        if state.ending is not None and state.ending.how == "refused" and not state.info:
+        if snapshot.state.start is None and refusal(snapshot.state):
             self.exit()
 
     def exit(self, *args: Any, **options: Any) -> None:
@@ -140,27 +138,14 @@ class RunApp(App[None]):
 
     def _outcome(self) -> Outcome:
         newest = self.run_screen.newest
-        state, code = newest.state, 128 + self._signal if self._signal else 0
-        if state.ending is not None and state.ending.how == "refused" and not state.info:
-            trainer = state.ends.get(state.attempt)
-            reason = (
-                (trainer.text if trainer else "")
-                or state.ending.text
-                or "the trainer refused to start"
-            )
+        state = newest.state
+        code = 128 + self._signal if self._signal else 0
+        if state.start is None and (reason := refusal(state)):
             return Outcome(refused=reason, code=2)
-        word = run_state_word(state, newest.alive, self._clock()) if state.t else STARTING.word
+        word = state_word(state, newest.alive, self._clock())
         if state.ending is None and word != LOST.word:
             return Outcome(going_on=True, code=code)
-        probe, text = state.probes.last, f"{state.run}: {word}"
-        if state.ending is not None and state.ending.text:
-            text += f", {state.ending.text}"
-        if probe is not None:
-            text += "; "
-            text += ", ".join(
-                f"{ACCURACY[name].label} {share(getattr(probe, name))}" for name in PROBED
-            )
-            text += f" at step {count(probe.step)}"
+        text = f"{state.run}: {closing(state, word)}"
         return Outcome(text=text, code=code or int(state_of(word).bad))
 
     def terminal_gone(self) -> None:

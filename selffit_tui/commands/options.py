@@ -18,7 +18,7 @@ RunsOption = Annotated[
     ),
 ]
 RunArgument = Annotated[
-    Optional[str],
+    str | None,
     typer.Argument(
         metavar="[RUN]",
         help="a path, a name, a unique prefix or 'latest' (the default)",

@@ -4,7 +4,7 @@ import platform
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 @with_settings
 def train(
     preset: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--preset",
             help=f"where the settings start from: {_PRESETS}",
@@ -32,7 +32,7 @@ def train(
         ),
     ] = None,
     name: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--name",
             help="name of the run (default: made from data set and method)",
@@ -48,7 +48,7 @@ def train(
     ] = False,
     readonly: ReadonlyOption = False,
     resume: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--resume",
             metavar="RUN",

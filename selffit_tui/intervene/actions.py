@@ -7,7 +7,6 @@ from typing import Any
 
 from selffit.config import FIELDS, METHODS
 from selffit.control.ledger import Checkpoint, Ledger
-from selffit.eventlog.entries import Alert
 from selffit.numbers import count, known, share
 from selffit.run.state import RunState
 from selffit_tui.words.commands import label, value
@@ -75,7 +74,7 @@ def cure(method: str) -> str:
     return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
 
 
-def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) -> list[Action]:
+def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[Action]:
     """Everything that can be done; the first one is recommended while an onset stands.
 
     `layer`: the one on show.
@@ -85,8 +84,8 @@ def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) ->
     method = cure(str(settings["method"]))
     found: list[Action] = []
     if healthy is not None:
-        found.append(_back(ledger, state, healthy, method, onset))
-    elif onset is not None:
+        found.append(_back(ledger, state, healthy, method, fallen))
+    elif fallen:
         does = f"No healthy checkpoint is known, so training goes on from here with {method}, from the next step on."
         found.append(
             Action(
@@ -133,10 +132,8 @@ def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) ->
     return found
 
 
-def _back(
-    ledger: Ledger, state: RunState, target: Checkpoint, method: str, onset: Alert | None
-) -> Action:
-    where = "before the onset" if onset is not None else "the newest healthy checkpoint"
+def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fallen: bool) -> Action:
+    where = "before the onset" if fallen else "the newest healthy checkpoint"
     return Action(
         "rollback-healthy",
         f"roll back to {where}, go on with {method}",
@@ -144,7 +141,7 @@ def _back(
         f"{_begins(ledger, target)}, with {method} from there. {_abandoned(ledger, state, target)}",
         {"to": target.id, "method": method},
         costs=True,
-        recommended=onset is not None,
+        recommended=fallen,
     )
 
 

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.numbers import age
-from selffit.run.lineage import Control
+from selffit.run.follow import GONE_SECONDS, Follower
 from selffit.run.run_dir import RunDir
-from selffit.run.summary import run_state_word
-from selffit.vocabulary import LOST, STARTING
+from selffit.vocabulary import LOST
 from selffit_tui.model.requests import Answer, answer, hindrance
-from selffit_tui.plain.follow import Follower
 from selffit_tui.talk import typed
 
 POLL_SECONDS = 0.05
 SETTLE_SECONDS = 0.3  # after it was applied, this long for the news that it failed after all
-GONE_SECONDS = 2.0  # a trainer that has gone may have answered with its last words
 
 
 @dataclass(frozen=True)
@@ -36,21 +33,12 @@ class Asking:
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
-        self._follower = Follower(run)
-        self._control = Control()
-        while self._follower.poll(10_000):
-            pass
-
-    def word(self) -> str:
-        """The state of the run in a word; one that has not written yet is starting."""
-        state = self._follower.state
-        return (
-            run_state_word(state, self._follower.alive(), time.time()) if state.t else STARTING.word
-        )
+        self._follower = Follower.of(run)
+        self._follower.read_all()
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
-        word, resume = self.word(), typed(f"train --resume {self._run.name}")
+        word, resume = self._follower.word(), typed(f"train --resume {self._run.name}")
         if self._follower.state.ending is not None:
             return Answer(
                 state="rejected",
@@ -59,7 +47,7 @@ class Asking:
             )
         if word == LOST.word:
             why = f"{LOST.meaning}; resume the run: {resume}"
-            return Answer("rejected", reason=why, rule="ended")
+            return Answer(state="rejected", reason=why, rule="ended")
         return None
 
     def send(self, command: Command) -> Fate:
@@ -80,8 +68,7 @@ class Asking:
             # asked before the log is read: its last words may be about this command
             gone = self.nobody() is not None
             self._follower.poll(10_000)
-            self._control.take(self._follower.state)
-            found = answer(command.id, self._control.ledger, self._follower.state)
+            found = answer(command.id, self._follower.state)
             now = time.monotonic()
             if found.state in ("rejected", "failed"):
                 return Fate(command.id, command.op, found)
@@ -99,13 +86,13 @@ class Asking:
 
     def _silence(self, found: Answer, waited: float) -> Answer:
         """No answer: what is wrong, and what becomes of the command."""
-        why = hindrance(self._follower.state, self.word(), time.time())
+        why = hindrance(self._follower.state, self._follower.word(), time.time())
         what = (
             "it was received but not decided"
             if found.state == "received"
             else "nobody has looked at it"
         )
         return Answer(
-            "timeout",
+            state="timeout",
             reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
         )

@@ -59,7 +59,7 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
     if request.error:
         return [("not sent", "alert"), ("   esc: dismiss", "dim")], request.error
     state = scene.newest.state
-    found = answer(request.command.id, scene.ledger, state)
+    found = answer(request.command.id, state)
     past: list[Span] = [("requested", "faint"), arrow]
     if found.state in ("submitted", "received"):
         stage = "requested" if request.written else "being sent"

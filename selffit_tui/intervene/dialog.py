@@ -10,7 +10,6 @@ from selffit.control.admission import admit, new_settings
 from selffit.control.commands import OPERATIONS, Command, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
-from selffit.eventlog.entries import Alert
 from selffit.run.state import RunState
 from selffit_tui.intervene.actions import Action, actions
 from selffit_tui.words.commands import change
@@ -62,7 +61,7 @@ class Dialog:
         self,
         ledger: Ledger,
         state: RunState,
-        onset: Alert | None,
+        fallen: bool,
         layer: str,
         by: str,
         clock: Callable[[], float],
@@ -72,7 +71,7 @@ class Dialog:
         self._layer = layer
         self.ledger = ledger
         self.version = ledger.version
-        self.actions = actions(ledger, state, onset, layer)
+        self.actions = actions(ledger, state, fallen, layer)
         self.index = 0
         self.stage = LIST
         self.notice = ""
@@ -90,7 +89,7 @@ class Dialog:
         """The chosen action."""
         return self.actions[self.index]
 
-    def update(self, ledger: Ledger, state: RunState, onset: Alert | None) -> None:
+    def update(self, ledger: Ledger, state: RunState, fallen: bool) -> None:
         """The log went on.
 
         When the settings changed, what was typed counts no more: the person looks again.
@@ -103,7 +102,7 @@ class Dialog:
             self.notice = f"the settings have just changed, look again: {'; '.join(told)}"
             self.version, self.stage = ledger.version, LIST
         if self.stage == LIST:
-            self.actions = actions(ledger, state, onset, self._layer)
+            self.actions = actions(ledger, state, fallen, self._layer)
             self.index = self._place(id, min(self.index, len(self.actions) - 1))
 
     def choose(self, id: str) -> bool:

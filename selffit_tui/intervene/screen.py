@@ -6,7 +6,6 @@ from textual.events import Key, Paste, Resize
 from textual.screen import ModalScreen
 
 from selffit.control.commands import Command
-from selffit.run.lineage import standing_onset
 from selffit_tui.intervene.dialog import CONFIRM, FORM, Dialog
 from selffit_tui.intervene.panel import DialogPanel, dialog_height
 from selffit_tui.model.scene import Scene
@@ -49,7 +48,7 @@ class InterveneScreen(ModalScreen[Command | None]):
         """The log went on."""
         self._scene = scene
         state = scene.newest.state
-        self.dialog.update(scene.ledger, state, standing_onset(state, scene.line))
+        self.dialog.update(scene.ledger, state, scene.verdict.fallen)
         self._show()
 
     def _show(self) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selffit.eventlog.entries import Alert
-from selffit.eventlog.values import mapping, text, whole
-from selffit.run.lineage import ActiveLine, stands
+from selffit.eventlog import kinds
+from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
+from selffit.run.verdict import stands
 from selffit.vocabulary import level_of
 
 INTERVENTION = "applied"
@@ -46,23 +46,20 @@ class Mark:
         return 1 if self.level == INTERVENTION else level_of(self.level).rank
 
 
-def mark_step(alert: Alert) -> int:
-    """The step at which charts mark an alert: the onset rather than when it was noticed."""
-    return alert.step if alert.onset_step is None else alert.onset_step
-
-
 def marks(state: RunState, line: ActiveLine) -> list[Mark]:
     """All marks in the order of steps.
 
     A roll-back is marked where it was applied and where its branch begins.
     """
-    found = [Mark(mark_step(alert), alert.level, stands(alert, line)) for alert in state.alerts]
-    for record in state.control:
-        if record.k == "ctl.applied" and record.d.get("op") not in UNMARKED:
-            found.append(Mark(record.s, INTERVENTION, line.holds(record.b, record.s)))
-        elif record.k == "branch":
-            base = whole(mapping(record.d).get("base_step"))
-            found.append(Mark(base, INTERVENTION, line.holds(text(record.d.get("name")), base)))
+    alerts = state.all(kinds.Alert)
+    found = [Mark(alert.about, alert.level, stands(alert, line)) for alert in alerts]
+    for applied in state.all(kinds.Applied):
+        if applied.op not in UNMARKED:
+            live = line.holds(applied.branch, applied.step)
+            found.append(Mark(applied.step, INTERVENTION, live))
+    for branch in state.all(kinds.BranchBegun):
+        live = line.holds(branch.name, branch.base_step)
+        found.append(Mark(branch.base_step, INTERVENTION, live))
     return sorted(set(found), key=lambda mark: (mark.step, mark.level, mark.live))
 
 

@@ -4,11 +4,11 @@ Or what keeps it waiting.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from selffit.control.commands import Command
 from selffit.control.ledger import Ledger
-from selffit.eventlog.records import Record
-from selffit.eventlog.values import text, whole
+from selffit.eventlog import kinds
 from selffit.numbers import age
 from selffit.run.state import RunState
 from selffit.vocabulary import LOST
@@ -53,45 +53,46 @@ class Answer:
     rule: str = ""
 
 
-def answer(id: str, ledger: Ledger, state: RunState) -> Answer:
+def answer(id: str, state: RunState) -> Answer:
     """What the log says of a command."""
+    ledger = state.ledger
     outcome = ledger.outcomes.get(id)
     if outcome is None:
         return Answer(state="received" if id in ledger.pending else "submitted")
     if outcome.how == "applied":
-        record = _record(state, id, "ctl.applied")
-        if record is None:
+        applied = _decision(state, id, kinds.Applied)
+        if applied is None:
             return Answer(state="applied", step=outcome.step)
-        home = text(record.d.get("branch")) or record.b
         return Answer(
             state="applied",
             step=outcome.step,
-            branch=home,
-            version=whole(record.d.get("version")),
+            branch=applied.onto or applied.branch,
+            version=applied.version,
         )
-    record = _record(state, id, f"ctl.{outcome.how}")
-    rule = text(record.d.get("rule")) if record is not None else ""
+    refused = _decision(state, id, kinds.Rejected)
+    failed = _decision(state, id, kinds.Failed)
+    where = refused or failed
     return Answer(
         state=outcome.how,
         step=outcome.step,
-        branch=record.b if record is not None else "",
+        branch=where.branch if where is not None else "",
         reason=outcome.text,
-        rule=rule,
+        rule=refused.rule if refused is not None else "",
     )
 
 
-def _record(state: RunState, id: str, kind: str) -> Record | None:
-    for index in range(len(state.control) - 1, -1, -1):
-        record = state.control[index]
-        if record.k == kind and record.d.get("id") == id:
-            return record
-    return None
+D = TypeVar("D", kinds.Applied, kinds.Rejected, kinds.Failed)
+
+
+def _decision(state: RunState, id: str, kind: type[D]) -> D | None:
+    """The newest decision of a kind on a command."""
+    return next((event for event in reversed(state.all(kind)) if event.id == id), None)
 
 
 def hindrance(state: RunState, word: str, now: float) -> str:
     """What keeps the trainer from answering, as far as a viewer can tell.
 
-    `word` is that of `run_state_word`.
+    `word` is that of `selffit.run.follow.state_word`.
     """
     ago = age(max(0.0, now - state.t))
     if state.ending is not None:
@@ -100,7 +101,7 @@ def hindrance(state: RunState, word: str, now: float) -> str:
         return LOST.meaning
     if word == "silent":
         return f"nothing was heard of the trainer for {ago}"
-    if not state.info:
+    if state.start is None:
         return "the trainer is still starting; it looks at commands when training begins"
     if now - state.t > PATIENCE:
         return f"the trainer's process is there, but has written nothing for {ago}"

@@ -3,6 +3,7 @@
 Lines are labelled at their newest points.
 """
 
+from selffit.eventlog import kinds
 from selffit.numbers import budget, count, known, narrow, share
 from selffit.vocabulary import ACCURACY
 from selffit_tui.draw.raster import Trace, rasterise
@@ -39,7 +40,7 @@ class AccuracyPanel(Panel):
 def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The chart in its border."""
     state, table = scene.state, scene.columns.probes
-    probe = state.probes.last
+    probe = state.current(kinds.RobustProbe)
     title: list[Span] = [
         (AccuracyPanel.title if scene.view.cursor is None else AccuracyPanel.name, "title")
     ]
@@ -93,7 +94,7 @@ def _end_labels(scene: Scene, rows: int) -> dict[int, list[Span]]:
 
     They are moved apart where lines end close together.
     """
-    probe = scene.state.probes.last
+    probe = scene.state.current(kinds.RobustProbe)
     assert probe is not None
     named = [
         (ACCURACY["clean"].label, probe.clean, "clean"),
@@ -142,7 +143,7 @@ def _readout(scene: Scene) -> list[Span]:
 
 
 def _said(place: Plot, scene: Scene) -> list[Span]:
-    steps, columns = scene.columns.probes.steps, place.window
+    steps, columns = scene.columns.measured, place.window
     shown = steps[(steps >= columns.start) & (steps < columns.end)]
     drawn = len({columns.column(step) for step in shown.tolist()})
     zoom = f"zoom {2**scene.view.zoom}×  " if scene.view.zoom else ""

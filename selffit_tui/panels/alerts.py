@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 
-from selffit.eventlog.entries import Alert, Diagnosis
+from selffit.eventlog import kinds
 from selffit.numbers import count, in_unit, known, share
-from selffit.run.lineage import stands
-from selffit.vocabulary import EVIDENCE, ended_badly, level_of
+from selffit.run.verdict import newest_diagnosis, stands
+from selffit.run.wording import cause_words
+from selffit.vocabulary import EVIDENCE, ONSET, ended_badly, level_of
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import Panel
-from selffit_tui.words.diagnosis import diagnosis_of, disease_words, lead_words
+from selffit_tui.words.diagnosis import lead_words
 
 MOST_LINES = 20  # of one alert
 NAME = 11  # cells of what a number is called
@@ -34,15 +35,15 @@ class AlertPanel(Panel):
     @staticmethod
     def scrolls(scene: Scene) -> int:
         """More lines than the alerts have; drawing stops at the last one."""
-        return MOST_LINES * len(scene.state.alerts)
+        return MOST_LINES * len(scene.state.all(kinds.Alert))
 
     @staticmethod
     def badge(scene: Scene) -> str:
         """The symbol of the newest alert, unless a roll-back has left that behind."""
-        alert = scene.state.alerts.last
-        if alert is None or not stands(alert, scene.columns.control.line):
+        alert = scene.state.last(kinds.Alert)
+        if alert is None or not stands(alert, scene.line):
             return ""
-        return scene.glyphs.symbols.get(alert.level, "!")
+        return scene.glyphs.symbols[level_of(alert.level).symbol]
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The alerts in their border."""
@@ -55,11 +56,11 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     title: list[Span] = [(AlertPanel.title, "title")]
     inner = width - 2
     body = [*_ending(scene, inner)]
-    for index in range(len(state.alerts) - 1, -1, -1):
-        alert, line = state.alerts[index], scene.columns.control.line
-        diagnosis = diagnosis_of(alert, state, line) if alert.level == "onset" else None
-        body += alert_block(alert, inner, glyphs, stands(alert, line), diagnosis)
-    if not len(state.alerts):
+    alerts = state.all(kinds.Alert)
+    for alert in reversed(alerts):
+        diagnosis = newest_diagnosis(state, alert) if alert.level == ONSET.name else None
+        body += alert_block(alert, inner, glyphs, stands(alert, scene.line), diagnosis)
+    if not len(alerts):
         body += _calm(scene, inner)
     rows = max(0, height - 2)
     skip = min(scene.view.scroll, max(0, len(body) - rows)) if scene.view.panel == "alerts" else 0
@@ -72,22 +73,23 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
                 "faint",
             )
         ]
-    number: list[Span] = [(str(len(state.alerts)), "dim")] if len(state.alerts) else []
+    number: list[Span] = [(str(len(alerts)), "dim")] if len(alerts) else []
     return framed(body[skip:], width, height, glyphs, title, number, foot)
 
 
 def _calm(scene: Scene, width: int) -> list[Line]:
     state = scene.state
-    if not len(state.probes):
+    if not len(state.all(kinds.RobustProbe)):
         what = "none: a probe has to be made first"
     elif state.ending is not None:
         what = "none in this run"
     else:
         what = "none so far"
     lines: list[Line] = [[], [(f"  {what}", "text")]]
-    probe = state.probes.last
+    probe = state.current(kinds.RobustProbe)
     if probe is not None:
-        best = max((p.pgd for p in state.probes if known(p.pgd)), default=float("nan"))
+        pgd = [p.pgd for p in state.all(kinds.RobustProbe) if known(p.pgd)]
+        best = max(pgd, default=float("nan"))
         lines.append(
             [(f"  PGD {share(probe.pgd)} of best {share(best)}, n {count(probe.n)}", "dim")]
         )
@@ -106,7 +108,11 @@ def _ending(scene: Scene, width: int) -> list[Line]:
 
 
 def alert_block(
-    alert: Alert, width: int, glyphs: Glyphs, live: bool = True, diagnosis: Diagnosis | None = None
+    alert: kinds.Alert,
+    width: int,
+    glyphs: Glyphs,
+    live: bool = True,
+    diagnosis: kinds.Diagnosis | None = None,
 ) -> list[Line]:
     """One alert: headline, disease and what to do first, then evidence and the detector's words.
 
@@ -115,7 +121,7 @@ def alert_block(
     """
     level = level_of(alert.level)
     style, symbol = level.banner if live else "dim", glyphs.symbols[level.symbol]
-    step = alert.step if alert.onset_step is None else alert.onset_step
+    step = alert.about
     headline: Line = [
         (f" {symbol:<2} {level.label} ", style),
         (f" step {count(step)}", "strong"),
@@ -137,23 +143,25 @@ def alert_block(
     return [*lines, []]
 
 
-def _disease(alert: Alert, diagnosis: Diagnosis | None, width: int, glyphs: Glyphs) -> list[Line]:
+def _disease(
+    alert: kinds.Alert, diagnosis: kinds.Diagnosis | None, width: int, glyphs: Glyphs
+) -> list[Line]:
     """What the disease was called, and is called now where that is newer; when its index moved."""
     first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
     if not first:
         return []
-    lines: list[Line] = [[("    ", "text"), (disease_words(first), "alert")]]
+    lines: list[Line] = [[("    ", "text"), (cause_words(first), "alert")]]
     if diagnosis is None:
         return lines
     if diagnosis.disease != first:
-        now = disease_words(diagnosis.disease)
+        now = cause_words(diagnosis.disease)
         at = count(diagnosis.step)
         lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
     words = lead_words(diagnosis.lead)
     return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
 
 
-def _noticed(alert: Alert, glyphs: Glyphs) -> str:
+def _noticed(alert: kinds.Alert, glyphs: Glyphs) -> str:
     """The bracket of the onset, and when it was noticed."""
     if alert.onset_step is None:
         return ""
@@ -162,7 +170,7 @@ def _noticed(alert: Alert, glyphs: Glyphs) -> str:
 
 
 def evidence_rows(
-    evidence: Mapping[str, float], alert: Alert, width: int, glyphs: Glyphs
+    evidence: Mapping[str, float], alert: kinds.Alert, width: int, glyphs: Glyphs
 ) -> list[Line]:
     """The numbers behind an alert in two aligned columns."""
     pairs: list[tuple[str, str]] = []
@@ -173,7 +181,7 @@ def evidence_rows(
         if name.endswith("_usual") and name[:-6] in evidence:
             continue
         pairs.append((_name(name), _number(name, evidence)))
-    if known(alert.confidence):
+    if alert.confidence is not None:
         pairs.append((_name("confidence"), share(alert.confidence)))
     if alert.n:
         pairs.append((_name("n"), count(alert.n)))

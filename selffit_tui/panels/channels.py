@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from selffit.eventlog.entries import CausalProbe, LayerChannels
-from selffit.eventlog.values import items, mapping
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import items, mapping
 from selffit.numbers import count, known, share, signed
 from selffit.vocabulary import CHANNEL, CONCENTRATION, EFFECT
 from selffit_tui.draw.format import fit
@@ -81,7 +81,7 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
         title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "warn"))
     base = scene.baseline_probe(index)
     before = base.layer(layer.name) if base is not None else None
-    zeroed = scene.newest_of(scene.state.causals)
+    zeroed = scene.newest_of(scene.state.all(kinds.CausalProbe))
     if zeroed is not None and not any(single.layer == layer.name for single in zeroed.single):
         zeroed = None
     body = _body(layer, before, zeroed, off, scene, width - 2, height - 2)
@@ -95,9 +95,9 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def _body(
-    layer: LayerChannels,
-    before: LayerChannels | None,
-    zeroed: CausalProbe | None,
+    layer: kinds.LayerChannels,
+    before: kinds.LayerChannels | None,
+    zeroed: kinds.CausalProbe | None,
     off: frozenset[int],
     scene: Scene,
     width: int,
@@ -137,7 +137,9 @@ def _beside(left: Sequence[Line], right: Sequence[Line], width: int, scene: Scen
     ]
 
 
-def _columns(layer: LayerChannels, zeroed: CausalProbe | None, width: int) -> list[Column]:
+def _columns(
+    layer: kinds.LayerChannels, zeroed: kinds.CausalProbe | None, width: int
+) -> list[Column]:
     """As many columns, by twos, as leave room for the bar.
 
     Responses are relative to the mean of the layer.
@@ -160,9 +162,9 @@ def _columns(layer: LayerChannels, zeroed: CausalProbe | None, width: int) -> li
     return found[: fitting // 2 * 2]
 
 
-def _change(zeroed: CausalProbe, layer: str, name: str, channel: int) -> str:
+def _change(zeroed: kinds.CausalProbe, layer: str, name: str, channel: int) -> str:
     single = zeroed.channel(layer, channel)
-    return causal.effect(single.values, zeroed.base, name) if single is not None else ""
+    return causal.effect(single, zeroed.base, name) if single is not None else ""
 
 
 def _response(values: Sequence[float], channel: int) -> str:
@@ -194,13 +196,13 @@ def _label(column: Column) -> str:
 
 def masked(scene: Scene, layer: str) -> frozenset[int]:
     """The channels of a layer that an intervention has masked."""
-    what = mapping(scene.columns.control.ledger.suppressed.get(layer))
+    what = mapping(scene.state.ledger.suppressed.get(layer))
     return frozenset(channel for channel in items(what.get("channels")) if isinstance(channel, int))
 
 
 def _ranking(
-    layer: LayerChannels,
-    before: LayerChannels | None,
+    layer: kinds.LayerChannels,
+    before: kinds.LayerChannels | None,
     off: frozenset[int],
     columns: Sequence[Column],
     width: int,
@@ -287,7 +289,7 @@ def bar(value: float, width: int, style: str, glyphs: Glyphs) -> list[Span]:
     ]
 
 
-def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]:
+def _concentration(layer: kinds.LayerChannels, scene: Scene, width: int) -> list[Line]:
     """Gini, share of the top 10 % and participation ratio, and how stable the ranking is.
 
     Of each measure the first value, the present one, and the way between.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selffit.eventlog.entries import SelfProbe
+from selffit.eventlog import kinds
 from selffit.numbers import count, share
 from selffit_tui.draw.raster import Trace, Window, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
@@ -87,7 +87,7 @@ def dose_lines(scene: Scene, width: int, height: int) -> list[Line]:
     title: list[Span] = [(DosePanel.title, "title")]
     sets = scene.full_sets()
     if not sets:
-        measured = any(probe.full for probe in scene.state.selfs)
+        measured = any(probe.full for probe in scene.state.all(kinds.SelfProbe))
         body = no_full_set(scene, width - 2, "full set", measured)
         return framed(body, width, height, glyphs, title)
     now, before = sets[-1], scene.compared(sets)
@@ -97,7 +97,7 @@ def dose_lines(scene: Scene, width: int, height: int) -> list[Line]:
     return framed(body, width, height, glyphs, title, note, _foot(before, scene, width - 2))
 
 
-def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:
+def _foot(before: kinds.SelfProbe | None, scene: Scene, width: int) -> list[Span]:
     """What the dotted curve is, and whose definition it is: what fits."""
     parts: list[str] = []
     if before is not None:
@@ -110,25 +110,23 @@ def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:
 
 
 def _curves(
-    now: SelfProbe, before: SelfProbe | None, width: int, room: int, scene: Scene
+    now: kinds.SelfProbe, before: kinds.SelfProbe | None, width: int, room: int, scene: Scene
 ) -> list[Line]:
     """The dose curve and, as far as there is room, the mix curve or only its values."""
     doses_at = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5) if width >= FINE else (0.0, 0.5, 1.0, 1.5)
-    dose = _Axis(
-        words="accuracy on x + k·delta", label="k", end=1.5, ticks=doses_at, mark=1.0
-    )
+    dose = _Axis(words="accuracy on x + k·delta", label="k", end=1.5, ticks=doses_at, mark=1.0)
     mix = _Axis(
         words="mixed with random signs", label="share", end=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0)
     )
     doses = [
-        _Curve(p.step, *p.dose, style)
+        _Curve(p.step, *p.doses, style)
         for p, style in ((before, BEFORE), (now, NOW))
         if p is not None
     ]
     mixes = [
-        _Curve(p.step, *p.mix, style)
+        _Curve(p.step, *p.mixes, style)
         for p, style in ((before, BEFORE), (now, NOW))
-        if p and len(p.mix[0])
+        if p and len(p.mixes[0])
     ]
     table = 3 if room < ROOMY else 2 + len(mixes)
     if not mixes or room < FEWEST_ROWS + 4 + table:

@@ -52,7 +52,7 @@ def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
     body: list[Line] = []
     for index in range(newest, max(-1, newest - rows), -1):
         event = events[index]
-        name, words, style = event_words(event.kind, event.data)
+        name, words, style = event_words(event)
         since = duration(event.t - scene.state.started)
         body.append(
             [

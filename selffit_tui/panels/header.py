@@ -1,22 +1,20 @@
-"""The header: the run, how old the data are, settings, machine, and the alert that stands."""
+"""The header: what stands, the run, how old the data are, settings, machine."""
 
 import math
 
-from selffit.eventlog.entries import Alert
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import text
 from selffit.eventlog.records import num
-from selffit.eventlog.values import text
 from selffit.numbers import age, budget, count, duration, known, percent, rate, share, size
-from selffit.run.lineage import standing_masked, standing_onset, stands
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
-from selffit.vocabulary import ACCURACY, LOST, MASKED, ONSET, SUSPECT, state_of
+from selffit.run.wording import parts
+from selffit.vocabulary import ACCURACY, LOST, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
-from selffit_tui.model.marks import mark_step
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.accuracy import pgd_label
-from selffit_tui.words.diagnosis import diagnosis_of, disease_of, disease_words
 
 Item = tuple[int, list[Span]]  # importance (1 stays longest) and spans
 
@@ -81,81 +79,33 @@ def pack(items: list[Item], width: int) -> list[Span]:
 
 
 def _banners(scene: Scene, width: int = 80) -> list[Span]:
-    """An alert that stands is shown from the newest state, even while the view is frozen."""
-    state, symbols = scene.newest.state, scene.glyphs.symbols
-    result: list[Span] = []
-    alert = standing_onset(state, scene.line)
-    if alert is not None:
-        result.append(
-            (
-                f" {symbols[ONSET.symbol]} {ONSET.label} {_numbers(alert, scene, width - 11)}",
-                ONSET.banner,
-            )
-        )
-    elif len(state.alerts) and _suspect_stands(state.alerts[-1], scene):
-        words = state.alerts[-1].text
-        at = count(state.alerts[-1].step)
-        result.append(
-            (f" {symbols[SUSPECT.symbol]} {SUSPECT.label} step {at}  {words}", SUSPECT.banner)
-        )
-    masked = standing_masked(state, scene.line)
-    if masked is not None:
-        words, at = masked.text, count(masked.step)
-        result.append(
-            (f" {symbols[MASKED.symbol]} {MASKED.label} step {at}  {words}", MASKED.banner)
-        )
-    ending, bad = state.ending, state_of(scene.word).bad
-    if ending is not None and bad:
+    """What stands, always; below it, how the run ended if that was bad.
+
+    From the newest state, even while the view is frozen.
+    """
+    result = [_verdict(scene, width)]
+    symbols, ending = scene.glyphs.symbols, scene.newest.state.ending
+    looks = state_of(scene.word)
+    if ending is not None and looks.bad:
         words = "  ".join((ending.text, *ending.stderr[-1:]))
-        result.append(
-            (
-                f" {symbols['failed']} {scene.word.upper()}  {words}",
-                "ended",
-            )
-        )
-    elif bad:
+        result.append((f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style))
+    elif looks.bad:
         result.append((f" {symbols[LOST.symbol]} {LOST.word.upper()}  {LOST.meaning}", LOST.style))
     return result
 
 
-def _suspect_stands(alert: Alert, scene: Scene) -> bool:
-    """A suspicion stands until a probe has looked."""
-    state = scene.newest.state
-    probe = state.probes.last
-    looked = probe is not None and probe.step >= alert.step and probe.t >= alert.t
-    return (
-        alert.level == SUSPECT.name
-        and stands(alert, scene.line)
-        and state.ending is None
-        and not looked
-    )
-
-
-def _numbers(alert: Alert, scene: Scene, width: int) -> str:
-    """The onset in numbers, the least important ones left out where they do not fit."""
-    evidence = alert.evidence
-    pgd, best = evidence.get("pgd", math.nan), evidence.get("best", math.nan)
-    disease = disease_words(disease_of(alert, diagnosis_of(alert, scene.newest.state, scene.line)))
+def _verdict(scene: Scene, width: int) -> Span:
+    """The standing verdict; its least important parts are left out where they do not fit."""
+    found = scene.verdict
+    level = found.level
+    head = f" {scene.glyphs.symbols[level.symbol]} {level.label}"
     items: list[Item] = [
-        (1, [(f"step {count(mark_step(alert))}", "")]),
-        (2, [(disease, "")] if disease else []),
+        (importance, [(words, "")]) for importance, words in parts(scene.newest.state, found)
     ]
-    if known(pgd):
-        items.append((3, [(f"PGD {share(pgd)}", "")]))
-    if known(best):
-        items.append((5, [(f"best {share(best)}", "")]))
-    if known(fgsm := evidence.get("fgsm", math.nan)):
-        items.append((4, [(f"FGSM {share(fgsm)}", "")]))
-    if known(gap := evidence.get("gap", math.nan)):
-        items.append((7, [(f"gap {share(gap)}", "")]))
-    if alert.healthy_step is not None:
-        items.append((6, [(f"last healthy step {count(alert.healthy_step)}", "")]))
-    if scene.may_act:
+    if scene.may_act and found.fallen:
         items.append((3, [("i: act", "")]))
-    if not known(pgd):
-        items.append((3, [(alert.text, "")]))
-        width = max(width, 2000)
-    return "".join(text for text, _ in pack(items, width))
+    told = "".join(text for text, _ in pack(items, width - len(head) - 2))
+    return f"{head}  {told}", level.banner
 
 
 def _first(scene: Scene, width: int, short: bool) -> Line:
@@ -218,7 +168,7 @@ def _progress_items(scene: Scene) -> list[Item]:
     left = seconds_left(state)
     if state.ending is None and scene.word not in (LOST.word, "silent", "paused") and known(left):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
-    block = state.steps.last
+    block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):
         items.append((6, [(count(round(block.img_s)), "text"), (" img/s", "dim")]))
     return items
@@ -226,7 +176,7 @@ def _progress_items(scene: Scene) -> list[Item]:
 
 def _progress(scene: Scene, width: int) -> Line:
     """Narrow terminals: progress and the accuracies on a line of their own."""
-    probe = scene.state.probes.last
+    probe = scene.state.current(kinds.RobustProbe)
     right: list[Span] = []
     if probe is not None:
         right = [(f"{ACCURACY['fgsm'].label} ", "dim"), (share(probe.fgsm), "fgsm")]
@@ -246,16 +196,16 @@ def _settings(scene: Scene, width: int) -> Line:
     config = state.config
     if not config:
         return [(" waiting for the settings: they come once data and network are loaded", "dim")]
-    final = num(state.changed.get("eps", config.get("eps")))
+    final = num(state.ledger.overrides.get("eps", config.get("eps")))
     eps = _eps(state)
     shown: list[Span] = [("eps ", "dim"), (budget(eps), "text")]
     if known(final) and abs(final - eps) > 5e-4:
         shown.append((f" → {budget(final)}", "dim"))
-    alpha, probe = num(state.setting("alpha")), state.probes.last
-    whole = final if state.steps.last is None else eps
+    alpha, probe = num(state.setting("alpha")), state.current(kinds.RobustProbe)
+    whole = final if state.last(kinds.Steps) is None else eps
     ratio = alpha / whole if whole > 0 else math.nan
     lr = num(state.setting("lr"))
-    branch = scene.columns.control.line.pieces[-1].branch
+    branch = scene.line.branch
     first = branch == "main"
     items: list[Item] = [
         (1, [(f" {text(state.setting('method'))}", "strong")]),
@@ -280,16 +230,16 @@ def _eps(state: RunState) -> float:
 
     With a ramp it is not the configured one before the first block of steps either.
     """
-    probe = state.probes.last
-    if state.steps.last is None and probe is not None and known(probe.eps):
+    probe = state.current(kinds.RobustProbe)
+    if state.last(kinds.Steps) is None and probe is not None and known(probe.eps):
         return probe.eps
     return num(state.setting("eps"))
 
 
 def _machine(scene: Scene, width: int) -> Line:
     """Device, its load and memory, the disk, and the size and health of the log."""
-    state, host = scene.state, scene.state.host
-    device = text(state.info.get("device_name")) or text(state.info.get("device"))
+    state, host = scene.state, scene.state.last(kinds.Host)
+    device = state.start.device_name or state.start.device if state.start is not None else ""
     items: list[Item] = [(4, [(f" {device}", "dim")] if device else [(" ", "text")])]
     if host is not None:
         if known(host.gpu):
@@ -307,6 +257,8 @@ def _machine(scene: Scene, width: int) -> Line:
             items.append((3, [("disk ", "dim"), (f"{size(host.disk_free)} free", "text")]))
     if scene.newest.log_bytes:
         items.append((3, [("log ", "dim"), (size(scene.newest.log_bytes), "text")]))
+    if host is not None and host.log_ok is False:
+        items.append((1, [("the log is held back by the disk", "warn")]))
     if state.dropped:
         items.append((1, [(f"{count(state.dropped)} metrics dropped", "warn")]))
     if len(state.notices):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selffit.eventlog.entries import ChannelProbe
+from selffit.eventlog import kinds
 from selffit.numbers import count, signed
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Floats, Ints
@@ -97,7 +97,7 @@ def _lanes(order: Sequence[int], most: int) -> list[list[int]]:
 
 
 def _through_time(
-    probes: Sequence[ChannelProbe], name: str, channels: int, place: Plot, now: int
+    probes: Sequence[kinds.ChannelProbe], name: str, channels: int, place: Plot, now: int
 ) -> Floats:
     """Dominance by channel and cell, shape [channels, cells].
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from rich.cells import cell_len
 from rich.style import Style
 
-from selffit.eventlog.entries import ImageStrip, StripImage
+from selffit.eventlog import kinds
 from selffit.numbers import budget, count, known, narrow, share
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
@@ -60,7 +60,9 @@ class ImagePanel(Panel):
     @staticmethod
     def scrolls(scene: Scene) -> int:
         """Image by image."""
-        return max((len(strip.images) for strip in scene.state.strips), default=1) - 1
+        return (
+            max((len(strip.images) for strip in scene.state.all(kinds.ImageStrip)), default=1) - 1
+        )
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The pictures in their border."""
@@ -74,10 +76,10 @@ def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) ->
     """
     glyphs = scene.glyphs
     title: list[Span] = [(ImagePanel.title, "title")]
-    strip = scene.newest_of(scene.state.strips)
+    strip = scene.newest_of(scene.state.all(kinds.ImageStrip))
     inner, room = width - 2, height - 2
     if strip is None:
-        body = no_full_set(scene, inner, "images", len(scene.state.strips) > 0)
+        body = no_full_set(scene, inner, "images", len(scene.state.all(kinds.ImageStrip)) > 0)
         return framed(body, width, height, glyphs, title)
     attack = f"{strip.attack} " if width >= 50 else ""
     title.append((f"  {attack}eps {budget(strip.eps)}", "dim"))
@@ -131,7 +133,9 @@ def _largest(shape: tuple[int, int, int], width: int, height: int) -> tuple[int,
     return cells, lines
 
 
-def _shown(scene: Scene, strip: ImageStrip, fitting: int) -> tuple[tuple[StripImage, ...], str]:
+def _shown(
+    scene: Scene, strip: kinds.ImageStrip, fitting: int
+) -> tuple[tuple[kinds.StripImage, ...], str]:
     """The images for which there is room, and which of how many they are."""
     total, fitting = len(strip.images), max(1, fitting)
     scroll = scene.view.scroll if scene.view.panel == "images" else 0
@@ -143,7 +147,7 @@ def _shown(scene: Scene, strip: ImageStrip, fitting: int) -> tuple[tuple[StripIm
     return images, f"{numbers} of {total}"
 
 
-def _amplified(strip: ImageStrip, glyphs: Glyphs) -> str:
+def _amplified(strip: kinds.ImageStrip, glyphs: Glyphs) -> str:
     """How much stronger delta is drawn than it is.
 
     Its budget takes the whole range of the scale.
@@ -153,7 +157,7 @@ def _amplified(strip: ImageStrip, glyphs: Glyphs) -> str:
     return f"delta {0.5 / strip.eps:.1f}× amplified"
 
 
-def _headings(strip: ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
+def _headings(strip: kinds.ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
     if cells >= WORDY:
         words = ("x", _amplified(strip, glyphs), "x + delta", "grey + delta")
     else:
@@ -178,7 +182,12 @@ def _beside(parts: list[Line], cells: int, width: int) -> Line:
 # a panel is drawn anew with everything that comes in, its images are the same for long
 @lru_cache(maxsize=32)
 def _pictures(
-    image: StripImage, shape: tuple[int, int, int], eps: float, cells: int, lines: int, half: bool
+    image: kinds.StripImage,
+    shape: tuple[int, int, int],
+    eps: float,
+    cells: int,
+    lines: int,
+    half: bool,
 ) -> tuple[list[Line], ...]:
     """The four pictures of an image."""
     x, delta = pixels(image.x, shape), perturbation(image.delta, shape)
@@ -191,7 +200,9 @@ def _pictures(
     return first, half_blocks(signed_colours(signed)) if half else shades(0.5 + 0.5 * signed), *rest
 
 
-def _captions(image: StripImage, strip: ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
+def _captions(
+    image: kinds.StripImage, strip: kinds.ImageStrip, cells: int, glyphs: Glyphs
+) -> list[Line]:
     """Below each picture the prediction and whether it is right; below delta the true class."""
     true = _name(image.y, strip, glyphs)
     word = next((w for w in ("true class ", "true ") if len(w) + cell_len(true) <= cells), "y=")
@@ -205,7 +216,9 @@ def _captions(image: StripImage, strip: ImageStrip, cells: int, glyphs: Glyphs) 
     return [clean, truth, own, carrier]
 
 
-def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyphs: Glyphs) -> Line:
+def _guess(
+    guess: tuple[int, float], y: int, strip: kinds.ImageStrip, cells: int, glyphs: Glyphs
+) -> Line:
     """Class, probability and whether it is right.
 
     Where room is short the probability goes before the class.
@@ -228,6 +241,6 @@ def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyp
     ]
 
 
-def _name(number: int, strip: ImageStrip, glyphs: Glyphs) -> str:
+def _name(number: int, strip: kinds.ImageStrip, glyphs: Glyphs) -> str:
     """The name of a class, else its number."""
     return strip.classes[number] if 0 <= number < len(strip.classes) else str(number)

@@ -4,22 +4,22 @@ All values are our operational definitions (see `selffit.probes.selfinfo`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from selffit import vocabulary
-from selffit.eventlog.entries import Diagnosis, SelfProbe
-from selffit.eventlog.values import mapping, whole
+from selffit.eventlog import kinds
 from selffit.numbers import count, known, share
+from selffit.run.state import RunState
+from selffit.run.wording import cause_words
 from selffit.vocabulary import COMPONENT, SELF, Measure
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of
-from selffit_tui.model.marks import mark_step
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import HIGH, Panel
 from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import why_empty
-from selffit_tui.words.diagnosis import disease_words, lead_words
+from selffit_tui.words.diagnosis import lead_words
 
 LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
@@ -76,7 +76,7 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The rows in their border."""
     glyphs, state = scene.glyphs, scene.state
     title: list[Span] = [(SelfPanel.title, "title")]
-    line = scene.on_line(state.selfs)
+    line = scene.on_line(state.all(kinds.SelfProbe))
     probes = scene.up_to_cursor(line)
     inner, room = width - 2, height - 2
     if not probes:
@@ -85,14 +85,14 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
             inner,
             "self-information",
             comes=(COMES,),
-            measured=len(state.selfs) > 0,
+            measured=len(state.all(kinds.SelfProbe)) > 0,
             probes="self_images",
         )
         return framed(body, width, height, glyphs, title)
     newest = probes[-1]
     title.append((f"  n {count(newest.n)}", "dim"))
     note: list[Span] = [(f"step {count(newest.step)}", "dim")]
-    diagnosis = scene.newest_of(state.diagnoses)
+    diagnosis = scene.newest_of(state.all(kinds.Diagnosis))
     table = _Table(line, probes, scene, inner)
     lead = "" if diagnosis is None else lead_words(diagnosis.lead)
     head = _head(newest, diagnosis, lead, scene, inner, room - len(LIGHT)) if room > 2 else []
@@ -107,7 +107,12 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 # ---- index and diagnosis -----------------------------------------------------------------
 def _head(
-    probe: SelfProbe, diagnosis: Diagnosis | None, lead: str, scene: Scene, width: int, room: int
+    probe: kinds.SelfProbe,
+    diagnosis: kinds.Diagnosis | None,
+    lead: str,
+    scene: Scene,
+    width: int,
+    room: int,
 ) -> list[Line]:
     """Index and disease in one line.
 
@@ -126,11 +131,11 @@ def _head(
     return [[*line, *moved] if width_of([*line, *moved]) < width else line]
 
 
-def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
-    alerts = scene.on_line(scene.state.alerts)
+def _disease(diagnosis: kinds.Diagnosis | None, scene: Scene) -> Line:
+    alerts = scene.on_line(scene.state.all(kinds.Alert))
     if diagnosis is None:
         cursor = math.inf if scene.view.cursor is None else scene.view.cursor
-        if any(alert.level == "onset" and mark_step(alert) <= cursor for alert in alerts):
+        if any(alert.level == "onset" and alert.about <= cursor for alert in alerts):
             return [("onset, not diagnosed yet", "alert")]
         return [
             (
@@ -140,7 +145,7 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
                 "dim",
             )
         ]
-    words = disease_words(diagnosis.disease)
+    words = cause_words(diagnosis.disease)
     if any(
         alert.level == "recovered" and alert.step > diagnosis.step
         for alert in scene.up_to_cursor(alerts)
@@ -153,7 +158,9 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
     return [(f"{scene.glyphs.symbols[disease.symbol]} {words}", disease.style)]
 
 
-def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int) -> list[Span]:
+def _foot(
+    probe: kinds.SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
+) -> list[Span]:
     """The lead of the index, chance, the other network, whose definition it is: what fits."""
     glyphs = scene.glyphs
     if len(lead) > width - 4:
@@ -179,7 +186,11 @@ class _Table:
     """
 
     def __init__(
-        self, line: Sequence[SelfProbe], probes: Sequence[SelfProbe], scene: Scene, width: int
+        self,
+        line: Sequence[kinds.SelfProbe],
+        probes: Sequence[kinds.SelfProbe],
+        scene: Scene,
+        width: int,
     ) -> None:
         self.line = line
         self.newest = probes[-1]
@@ -196,7 +207,7 @@ class _Table:
         self.history = history if history >= FEWEST_HISTORY else 0
         self.bar = max(0, rest - self.history - (2 if self.history else 0))
         self.place = plot(scene, self.history + LEFT + RIGHT)
-        self.chance = _chance(scene.state.info)
+        self.chance = _chance(scene.state)
         self.notched = known(self.chance) and self.bar >= NOTCHED
 
     def lines(self, room: int) -> list[Line]:
@@ -227,7 +238,7 @@ class _Table:
         return lines + axis
 
     def _row(
-        self, row: Measure, newest: SelfProbe, line: Sequence[SelfProbe], high: int
+        self, row: Measure, newest: kinds.SelfProbe, line: Sequence[kinds.SelfProbe], high: int
     ) -> list[Line]:
         """Name, history, bar and number of one value.
 
@@ -265,9 +276,9 @@ class _Table:
         return [[(" " * left, "text"), *rule[2:]], [word, *numbers[2:]]]
 
 
-def _chance(info: Mapping[str, object]) -> float:
+def _chance(state: RunState) -> float:
     """What a guess reaches, NaN where the log does not tell the number of classes."""
-    classes = whole(mapping(info.get("data")).get("classes"))
+    classes = state.start.classes if state.start is not None else 0
     return 1.0 / classes if classes > 1 else math.nan
 
 
@@ -276,11 +287,11 @@ def _style(row: Measure) -> str:
     return "strong" if row is INDEX else row.of
 
 
-def _value(name: str, probe: SelfProbe) -> float:
+def _value(name: str, probe: kinds.SelfProbe) -> float:
     return probe.index if name == INDEX.name else probe.values.get(name, math.nan)
 
 
-def _by_cell(name: str, probes: Sequence[SelfProbe], place: Plot) -> list[float]:
+def _by_cell(name: str, probes: Sequence[kinds.SelfProbe], place: Plot) -> list[float]:
     """A value for each cell of a history: it lasts until the next probe.
 
     NaN before the first and after the last.

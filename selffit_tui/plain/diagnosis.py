@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selffit.eventlog.entries import CausalProbe, ChannelProbe, LayerChannels, SelfProbe
+from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
@@ -72,7 +72,7 @@ def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableTyp
         yield causal_table(found.causal)
 
 
-def self_table(probe: SelfProbe, chance: float) -> RenderableType:
+def self_table(probe: kinds.SelfProbe, chance: float) -> RenderableType:
     """The values of self-information beside their controls and what they mean."""
     table = _table("self-information", "share", "control", numbers=2)
     table.add_column("of the images", style="dim", ratio=1)
@@ -93,11 +93,11 @@ def self_table(probe: SelfProbe, chance: float) -> RenderableType:
     )
 
 
-def _curves(probe: SelfProbe) -> Iterator[Text]:
+def _curves(probe: kinds.SelfProbe) -> Iterator[Text]:
     """Dose and mix, a line each; every other point of the dose."""
     for title, unit, (x, y), every in (
-        ("dose: accuracy on x + k·delta", "k", probe.dose, 2),
-        ("mix: accuracy when random signs replace a share r of delta", "r", probe.mix, 1),
+        ("dose: accuracy on x + k·delta", "k", probe.doses, 2),
+        ("mix: accuracy when random signs replace a share r of delta", "r", probe.mixes, 1),
     ):
         if len(x):
             points = "  ".join(
@@ -106,7 +106,7 @@ def _curves(probe: SelfProbe) -> Iterator[Text]:
             yield Text.assemble((f"{title}\n", "dim"), f"  {unit}  {points}")
 
 
-def channel_table(probe: ChannelProbe, named: int) -> RenderableType:
+def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
     """Every layer: how concentrated its response is, how stable the ranking, and the most dominant
     channels.
     """
@@ -125,13 +125,13 @@ def channel_table(probe: ChannelProbe, named: int) -> RenderableType:
     return table
 
 
-def most_dominant(layer: LayerChannels, number: int) -> list[int]:
+def most_dominant(layer: kinds.LayerChannels, number: int) -> list[int]:
     """The channels with the highest dominance, the highest first."""
     order = sorted(range(len(layer.dominance)), key=lambda c: (-layer.dominance[c], c))
     return order[:number]
 
 
-def causal_table(probe: CausalProbe) -> RenderableType:
+def causal_table(probe: kinds.CausalProbe) -> RenderableType:
     """What changes when a tenth of a stage's channels is set to zero, by how they were chosen."""
     shares = sorted(
         {row.share for row in probe.rows if known(row.share)}, key=lambda s: abs(s - TYPICAL_SHARE)
@@ -141,12 +141,12 @@ def causal_table(probe: CausalProbe) -> RenderableType:
     table = _table(
         "zeroed", "group", "channels", *(m.label for m in EFFECT.values()), numbers=6, first=2
     )
-    table.add_row("nothing", "", "", *(share(probe.base.get(name, math.nan)) for name in EFFECT))
+    table.add_row("nothing", "", "", *(share(probe.base.value(name)) for name in EFFECT))
     stage = ""
     for row in probe.rows:
         if row.share != shares[0]:
             continue
-        changes = [_change(row.values.get(name), probe.base.get(name)) for name in EFFECT]
+        changes = [_change(row.value(name), probe.base.value(name)) for name in EFFECT]
         name = row.stage if row.stage != stage else ""
         table.add_row(name, row.group, str(row.channels), *changes)
         stage = row.stage
@@ -158,8 +158,8 @@ def causal_table(probe: CausalProbe) -> RenderableType:
     return Group(table, Text(note, "dim"))
 
 
-def _change(value: float | None, base: float | None) -> Text:
-    if value is None or base is None or not known(value - base):
+def _change(value: float, base: float) -> Text:
+    if not known(value - base):
         return Text(UNKNOWN, "dim")
     return Text(signed(value - base), "bold" if abs(value - base) >= CLEAR else "dim")
 

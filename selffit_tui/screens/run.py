@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.screen import Screen
 
+from selffit.eventlog import kinds
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.intervene.bar import RequestBar, request_lines
 from selffit_tui.intervene.screen import InterveneScreen
@@ -111,7 +112,6 @@ class RunScreen(Screen[None]):
             newest=self.newest,
             glyphs=self._glyphs,
             narrow=narrow,
-            control=self.acting.control,
             requests=self.acting.requests,
             readonly=self._readonly,
         )
@@ -256,7 +256,7 @@ class RunScreen(Screen[None]):
 
     def action_layer(self, by: int) -> None:
         """Another layer of the channel ranking."""
-        probe = self.drawn.state.channels.last
+        probe = self.drawn.state.last(kinds.ChannelProbe)
         number = len(probe.layers) if probe is not None else 0
         self._look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from selffit.control.settings import LIVE, SUPPRESS
-from selffit.eventlog.values import items, mapping, text
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import items, mapping, text
 from selffit.numbers import count, in_unit, small
 from selffit.vocabulary import STEP
 
@@ -99,13 +100,12 @@ def change(old: Data, new: Data) -> str:
     )
 
 
-def applied(data: Data) -> str:
-    """What a `ctl.applied` record says."""
-    op, args = text(data.get("op")), mapping(data.get("args"))
-    words = f"{text(data.get('by'))}: {asked(op, args)}"
-    if op == "rollback":
-        words = f"{text(data.get('by'))}: roll back to {_target(args)}, on as branch {text(data.get('branch'))}"
-    changed = change(mapping(data.get("old")), mapping(data.get("new")))
-    if op == "set" and changed:
-        return f"{text(data.get('by'))}: {changed}"
-    return words + (f"; {changed}" if changed and op != "note" else "")
+def applied(event: kinds.Applied) -> str:
+    """Return what the commit of a command says."""
+    words = asked(event.op, event.args)
+    if event.op == "rollback":
+        words = f"roll back to {_target(event.args)}, on as branch {event.onto}"
+    changed = change(event.old, event.new)
+    if event.op == "set" and changed:
+        return f"{event.by}: {changed}"
+    return f"{event.by}: {words}" + (f"; {changed}" if changed and event.op != "note" else "")

@@ -5,9 +5,7 @@ dominance ("self"), the lowest ("data"), random ones and those with the largest 
 our operational definition, see `selffit.probes.causal`.
 """
 
-from collections.abc import Mapping
-
-from selffit.eventlog.entries import Ablation, CausalProbe
+from selffit.eventlog import kinds
 from selffit.numbers import count, known, narrow, percent, share, signed
 from selffit.vocabulary import EFFECT, GROUPS
 from selffit_tui.draw.format import wrap
@@ -28,9 +26,9 @@ def stage_of(layer: str) -> str:
     return layer.split(".")[0]
 
 
-def effect(values: Mapping[str, float], base: Mapping[str, float], name: str) -> str:
+def effect(left: kinds.Effects, base: kinds.Effects, name: str) -> str:
     """The change of an accuracy in four cells: +.12, -.31; '' where it was not measured."""
-    change = values.get(name, float("nan")) - base.get(name, float("nan"))
+    change = left.value(name) - base.value(name)
     if not known(change):
         return ""
     if round(change, 2) == 0:
@@ -45,7 +43,7 @@ def effect_style(text: str) -> str:
 
 def causal_lines(scene: Scene, layer: str, width: int, height: int) -> list[Line]:
     """The table of the layer's stage, `height` lines high; how to get one where there is none."""
-    probe, stage = scene.newest_of(scene.state.causals), stage_of(layer)
+    probe, stage = scene.newest_of(scene.state.all(kinds.CausalProbe)), stage_of(layer)
     title: Line = [(" causal check", "title"), (f"  {stage}", "strong")]
     if probe is None:
         return fill([title, *_absent(scene, width)], width, height)
@@ -77,7 +75,7 @@ def causal_lines(scene: Scene, layer: str, width: int, height: int) -> list[Line
 def _absent(scene: Scene, width: int) -> list[Line]:
     """Why there is none, and how to get one."""
     state = scene.state
-    if scene.view.cursor is not None and len(state.causals):
+    if scene.view.cursor is not None and len(state.all(kinds.CausalProbe)):
         words = "none before the cursor"
     elif state.config.get("causal_images") == 0:
         words = "it is off; --causal-images 256 turns it on"
@@ -100,7 +98,9 @@ def _head(width: int) -> Line:
     return [(" share group ".ljust(NAMES) + "".join(names), "faint")]
 
 
-def _table(rows: list[Ablation], probe: CausalProbe, part: float, width: int) -> list[Line]:
+def _table(
+    rows: list[kinds.Ablation], probe: kinds.CausalProbe, part: float, width: int
+) -> list[Line]:
     """The groups of one share."""
     lines: list[Line] = []
     for group in GROUPS.values():
@@ -109,7 +109,7 @@ def _table(rows: list[Ablation], probe: CausalProbe, part: float, width: int) ->
             continue
         cells: list[Span] = []
         for name in _columns(width):
-            text = effect(row.values, probe.base, name)
+            text = effect(row, probe.base, name)
             cells.append((text.rjust(CELL), effect_style(text)))
         lines.append(
             [(f" {percent(part):>5} ", "dim"), (f"{group.name:<{NAMES - 7}}", group.style), *cells]
@@ -117,7 +117,7 @@ def _table(rows: list[Ablation], probe: CausalProbe, part: float, width: int) ->
     return lines
 
 
-def _base(probe: CausalProbe, width: int) -> Line:
+def _base(probe: kinds.CausalProbe, width: int) -> Line:
     """The accuracies of the whole network, from which the changes are."""
-    cells = [share(probe.base.get(name, float("nan"))).rjust(CELL) for name in _columns(width)]
+    cells = [share(probe.base.value(name)).rjust(CELL) for name in _columns(width)]
     return [(" none zeroed".ljust(NAMES), "dim"), ("".join(cells), "dim")]

@@ -2,16 +2,15 @@
 
 import math
 
-from selffit.eventlog.entries import LayerChannels
-from selffit_tui.draw.format import safe
+from selffit.eventlog import kinds
 from selffit_tui.draw.spans import Span
 from selffit_tui.model.scene import Scene
 
 
-def layer_title(scene: Scene, layer: LayerChannels, layers: int) -> list[Span]:
+def layer_title(scene: Scene, layer: kinds.LayerChannels, layers: int) -> list[Span]:
     """Name and number of channels of a layer, and which of the layers it is."""
     name: list[Span] = [
-        (f"  {safe(layer.name, scene.glyphs.plain)}", "strong"),
+        (f"  {layer.name}", "strong"),
         (f" ({len(layer.dominance)})", "dim"),
     ]
     return [*name, (f"  {scene.view.layer % layers + 1}/{layers}", "faint")] if layers > 1 else name
