@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from selffit import __version__
-from selffit.eventlog.entries import CausalProbe, ChannelProbe, ImageStrip, SelfProbe
-from selffit.eventlog.values import text, whole
+from selffit.eventlog.fields import text, whole
+from selffit.eventlog.kinds import CausalProbe, ChannelProbe, ImageStrip, SelfProbe
 from selffit.report import figures
 from selffit.report.findings import Findings, Report
 from selffit.report.images import VIEWS, views
@@ -216,13 +216,11 @@ def _causal(last: Findings) -> str:
 
 def _causal_table(probe: CausalProbe) -> str:
     shares = sorted({row.share for row in probe.rows}, key=lambda share: abs(share - TYPICAL_SHARE))
-    base = [_number(probe.base.get(name, math.nan)) for name in EFFECTS]
+    base = [_number(probe.base.value(name)) for name in EFFECTS]
     rows = [["nothing", "", "", *base]]
     for row in probe.rows:
         if row.share == shares[0]:
-            change = [
-                row.values.get(name, math.nan) - probe.base.get(name, math.nan) for name in EFFECTS
-            ]
+            change = [row.value(name) - probe.base.value(name) for name in EFFECTS]
             group = GROUPS.get(row.group, row.group)
             rows.append(
                 [escape(row.stage), escape(group), str(row.channels), *map(_change, change)]
