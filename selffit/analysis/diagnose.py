@@ -1,23 +1,32 @@
-"""All probes of one network, as records, and what they say of it: which disease, and since when."""
+"""All probes of one network, as events, and what they say of it: which disease, and since when."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from selffit.analysis.networks import Subject
-from selffit.analysis.past import Past, onset_step
+from selffit.analysis.networks import SavedNetwork
+from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.data import ImageSet
-from selffit.detect import ProbePoint
+from selffit.detect import point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.selffitting import Tracker, verdict
 from selffit.errors import UserError
-from selffit.eventlog.entries import Probe
-from selffit.probes.examine import Examiner, probe_attack, probe_generator
+from selffit.eventlog import kinds
+from selffit.probes.causal import causal_probe
+from selffit.probes.channels import channel_probe
+from selffit.probes.robust import robust_probe
+from selffit.probes.selfinfo import self_probe
+from selffit.probes.strip import strip_probe
+from selffit.probes.strong import strong_probe
+from selffit.probes.subject import Subject, probe_attack, probe_generator
 from selffit.train.schedule import Schedule
+
+E = TypeVar("E", bound=kinds.Event)
 
 # images, at most, of what concerns channels: the ranking needs no more, the causal check costs most
 MANY = 256
@@ -47,58 +56,59 @@ class Bench:
 
 
 def examine(
-    subject: Subject, bench: Bench, reference: Subject | None, steps_per_epoch: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Kind and data of every `probe.*` record, as soon as it is measured.
+    network: SavedNetwork, bench: Bench, reference: SavedNetwork | None, steps_per_epoch: int
+) -> Iterator[kinds.Event]:
+    """Every probe of a network, as soon as it is measured.
 
     steps_per_epoch: 0 where it is not known. Raises UserError where there is no budget to examine
     at.
     """
-    schedule = Schedule(subject.config, steps_per_epoch) if steps_per_epoch else None
-    eps, final = _budgets(subject, bench, schedule)
-    examiner = Examiner(
-        model=subject.model,
+    schedule = Schedule(network.config, steps_per_epoch) if steps_per_epoch else None
+    eps, final = _budgets(network, bench, schedule)
+    subject = Subject(
+        model=network.model,
+        at=kinds.Place(branch=network.branch, step=network.step),
         images=bench.images.held_x,
         labels=bench.images.held_y,
         classes=bench.images.classes,
         class_names=bench.images.class_names,
         eps=eps,
-        attack=probe_attack(subject.config, eps),
-        probe_steps=subject.config.probe_steps,
-        probe_alpha=_alpha(subject.config, eps),
+        attack=probe_attack(network.config, eps),
+        probe_steps=network.config.probe_steps,
+        probe_alpha=_alpha(network.config, eps),
         mean=bench.mean,
         generator=lambda: probe_generator(bench.device),
-        reference=None if reference is None else reference.model,
-        reference_at=None
-        if reference is None
-        else {"step": reference.step, "branch": reference.branch},
+        reference=reference.model if reference else None,
+        reference_at=kinds.Reference(step=reference.step, branch=reference.branch)
+        if reference
+        else None,
     )
-    epoch = schedule.epoch(subject.step) if schedule else None
+    epoch = schedule.epoch(network.step) if schedule else math.nan
     many = min(MANY, bench.n)
-    yield "probe.robust", examiner.robust(bench.n, "asked", epoch=epoch, final=final)
-    yield "probe.strong", examiner.strong(bench.n)
-    yield "probe.self", examiner.self_information(True, bench.n, "asked")
-    yield "probe.channels", examiner.channels(many)
-    yield "probe.causal", examiner.causal(many)
-    yield "probe.images", examiner.strip(SHOWN)
+    yield robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
+    yield strong_probe(subject, bench.n)
+    yield self_probe(subject, bench.n, full=True, why="asked")
+    yield channel_probe(subject, many)
+    yield causal_probe(subject, many)
+    yield strip_probe(subject, SHOWN)
 
 
 def _budgets(
-    subject: Subject, bench: Bench, schedule: Schedule | None
+    network: SavedNetwork, bench: Bench, schedule: Schedule | None
 ) -> tuple[float, tuple[float, float] | None]:
     """The budget to examine at, and the final one with its step size.
 
     The final one only while the training's is still rising.
     """
-    config = subject.config
+    config = network.config
     if bench.eps is not None:
         return bench.eps, None
     if not config.eps:
         raise UserError(
-            f"{subject.id} was trained with eps 0; say with --eps at which budget it is to be "
+            f"{network.id} was trained with eps 0; say with --eps at which budget it is to be "
             "examined"
         )
-    eps = schedule.eps(subject.step) if schedule else config.eps
+    eps = schedule.eps(network.step) if schedule else config.eps
     if eps in (0, config.eps):
         return config.eps, None
     return eps, (config.eps, config.probe_alpha)
@@ -121,88 +131,75 @@ class Judge:
 
     def __post_init__(self) -> None:
         self._chance = 1 / self.bench.images.classes
-        self._seen: list[tuple[Subject, Mapping[str, Mapping[str, Any]]]] = []
+        self._seen: list[Sequence[kinds.Event]] = []
 
-    def add(
-        self, subject: Subject, found: Mapping[str, Mapping[str, Any]]
-    ) -> dict[str, Any] | None:
-        """The data of a `diagnosis` record; None for a network whose robust accuracy stands.
+    def add(self, found: Sequence[kinds.Event]) -> kinds.Diagnosis | None:
+        """What is to be said of a network; None for one whose robust accuracy stands.
 
-        found: data of the probes of this network, by kind.
+        found: the probes of this network.
         """
-        self._seen.append((subject, found))
-        onset = self.past.onset(subject.branch, subject.step)
-        if not self._fallen(subject, found):
+        self._seen.append(found)
+        probe = _one(kinds.SelfProbe, found)
+        onset = self.past.onset(probe.branch, probe.step)
+        if not self._fallen(found):
             return None
-        probe = found["probe.self"]
-        says = verdict(probe["values"], self._chance, probe["n"])
-        began = None if onset is None else onset_step(onset)
-        tracker = self._tracked(subject)
-        return {
-            "disease": says.disease,
-            "text": says.text,
-            "index": probe["index"],
-            "components": probe["components"],
-            "evidence": dict(says.evidence),
-            "onset_step": began,
-            "index_step": tracker.index_step_for(began),
-            "lead": tracker.lead(began),
-        }
+        says = verdict(probe.values, self._chance, probe.n)
+        began = None if onset is None else onset.about
+        tracker = self._tracked(probe)
+        return kinds.Diagnosis(
+            at=probe.at,
+            disease=says.disease,
+            text=says.text,
+            index=probe.index,
+            components=probe.components,
+            evidence=says.evidence,
+            onset_step=began,
+            index_step=tracker.index_step_for(began),
+            lead=tracker.lead(began),
+        )
 
-    def _fallen(self, subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> bool:
+    def _fallen(self, found: Sequence[kinds.Event]) -> bool:
         """The detector's rule after the run's own probes up to this step.
 
         It hears what the strong attack has left: a network whose PGD accuracy came back by gradient
         masking counts as fallen.
         """
         rule = RobustRule(RuleThresholds(), self._chance)
+        robust, strong = _one(kinds.RobustProbe, found), _one(kinds.StrongProbe, found)
         if self.bench.comparable:
-            for probe in self.past.probes(subject.branch, subject.step):
+            for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
                 if probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm:
-                    rule.learn(_point(probe))
-        for other, theirs in self._seen[:-1]:
-            if self.past.leads_to(other.branch, other.step, subject.branch, subject.step):
-                rule.learn(_measured(other, theirs))
-        now, strong = _measured(subject, found), found["probe.strong"]
+                    rule.learn(point_of(probe))
+        for theirs in self._seen[:-1]:
+            other = _one(kinds.RobustProbe, theirs)
+            if self._leads_to(other, robust):
+                rule.learn(point_of(other))
+        now = point_of(robust)
         states = {
             rule.judge(now).state,
-            rule.judge(replace(now, pgd=strong["pgd"], n=strong["n"])).state,
+            rule.judge(replace(now, pgd=strong.pgd, n=strong.n)).state,
         }
         return bool(states & {"fallen", "blind"})
 
-    def _tracked(self, subject: Subject) -> Tracker:
+    def _tracked(self, newest: kinds.SelfProbe) -> Tracker:
         """The index through the run's own probes and the networks examined up to this one."""
-        points: dict[int, tuple[Mapping[str, float], int]] = {}
+        points: dict[int, kinds.SelfProbe] = {}
         if self.bench.comparable:
-            for probe in self.past.selfs(subject.branch, subject.step):
-                points[probe.step] = (probe.values, probe.n)
-        for other, theirs in self._seen:
-            if self.past.leads_to(other.branch, other.step, subject.branch, subject.step):
-                points[other.step] = (theirs["probe.self"]["values"], theirs["probe.self"]["n"])
+            for probe in self.past.before(kinds.SelfProbe, newest.branch, newest.step):
+                points[probe.step] = probe
+        for theirs in self._seen:
+            other = _one(kinds.SelfProbe, theirs)
+            if self._leads_to(other, newest):
+                points[other.step] = other
         tracker = Tracker()
         for step in sorted(points):
-            values, n = points[step]
-            tracker.add(step, verdict(values, self._chance, n))
+            tracker.add(step, verdict(points[step].values, self._chance, points[step].n))
         return tracker
 
-
-def _point(probe: Probe) -> ProbePoint:
-    known = probe.final_eps == probe.final_eps  # NaN where eps was the final one
-    final = (probe.final_fgsm, probe.final_pgd, probe.final_eps) if known else (None, None, None)
-    return ProbePoint(probe.step, probe.clean, probe.fgsm, probe.pgd, probe.n, probe.eps, *final)
+    def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:
+        return self.past.leads_to(earlier.branch, earlier.step, later.branch, later.step)
 
 
-def _measured(subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> ProbePoint:
-    robust = found["probe.robust"]
-    final = robust["final"] or {}
-    return ProbePoint(
-        subject.step,
-        robust["clean"],
-        robust["fgsm"],
-        robust["pgd"],
-        robust["n"],
-        robust["eps"],
-        final.get("fgsm"),
-        final.get("pgd"),
-        final.get("eps"),
-    )
+def _one(kind: type[E], events: Iterable[kinds.Event]) -> E:
+    """The event of that kind."""
+    return next(event for event in events if isinstance(event, kind))

@@ -15,7 +15,8 @@ from selffit.config import FIELDS, RunConfig, from_dict
 from selffit.control.settings import SUPPRESS
 from selffit.data import ImageSet
 from selffit.errors import UserError
-from selffit.eventlog.values import items, mapping, whole
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import items, mapping
 from selffit.models import Network
 from selffit.models.masks import Masks
 from selffit.run.run_dir import RunDir
@@ -23,7 +24,7 @@ from selffit.train.setup import build_network, layers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class SavedNetwork:
     """A network to be diagnosed. `config` holds the settings that it was trained with at that step.
 
     `id` names it in every record: a checkpoint's id, or the name of the file for one of somebody
@@ -42,7 +43,7 @@ def run_config(run: RunDir) -> RunConfig:
     return from_dict(mapping(run.info().get("config")))
 
 
-def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device) -> Subject:
+def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device) -> SavedNetwork:
     """Verify and read a checkpoint, and build its network for these images, in evaluation mode.
 
     Raises Damaged, and UserError where the network is not made for the images or a newer selffit
@@ -57,27 +58,23 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     model = build_network(config, images).to(device).eval()
     load_model(files[MODEL], model.state_dict())
     suppressed = mapping(state.settings.get(SUPPRESS))
-    _check_channels(
-        suppressed, {layer["name"]: layer["channels"] for layer in layers(model, images)}, id
-    )
+    sizes = {layer.name: layer.channels for layer in layers(model, images)}
+    _check_channels(suppressed, sizes, id)
     Masks(model, device).set(suppressed)
     branch, step = parse_id(id)
-    return Subject(id=id, branch=branch, step=step, model=model, config=config)
+    return SavedNetwork(id=id, branch=branch, step=step, model=model, config=config)
 
 
-def check_images(images: ImageSet, trained_on: Mapping[str, Any], model: str) -> None:
-    """Refuse images at which a network trained on the data of `run.start` cannot look.
+def check_images(images: ImageSet, trained_on: kinds.ImageSetInfo, model: str) -> None:
+    """Refuse images at which a network trained on others cannot look.
 
     Raises UserError.
     """
-    shape, classes = (
-        [whole(side) for side in items(trained_on.get("shape"))],
-        whole(trained_on.get("classes")),
-    )
-    if len(shape) != 3 or not classes:
+    shape, classes = trained_on.shape, trained_on.classes
+    if not all(shape) or not classes:
         return  # the log does not say: what does not fit shows when the weights are loaded
     any_size = model != "small"
-    same = list(images.shape) == shape or (any_size and images.shape[0] == shape[0])
+    same = images.shape == shape or (any_size and images.shape[0] == shape[0])
     if same and images.classes == classes:
         return
     sides = "×".join(map(str, shape))

@@ -3,53 +3,45 @@
 The probes and alerts before each, and which one was healthy.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from selffit.control.ledger import Ledger
-from selffit.eventlog.entries import Alert, Probe, SelfProbe
-from selffit.eventlog.reader import RunReader
+from selffit.eventlog import kinds
+from selffit.run.follow import Follower
+from selffit.run.lineage import line_to
 from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
+from selffit.run.state import RunState
 
-Entry = TypeVar("Entry", Alert, Probe, SelfProbe)
+E = TypeVar("E", bound=kinds.Event)
 
 PROBE_COLUMNS = ("branch", "step", "clean", "fgsm", "pgd")
 SELF_COLUMNS = ("branch", "step", "index")
-_AT_ONCE = 10_000  # items of a log that are folded together
 
 
 @dataclass(frozen=True)
 class Past:
-    """A run as its log has it now; empty where there is none."""
+    """A run as its log has it now; of a state without any event where there is none."""
 
     state: RunState
-    ledger: Ledger
 
     @classmethod
     def read(cls, run: RunDir) -> "Past":
         """Read the whole log once."""
-        reader, state = RunReader(run.path), RunState(run=run.name)
-        while items := reader.poll(_AT_ONCE):
-            state = reduce_all(state, items)
-        return cls(state, Ledger.fold(state.control))
+        return cls(Follower.of(run).read_all())
 
-    def probes(self, branch: str, step: int) -> list[Probe]:
-        """Robust-accuracy probes that led to this step of this branch, by rising step."""
-        return self._before(self.state.probes, branch, step)
+    def before(self, kind: type[E], branch: str, step: int) -> list[E]:
+        """Events of a kind that led to this step of this branch, by rising step."""
+        line = line_to(self.state.ledger, branch, step)
+        mine = [event for event in self.state.all(kind) if line.holds(event.branch, event.step)]
+        return sorted(mine, key=lambda event: event.step)
 
-    def selfs(self, branch: str, step: int) -> list[SelfProbe]:
-        """Self-information probes that led to this step of this branch, by rising step."""
-        return self._before(self.state.selfs, branch, step)
-
-    def onset(self, branch: str, step: int) -> Alert | None:
+    def onset(self, branch: str, step: int) -> kinds.Alert | None:
         """The onset that was open at this step of this branch.
 
         None where there was none or it had recovered.
         """
         found = None
-        for alert in self._before(self.state.alerts, branch, step):
+        for alert in self.before(kinds.Alert, branch, step):
             if alert.level == "onset":
                 found = alert
             elif alert.level == "recovered":
@@ -61,54 +53,33 @@ class Past:
 
         Empty without an onset.
         """
-        onset = next((alert for alert in self.state.alerts if alert.level == "onset"), None)
-        if onset is None:
+        if not self.onsets:
             return []
-        last = onset.step if onset.healthy_step is None else onset.healthy_step
-        known = [c for c in self.ledger.checkpoints.values() if c.healthy]
-        mine = [
-            (c.step, c.id)
-            for c in known
-            for line, end in self._line(onset.branch, last)
-            if c.branch == line and c.step <= end
-        ]
+        first = self.onsets[0]
+        last = first.step if first.healthy_step is None else first.healthy_step
+        line = line_to(self.state.ledger, first.branch, last)
+        known = self.state.ledger.checkpoints.values()
+        mine = [(c.step, c.id) for c in known if c.healthy and line.holds(c.branch, c.step)]
         return [id for _, id in sorted(mine, reverse=True)]
+
+    @property
+    def onsets(self) -> list[kinds.Alert]:
+        """Every onset, on whatever branch, in the order of the log."""
+        return [alert for alert in self.state.all(kinds.Alert) if alert.level == "onset"]
 
     def leads_to(self, branch: str, step: int, later: str, later_step: int) -> bool:
         """Whether a step of a branch lies before (or at) another, on the line that leads there."""
-        return step <= dict(self._line(later, later_step)).get(branch, -1)
+        return line_to(self.state.ledger, later, later_step).holds(branch, step)
 
     def as_data(self) -> dict[str, Any]:
         """Probes and onsets between the checkpoints in columns, for a report."""
-        state = self.state
-        onsets = [
-            (alert.branch, onset_step(alert)) for alert in state.alerts if alert.level == "onset"
-        ]
+        probes = self.state.all(kinds.RobustProbe)
+        selfs = self.state.all(kinds.SelfProbe)
         return {
             "onsets": {
-                "branch": [branch for branch, _ in onsets],
-                "step": [step for _, step in onsets],
+                "branch": [alert.branch for alert in self.onsets],
+                "step": [alert.about for alert in self.onsets],
             },
-            "probes": {name: [getattr(p, name) for p in state.probes] for name in PROBE_COLUMNS},
-            "selfs": {name: [getattr(p, name) for p in state.selfs] for name in SELF_COLUMNS},
+            "probes": {name: [getattr(p, name) for p in probes] for name in PROBE_COLUMNS},
+            "selfs": {name: [getattr(p, name) for p in selfs] for name in SELF_COLUMNS},
         }
-
-    def _before(self, entries: Iterable[Entry], branch: str, step: int) -> list[Entry]:
-        line = dict(self._line(branch, step))
-        mine = [
-            entry for entry in entries if entry.branch in line and entry.step <= line[entry.branch]
-        ]
-        return sorted(mine, key=lambda entry: entry.step)
-
-    def _line(self, branch: str, step: int) -> list[tuple[str, int]]:
-        """The branches that lead to this step, each with the last of its steps that counts."""
-        line = self.ledger.lineage(branch)
-        if not line:
-            return [(branch, step)]
-        ends = [child.base_step for child in line[1:]]
-        return [(here.name, end) for here, end in zip(line, [*ends, step], strict=True)]
-
-
-def onset_step(alert: Alert) -> int:
-    """Where an onset began; where it was noticed if the beginning is not known."""
-    return alert.step if alert.onset_step is None else alert.onset_step

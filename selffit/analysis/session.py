@@ -16,18 +16,17 @@ import torch
 from selffit import data, models
 from selffit.analysis.diagnose import Bench, Judge, examine
 from selffit.analysis.foreign import fill, read_state_dict
-from selffit.analysis.networks import Subject, check_images, load_checkpoint, run_config
+from selffit.analysis.networks import SavedNetwork, check_images, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.analysis.target import Target
 from selffit.checkpoint.errors import Damaged
 from selffit.config import DATA_SETS, MODELS, RunConfig, nearest, parse_number, parse_setting
-from selffit.control.ledger import Ledger
 from selffit.data import ImageSet
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.encode import to_json
-from selffit.eventlog.values import mapping, whole
-from selffit.probes.examine import training_mean
+from selffit.probes.subject import training_mean
 from selffit.run.state import RunState
 from selffit.train.setup import choose_device, sensible_threads
 
@@ -40,16 +39,18 @@ def diagnose_run(target: Target, reference: Target | None, options: argparse.Nam
     Raises UserError for options that do not fit the run.
     """
     config, past = run_config(target.run), Past.read(target.run)
+    start = past.state.start
     bench = _bench(config, options, own=options.data in (None, config.data))
     if not bench.own:
-        check_images(bench.images, mapping(past.state.info.get("data")), config.model)
+        trained_on = start.data_set if start is not None else kinds.ImageSetInfo()
+        check_images(bench.images, trained_on, config.model)
     _emit_target(target.run.name, bench, config.model, past)
     g = _chosen(reference, bench) if reference is not None else _healthy(target, past, bench)
-    per_epoch = whole(past.state.info.get("steps_per_epoch"))
+    per_epoch = start.steps_per_epoch if start is not None else 0
     judge, done = Judge(past, bench), 0
     for number, id in enumerate(target.ids, 1):
         try:
-            subject = load_checkpoint(target.run, id, bench.images, bench.device)
+            network = load_checkpoint(target.run, id, bench.images, bench.device)
         except (Damaged, UserError) as fault:
             _say(f"skipped {id}: {fault}")
             continue
@@ -58,14 +59,8 @@ def diagnose_run(target: Target, reference: Target | None, options: argparse.Nam
             and g.id == id
             and (reference is None or reference.run.path == target.run.path)
         )
-        _diagnose(
-            subject,
-            bench,
-            None if itself else g,
-            per_epoch,
-            judge,
-            f"{id} ({number} of {len(target.ids)})",
-        )
+        title = f"{id} ({number} of {len(target.ids)})"
+        _diagnose(network, bench, None if itself else g, per_epoch, judge, title)
         done += 1
     if not done:
         _say(
@@ -87,16 +82,16 @@ def diagnose_file(options: argparse.Namespace) -> int:
         data=options.data, model=options.model, width=parse_setting("width", options.width or 0)
     )
     bench = _bench(config, options, own=False)
-    subject = _foreign(options.target, config, bench, options)
+    network = _foreign(options.target, config, bench, options)
     g = None if options.reference is None else _foreign(options.reference, config, bench, options)
     if options.data not in data.EMBEDDED:
         _say(
             f"note: the {bench.n} images are from the training split of {options.data}, "
             "which this network has probably been trained on"
         )
-    past = Past(RunState(), Ledger())
+    past = Past(RunState())
     _emit_target(Path(options.target).name, bench, config.model, past)
-    _diagnose(subject, bench, g, 0, Judge(past, bench), subject.id)
+    _diagnose(network, bench, g, 0, Judge(past, bench), network.id)
     return 0
 
 
@@ -132,7 +127,7 @@ def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
     )
 
 
-def _healthy(target: Target, past: Past, bench: Bench) -> Subject | None:
+def _healthy(target: Target, past: Past, bench: Bench) -> SavedNetwork | None:
     """The newest healthy checkpoint from before the onset that can be read, as the reference."""
     for id in past.healthy():
         try:
@@ -142,14 +137,16 @@ def _healthy(target: Target, past: Past, bench: Bench) -> Subject | None:
     return None
 
 
-def _chosen(reference: Target, bench: Bench) -> Subject:
+def _chosen(reference: Target, bench: Bench) -> SavedNetwork:
     try:
         return load_checkpoint(reference.run, reference.ids[0], bench.images, bench.device)
     except Damaged as damage:
         raise UserError(f"--reference: {damage}; choose another one") from damage
 
 
-def _foreign(path: str, config: RunConfig, bench: Bench, options: argparse.Namespace) -> Subject:
+def _foreign(
+    path: str, config: RunConfig, bench: Bench, options: argparse.Namespace
+) -> SavedNetwork:
     """Somebody else's network, with FGSM and PGD-10 at the budget that was asked for."""
     found = read_state_dict(Path(path))
     model = models.build(
@@ -165,7 +162,7 @@ def _foreign(path: str, config: RunConfig, bench: Bench, options: argparse.Names
     config = replace(
         config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
     )
-    return Subject(
+    return SavedNetwork(
         id=clean(Path(path).stem)[:64],
         branch="main",
         step=0,
@@ -185,23 +182,24 @@ def _numbers(flag: str, text: str | None, default: str) -> list[float]:
 
 
 def _diagnose(
-    subject: Subject,
+    network: SavedNetwork,
     bench: Bench,
-    reference: Subject | None,
+    reference: SavedNetwork | None,
     per_epoch: int,
     judge: Judge,
     title: str,
 ) -> None:
     began = time.perf_counter()
-    found: dict[str, dict[str, Any]] = {}
+    found: list[kinds.Event] = []
     print(f"{title}:", end="", file=sys.stderr, flush=True)
     try:
-        for kind, record in examine(subject, bench, reference, per_epoch):
-            found[kind] = record
-            _emit(kind, subject, record)
-            print(f" {kind.removeprefix('probe.')}", end="", file=sys.stderr, flush=True)
-        if (diagnosis := judge.add(subject, found)) is not None:
-            _emit("diagnosis", subject, diagnosis)
+        for event in examine(network, bench, reference, per_epoch):
+            found.append(event)
+            _emit(network.id, event)
+            name = event.KIND.name.removeprefix("probe.")
+            print(f" {name}", end="", file=sys.stderr, flush=True)
+        if (diagnosis := judge.add(found)) is not None:
+            _emit(network.id, diagnosis)
     finally:
         print(f"  {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
 
@@ -220,14 +218,14 @@ def _emit_target(name: str, bench: Bench, model: str, past: Past) -> None:
     _write({"k": "target", "checkpoint": "", "step": 0, "branch": "", "d": about})
 
 
-def _emit(kind: str, subject: Subject, record: Mapping[str, Any]) -> None:
+def _emit(checkpoint: str, event: kinds.Event) -> None:
     _write(
         {
-            "k": kind,
-            "checkpoint": subject.id,
-            "step": subject.step,
-            "branch": subject.branch,
-            "d": record,
+            "k": event.KIND.name,
+            "checkpoint": checkpoint,
+            "step": event.step,
+            "branch": event.branch,
+            "d": event.data(),
         }
     )
 

@@ -3,7 +3,7 @@
 from selffit.detect.detector import Detector
 from selffit.detect.offline import TraceResult, detect_trace
 from selffit.detect.robust_rule import RuleThresholds
-from selffit.detect.types import ProbePoint, SignalBlock
+from selffit.detect.types import ProbePoint, SignalBlock, point_of
 
 __all__ = [
     "Detector",
@@ -12,4 +12,5 @@ __all__ = [
     "SignalBlock",
     "TraceResult",
     "detect_trace",
+    "point_of",
 ]

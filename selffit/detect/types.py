@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selffit.eventlog.kinds import RobustProbe
+
 
 @dataclass(frozen=True)
 class ProbePoint:
@@ -25,6 +27,22 @@ class ProbePoint:
     final_fgsm: float | None = None
     final_pgd: float | None = None
     final_eps: float | None = None
+
+
+def point_of(probe: RobustProbe) -> ProbePoint:
+    """Return what the detector takes of a logged probe."""
+    final = probe.final if not math.isnan(probe.final_eps) else None
+    return ProbePoint(
+        probe.step,
+        probe.clean,
+        probe.fgsm,
+        probe.pgd,
+        probe.n,
+        eps=probe.eps,
+        final_fgsm=final.fgsm if final is not None else None,
+        final_pgd=final.pgd if final is not None else None,
+        final_eps=final.eps if final is not None else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,77 +4,53 @@ Our operational check of the channel differentiation of He et al. (2023, arXiv 2
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from selffit.data.imageset import as_float
-from selffit.eventlog.entries import Ablation, SingleAblation
+from selffit.eventlog import kinds
 from selffit.methods.base import Budget, Gradient, input_gradient, uniform_start
 from selffit.models.base import Network
 from selffit.models.masks import masked
 from selffit.probes.attacks import ProbeAttack, grey_like
 from selffit.probes.base import batches, probing
-from selffit.probes.channels import DEAD, LayerDominance, channel_dominance, watching
+from selffit.probes.channels import DEAD, channel_dominance, watching
 from selffit.probes.concentration import top_count
 from selffit.probes.draws import other_labels
 from selffit.probes.robust import survivors
 from selffit.probes.selfinfo import follows, swap
+from selffit.probes.subject import Subject, timed
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 SINGLES = 8
+BRIEF_SHARES = (0.05, 0.2)
+BRIEF_SINGLES = 4
 
 Zeroed = Mapping[str, Sequence[int]]  # site: channels
 
 
-@dataclass(frozen=True, kw_only=True)
-class CausalCheck:
-    """What groups of channels are good for: ranked on n_rank images, reported on n others.
+@timed
+def causal_probe(
+    subject: Subject, n: int, *, brief: bool = False, pause: Callable[[], None] = lambda: None
+) -> kinds.CausalProbe:
+    """Make the check on the first n images of a subject.
 
-    base and each row's `values`: clean, fgsm, pgd, carrier, swap in [0,1], for the whole network
-    and with the group zeroed; `single` has no swap.
+    The first half of them ranks the channels, the second half tells what zeroing does. brief: fewer
+    sizes of groups and fewer single channels, for a check that holds up training. pause is called
+    before each group and may raise to break the check off.
     """
-
-    n: int
-    n_rank: int
-    eps: float
-    pgd_steps: int
-    attack: str
-    base: Mapping[str, float]
-    rows: tuple[Ablation, ...]
-    single: tuple[SingleAblation, ...]
-
-    def as_data(self) -> dict[str, Any]:
-        """Fields of a `probe.causal` record; numbers with five digits."""
-        return {
-            "n": self.n,
-            "n_rank": self.n_rank,
-            "eps": self.eps,
-            "pgd_steps": self.pgd_steps,
-            "attack": self.attack,
-            "base": _rounded(self.base),
-            "rows": [
-                {
-                    "stage": r.stage,
-                    "group": r.group,
-                    "share": r.share,
-                    "channels": r.channels,
-                    **_rounded(r.values),
-                }
-                for r in self.rows
-            ],
-            "single": [
-                {
-                    "layer": s.layer,
-                    "channel": s.channel,
-                    "dominance": round(s.dominance, 5),
-                    **_rounded(s.values),
-                }
-                for s in self.single
-            ],
-        }
+    return causal_check(
+        subject.model,
+        *subject.first(n),
+        attack=subject.attack,
+        pgd_alpha=subject.probe_alpha,
+        pgd_steps=subject.probe_steps,
+        generator=subject.generator(),
+        shares=BRIEF_SHARES if brief else SHARES,
+        singles=BRIEF_SINGLES if brief else SINGLES,
+        pause=pause,
+    )
 
 
 def causal_check(
@@ -90,7 +66,7 @@ def causal_check(
     singles: int = SINGLES,
     batch_size: int = 256,
     pause: Callable[[], None] = lambda: None,
-) -> CausalCheck:
+) -> kinds.CausalProbe:
     """Zeroes groups of channels, one stage of the network at a time, and measures it again.
 
     images: uint8 [N,C,H,W], at least two; the first half ranks the channels, the second half
@@ -129,16 +105,26 @@ def causal_check(
                         site: order[site][: top_count(len(order[site]), share)] for site in sites
                     }
                     count = sum(map(len, zeroed.values()))
-                    rows.append(Ablation(stage, group, share, count, report.group(zeroed)))
+                    found = report.group(zeroed)
+                    rows.append(
+                        kinds.Ablation(
+                            stage=stage, group=group, share=share, channels=count, **found
+                        )
+                    )
         single = []
         for sites in stages(model).values():
             last = next(layer for layer in layers if layer.name == sites[-1])
             for channel in orders["self"][last.name][:singles]:
                 pause()
-                values = report.single({last.name: [channel]})
-                single.append(SingleAblation(last.name, channel, last.dominance[channel], values))
-        base = report.group({})
-    return CausalCheck(
+                found = report.single({last.name: [channel]})
+                dominance = round(last.dominance[channel], 5)
+                single.append(
+                    kinds.SingleAblation(
+                        layer=last.name, channel=channel, dominance=dominance, **found
+                    )
+                )
+        base = kinds.Effects(**report.group({}))
+    return kinds.CausalProbe(
         n=len(y),
         n_rank=n_rank,
         eps=attack.eps,
@@ -197,7 +183,7 @@ class _Report:
     ) -> dict[str, float]:
         """Shares of the hits that `measure` finds among the images with these indices.
 
-        Shares of all images, measured only once.
+        Shares of all images with five digits, measured only once.
         """
         key = measure, tuple((site, tuple(sorted(channels))) for site, channels in zeroed.items())
         if key not in self._known:
@@ -207,7 +193,8 @@ class _Report:
             shares = torch.stack(
                 [torch.cat([part[name] for part in found]).double().mean() for name in found[0]]
             )
-            self._known[key] = dict(zip(found[0], shares.tolist(), strict=True))
+            rounded = [round(share, 5) for share in shares.tolist()]
+            self._known[key] = dict(zip(found[0], rounded, strict=True))
         return self._known[key]
 
     def _accuracies(self, part: Tensor) -> dict[str, Tensor]:
@@ -249,7 +236,9 @@ def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Ten
 
 
 def _orders(
-    layers: Iterable[LayerDominance], activation: Mapping[str, Tensor], generator: torch.Generator
+    layers: Iterable[kinds.LayerChannels],
+    activation: Mapping[str, Tensor],
+    generator: torch.Generator,
 ) -> dict[str, dict[str, list[int]]]:
     """The living channels of each site in the order in which larger groups take them.
 
@@ -267,7 +256,3 @@ def _orders(
         orders["random"][layer.name] = sorted(living, key=lambda c: shuffled[c])
         orders["norm"][layer.name] = sorted(living, key=lambda c: -norm[c])
     return orders
-
-
-def _rounded(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 5) for name, value in values.items()}

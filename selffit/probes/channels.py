@@ -4,14 +4,16 @@ Our operational definition of the "dominant channels" of He et al. (2023, arXiv 
 abstract is all that this project had at hand.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from selffit.data.imageset import as_float
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import Floats
 from selffit.methods.base import input_gradient
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add, grey_like
@@ -19,36 +21,22 @@ from selffit.probes.base import batches, probing
 from selffit.probes.concentration import gini, participation_ratio, top_share
 from selffit.probes.draws import random_signs
 from selffit.probes.ranks import shared_top, spearman
+from selffit.probes.subject import Subject, timed
 
 # a channel whose si and di are both below this share of an average channel says nothing
 DEAD = 0.01
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerDominance:
-    """One convolution layer; the tuples have one entry a channel.
+@timed
+def channel_probe(subject: Subject, n: int) -> kinds.ChannelProbe:
+    """Measure the dominance of every channel on the first n images of a subject.
 
-    si, di, rand, car: response to the network's own FGSM perturbation, to the image's content, to
-    random signs of the same size, and to the perturbation on plain grey, each divided by its mean
-    over the layer (1 = an average channel). dominance in [-1,1]: +1 answers to the perturbation
-    only, -1 to the content only. gini, top10 (share of the largest 10 % of channels) and pr
-    (participation ratio, a number of channels) say how concentrated si is. rho and agree say how
-    far the ranking by dominance repeats when it is made from each half of the images: Spearman's
-    rank correlation in [-1,1] (NaN where one half ranks nothing), and the share of the 10 % most
-    dominant channels that both halves name.
+    Values a channel have four significant digits: the probe's sampling error allows no more.
     """
-
-    name: str
-    dominance: tuple[float, ...]
-    si: tuple[float, ...]
-    di: tuple[float, ...]
-    rand: tuple[float, ...]
-    car: tuple[float, ...]
-    gini: float
-    top10: float
-    pr: float
-    rho: float
-    agree: float
+    x, y = subject.first(n)
+    generator = subject.generator()
+    layers = channel_dominance(subject.model, x, y, eps=subject.eps, generator=generator)
+    return kinds.ChannelProbe(n=len(x), layers=tuple(_short(layer) for layer in layers))
 
 
 def channel_dominance(
@@ -59,7 +47,7 @@ def channel_dominance(
     eps: float,
     generator: torch.Generator,
     batch_size: int = 64,
-) -> list[LayerDominance]:
+) -> list[kinds.LayerChannels]:
     """Dominance of every channel at every site of the network, in forward order.
 
     images: uint8 [N,C,H,W]; the generator lives on their device. With h_c the map of a channel
@@ -68,6 +56,14 @@ def channel_dominance(
         R_SI[c] = mean |h_c(x + delta) - h_c(x)|,  delta = FGSM perturbation of size eps
         R_DI[c] = mean |h_c(x) - h_c(u)|,          u = plain grey
         dominance[c] = (si - di) / (si + di),      si, di = R_SI, R_DI divided by their layer means
+
+    so dominance is in [-1,1]: +1 answers to the perturbation only, -1 to the content only. rand and
+    car are the responses to random signs of the same size and to delta on plain grey, relative too
+    (1 = an average channel). gini, top10 (share of the largest 10 % of channels) and pr
+    (participation ratio, a number of channels) say how concentrated si is. rho and agree say how
+    far the ranking by dominance repeats when it is made from each half of the images: Spearman's
+    rank correlation in [-1,1] (NaN where one half ranks nothing), and the share of the 10 % most
+    dominant channels that both halves name.
 
     0 for a dead channel (si and di both below 1 % of an average channel), and throughout a layer
     where one of the two is 0 everywhere (eps = 0): nothing can be compared there. The halves of rho
@@ -141,16 +137,16 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs().mean(dim=(2, 3)).double()
 
 
-def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> LayerDominance:
+def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> kinds.LayerChannels:
     """From the responses [2,C] that each half of the images adds up to."""
     first, second = (_dominance(*responses) for responses in zip(si, di, strict=True))
-    return LayerDominance(
+    return kinds.LayerChannels(
         name=name,
-        dominance=tuple(_dominance(si.sum(0), di.sum(0)).tolist()),
-        si=tuple(_relative(si.sum(0)).tolist()),
-        di=tuple(_relative(di.sum(0)).tolist()),
-        rand=tuple(_relative(rand.sum(0)).tolist()),
-        car=tuple(_relative(car.sum(0)).tolist()),
+        dominance=_dominance(si.sum(0), di.sum(0)).tolist(),
+        si=_relative(si.sum(0)).tolist(),
+        di=_relative(di.sum(0)).tolist(),
+        rand=_relative(rand.sum(0)).tolist(),
+        car=_relative(car.sum(0)).tolist(),
         gini=gini(si.sum(0)),
         top10=top_share(si.sum(0)),
         pr=participation_ratio(si.sum(0)),
@@ -169,3 +165,14 @@ def _relative(response: Tensor) -> Tensor:
     """Divided by the layer mean; zeros where no channel responds."""
     mean = response.mean()
     return response / mean if mean > 0 else torch.zeros_like(response)
+
+
+def _short(layer: kinds.LayerChannels) -> kinds.LayerChannels:
+    """The same with four significant digits a channel."""
+    names = ("dominance", "si", "di", "rand", "car")
+    return replace(layer, **{name: _four_digits(getattr(layer, name)) for name in names})
+
+
+def _four_digits(values: Sequence[float]) -> Floats:
+    """Floats with four significant digits."""
+    return Floats([float(f"{value:.4g}") for value in values])

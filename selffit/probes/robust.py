@@ -1,11 +1,13 @@
 """Clean, FGSM and PGD accuracy of a network on held-out images."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from selffit.eventlog import kinds
 from selffit.methods.base import (
     Budget,
     Gradient,
@@ -16,6 +18,7 @@ from selffit.methods.base import (
 )
 from selffit.methods.fgsm import fgsm
 from selffit.probes.base import batches, probing
+from selffit.probes.subject import Subject, timed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,41 @@ class RobustAccuracy:
     clean: float
     fgsm: float
     pgd: float
+
+
+@timed
+def robust_probe(
+    subject: Subject,
+    n: int,
+    *,
+    why: str,
+    epoch: float = math.nan,
+    final: tuple[float, float] | None = None,
+) -> kinds.RobustProbe:
+    """Measure robust accuracy on the first n images of a subject.
+
+    final: eps and probe_alpha of the final budget, while the training's is still rising.
+    """
+    budgets = [(subject.eps, subject.probe_alpha)] + ([] if final is None else [final])
+    now, *last = robust_accuracies(
+        subject.model,
+        *subject.first(n),
+        budgets=budgets,
+        pgd_steps=subject.probe_steps,
+        generator=subject.generator(),
+    )
+    return kinds.RobustProbe(
+        n=now.n,
+        why=why,
+        epoch=epoch,
+        eps=now.eps,
+        clean=now.clean,
+        fgsm=now.fgsm,
+        pgd=now.pgd,
+        pgd_steps=subject.probe_steps,
+        pgd_alpha=subject.probe_alpha,
+        final=kinds.AtFinal(eps=last[0].eps, fgsm=last[0].fgsm, pgd=last[0].pgd) if last else None,
+    )
 
 
 def robust_accuracy(

@@ -6,53 +6,44 @@ images [B,C,H,W] in [0,1], give one entry an image, and are to be called in `pro
 gradients; `self_information` calls them all and shares what they have in common.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
+from selffit.detect import selffitting
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import Floats
 from selffit.methods.base import input_gradient
 from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import batches, probing
 from selffit.probes.draws import other_labels, partners, pixel_orders, random_signs, uniform_like
+from selffit.probes.subject import Subject, timed
 
 DOSES = tuple(k / 8 for k in range(13))  # multiples of the perturbation: 0 … 1.5
 MIX = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of its entries that random signs replace
 FOREIGN = 9  # class-generic perturbations of other classes that each image meets, at most
 
 
-@dataclass(frozen=True, kw_only=True)
-class SelfInformation:
-    """Accuracies and shares in [0,1] on n images; `self_information` names the `values`.
-
-    dose: {"k": multiples, "acc": accuracies}; mix: {"share": shares, "acc": accuracies}; both None
-    in the light set.
-    """
-
-    n: int
-    full: bool
-    eps: float
-    attack: str
-    values: Mapping[str, float]
-    dose: Mapping[str, Sequence[float]] | None
-    mix: Mapping[str, Sequence[float]] | None
-
-    def as_data(self) -> dict[str, Any]:
-        """Fields of a `probe.self` record; numbers with five digits."""
-        return {
-            "n": self.n,
-            "full": self.full,
-            "eps": self.eps,
-            "attack": self.attack,
-            "values": {name: round(value, 5) for name, value in self.values.items()},
-            "dose": _rounded(self.dose),
-            "mix": _rounded(self.mix),
-        }
+@timed
+def self_probe(subject: Subject, n: int, *, full: bool, why: str) -> kinds.SelfProbe:
+    """Measure self-information on the first n images of a subject."""
+    found = self_information(
+        subject.model,
+        *subject.first(n),
+        attack=subject.attack,
+        generator=subject.generator(),
+        classes=subject.classes,
+        mean=subject.mean,
+        reference=subject.reference,
+        full=full,
+    )
+    return replace(found, why=why, reference=subject.reference_at)
 
 
 def self_information(
@@ -67,7 +58,7 @@ def self_information(
     reference: nn.Module | None = None,
     full: bool = False,
     batch_size: int = 256,
-) -> SelfInformation:
+) -> kinds.SelfProbe:
     """The light set of probes, or the full one, with delta(x,y;θ) = attack.delta on `model`.
 
     images: uint8 [N,C,H,W] of at least two classes; labels: int64 [N]; mean: the training mean,
@@ -95,7 +86,8 @@ def self_information(
         dose                accuracy on x + k·delta
         mix                 accuracy when random signs replace a share of delta's entries
 
-    `other`, `gap` and `control_*` only where there is a reference. With the same seed the light
+    `other`, `gap` and `control_*` only where there is a reference. Numbers have five digits; the
+    index and its components are made of those that have all. With the same seed the light
     values of both sets are the same.
 
     Costs an image, in forward passes U, for an attack of k steps: light 4k+5 (FGSM 9U), with a
@@ -134,18 +126,25 @@ def self_information(
             for name, hit in hits.items():
                 totals[name] = totals.get(name, 0) + hit.sum(-1, dtype=torch.float64)
     shares = {name: total / len(images) for name, total in totals.items()}
-    curves = {name: shares.pop(name).tolist() for name in ("dose", "mix") if name in shares}
+    curves = {
+        name: Floats(_rounded(shares.pop(name).tolist()))
+        for name in ("dose", "mix")
+        if name in shares
+    }
     values = {name: float(share) for name, share in shares.items()}
     if reference is not None:
         values["gap"] = values["own"] - values["other"]
-    return SelfInformation(
+    components = selffitting.components(values, 1 / classes)
+    return kinds.SelfProbe(
         n=len(images),
         full=full,
         eps=attack.eps,
         attack=attack.name,
-        values=values,
-        dose={"k": DOSES, "acc": curves["dose"]} if full else None,
-        mix={"share": MIX, "acc": curves["mix"]} if full else None,
+        values={name: round(value, 5) for name, value in values.items()},
+        dose=kinds.Dose(k=Floats(DOSES), acc=curves["dose"]) if full else None,
+        mix=kinds.Mix(share=Floats(MIX), acc=curves["mix"]) if full else None,
+        index=round(selffitting.index(components), 5),
+        components={name: round(value, 5) for name, value in components.items()},
     )
 
 
@@ -313,9 +312,5 @@ def _parts(n: int, batch_size: int) -> Iterator[slice]:
         yield slice(first, first + batch_size)
 
 
-def _rounded(curve: Mapping[str, Sequence[float]] | None) -> dict[str, list[float]] | None:
-    return (
-        None
-        if curve is None
-        else {axis: [round(v, 5) for v in values] for axis, values in curve.items()}
-    )
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 5) for value in values]

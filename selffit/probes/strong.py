@@ -4,35 +4,29 @@ Better by many steps, several restarts and a loss that cannot saturate.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
+from selffit.eventlog import kinds
 from selffit.methods.base import Budget, Gradient, input_gradient, uniform_start
 from selffit.probes.base import probing
 from selffit.probes.robust import survivors
+from selffit.probes.subject import Subject, timed
 
 
-@dataclass(frozen=True, kw_only=True)
-class StrongAccuracy:
-    """Accuracies in [0,1] on n images at eps (pixels, L∞).
-
-    pgd: what the strong attack leaves; weak: ordinary PGD.
-    """
-
-    n: int
-    eps: float
-    steps: int
-    restarts: int
-    pgd: float
-    weak: float
-
-    def as_data(self) -> dict[str, Any]:
-        """Fields of a `probe.strong` record; accuracies with five digits."""
-        return asdict(self) | {"pgd": round(self.pgd, 5), "weak": round(self.weak, 5)}
+@timed
+def strong_probe(subject: Subject, n: int) -> kinds.StrongProbe:
+    """Measure what the strong attack leaves of PGD accuracy on the first n images of a subject."""
+    return strong_accuracy(
+        subject.model,
+        *subject.first(n),
+        eps=subject.eps,
+        generator=subject.generator(),
+        weak_steps=subject.probe_steps,
+        weak_alpha=subject.probe_alpha,
+    )
 
 
 def strong_accuracy(
@@ -47,7 +41,7 @@ def strong_accuracy(
     weak_steps: int,
     weak_alpha: float,
     batch_size: int = 256,
-) -> StrongAccuracy:
+) -> kinds.StrongProbe:
     """Accuracy under PGD from random starts, `restarts` of cross-entropy and as many of the margin.
 
     images: uint8 [N,C,H,W]; the generator lives on their device and is the only source of
@@ -98,13 +92,13 @@ def strong_accuracy(
         alive = weak = stand(everything[torch.cat(right)], input_gradient, weak_alpha, weak_steps)
         for gradient in (margin_gradient, input_gradient) * restarts:
             alive = stand(alive, gradient, eps / 4, steps)
-    return StrongAccuracy(
+    return kinds.StrongProbe(
         n=len(x),
         eps=eps,
         steps=steps,
         restarts=restarts,
-        pgd=len(alive) / len(x),
-        weak=len(weak) / len(x),
+        pgd=round(len(alive) / len(x), 5),
+        weak=round(len(weak) / len(x), 5),
     )
 
 

@@ -123,7 +123,7 @@ def dose_and_mix(report: Report) -> bytes:
     with_curves = [
         found
         for found in report.found
-        if found.selfinfo is not None and len(found.selfinfo.dose[0])
+        if found.selfinfo is not None and len(found.selfinfo.doses[0])
     ]
     chosen = _spread(with_curves, MOST_CURVES)
 
@@ -134,7 +134,7 @@ def dose_and_mix(report: Report) -> bytes:
             last = number == len(chosen) - 1
             shade = 0.8 - 0.55 * number / max(1, len(chosen) - 1)
             colour = SELF if last else str(shade)
-            for axes, (x, y) in ((left, found.selfinfo.dose), (right, found.selfinfo.mix)):
+            for axes, (x, y) in ((left, found.selfinfo.doses), (right, found.selfinfo.mixes)):
                 axes.plot(
                     list(x),
                     list(y),
@@ -213,10 +213,7 @@ def causal_effects(found: Findings) -> bytes:
                 for group, colour in GROUP_COLOURS.items():
                     mine = [row for row in probe.rows if (row.stage, row.group) == (stage, group)]
                     rows = sorted(mine, key=lambda row: row.share)
-                    change = [
-                        r.values.get(effect, math.nan) - probe.base.get(effect, math.nan)
-                        for r in rows
-                    ]
+                    change = [row.value(effect) - probe.base.value(effect) for row in rows]
                     shares = [100 * r.share for r in rows]
                     axes.plot(
                         shares,

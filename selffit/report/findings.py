@@ -1,29 +1,19 @@
-"""The records of a diagnosis, one JSON object a line, gathered by network.
-
-They are typed by the reducer of the event log.
-"""
+"""The lines of a diagnosis, one JSON object each, gathered by network as events."""
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean, clean_data
-from selffit.eventlog.entries import (
-    CausalProbe,
-    ChannelProbe,
-    Diagnosis,
-    ImageStrip,
-    Probe,
-    SelfProbe,
-    StrongProbe,
-)
-from selffit.eventlog.records import FORMAT_VERSION, Record, num
-from selffit.eventlog.values import EMPTY, items, mapping, text, whole
-from selffit.run.state import RunState, reduce
+from selffit.eventlog.fields import EMPTY, items, mapping, text, whole
+from selffit.eventlog.records import num
 from selffit.vocabulary import ACCURACY
+
+E = TypeVar("E", bound=kinds.Event)
 
 # the accuracies of a network, in the order of a table
 MEASURED = {name: ACCURACY[name] for name in ("clean", "fgsm", "pgd", "strong")}
@@ -36,37 +26,46 @@ class Findings:
     id: str
     branch: str
     step: int
-    state: RunState = field(default_factory=RunState, repr=False)
+    events: Mapping[type[kinds.Event], kinds.Event] = field(default_factory=dict, repr=False)
+
+    def of(self, kind: type[E]) -> E | None:
+        """The newest event of a kind."""
+        return cast(E | None, self.events.get(kind))
 
     @property
-    def robust(self) -> Probe | None:
+    def robust(self) -> kinds.RobustProbe | None:
         """Robust accuracy under FGSM and PGD."""
-        return self.state.probes.last
+        return self.of(kinds.RobustProbe)
 
     @property
-    def strong(self) -> StrongProbe | None:
+    def strong(self) -> kinds.StrongProbe | None:
         """What a strong attack leaves of PGD accuracy."""
-        return self.state.strongs.last
+        return self.of(kinds.StrongProbe)
 
     @property
-    def selfinfo(self) -> SelfProbe | None:
+    def selfinfo(self) -> kinds.SelfProbe | None:
         """The self-information probes."""
-        return self.state.selfs.last
+        return self.of(kinds.SelfProbe)
 
     @property
-    def channels(self) -> ChannelProbe | None:
+    def channels(self) -> kinds.ChannelProbe | None:
         """Channel differentiation."""
-        return self.state.channels.last
+        return self.of(kinds.ChannelProbe)
 
     @property
-    def causal(self) -> CausalProbe | None:
+    def causal(self) -> kinds.CausalProbe | None:
         """What zeroing channels does."""
-        return self.state.causals.last
+        return self.of(kinds.CausalProbe)
 
     @property
-    def strip(self) -> ImageStrip | None:
+    def strip(self) -> kinds.ImageStrip | None:
         """Images with the network's own perturbation."""
-        return self.state.strips.last
+        return self.of(kinds.ImageStrip)
+
+    @property
+    def diagnosis(self) -> kinds.Diagnosis | None:
+        """None for a network whose robust accuracy has not fallen."""
+        return self.of(kinds.Diagnosis)
 
     def accuracy(self, name: str) -> float:
         """clean, fgsm, pgd or strong; NaN where it was not measured."""
@@ -85,11 +84,6 @@ class Findings:
         return (
             self.selfinfo.components.get(name, math.nan) if self.selfinfo is not None else math.nan
         )
-
-    @property
-    def diagnosis(self) -> Diagnosis | None:
-        """None for a network whose robust accuracy has not fallen."""
-        return self.state.diagnoses.last
 
 
 class Report:
@@ -113,18 +107,16 @@ class Report:
         Raises msgspec.DecodeError, and `Refused` for one that breaks the limits of a log.
         """
         content = clean_data(msgspec.json.decode(line, type=dict[str, Any]))
-        kind, id, data = (
-            text(content.get("k")),
-            text(content.get("checkpoint")),
-            dict(mapping(content.get("d"))),
-        )
+        kind = text(content.get("k"))
+        data = dict(mapping(content.get("d")))
         if kind == "target":
             self.about = data
             return
-        branch, step = text(content.get("branch")), whole(content.get("step"))
-        record = Record(FORMAT_VERSION, 0, 0, 0.0, kind, branch, step, data)
-        before = self._found.get(id) or Findings(id, branch, step)
-        self._found[id] = Findings(id, branch, step, reduce(before.state, record))
+        id = text(content.get("checkpoint"))
+        at = kinds.Place(text(content.get("branch")), whole(content.get("step")))
+        event = kinds.of_data(kind, data, at)
+        before = self._found.get(id) or Findings(id, at.branch, at.step)
+        self._found[id] = replace(before, events={**before.events, type(event): event})
 
     @property
     def found(self) -> list[Findings]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.image import imsave
 
-from selffit.eventlog.entries import ImageStrip, StripImage
+from selffit.eventlog.kinds import ImageStrip, StripImage
 
 Pixels = npt.NDArray[np.float64]  # [H,W,C]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from selffit import __version__
-from selffit.eventlog.entries import CausalProbe, ChannelProbe, ImageStrip, SelfProbe
-from selffit.eventlog.values import text, whole
+from selffit.eventlog.fields import text, whole
+from selffit.eventlog.kinds import CausalProbe, ChannelProbe, ImageStrip, SelfProbe
 from selffit.numbers import budget, count, share, signed
 from selffit.report import figures
 from selffit.report.findings import MEASURED, Findings, Report
@@ -217,13 +217,11 @@ def _causal(last: Findings) -> str:
 
 def _causal_table(probe: CausalProbe) -> str:
     shares = sorted({row.share for row in probe.rows}, key=lambda part: abs(part - TYPICAL_SHARE))
-    base = [share(probe.base.get(name, math.nan)) for name in EFFECT]
+    base = [share(probe.base.value(name)) for name in EFFECT]
     rows = [["nothing", "", "", *base]]
     for row in probe.rows:
         if row.share == shares[0]:
-            change = [
-                row.values.get(name, math.nan) - probe.base.get(name, math.nan) for name in EFFECT
-            ]
+            change = [row.value(name) - probe.base.value(name) for name in EFFECT]
             group = GROUPS[row.group].meaning if row.group in GROUPS else row.group
             rows.append([escape(row.stage), escape(group), str(row.channels), *map(signed, change)])
     about = (

@@ -45,6 +45,11 @@ def line_of(ledger: Ledger, branch: str) -> ActiveLine:
     return ActiveLine(tuple(Piece(here.name, end) for here, end in pairs))
 
 
+def line_to(ledger: Ledger, branch: str, step: int) -> ActiveLine:
+    """Return the line that leads to a step of a branch, and ends there."""
+    return ActiveLine((*line_of(ledger, branch).pieces[:-1], Piece(branch, step)))
+
+
 def active_line(ledger: Ledger, branch: str) -> ActiveLine:
     """Return the line of the active branch.
 

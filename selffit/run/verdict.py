@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
-from selffit.detect.types import ProbePoint
+from selffit.detect.types import point_of
 from selffit.eventlog import kinds
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
@@ -172,29 +172,13 @@ def healthy_probes(state: RunState) -> list[kinds.RobustProbe]:
     line = state.line
     found: list[kinds.RobustProbe] = []
     for probe in state.all(kinds.RobustProbe):
-        point = probe_point(probe)
+        point = point_of(probe)
         if not (_on(line, probe) and 0.0 <= point.pgd <= 1.0 and point.n > 0):
             continue
         rule.learn(point)
         if 0.0 <= point.fgsm <= 1.0 and rule.judge(point).state == HEALTHY.name:
             found.append(probe)
     return found
-
-
-def probe_point(probe: kinds.RobustProbe) -> ProbePoint:
-    """Return what the detector takes of a probe."""
-    final = probe.final
-    return ProbePoint(
-        probe.step,
-        probe.clean,
-        probe.fgsm,
-        probe.pgd,
-        probe.n,
-        eps=probe.eps,
-        final_fgsm=final.fgsm if final is not None else None,
-        final_pgd=final.pgd if final is not None else None,
-        final_eps=final.eps if final is not None else None,
-    )
 
 
 def roll_back(state: RunState) -> RollBack | None:

@@ -8,16 +8,22 @@ somebody asks.
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from selffit.checkpoint.tensors import load_model
-from selffit.detect import Alert, selffitting
+from selffit.detect import selffitting
+from selffit.eventlog import kinds
 from selffit.models import Network
-from selffit.probes.examine import Examiner, probe_attack, probe_generator, training_mean
+from selffit.probes.causal import causal_probe
+from selffit.probes.selfinfo import self_probe
+from selffit.probes.strip import strip_probe
+from selffit.probes.strong import strong_probe
+from selffit.probes.subject import Subject, probe_attack, probe_generator, training_mean
 from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
 
@@ -31,11 +37,10 @@ class _GivenUp(Exception):
 
 @dataclass(frozen=True)
 class Reference:
-    """A copy of the network as it was on a branch after `step` steps, healthy then."""
+    """A copy of the network as it was on a branch after some steps, healthy then."""
 
     model: Network
-    step: int
-    branch: str
+    at: kinds.Reference
 
 
 class Explainer:
@@ -57,12 +62,13 @@ class Explainer:
         self._absent = 0  # probes in a row since the onset without a sign of self-fitting
 
     # ---- measuring -------------------------------------------------------------------------------
-    def examiner(self, step: int) -> Examiner:
+    def subject(self, step: int) -> Subject:
         """The network after `step` steps at the budget of that step, ready to be examined."""
         setup, eps = self.setup, self.setup.schedule.eps(step)
         reference = self.reference
-        return Examiner(
+        return Subject(
             model=setup.model,
+            at=kinds.Place(branch=self.log.branch, step=step),
             # in a class-balanced order, so any prefix of them is balanced too
             images=setup.images.held_x,
             labels=setup.images.held_y,
@@ -75,27 +81,25 @@ class Explainer:
             mean=self._mean,
             generator=lambda: probe_generator(setup.device),
             reference=reference.model if reference else None,
-            reference_at={"step": reference.step, "branch": reference.branch}
-            if reference
-            else None,
+            reference_at=reference.at if reference else None,
         )
 
     @cached_property
     def _mean(self) -> torch.Tensor:
         return training_mean(self.setup.images.train_x)
 
-    def measure(self, step: int, why: str, *, full: bool) -> Mapping[str, Any] | None:
+    def measure(self, step: int, why: str, *, full: bool) -> kinds.SelfProbe | None:
         """Log self-information; None where it is switched off, or there is no budget yet."""
         config = self.setup.config
         if not config.self_images or self.setup.schedule.eps(step) == 0:
             return None
         n = max(config.self_images, config.probe_images) if full else config.self_images
-        data = self.examiner(step).self_information(full, n, why)
-        self.log.emit("probe.self", data, step=step)
-        self.tracker.add(step, self._verdict(data))
+        probe = self_probe(self.subject(step), n, full=full, why=why)
+        self.log.emit(probe, step=step)
+        self.tracker.add(step, self._verdict(probe))
         if full:
-            self.log.emit("probe.images", self.examiner(step).strip(STRIP_IMAGES), step=step)
-        return data
+            self.log.emit(strip_probe(self.subject(step), STRIP_IMAGES), step=step)
+        return probe
 
     def causal(self, step: int, *, brief: bool, give_up: Callable[[], bool]) -> None:
         """Log the causal check of the channel ranking.
@@ -111,67 +115,70 @@ class Explainer:
                 raise _GivenUp
 
         with suppress(_GivenUp):
-            self.log.emit(
-                "probe.causal", self.examiner(step).causal(n, brief=brief, pause=pause), step=step
-            )
+            self.log.emit(causal_probe(self.subject(step), n, brief=brief, pause=pause), step=step)
 
-    def strong(self, step: int) -> Mapping[str, Any] | None:
+    def strong(self, step: int) -> kinds.StrongProbe | None:
         """Log what a strong attack leaves of the PGD accuracy."""
         if self.setup.schedule.eps(step) == 0:
             return None
-        data = self.examiner(step).strong(min(STRONG_IMAGES, self.setup.config.probe_images))
-        self.log.emit("probe.strong", data, step=step)
-        return data
+        n = min(STRONG_IMAGES, self.setup.config.probe_images)
+        probe = strong_probe(self.subject(step), n)
+        self.log.emit(probe, step=step)
+        return probe
 
     # ---- the diagnosis ---------------------------------------------------------------------------
-    def _verdict(self, data: Mapping[str, Any]) -> selffitting.Verdict:
-        return selffitting.verdict(data["values"], 1 / self.setup.images.classes, data["n"])
+    def _verdict(self, probe: kinds.SelfProbe) -> selffitting.Verdict:
+        return selffitting.verdict(probe.values, 1 / self.setup.images.classes, probe.n)
 
-    def _settled(self, data: Mapping[str, Any], absent: int) -> selffitting.Verdict:
+    def _settled(self, probe: kinds.SelfProbe, absent: int) -> selffitting.Verdict:
         """The verdict after so many probes since the onset without a sign of self-fitting."""
-        verdict = self._verdict(data)
+        verdict = self._verdict(probe)
         return selffitting.too_early(verdict) if 0 < absent < selffitting.PATIENCE else verdict
 
-    def named(self, alert: Alert, data: Mapping[str, Any] | None) -> Alert:
+    def named(self, alert: kinds.Alert, probe: kinds.SelfProbe | None) -> kinds.Alert:
         """An onset alert with the disease and what speaks for it.
 
-        `data` is the self-information of its step.
+        `probe` is the self-information of its step.
         """
-        self._onset = alert.onset_step if alert.onset_step is not None else alert.step
-        self._told, self._absent = {}, 0
-        if data is None:
+        self._onset = alert.about
+        self._told = {}
+        self._absent = 0
+        if probe is None:
             return alert
-        absent = int(self._verdict(data).disease == "gradient masking")
-        verdict, values = self._settled(data, absent), data["values"]
+        absent = int(self._verdict(probe).disease == "gradient masking")
+        values = probe.values
         evidence = {
             "carrier": values["carrier_grey"],
             "conflict": values["conflict_self"],
             "abnormal_eval": values["abnormal"],
             "swap": values["swap"],
-            "index": data["index"],
+            "index": probe.index,
         }
-        return replace(alert, disease=verdict.disease, evidence={**alert.evidence, **evidence})
+        disease = self._settled(probe, absent).disease
+        return replace(alert, disease=disease, evidence={**alert.evidence, **evidence})
 
-    def diagnose(self, step: int, data: Mapping[str, Any] | None) -> None:
+    def diagnose(self, step: int, probe: kinds.SelfProbe | None) -> None:
         """While an onset is open: log the disease, first and whenever it has become clearer."""
-        if self._onset is None or data is None:
+        if self._onset is None or probe is None:
             return
-        self._absent = self._absent + 1 if self._verdict(data).disease == "gradient masking" else 0
-        verdict = self._settled(data, self._absent)
-        now = {"disease": verdict.disease, "index_step": self.tracker.index_step_for(self._onset)}
+        self._absent = self._absent + 1 if self._verdict(probe).disease == "gradient masking" else 0
+        verdict = self._settled(probe, self._absent)
+        index_step = self.tracker.index_step_for(self._onset)
+        now = {"disease": verdict.disease, "index_step": index_step}
         if self._told and (now == self._told or verdict.disease == "undecided"):
             return
         self._told = now
-        told = {
-            **now,
-            "text": verdict.text,
-            "index": data["index"],
-            "components": data["components"],
-            "evidence": verdict.evidence,
-            "onset_step": self._onset,
-            "lead": self.tracker.lead(self._onset),
-        }
-        self.log.emit("diagnosis", told, step=step, critical=True)
+        diagnosis = kinds.Diagnosis(
+            disease=verdict.disease,
+            text=verdict.text,
+            index=probe.index,
+            components=probe.components,
+            evidence=verdict.evidence,
+            onset_step=self._onset,
+            index_step=index_step,
+            lead=self.tracker.lead(self._onset),
+        )
+        self.log.emit(diagnosis, step=step)
 
     def closed(self) -> None:
         """The onset is over: recovered."""
@@ -182,7 +189,8 @@ class Explainer:
         """An interval probe found the network healthy: keep a copy of it."""
         if self.setup.config.self_images:
             self.reference = self._newest or self.reference
-            self._newest = Reference(copy.deepcopy(self.setup.model), step, self.log.branch)
+            here = kinds.Reference(step=step, branch=self.log.branch)
+            self._newest = Reference(copy.deepcopy(self.setup.model), here)
 
     def adopt(self, weights: bytes, step: int, branch: str) -> None:
         """Compare with these weights (a checkpoint's model file).
@@ -191,7 +199,7 @@ class Explainer:
         """
         model = copy.deepcopy(self.setup.model)
         load_model(weights, model.state_dict())
-        self.reference = Reference(model, step, branch)
+        self.reference = Reference(model, kinds.Reference(step=step, branch=branch))
 
     def state(self) -> dict[str, Any]:
         """What later diagnoses depend on, as plain JSON values.
@@ -207,7 +215,8 @@ class Explainer:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state()` was taken; an empty state begins anew."""
-        self._onset, self._told = state.get("onset"), dict(state.get("told", {}))
+        self._onset = state.get("onset")
+        self._told = dict(state.get("told", {}))
         self._absent = state.get("absent", 0)
         self.tracker = selffitting.Tracker()
         if "tracker" in state:

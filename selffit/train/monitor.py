@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from selffit.detect import Alert, Detector, ProbePoint, SignalBlock
+from selffit.detect import Detector, SignalBlock, point_of
+from selffit.eventlog import kinds
+from selffit.probes.channels import channel_probe
+from selffit.probes.robust import robust_probe
 from selffit.train.explain import Explainer
 from selffit.train.scores import LatestPgd, Summary
 from selffit.train.setup import Setup
@@ -46,7 +49,7 @@ class Monitor:
         cooldown = max(setup.config.block_steps, self.every // 2)
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
         self.explainer = Explainer(setup, log)
-        self._watch = False  # signals have moved since the last probe
+        self._suspicion = False  # signals have moved since the last probe
         self._dominance: dict[str, Sequence[float]] = {}  # by layer, of the newest channel probe
 
     @property
@@ -71,7 +74,7 @@ class Monitor:
         for alert in self.detector.signals(
             SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS})
         ):
-            self._watch = True
+            self._suspicion = True
             self._write(alert)
 
     def probe(self, step: int, why: str) -> None:
@@ -79,13 +82,13 @@ class Monitor:
 
         A probe on suspicion must be quick: without an onset it leaves the channels out.
         """
-        alerts = self.detector.probe(self._robust(step, why))
+        alerts = self.detector.probe(point_of(self._robust(step, why)))
         if self.detector.wants_strong:
             alerts += self._confirm(step)
         onset = any(alert.level == "onset" for alert in alerts)
         at_length = onset or why in ("asked", "end")
-        full = at_length or self._watch or self._first_at_full_budget(step)
-        self._watch = False
+        full = at_length or self._suspicion or self._first_at_full_budget(step)
+        self._suspicion = False
         explained = self.explainer.measure(step, why, full=full)
         for alert in alerts:
             self._write(self.explainer.named(alert, explained) if alert.level == "onset" else alert)
@@ -114,48 +117,36 @@ class Monitor:
             and (step == every or ramp(step - every) < 1)
         )
 
-    def _robust(self, step: int, why: str) -> ProbePoint:
+    def _robust(self, step: int, why: str) -> kinds.RobustProbe:
         """Log robust accuracy, at the final budget too while eps is still rising."""
         config, schedule = self.setup.config, self.setup.schedule
         ramping = schedule.ramp(step) < 1
-        data = self.explainer.examiner(step).robust(
+        probe = robust_probe(
+            self.explainer.subject(step),
             config.probe_images,
-            why,
+            why=why,
             epoch=schedule.epoch(step),
             final=(config.eps, schedule.probe_alpha(config.eps)) if ramping else None,
         )
-        final = data["final"] or data
-        self.pgd.value = data["pgd"]
-        self.summary.probed(data, final)
-        self.log.emit("probe.robust", data, step=step)
-        return ProbePoint(
-            step,
-            data["clean"],
-            data["fgsm"],
-            data["pgd"],
-            data["n"],
-            eps=data["eps"],
-            final_fgsm=final["fgsm"] if ramping else None,
-            final_pgd=final["pgd"] if ramping else None,
-            final_eps=final["eps"] if ramping else None,
-        )
+        self.pgd.value = probe.pgd
+        self.summary.probed(probe)
+        self.log.emit(probe, step=step)
+        return probe
 
-    def _confirm(self, step: int) -> list[Alert]:
+    def _confirm(self, step: int) -> list[kinds.Alert]:
         """PGD accuracy is back after an onset: a strong attack decides whether the network is."""
         found = self.explainer.strong(step)
-        if found is None:
-            return []
-        return self.detector.strong(step, found["pgd"], found["weak"], found["n"])
+        return self.detector.strong(step, found.pgd, found.weak, found.n) if found else []
 
     def _channels(self, step: int) -> None:
         # so that ranks compare
-        examiner = replace(self.explainer.examiner(step), eps=self.setup.config.eps)
-        data = examiner.channels(self.setup.config.channel_images or RANKING_IMAGES)
-        self._dominance = {layer["name"]: layer["dominance"] for layer in data["layers"]}
-        self.log.emit("probe.channels", data, step=step)
+        subject = replace(self.explainer.subject(step), eps=self.setup.config.eps)
+        probe = channel_probe(subject, self.setup.config.channel_images or RANKING_IMAGES)
+        self._dominance = {layer.name: layer.dominance for layer in probe.layers}
+        self.log.emit(probe, step=step)
 
-    def _write(self, alert: Alert) -> None:
+    def _write(self, alert: kinds.Alert) -> None:
         if alert.level == "onset":
             self.summary.fell(alert.onset_step)
-        self.log.emit("alert", alert.as_data(), step=alert.step, critical=True)
+        self.log.emit(alert, step=alert.step)
         self._react(alert.level)

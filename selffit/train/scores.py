@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selffit.eventlog import kinds
+
 
 class Summary:
     """What the `end` record says, kept up to date. Accuracies are at the final budget."""
@@ -12,15 +14,16 @@ class Summary:
         """`values` is changed in place, so whoever gave it can read it at any time."""
         self._values = values
 
-    def probed(self, data: Mapping[str, Any], final: Mapping[str, Any]) -> None:
-        """Take in a `probe.robust` record, and what it found at the final budget."""
+    def probed(self, probe: kinds.RobustProbe) -> None:
+        """Take in what a probe found."""
+        last = probe.final or probe
         best = self._values["best_pgd"]
         self._values.update(
-            clean=data["clean"],
-            fgsm=final["fgsm"],
-            pgd=final["pgd"],
-            n=data["n"],
-            best_pgd=final["pgd"] if best is None else max(best, final["pgd"]),
+            clean=probe.clean,
+            fgsm=last.fgsm,
+            pgd=last.pgd,
+            n=probe.n,
+            best_pgd=last.pgd if best is None else max(best, last.pgd),
         )
 
     def fell(self, onset_step: int | None) -> None:

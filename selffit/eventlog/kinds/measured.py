@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Columns, Floats, Part, Unmeasured, floats
+from selffit.eventlog.fields import Columns, Floats, Part, Unmeasured, encoded, floats
 from selffit.eventlog.kinds.base import Event, Kind
 
 MAX_SIDE = 256  # pixels of an image on show
@@ -59,7 +59,7 @@ class RobustProbe(Event, frozen=True, kw_only=True):
 
     n: images.
     why: interval, suspicion, start, end, asked or branch.
-    epoch: epochs done.
+    epoch: epochs done, or null.
     eps: budget.
     clean: accuracy on the images as they are.
     fgsm: accuracy after one step of attack.
@@ -73,7 +73,7 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     KIND: ClassVar[Kind] = _kept("probe.robust", listed=True)
     n: int
     why: str = ""
-    epoch: float = nan
+    epoch: Unmeasured = nan
     eps: float = nan
     clean: float = nan
     fgsm: float = nan
@@ -165,30 +165,30 @@ class SelfProbe(Event, frozen=True, kw_only=True):
 
     n: images.
     full: whether it is the complete set; otherwise the light one.
-    why: as of a robust probe.
     eps: budget.
     attack: such as "fgsm", "pgd-3" or "pgd-3 corners".
-    reference: step and branch of the healthy network to compare with, or null.
     values: a number a measure.
-    index: the self-fitting index.
-    components: what the index is the mean of: carrier, conflict, abnormal, swap.
     dose: k and acc: accuracy on x + k·delta; null in a light set.
     mix: share and acc: accuracy when random signs replace a share; null in a light set.
+    why: as of a robust probe.
+    reference: step and branch of the healthy network to compare with, or null.
+    index: the self-fitting index.
+    components: what the index is the mean of: carrier, conflict, abnormal, swap.
     sec: that it took.
     """
 
     KIND: ClassVar[Kind] = _kept("probe.self", listed=False)
     n: int
     full: bool = False
-    why: str = ""
     eps: float = nan
     attack: str = ""
-    reference: Reference | None = None
     values: Mapping[str, float] = {}
-    index: float = nan
-    components: Mapping[str, float] = {}
     dose: Dose | None = None
     mix: Mix | None = None
+    why: str = ""
+    reference: Reference | None = None
+    index: float = nan
+    components: Mapping[str, float] = {}
     sec: float = nan
 
     @property
@@ -242,6 +242,12 @@ class Effects(Part, frozen=True, kw_only=True):
     pgd: Unmeasured = nan
     carrier: Unmeasured = nan
     swap: Unmeasured = nan
+
+    def data(self) -> dict[str, Any]:
+        """Return its data as JSON has them: first what was zeroed, then what is left."""
+        data = encoded(self)
+        effects = {name: data.pop(name) for name in Effects.__struct_fields__}
+        return {**data, **effects}
 
     def value(self, name: str) -> float:
         """Return what is left of a measure by its name, NaN where that was not measured."""
