@@ -130,8 +130,3 @@ def to_strip(line: Iterable[Span], styles: Mapping[str, Style], width: int) -> S
         elif text:
             merged.append([text, style])
     return Strip([Segment(_CONTROL.sub("?", text), styles[style]) for text, style in merged], width)
-
-
-def plain_text(lines: Iterable[Line]) -> str:
-    """The lines without their styles."""
-    return "\n".join("".join(text for text, _ in line) for line in lines)
