@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from selffit_tui.app import environment
 
 environment.set_switches()
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.command import Provider
 from textual.message import Message
@@ -131,10 +132,15 @@ class RunApp(App[None]):
         if snapshot.state.start is None and refusal(snapshot.state):
             self.exit()
 
-    def exit(self, *args: Any, **options: Any) -> None:
+    def exit(
+        self,
+        result: None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
         """Notes the outcome, and leaves."""
         self.outcome = self._outcome()
-        super().exit(*args, **options)
+        super().exit(result, return_code, message)
 
     def _outcome(self) -> Outcome:
         newest = self.run_screen.newest
@@ -167,8 +173,7 @@ class RunApp(App[None]):
         rescue.start()
 
     def _leave_now(self) -> None:
-        driver: Any = self._driver
-        before = getattr(driver, "attrs_before", None)
+        before = getattr(self._driver, "attrs_before", None)
         if before is not None:
             import termios
 

@@ -10,6 +10,7 @@ import os
 import re
 import select
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from textual._xterm_parser import XTermParser
@@ -83,7 +84,7 @@ class LastingOutput:
         """The descriptor of the terminal."""
         return self._file.fileno()
 
-    def _attempt(self, what: Any) -> None:
+    def _attempt(self, what: Callable[[], object]) -> None:
         if self.gone:
             return
         try:

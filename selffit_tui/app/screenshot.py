@@ -6,7 +6,8 @@ For reports, and for looking at a run from a script.
 import re
 import time
 from pathlib import Path
-from typing import Any
+
+from textual.pilot import Pilot
 
 from selffit.config import nearest
 from selffit.errors import UserError
@@ -45,7 +46,7 @@ def save_screenshot(
     app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
     pictures: list[str] = []
 
-    async def shoot(pilot: Any) -> None:
+    async def shoot(pilot: Pilot[object]) -> None:
         begin = time.monotonic()
         while time.monotonic() - begin < LOAD_SECONDS and (
             app.run_screen.newest.loading is not None

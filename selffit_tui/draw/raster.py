@@ -61,13 +61,11 @@ class Raster:
 
     `owners[row, cell]` is the index of that series, −1 for none.
 
-    `points` finite values lie in the window; they take `drawn` columns (dotted lines are not
-    counted).
+    The lines take `drawn` columns; dotted ones are not counted.
     """
 
     rows: list[str]
     owners: NDArray[np.int8]
-    points: int
     drawn: int
 
 
@@ -101,12 +99,10 @@ def window(first: float, last: float, columns: int) -> Window:
     return Window(start, width, columns)
 
 
-def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, int]:
+def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int]:
     """The first and last row of dots that the line covers in each column (−1: none).
 
-    Also points and columns drawn.
-
-    `height` is the number of dot rows, row 0 at the top.
+    Third, the number of columns drawn. `height` is the number of dot rows, row 0 at the top.
     """
     columns = window.columns
     low = np.full(columns, -1, dtype=np.int64)
@@ -121,7 +117,7 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, in
         gaps_before = np.cumsum(~finite)[finite]
         x, y = x[finite], y[finite]
     if not len(x) or columns <= 0 or height <= 0:
-        return low, high, 0, 0
+        return low, high, 0
     # Where each column's points begin; x rises, so this costs a search a column, not work at every
     # point.
     edges = np.searchsorted(x, window.start + window.width * np.arange(columns + 1))
@@ -146,7 +142,7 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, in
     low[own] = np.rint(rows(np.maximum.reduceat(y, starts)[inside])).astype(np.int64)
     high[own] = np.rint(rows(np.minimum.reduceat(y, starts)[inside])).astype(np.int64)
     _bridge(low, high, bucket, rows(y[ends]), rows(y[starts]), connected)
-    return low, high, int(edges[-1] - edges[0]), len(own)
+    return low, high, len(own)
 
 
 def _bridge(
@@ -201,15 +197,14 @@ def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs
     past = np.zeros(bits.shape, dtype=np.int64)  # of the dotted lines, which give way to the others
     shared = np.zeros(bits.shape, dtype=np.int64)
     turn = np.arange(max(cells, 0))[None, :]
-    points = drawn = 0
+    drawn = 0
     if bits.size:
         dot_row = np.arange(height)[:, None]
         weights = 1 << (
             np.arange(glyphs.down)[:, None] + glyphs.down * np.arange(glyphs.across)[None, :]
         )
         for index, trace in enumerate(traces):
-            low, high, some, columns = runs(trace, window, height)
-            points += 0 if trace.dotted else some
+            low, high, columns = runs(trace, window, height)
             drawn += 0 if trace.dotted else columns
             low, high = low[: cells * glyphs.across], high[: cells * glyphs.across]
             dots = (dot_row >= low) & (dot_row <= high) & (low >= 0)
@@ -228,6 +223,4 @@ def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs
             bits |= own
     table = glyphs.cells
     bits = np.where(bits > 0, bits, past)
-    return Raster(
-        ["".join([table[code] for code in row]) for row in bits.tolist()], owners, points, drawn
-    )
+    return Raster(["".join([table[code] for code in row]) for row in bits.tolist()], owners, drawn)

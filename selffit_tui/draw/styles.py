@@ -46,7 +46,6 @@ _BANNERS: dict[str, tuple[int, int, str]] = {
     "tab": (233, 110, "default"),
     "chosen": (255, 238, "default"),
 }
-NAMES = (*_INKS, *_BANNERS)
 # Shades of the heat strip from -1 (data) over 0 to +1 (self), and the paper where nothing was
 # measured; of the 256.
 _SHADES = (117, 74, 25, 18, 235, 52, 130, 173, 216, PAPER)

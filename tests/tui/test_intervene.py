@@ -5,13 +5,12 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 
 from selffit.control import lines
 from selffit.control.commands import Command
 from selffit.run.lineage import Control, standing_onset
 from selffit.run.state import RunState, reduce_all
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines

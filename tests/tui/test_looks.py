@@ -8,10 +8,9 @@ import re
 from dataclasses import replace
 
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 from rich.cells import cell_len
 
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.draw.styles import palette
 from selffit_tui.model.scene import View
 from selffit_tui.panels.accuracy import axis_parts, spaced
