@@ -10,7 +10,7 @@ from torch import Tensor
 from selffit.analysis.networks import Subject
 from selffit.analysis.past import Past, onset_step
 from selffit.config import RunConfig
-from selffit.data import ImageSet
+from selffit.data.imageset import ImageSet
 from selffit.detect import ProbePoint
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.selffitting import Tracker, verdict

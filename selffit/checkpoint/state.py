@@ -18,7 +18,7 @@ _FLOAT, _TUPLE = "$float", "$tuple"
 class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything is as it was after `step` optimiser steps.
 
-    settings     the live ones in effect, suppressed channels included
+    settings     the live ones in effect, zeroed channels included
     version      configuration version: how many commands have changed settings
     detector     Detector.state()
     rng          states of random generators by rank ("0", "1", …), for what is no function of the

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from selffit.config import LIVE
 from selffit.control.commands import OPERATIONS, Command, is_id
-from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
+from selffit.control.former import args_today, op_today, settings_today
+from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog.records import Notice, Record, num
 from selffit.eventlog.values import items, mapping, text, whole
 
-_KEYS = frozenset((*LIVE, SEED, SUPPRESS))
+_KEYS = frozenset((*LIVE, SEED, ZEROED))
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ class Ledger:
         return {**live_settings(self.config), **self.overrides}
 
     @property
-    def suppressed(self) -> Mapping[str, Any]:
-        """The masked channels of each layer: {layer: {"channels": […], "mode": "mask"}}."""
-        return mapping(self.overrides.get(SUPPRESS))
+    def zeroed(self) -> Mapping[str, Any]:
+        """The zeroed channels of each layer: {layer: {"channels": […]}}."""
+        return mapping(self.overrides.get(ZEROED))
 
     def last_change(self, name: str) -> Applied | None:
         """The newest change of one live setting, None while it is the configuration's."""
@@ -184,8 +186,8 @@ def _received(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -
     if is_id(id) and id not in ledger.outcomes:
         ledger.pending[id] = Command(
             id=id,
-            op=text(data.get("op")),
-            args=dict(mapping(data.get("args"))),
+            op=op_today(text(data.get("op"))),
+            args=args_today(text(data.get("op")), mapping(data.get("args"))),
             by=text(data.get("by")),
             expect=None if expect is None else whole(expect),
             ttl=ttl if ttl == ttl else None,
@@ -200,7 +202,7 @@ def _rejected(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -
 
 
 def _applied(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:
-    id, op, by = text(data.get("id")), text(data.get("op")), text(data.get("by"))
+    id, op, by = text(data.get("id")), op_today(text(data.get("op"))), text(data.get("by"))
     ledger.pending.pop(id, None)
     if id in ledger.outcomes:
         return
@@ -246,7 +248,8 @@ def _failed(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> 
 
 
 def _known(values: Any) -> dict[str, Any]:
-    return {name: value for name, value in mapping(values).items() if name in _KEYS}
+    today = settings_today(mapping(values))
+    return {name: value for name, value in today.items() if name in _KEYS}
 
 
 def _branch(ledger: Ledger, data: Mapping[str, Any], step: int, branch: str) -> None:

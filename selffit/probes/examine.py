@@ -15,7 +15,8 @@ from torch import Tensor
 from selffit.config import RunConfig
 from selffit.data import step_seed
 from selffit.detect import selffitting
-from selffit.models import Network
+from selffit.methods import METHODS
+from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack
 from selffit.probes.causal import SHARES, SINGLES, causal_check
 from selffit.probes.channels import channel_dominance
@@ -201,7 +202,7 @@ def probe_attack(config: RunConfig, eps: float) -> ProbeAttack:
 
     The step size keeps the ratio to eps that the configuration has.
     """
-    if config.method != "pgd":
+    if "attack_steps" not in METHODS[config.method].uses:
         return ProbeAttack(eps)
     alpha = config.alpha * (eps / config.eps) if config.eps else config.alpha
     return ProbeAttack(eps, config.attack_steps, alpha, config.corner)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
-from selffit.methods.base import input_gradient
+from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import batches, probing

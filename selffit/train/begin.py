@@ -32,7 +32,7 @@ def begin(
     `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
     to be had here, and for a run that has finished.
     """
-    policy = parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
+    policy = parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
     ledger, last = read_ledger(run)
     check_resumable(ledger, run.name)
     setup = prepare(config, announce)

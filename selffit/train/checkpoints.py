@@ -16,6 +16,7 @@ from selffit.checkpoint.manifest import MODEL, STATE, Manifest
 from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.checkpoint.tensors import restore, state_to_files
+from selffit.control.former import settings_today
 from selffit.control.settings import live_settings
 from selffit.errors import UserError
 from selffit.run.run_dir import RunDir
@@ -159,7 +160,7 @@ class Checkpoints:
         manifest, files = self.store.read(id)
         state = CheckpointState.decode(files[STATE], manifest.id)
         # A checkpoint may be older than a setting: then it was saved under the default.
-        settings = {**live_settings(self._log.ledger.config), **state.settings}
+        settings = live_settings(self._log.ledger.config) | settings_today(state.settings)
         return Saved(id, msgspec.structs.replace(state, settings=settings), files)
 
     def restore(self, saved: Saved, loop: "Loop") -> None:

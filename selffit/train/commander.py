@@ -130,7 +130,7 @@ class Commander:
         if command.op == "rollback":
             self._roll_back(command, loop)
             return
-        if command.op == "suppress":
+        if command.op == "zero":
             command = self._with_channels(command, loop)
         new = new_settings(command, self._ledger)
         loop.check_settings(new)
@@ -166,7 +166,7 @@ class Commander:
         layer, top = command.args["layer"], command.args["top"]
         dominance = loop.monitor.dominance(layer, loop.done)
         channels = sorted(range(len(dominance)), key=lambda channel: -dominance[channel])[:top]
-        args = {"layer": layer, "channels": sorted(channels), "mode": command.args["mode"]}
+        args = {"layer": layer, "channels": sorted(channels)}
         return msgspec.structs.replace(command, args=args)
 
     def _roll_back(self, command: Command, loop: "Loop") -> None:

@@ -17,7 +17,7 @@ import torch
 
 from selffit.checkpoint.tensors import load_model
 from selffit.detect import Alert, selffitting
-from selffit.models import Network
+from selffit.models.base import Network
 from selffit.probes.examine import Examiner, probe_attack, probe_generator, training_mean
 from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog

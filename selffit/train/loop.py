@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from selffit.config import LIVE
 from selffit.control.refusal import Refusal
-from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
+from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.data import step_seed
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
@@ -52,7 +53,7 @@ class Loop:
     def adopt(self, settings: Mapping[str, Any]) -> None:
         """Train with these live settings (all of them) from the next step on."""
         config = replace(self.setup.config, **{name: settings[name] for name in (*LIVE, SEED)})
-        self.setup.adopt(config, settings[SUPPRESS])
+        self.setup.adopt(config, settings[ZEROED])
         self.settings = dict(settings)
 
     def check_settings(self, new: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ import platform
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 @with_settings
 def train(
     preset: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--preset",
             help=f"where the settings start from: {_PRESETS}",
@@ -31,7 +31,7 @@ def train(
         ),
     ] = None,
     name: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--name",
             help="name of the run (default: made from data set and method)",
@@ -47,7 +47,7 @@ def train(
     ] = False,
     readonly: ReadonlyOption = False,
     resume: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--resume",
             metavar="RUN",
@@ -66,6 +66,7 @@ def train(
     from selffit import supervisor
     from selffit.control.policy import parse_policy
     from selffit.run.run_dir import RunDir
+    from selffit_tui.commands.impossible import refuse_impossible
     from selffit_tui.plain.follow import (
         follow_plain,
         is_plain_terminal,
@@ -80,7 +81,8 @@ def train(
         )
     else:
         config = resolve(preset, settings)
-        parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
+        refuse_impossible(config)
+        parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
         info = {
             "preset": preset or DEFAULT_PRESET,
             "config": config.as_dict(),

@@ -56,10 +56,10 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
         return framed(nothing_yet(scene), width, height, glyphs, title)
     probe = scene.columns.channels[index]
     layer = probe.layers[scene.view.layer % len(probe.layers)]
-    off = masked(scene, layer.name)
+    off = zeroed_channels(scene, layer.name)
     title += layer_title(scene, layer, len(probe.layers))
     if off:
-        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "watch"))
+        title.append((f"  {glyphs.symbols['off']} {len(off)} zeroed", "watch"))
     base = scene.baseline_probe(index)
     before = base.layer(layer.name) if base is not None else None
     zeroed = scene.newest_of(scene.state.causals)
@@ -223,9 +223,9 @@ def ranking(dominance: list[float]) -> list[int]:
     return sorted(range(len(dominance)), key=lambda c: (math.isnan(dominance[c]), -dominance[c], c))
 
 
-def masked(scene: Scene, layer: str) -> frozenset[int]:
-    """The channels of a layer that an intervention has masked."""
-    what = mapping(scene.columns.control.ledger.suppressed.get(layer))
+def zeroed_channels(scene: Scene, layer: str) -> frozenset[int]:
+    """The channels of a layer that an intervention has zeroed."""
+    what = mapping(scene.columns.control.ledger.zeroed.get(layer))
     return frozenset(channel for channel in items(what.get("channels")) if isinstance(channel, int))
 
 

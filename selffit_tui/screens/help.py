@@ -86,7 +86,7 @@ LEGEND = (
     ("ok / ✔ RECOVERED", "PGD accuracy is back; a stronger attack has to confirm it"),
     ("o / ◆", "an intervention: somebody changed the run, or a branch begins"),
     ("dotted lines", "what a roll-back left behind; it stays in the log and counts no more"),
-    ("x / ×", "a channel that is masked"),
+    ("x / ×", "a channel that is zeroed"),
     (
         "charts",
         "each column of dots runs from the least to the greatest value in its steps; a gap is no "

@@ -9,7 +9,7 @@ from selffit.analysis.networks import Subject, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.control.ledger import Ledger
-from selffit.data import ImageSet
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog.records import Record
 from selffit.probes.examine import training_mean

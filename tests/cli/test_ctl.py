@@ -192,9 +192,9 @@ def test_json_has_everything_a_script_needs(ctl, trainer):
             "set",
             {"self_images": 64, "causal_images": 0},
         ),
-        (["suppress", "--layer", "conv1", "--top", "2"], "suppress", {"layer": "conv1", "top": 2}),
-        (["suppress", "--layer", "conv1", "--channels", "5,3"], "suppress", {"channels": [3, 5]}),
-        (["unsuppress"], "unsuppress", {"layer": None}),
+        (["zero", "--layer", "conv1", "--top", "2"], "zero", {"layer": "conv1", "top": 2}),
+        (["zero", "--layer", "conv1", "--channels", "5,3"], "zero", {"channels": [3, 5]}),
+        (["unzero"], "unzero", {"layer": None}),
         (["probe"], "probe", {}),
         (["note", "why not"], "note", {"text": "why not"}),
     ],
@@ -309,8 +309,8 @@ def test_an_inbox_that_cannot_be_written_is_said(ctl, trainer):
         (("set",), "Missing argument"),
         (("rollback", "--to", "yesterday"), "must be 'healthy' or a checkpoint"),
         (("rollback", "--method", "fgms"), "did you mean 'fgsm'"),
-        (("suppress", "--layer", "conv1"), "needs either channels"),
-        (("suppress", "--layer", "conv1", "--channels", "a"), "must be a whole number"),
+        (("zero", "--layer", "conv1"), "needs either channels"),
+        (("zero", "--layer", "conv1", "--channels", "a"), "must be a whole number"),
         (("pauze",), "Did you mean 'pause'"),
         (("note", " "), "must be a line of text"),
         (("note", "x" * 501), "shorten it"),
@@ -334,6 +334,6 @@ def test_no_such_run(ctl):
 def test_the_help_names_the_operations_and_the_exit_codes(ctl):
     code, out, _ = ctl("--help")
     words = " ".join(out.split())
-    assert code == 0 and all(op in out for op in ("rollback", "unsuppress", "note"))
+    assert code == 0 and all(op in out for op in ("rollback", "unzero", "note"))
     assert "3 refused" in words and "4 no answer in time" in words
     assert "4 no answer in time" in " ".join(ctl("demo", "rollback", "--help")[1].split())
