@@ -59,7 +59,7 @@ def load_preset(name: str) -> dict[str, Any]:
             raise UserError(f"{where}: '{group}' must be a table, written [{group}]")
         known = [n for n, f in FIELDS.items() if f.metadata["group"] == group]
         for old, value in table.items():
-            key: str = OLD_NAMES.get(old, old)
+            key = OLD_NAMES.get(str(old), str(old))
             if key not in known:
                 home = FIELDS[key].metadata["group"] if key in FIELDS else None
                 hint = f"it belongs into [{home}]" if home else nearest(key, list(FIELDS))

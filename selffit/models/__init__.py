@@ -42,5 +42,5 @@ def build(
     model = MODELS[name]
     normalise = Normalise(shape[0], mean, scale)
     network = model.load()(shape, classes, width or model.width, normalise)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     return network

@@ -111,13 +111,13 @@ class Step:
         if self.method.loss is None:
             logits = self.logits(x_adv)
             loss = cross_entropy(logits, y)
-            loss.mean().backward()
+            torch.autograd.backward(loss.mean())
         else:
             made = replace(attack, x_adv=x_adv)
             objective = self.method.loss(
                 Batch(model=self.logits, x=x, y=y, attack=made, eps=self._eps, generator=generator)
             )
-            objective.mean.backward()
+            torch.autograd.backward(objective.mean)
             logits = objective.logits
             loss = cross_entropy(logits.detach(), y)  # what the signals compare with the start's
         if self.clip_grad:

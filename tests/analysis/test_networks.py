@@ -68,9 +68,15 @@ def test_settings_are_those_in_effect_when_it_was_saved(saved_with, images):
 
 def test_zeroed_channels_stay_zeroed(saved_with, images):
     run = saved_with(zeroed={"conv1": {"channels": list(range(16))}})
-    free, masked = (load_checkpoint(run, id, images, CPU) for id in ("main-10", "main-11"))
-    assert logits(masked, images).std(dim=0).max() == 0  # nothing of the image passes
+    free, zeroed = (load_checkpoint(run, id, images, CPU) for id in ("main-10", "main-11"))
+    assert logits(zeroed, images).std(dim=0).max() == 0  # nothing of the image passes
     assert logits(free, images).std(dim=0).max() > 0
+
+
+def test_a_checkpoint_of_an_earlier_version_keeps_its_zeroed_channels(saved_with, images):
+    run = saved_with(suppress={"conv1": {"channels": list(range(16)), "mode": "mask"}})
+    zeroed = load_checkpoint(run, "main-11", images, CPU)
+    assert logits(zeroed, images).std(dim=0).max() == 0
 
 
 def test_zeroed_channels_that_do_not_exist_are_damage(saved_with, images):
