@@ -1,4 +1,4 @@
-"""Following a run: the one way from a log to a state, live or recorded, and its state in a word."""
+"""Following a run: the one way from a log to a state, live or recorded."""
 
 import os
 import re
@@ -12,9 +12,9 @@ from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
-from selffit.vocabulary import LOST, STARTING, ending_word
+from selffit.run.word import state_word
+from selffit.vocabulary import LOST
 
-SILENT_AFTER = 30.0  # seconds without an event before a run on another host is called silent
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
 LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
 
@@ -87,33 +87,6 @@ def _newest_time(file: Path) -> float:
     except OSError:
         return 0.0
     return float(found[-1]) if found else 0.0
-
-
-def state_word(state: RunState, alive: bool | None, now: float) -> str:
-    """Return the state of a run in one word.
-
-    `alive` says whether the process of the newest attempt exists (None: it runs on another host, so
-    only its heartbeat can tell), `now` is the wall clock in seconds. `lost` means: the process is
-    gone and nobody recorded why.
-    """
-    if state.ending is not None:
-        return ending_word(state.ending.how)
-    if state.restarting:
-        return "restarting"
-    if alive is False:
-        return LOST.word
-    if alive is None and state.t and now - state.t > SILENT_AFTER:
-        return "silent"
-    return state.phase or STARTING.word
-
-
-def refusal(state: RunState) -> str:
-    """Return why the trainer refused to start; '' where it did not."""
-    ending = state.ending
-    if ending is None or ending.how != "refused":
-        return ""
-    own = state.now.end  # the supervisor has only its last line
-    return (own.reason if own is not None else "") or ending.text or "the trainer refused to start"
 
 
 class Follower:

@@ -126,12 +126,11 @@ def the_policy(state: RunState) -> Policy | None:
     config = state.config
     if not config:
         return None
-    on_suspect = config.get("on_suspect", config.get("on_watch", "none"))
     most = config.get("max_rollbacks", 3)
     try:
         return parse_policy(
             str(config.get("on_co", "alert")),
-            str(on_suspect),
+            str(config.get("on_suspect", "none")),
             most if isinstance(most, int) else 0,
         )
     except UserError:  # of a log that somebody else wrote
@@ -177,6 +176,6 @@ def _will(policy: Policy, state: RunState, verdict: Verdict) -> str:
         words = "alert only"
     else:
         words = f"{policy.on_co}s {when}"
-    if policy.on_watch != "none":
-        words += f", at a suspicion: {policy.on_watch}"
+    if policy.on_suspect != "none":
+        words += f", at a suspicion: {policy.on_suspect}"
     return words

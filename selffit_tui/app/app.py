@@ -22,7 +22,8 @@ from textual.app import App
 from textual.command import Provider
 from textual.message import Message
 
-from selffit.run.follow import LogSource, Source, refusal, state_word
+from selffit.run.follow import LogSource, Source
+from selffit.run.word import refusal, state_word
 from selffit.run.wording import closing
 from selffit.vocabulary import LOST, state_of
 from selffit_tui.app.driver import TolerantDriver

@@ -67,6 +67,7 @@ def train(
     from selffit import supervisor
     from selffit.control.policy import parse_policy
     from selffit.run.run_dir import RunDir
+    from selffit_tui.commands.impossible import refuse_impossible
     from selffit_tui.plain.follow import (
         follow_plain,
         is_plain_terminal,
@@ -81,7 +82,8 @@ def train(
         )
     else:
         config = resolve(preset, settings)
-        parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
+        refuse_impossible(config)
+        parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
         info = {
             "preset": preset or DEFAULT_PRESET,
             "config": config.as_dict(),

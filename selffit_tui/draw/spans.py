@@ -129,13 +129,4 @@ def to_strip(
             merged[-1][0] += text
         elif text:
             merged.append([text, style])
-<<<<<<< HEAD
     return Strip([Segment(text, styles[style]) for text, style in merged], width)
-
-
-def plain_text(lines: Iterable[Line]) -> str:
-    """The lines without their styles."""
-    return "\n".join("".join(text for text, _ in line) for line in lines)
-=======
-    return Strip([Segment(_CONTROL.sub("?", text), styles[style]) for text, style in merged], width)
->>>>>>> panels

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
-from selffit.run.follow import state_word
 from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
+from selffit.run.word import state_word
 from selffit.vocabulary import LOST
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window

@@ -75,10 +75,10 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
         return framed(no_channels(scene, width - 2), width, height, glyphs, title)
     probe = scene.columns.channels[index]
     layer = probe.layers[scene.view.layer % len(probe.layers)]
-    off = masked(scene, layer.name)
+    off = zeroed_channels(scene, layer.name)
     title += layer_title(scene, layer, len(probe.layers))
     if off:
-        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "warn"))
+        title.append((f"  {glyphs.symbols['off']} {len(off)} zeroed", "warn"))
     base = scene.baseline_probe(index)
     before = base.layer(layer.name) if base is not None else None
     zeroed = scene.newest_of(scene.state.all(kinds.CausalProbe))
@@ -194,9 +194,9 @@ def _label(column: Column) -> str:
     return f"Δ{column.label}" if column.change and short else column.label
 
 
-def masked(scene: Scene, layer: str) -> frozenset[int]:
-    """The channels of a layer that an intervention has masked."""
-    what = mapping(scene.state.ledger.suppressed.get(layer))
+def zeroed_channels(scene: Scene, layer: str) -> frozenset[int]:
+    """The channels of a layer that an intervention has zeroed."""
+    what = mapping(scene.state.ledger.zeroed.get(layer))
     return frozenset(channel for channel in items(what.get("channels")) if isinstance(channel, int))
 
 

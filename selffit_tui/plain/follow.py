@@ -7,9 +7,10 @@ from subprocess import Popen
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.follow import Follower, refusal
+from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
+from selffit.run.word import refusal
 from selffit.vocabulary import state_of
 from selffit_tui.talk import put, say, watch_command
 

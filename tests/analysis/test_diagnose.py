@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from selffit.probes.examine import training_mean
 
 from selffit import data
 from selffit.analysis.diagnose import Bench, Judge, examine
@@ -11,10 +12,9 @@ from selffit.analysis.networks import Subject, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.control.ledger import Ledger
-from selffit.data import ImageSet
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog.records import Record
-from selffit.probes.examine import training_mean
 from selffit.run.state import RunState, reduce
 
 CPU = torch.device("cpu")

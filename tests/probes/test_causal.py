@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selffit.models import Network, build
+from selffit.models import build
+from selffit.models.base import Network
 from selffit.probes import ProbeAttack, causal_check, channel_dominance
 from selffit.probes.causal import stages
 

@@ -4,9 +4,9 @@ Its figures are tested where they are used.
 """
 
 import torch
+from selffit.probes.examine import probe_attack, training_mean
 
 from selffit.config import RunConfig
-from selffit.probes.examine import probe_attack, training_mean
 
 
 def test_a_single_step_method_is_probed_with_one_step_from_the_image():

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from selffit.probes.examine import Examiner
 
 from selffit.checkpoint.manifest import MODEL
 from selffit.checkpoint.tensors import load_model
 from selffit.detect import Alert, Detector, selffitting
-from selffit.probes.examine import Examiner
 
 ALWAYS = {"eps_ramp": 0}  # the full budget from the first step on
 
