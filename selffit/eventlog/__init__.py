@@ -1,3 +1,3 @@
-"""The event log: records, framing, writer, reader, run directories, liveness, and the state reduced
+"""The event log: kinds of events, their writer and reader, and the gate for what is read."""
 from them.
 """
