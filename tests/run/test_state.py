@@ -1,61 +1,30 @@
 """The reducer: a run's state as a pure function of its events."""
 
 import base64
-import itertools
 import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up.records import (
+    alert,
+    diagnosis,
+    on,
+    probe,
+    record,
+    roll_back,
+    self_probe,
+    start,
+    steps,
+)
 
 from selffit.eventlog import kinds
 from selffit.eventlog.history import History
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.records import Notice
 from selffit.run.state import RunState, reduce, reduce_all
 from selffit.run.summary import seconds_left, status_dict
 from selffit.run.word import state_word
-
-COUNTER = itertools.count(1)
-
-
-def record(kind, data, step=0, *, attempt=1, t=100.0, stream="trainer"):
-    return Record(
-        v=1, a=attempt, q=next(COUNTER), t=t, k=kind, b="main", s=step, d=data, stream=stream
-    )
-
-
-def start(**config):
-    return record(
-        "run.start",
-        {
-            "config": {"method": "fgsm", "eps": 0.16, **config},
-            "steps_total": 200,
-            "steps_per_epoch": 50,
-        },
-    )
-
-
-def steps(first, n=10, t=100.0, **cols):
-    cols = {"eps": [0.1] * n, "lr": [0.5] * n, **cols}
-    return record(
-        "steps",
-        {"n": n, "cols": cols, "img_s": 1000.0, "sec": n * 0.05, "epoch": (first + n) / 50},
-        first,
-        t=t,
-    )
-
-
-def probe(step, pgd, **more):
-    return record(
-        "probe.robust", {"n": 512, "eps": 0.1, "clean": 0.9, "fgsm": 0.5, "pgd": pgd, **more}, step
-    )
-
-
-def alert(level, step=10, **more):
-    return record(
-        "alert", {"level": level, "text": f"{level}!", "evidence": {"gap": 0.8}, **more}, step
-    )
 
 
 def test_a_block_of_steps_moves_step_epoch_and_settings():
@@ -211,23 +180,6 @@ def test_status_has_no_nan_in_its_json():
 
 
 # ---- what explains a collapse --------------------------------------------------------------------
-def self_probe(step, **more):
-    data = {
-        "n": 128,
-        "full": True,
-        "why": "interval",
-        "eps": 0.16,
-        "attack": "fgsm",
-        "reference": {"step": 100, "branch": "main"},
-        "values": {"carrier_grey": 0.82, "abnormal": 0.98},
-        "index": 0.56,
-        "components": {"carrier": 0.8, "abnormal": 0.98},
-        "dose": {"k": [0, 0.5, 1.0], "acc": [0.9, 0.2, 0.9]},
-        "mix": None,
-    }
-    return record("probe.self", {**data, **more}, step)
-
-
 def strong(step, **more):
     data = {"n": 256, "eps": 0.16, "steps": 50, "restarts": 2, "pgd": 0.01, "weak": 0.3}
     return record("probe.strong", {**data, **more}, step)
@@ -273,20 +225,6 @@ def images(step, **more):
         "rows": [image()],
     }
     return record("probe.images", {**data, **more}, step)
-
-
-def diagnosis(step, **more):
-    data = {
-        "disease": "self-fitting",
-        "text": "self-fitting: …",
-        "index": 0.56,
-        "components": {"carrier": 0.8},
-        "evidence": {"carrier_z": 27.0},
-        "onset_step": 620,
-        "index_step": 589,
-        "lead": 31,
-    }
-    return record("diagnosis", {**data, **more}, step)
 
 
 def only(history):
@@ -605,19 +543,6 @@ def test_a_history_continued_twice_is_two_histories(moves):
         versions.append(versions[base].append(item))
         models.append((*models[base], item))
     assert [tuple(version) for version in versions] == models
-
-
-def roll_back(name, *, base, asked=20, parent="main", by="me", method="n-fgsm", t=100.0):
-    """The records of a roll-back."""
-    change = {"id": f"{name}-{'0' * 8}", "op": "rollback", "args": {"to": f"{parent}-{base}"}}
-    change |= {"by": by, "branch": name, "new": {"method": method}, "old": {}, "version": 1}
-    begun = {"name": name, "parent": parent, "base_step": base, "ckpt": f"{parent}-{base}"}
-    applied = on(parent, record("ctl.applied", change, asked, t=t))
-    return [applied, on(name, record("branch", begun, base, t=t))]
-
-
-def on(branch, item):
-    return Record(v=1, a=item.a, q=next(COUNTER), t=item.t, k=item.k, b=branch, s=item.s, d=item.d)
 
 
 def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_part():
