@@ -43,9 +43,8 @@ from selffit.probes.robust import robust_accuracies
 from selffit.probes.selfinfo import self_information
 from selffit.train.blocks import six_digits
 from selffit.train.setup import choose_precision, cpu_name
-from selffit.train.signals import SignalBuffer
+from selffit.train.signals import MEASURED, SignalBuffer
 from selffit.train.step import Step, make_optimizer
-from selffit.vocabulary import STEP
 
 SHAPE, CLASSES, IMAGES = (3, 32, 32), 10, 49_000
 # a budget that changes no prediction, so that the labels alone decide which images survive
@@ -118,8 +117,9 @@ def main() -> int:
         values = [i / 7 for i in range(block)]
 
         def a_record() -> None:
-            columns = Columns({name: six_digits(values) for name in STEP})
-            log.emit(kinds.Steps(n=block, cols=columns, img_s=1.0, sec=1.0, epoch=1.0))
+            columns = {name: six_digits(values) for name in (*MEASURED, "lr", "eps", "alpha")}
+            cols = Columns(columns)
+            log.emit(kinds.Steps(n=block, cols=cols, img_s=1.0, sec=1.0, epoch=1.0))
 
         parts = {
             "signals": seconds(a_block, 5) / block,

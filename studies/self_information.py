@@ -140,12 +140,13 @@ def measure(run: Any, brief: bool) -> dict[str, Any]:
     from selffit.data import load
     from selffit.eventlog import kinds
 
-    past, config, device = Past.read(run), run_config(run), torch.device("cpu")
+    past = Past.read(run)
     state = past.state
-    assert state.start is not None  # it has ended well
+    config, device = run_config(run), torch.device("cpu")
     images = load(config, device)
     onset = next(iter(past.onsets), None)
     steps = sorted(int(id.split("-")[1]) for id in CheckpointStore(run.path).ids("main"))
+    assert state.start is not None
     epoch = state.start.steps_per_epoch
     if onset is not None and onset.healthy_step is not None:
         before = max(step for step in steps if step <= onset.healthy_step or step == steps[0])
@@ -174,7 +175,7 @@ def values(
     import torch
 
     from selffit.detect.selffitting import verdict
-    from selffit.eventlog import kinds
+    from selffit.eventlog.kinds import Place
     from selffit.probes.causal import causal_check
     from selffit.probes.channels import channel_probe
     from selffit.probes.robust import robust_probe
@@ -185,9 +186,10 @@ def values(
 
     config, schedule = network.config, Schedule(network.config, steps_per_epoch)
     eps = schedule.eps(network.step)
+    cpu = torch.device("cpu")
     subject = Subject(
         model=network.model,
-        at=kinds.Place(branch=network.branch, step=network.step),
+        at=Place(branch=network.branch, step=network.step),
         images=images.held_x,
         labels=images.held_y,
         classes=images.classes,
@@ -197,18 +199,19 @@ def values(
         probe_steps=config.probe_steps,
         probe_alpha=schedule.probe_alpha(eps),
         mean=training_mean(images.train_x),
-        generator=lambda: probe_generator(torch.device("cpu")),
+        generator=lambda: probe_generator(cpu),
         reference=reference.model,
     )
     robust = robust_probe(subject, IMAGES, why="asked")
     about = self_probe(subject, IMAGES, full=True, why="asked")
-    found: dict[str, Any] = {name: getattr(robust, name) for name in ("clean", "fgsm", "pgd")}
+    found: dict[str, Any] = {"clean": robust.clean, "fgsm": robust.fgsm, "pgd": robust.pgd}
     found |= about.values
     found |= {"strong": strong_probe(subject, IMAGES // 2).pgd, "index": about.index}
     found["verdict"] = verdict(about.values, 1 / images.classes, about.n).disease
     if brief:
         return found
     layer = channel_probe(subject, IMAGES).layers[-1]
+    found |= {"gini": layer.gini, "rho": layer.rho}
     causal = causal_check(
         subject.model,
         *subject.first(CAUSAL_IMAGES),
@@ -219,12 +222,11 @@ def values(
         shares=(SHARE,),
         singles=0,
     )
-    found |= {"gini": layer.gini, "rho": layer.rho}
-    last = causal.rows[-1].stage
     for row in causal.rows:
-        if row.stage == last and row.share == SHARE:
+        if row.stage == causal.rows[-1].stage:
             for name in ("fgsm", "pgd", "carrier"):
-                found[f"zero_{row.group}_{name}"] = getattr(row, name) - getattr(causal.base, name)
+                change = row.value(name) - causal.base.value(name)
+                found[f"zero_{row.group}_{name}"] = change
     return found
 
 

@@ -27,12 +27,11 @@ def admit(command: Command, ledger: Ledger, now: float) -> Refusal | None:
 def new_settings(
     command: Command, ledger: Ledger, at: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The live settings that an admitted command changes, as `lines.applied` wants them; {} for
-    what changes none.
+    """The live settings that an admitted command changes, {} for what changes none.
 
-    A roll-back gives `at`, the live settings that its checkpoint holds. `zero` must name
-    channels by now: the trainer replaces `top` by those that are most dominant at this step. Raises
-    Refusal.
+    They are as `lines.applied` wants them. A roll-back gives `at`, the live settings that its
+    checkpoint holds. `zero` must name channels by now: the trainer replaces `top` by those that are
+    most dominant at this step. Raises Refusal.
     """
     args = command.args
     if command.op == "set":

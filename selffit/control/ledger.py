@@ -133,8 +133,9 @@ class Ledger:
         return line[::-1]
 
     def target(self, to: str) -> Checkpoint | None:
-        """The checkpoint that a roll-back `to` means: an id, or "healthy", the newest healthy one
-        of this history.
+        """The checkpoint that a roll-back `to` means.
+
+        An id, or "healthy", the newest healthy one of this history.
         """
         if to != "healthy":
             return self.checkpoints.get(to)

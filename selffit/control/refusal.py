@@ -25,8 +25,9 @@ RULES = {
 
 
 class Refusal(UserError):
-    """A command that is not applied. `rule` is a key of `RULES`; `reason` says what is wrong and
-    what to do.
+    """A command that is not applied.
+
+    `rule` is a key of `RULES`; `reason` says what is wrong and what to do.
     """
 
     def __init__(self, rule: str, reason: str) -> None:

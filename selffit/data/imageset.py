@@ -1,6 +1,4 @@
-"""The in-memory image set that training and probes work on, and the class-balanced order it is cut
-in.
-"""
+"""The in-memory image set that training and probes work on, and the order in which it is cut."""
 
 from dataclasses import dataclass
 

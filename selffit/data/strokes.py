@@ -37,8 +37,9 @@ GLYPHS = [
 
 
 def _place(rng: np.random.Generator, glyph: np.ndarray, count: int) -> np.ndarray:
-    """Corner points in pixels, [count,P,2]: jitter, then scale, shear, rotation and shift drawn per
-    image.
+    """Corner points in pixels, [count,P,2].
+
+    Jitter, then scale, shear, rotation and shift drawn per image.
     """
     angle = rng.uniform(-0.26, 0.26, count)  # ± 15 degrees
     shear = rng.uniform(-0.2, 0.2, count)

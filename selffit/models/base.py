@@ -1,6 +1,4 @@
-"""What every network of the project offers: normalised input, and named sites where its channels
-can be watched.
-"""
+"""What every network of the project offers: normalised input, and sites to watch channels at."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,4 @@
-"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"): the usual network of
-fast AT.
-"""
+"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"), usual in fast AT."""
 
 from torch import Tensor, nn
 
@@ -32,9 +30,7 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet18(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the
-    literature).
-    """
+    """Four stages of two blocks with 1, 2, 4 and 8 times `width` channels (the literature: 64)."""
 
     def __init__(
         self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise

@@ -34,9 +34,7 @@ class Block(nn.Module):
 
 
 class ResNet18(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the
-    literature).
-    """
+    """Four stages of two blocks with 1, 2, 4 and 8 times `width` channels (the literature: 64)."""
 
     def __init__(
         self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise

@@ -1,8 +1,7 @@
-"""The small network of the embedded recipes: two strided convolutions and a hidden layer, no
-normalisation layers.
+"""The small network of the embedded recipes: two strided convolutions and a hidden layer.
 
-The layout that is usual for adversarial training on MNIST (e.g. Wong, Rice and
-Kolter 2020): catastrophic overfitting fits into half a minute on a CPU.
+It has no normalisation layers. The layout that is usual for adversarial training on MNIST (e.g.
+Wong, Rice and Kolter 2020): catastrophic overfitting fits into half a minute on a CPU.
 """
 
 import torch
