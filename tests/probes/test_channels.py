@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from selffit.models import Network, build
-from selffit.probes import channel_dominance
-from selffit.probes.channels import watching
+from selffit.probes.channels import channel_dominance, watching
 
 
 def generator() -> torch.Generator:
