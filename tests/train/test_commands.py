@@ -7,6 +7,7 @@ import time
 import pytest
 
 from selffit.control.ledger import Ledger
+from selffit.eventlog import kinds
 from selffit.eventlog.reader import RunReader
 
 
@@ -233,7 +234,7 @@ def test_a_command_received_before_a_kill_is_decided_once_after_it(start):
         command = trained.send("set", eps="0.08")
         from selffit.control import lines
 
-        trained.session.log.emit("ctl.received", lines.received(command), step=3, critical=True)
+        trained.session.log.emit(lines.received(command), step=3)
         trained.kill()
 
     run = start().go(at={3: receive}).go()
@@ -244,8 +245,9 @@ def test_a_command_received_before_a_kill_is_decided_once_after_it(start):
 
 def onset(trained):
     """As if the detector had found one at this step, with step 5 the last healthy one."""
-    data = {"level": "onset", "text": "", "onset_step": 8, "healthy": {"step": 5, "pgd": 0.5}}
-    trained.session.log.emit("alert", data, step=trained.session.done, critical=True)
+    healthy = kinds.Healthy(step=5, pgd=0.5)
+    alert = kinds.Alert(level="onset", text="", onset_step=8, healthy=healthy)
+    trained.session.log.emit(alert, step=trained.session.done)
     trained.loop.commander.requests.react("onset")
 
 
