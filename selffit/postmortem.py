@@ -12,11 +12,11 @@ from typing import Any
 
 from selffit.eventlog.decode import Damaged, NewerFormat, decode
 from selffit.eventlog.kinds import Exited
+from selffit.vocabulary import ENDINGS
 
 TAIL_BYTES = 1 << 16  # of a file whose last lines are wanted: never read a huge one whole
 STDERR_LINES = 20
 LINE_LENGTH = 500
-QUIET = ("finished", "stopped", "superseded")  # ends that need no last words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +57,8 @@ def classify(
     """
     signal = -code if code < 0 else 0
     how, text = _judge(code, end, stderr, memory)
-    return Exit(
-        how=how,
-        code=code,
-        signal=signal,
-        text=text,
-        stderr=() if how in QUIET else stderr,
-    )
+    known_good = how in ENDINGS and not ENDINGS[how].bad
+    return Exit(how=how, code=code, signal=signal, text=text, stderr=() if known_good else stderr)
 
 
 def _judge(
@@ -81,7 +76,7 @@ def _judge(
     if code == 2:
         return "refused", last or "refused to start, without a reason"
     if code == 3:
-        return "superseded", "another attempt took over this run"
+        return "superseded", ENDINGS["superseded"].meaning
     if code > 0:
         return "crashed", last or f"ended with exit code {code}"
     name = signal_name(-code)

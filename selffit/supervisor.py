@@ -24,10 +24,8 @@ from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
 from selffit.run.run_dir import RunDir
+from selffit.vocabulary import ENDINGS, exit_code
 
-EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
-# ends after which another attempt may go on from the newest checkpoint
-ACCIDENTS = ("crashed", "killed", "oom")
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 TRAINER_ENVIRONMENT = {  # unless the person has set them
     # Threads that spin at every barrier cost a factor of ten as soon as anything else wants a core.
@@ -90,7 +88,8 @@ class Supervisor:
             restarts -= 1
 
     def _again(self, exit: Exit, restarts: int) -> bool:
-        return exit.how in ACCIDENTS and restarts > 0 and self._passed is None
+        accident = exit.how in ENDINGS and ENDINGS[exit.how].accident
+        return accident and restarts > 0 and self._passed is None
 
     def attempt(self, command: Sequence[str] | None = None, restarts: int = 0) -> Exit:
         """Claim an attempt, run the trainer to its end, record it.
@@ -134,7 +133,7 @@ def main(arguments: Sequence[str]) -> int:
     """Supervise a run; returns the exit code."""
     if len(arguments) != 1:
         print("usage: python -m selffit.supervisor RUN_DIR", file=sys.stderr)
-        return EXIT_CODES["refused"]
+        return exit_code("refused")
     try:
         supervisor = Supervisor(RunDir.open(Path(arguments[0])))
         supervisor.install()
@@ -143,8 +142,8 @@ def main(arguments: Sequence[str]) -> int:
         exit = supervisor.run_all(restarts if isinstance(restarts, int) else 0)
     except UserError as error:
         print(error, file=sys.stderr)
-        return EXIT_CODES["refused"]
-    return EXIT_CODES.get(exit.how, 128 + exit.signal)
+        return exit_code("refused")
+    return exit_code(exit.how, exit.signal)
 
 
 if __name__ == "__main__":

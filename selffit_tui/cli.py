@@ -19,6 +19,8 @@ from selffit_tui.commands.runs import runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.train import train
 from selffit_tui.commands.watch import watch
+from selffit_tui.gate import tolerate
+from selffit_tui.talk import say
 
 app = typer.Typer(
     name="selffit",
@@ -36,10 +38,11 @@ app.add_typer(ctl)
 
 def main() -> None:
     """The console entry point."""
+    tolerate(sys.stdout, sys.stderr)
     try:
         app()
     except UserError as error:
-        print(f"selffit: {error}", file=sys.stderr)
+        say(f"selffit: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from selffit_tui.gate import one_line
+
 RUNS = Path("runs")  # where runs lie by default, in the current folder
 
 
@@ -33,4 +35,11 @@ def watch_command(path: Path) -> str:
 def say(text: str) -> None:
     """A line for the person, not for a pipe; after a hang-up nobody is there to read it."""
     with suppress(OSError, ValueError):
-        print(text, file=sys.stderr)
+        for line in text.split("\n"):
+            print(one_line(line), file=sys.stderr)
+
+
+def put(text: str) -> None:
+    """Lines of data for people, at once; the one way to stdout of all that is no JSON."""
+    for line in text.split("\n"):
+        print(one_line(line), flush=True)

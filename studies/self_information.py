@@ -6,8 +6,9 @@
 The first makes the table of docs/self-information.md, the second that of docs/interventions.md.
 
 `methods` trains fgsm, rs-fgsm, n-fgsm and pgd; `interventions` trains fgsm with what the trainer
-does by itself at its first `watch` alert: mask the most dominant channels, or mix random signs into
-the perturbation. Each run is an ordinary run of the trainer. It is measured at two checkpoints:
+does by itself at its first `suspect` alert: zero the most dominant channels, or mix random signs
+into the perturbation. Each run is an ordinary run of the trainer. It is measured at two
+checkpoints:
 "before", the last healthy one before the onset or, without an onset, the first at the full budget;
 and "after", the last one. The networks compared with (g of the probes) are the checkpoint one epoch
 earlier for "before" and "before" for "after".
@@ -41,8 +42,8 @@ METHODS = {
 }
 INTERVENTIONS = {
     "fgsm": METHODS["fgsm"],
-    "mask 25 % at watch": {"on_watch": "suppress:conv1=4,conv2=8"},
-    "30 % signs at watch": {"on_watch": "set:mix_signs=0.3"},
+    "zero 25 % at suspect": {"on_suspect": "zero:conv1=4,conv2=8"},
+    "30 % signs at suspect": {"on_suspect": "set:mix_signs=0.3"},
 }
 STUDIES = {"methods": METHODS, "interventions": INTERVENTIONS}
 # What the tables show: (name in the results, name in the table)

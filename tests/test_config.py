@@ -131,3 +131,17 @@ def test_another_method_than_the_presets_brings_its_own_step_size_start_and_form
     assert (other.alpha, other.start, other.corner) == (pytest.approx(0.2), "default", False)
     assert c.resolve("patterns-multistep", {"method": "pgd"}) == preset
     assert c.resolve("patterns-multistep", {"method": "rs-fgsm", "start": "zero"}).start == "zero"
+
+
+def test_lists_of_settings_follow_from_the_table():
+    assert c.ROLLBACK == ("eps", "alpha", "lr_scale") and set(c.ROLLBACK) < set(c.LIVE)
+    assert c.HELDOUT == ("probe_images", "channel_images", "self_images", "causal_images")
+    about = {name: field.metadata for name, field in c.FIELDS.items()}
+    assert not [name for name in about if about[name]["does"] and name not in c.LIVE]
+    assert not [name for name in about if about[name]["at_most"] and name not in c.HELDOUT]
+
+
+def test_a_setting_of_the_method_names_the_methods_that_it_belongs_to():
+    assert "leave it out or choose --method pgd" in refusal(corner=True)
+    assert "--method rs-fgsm or n-fgsm or pgd" in refusal(alpha="0.1")
+    assert c.resolve(None, {"corner": False}).corner is False

@@ -11,7 +11,7 @@ from torch import Tensor
 from selffit.analysis.networks import SavedNetwork
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
-from selffit.data import ImageSet
+from selffit.data.imageset import ImageSet
 from selffit.detect import point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.selffitting import Tracker, verdict

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.models import Network
+from selffit.models.base import Network
 
 _WRAPPERS = ("state_dict", "model", "net")
 _SHOWN = 4  # names of a kind in a message

@@ -12,13 +12,14 @@ from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.checkpoint.tensors import load_model
 from selffit.config import FIELDS, RunConfig, from_dict
-from selffit.control.settings import SUPPRESS
-from selffit.data import ImageSet
+from selffit.control.settings import ZEROED
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items, mapping
-from selffit.models import Network
-from selffit.models.masks import Masks
+from selffit.eventlog.former import settings_today
+from selffit.models.base import Network
+from selffit.models.zeroing import Zeroing
 from selffit.run.run_dir import RunDir
 from selffit.train.setup import build_network, layers
 
@@ -53,14 +54,15 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     if lost := [name for name in (MODEL, STATE) if name not in files]:
         raise Damaged(id, f"it has no {lost[0]}")
     state = CheckpointState.decode(files[STATE], manifest.id)
-    live = {name: state.settings[name] for name in state.settings.keys() & FIELDS.keys()}
+    settings = settings_today(state.settings)
+    live = {name: settings[name] for name in settings.keys() & FIELDS.keys()}
     config = from_dict({**run_config(run).as_dict(), **live})
     model = build_network(config, images).to(device).eval()
     load_model(files[MODEL], model.state_dict())
-    suppressed = mapping(state.settings.get(SUPPRESS))
+    zeroed = mapping(settings.get(ZEROED))
     sizes = {layer.name: layer.channels for layer in layers(model, images)}
-    _check_channels(suppressed, sizes, id)
-    Masks(model, device).set(suppressed)
+    _check_channels(zeroed, sizes, id)
+    Zeroing(model, device).set(zeroed)
     branch, step = parse_id(id)
     return SavedNetwork(id=id, branch=branch, step=step, model=model, config=config)
 
@@ -85,11 +87,11 @@ def check_images(images: ImageSet, trained_on: kinds.ImageSetInfo, model: str) -
     )
 
 
-def _check_channels(suppressed: Mapping[str, Any], sizes: Mapping[str, int], id: str) -> None:
-    """Raises Damaged for suppressed channels that a network with these layers does not have."""
-    for layer, spec in suppressed.items():
+def _check_channels(zeroed: Mapping[str, Any], sizes: Mapping[str, int], id: str) -> None:
+    """Raises Damaged for zeroed channels that a network with these layers does not have."""
+    for layer, spec in zeroed.items():
         channels = items(mapping(spec).get("channels"))
         if layer not in sizes or not all(
             isinstance(c, int) and 0 <= c < sizes[layer] for c in channels
         ):
-            raise Damaged(id, f"it suppresses channels of {layer!r} that the network does not have")
+            raise Damaged(id, f"it zeroes channels of {layer!r} that the network does not have")

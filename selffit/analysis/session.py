@@ -20,12 +20,14 @@ from selffit.analysis.networks import SavedNetwork, check_images, load_checkpoin
 from selffit.analysis.past import Past
 from selffit.analysis.target import Target
 from selffit.checkpoint.errors import Damaged
-from selffit.config import DATA_SETS, MODELS, RunConfig, nearest, parse_number, parse_setting
-from selffit.data import ImageSet
+from selffit.config import RunConfig, nearest, parse_number, parse_setting
+from selffit.data.catalogue import DATA_SETS
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.encode import to_json
+from selffit.models.catalogue import MODELS
 from selffit.probes.subject import training_mean
 from selffit.run.state import RunState
 from selffit.train.setup import choose_device, sensible_threads
@@ -84,7 +86,7 @@ def diagnose_file(options: argparse.Namespace) -> int:
     bench = _bench(config, options, own=False)
     network = _foreign(options.target, config, bench, options)
     g = None if options.reference is None else _foreign(options.reference, config, bench, options)
-    if options.data not in data.EMBEDDED:
+    if not DATA_SETS[options.data].generator:
         _say(
             f"note: the {bench.n} images are from the training split of {options.data}, "
             "which this network has probably been trained on"

@@ -16,7 +16,7 @@ _FLOAT, _TUPLE = "$float", "$tuple"
 class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything is as it was after `step` optimiser steps.
 
-    settings     the live ones in effect, suppressed channels included
+    settings     the live ones in effect, zeroed channels included
     version      configuration version: how many commands have changed settings
     optimizer    the optimiser's structure, from `tensors.state_to_files`
     parts        what the trainer's parts remember (the detector, the summary …), by name. In the

@@ -6,7 +6,7 @@ from selffit.config import nearest
 from selffit.control.commands import OPERATIONS, Command, checked, expired
 from selffit.control.ledger import Change, Ledger
 from selffit.control.refusal import Refusal
-from selffit.control.settings import SUPPRESS, changed, differing
+from selffit.control.settings import ZEROED, changed, differing
 
 _SHOWN = 3  # changes that a "stale" refusal names
 
@@ -30,7 +30,7 @@ def new_settings(
     """The live settings that an admitted command changes, as `lines.applied` wants them; {} for
     what changes none.
 
-    A roll-back gives `at`, the live settings that its checkpoint holds. `suppress` must name
+    A roll-back gives `at`, the live settings that its checkpoint holds. `zero` must name
     channels by now: the trainer replaces `top` by those that are most dominant at this step. Raises
     Refusal.
     """
@@ -47,16 +47,16 @@ def new_settings(
         )
     if command.op == "rollback":
         return changed(ledger.settings if at is None else at, args, ledger.config)
-    if command.op == "suppress":
-        layer = {"channels": list(args.get("channels", ())), "mode": args["mode"]}
-        return {SUPPRESS: {**ledger.suppressed, args["layer"]: layer}}
-    if command.op == "unsuppress":
+    if command.op == "zero":
+        layer = {"channels": list(args.get("channels", ()))}
+        return {ZEROED: {**ledger.zeroed, args["layer"]: layer}}
+    if command.op == "unzero":
         left = {
             name: value
-            for name, value in ledger.suppressed.items()
+            for name, value in ledger.zeroed.items()
             if args["layer"] not in (None, name)
         }
-        return {SUPPRESS: left}
+        return {ZEROED: left}
     return {}
 
 
@@ -67,7 +67,7 @@ def _decide(command: Command, ledger: Ledger, now: float) -> None:
             "duplicate",
             f"it was {past.how} already at step {past.step}; send a new command to repeat it",
         )
-    checked(command)  # it may come from a log that another version wrote
+    command = checked(command)  # it may come from a log that another version wrote
     late = expired(command, now)
     if late is not None:
         raise late
@@ -84,8 +84,8 @@ def _decide(command: Command, ledger: Ledger, now: float) -> None:
         raise Refusal("stale", _stale(command.expect, ledger))
     if command.op == "rollback":
         _rollback(command, ledger)
-    elif command.op in ("suppress", "unsuppress"):
-        _suppression(command, ledger)
+    elif command.op in ("zero", "unzero"):
+        _zeroing(command, ledger)
     if OPERATIONS[command.op].changes and command.op != "rollback":
         if not differing(ledger.settings, new_settings(command, ledger)):
             raise Refusal(
@@ -137,15 +137,11 @@ def _rollback(command: Command, ledger: Ledger) -> None:
     new_settings(command, ledger)
 
 
-def _suppression(command: Command, ledger: Ledger) -> None:
+def _zeroing(command: Command, ledger: Ledger) -> None:
     layer = command.args["layer"]
-    if command.op == "unsuppress":
-        if not ledger.suppressed or layer not in (None, *ledger.suppressed):
-            hint = (
-                f"suppressed: {', '.join(ledger.suppressed)}"
-                if ledger.suppressed
-                else "nothing is suppressed"
-            )
+    if command.op == "unzero":
+        if not ledger.zeroed or layer not in (None, *ledger.zeroed):
+            hint = f"zeroed: {', '.join(ledger.zeroed)}" if ledger.zeroed else "nothing is zeroed"
             raise Refusal("nothing-to-do", f"there is nothing to undo; {hint}")
         return
     if layer not in ledger.layers:
@@ -162,5 +158,5 @@ def _suppression(command: Command, ledger: Ledger) -> None:
         )
     if max(len(named), command.args.get("top", 0)) >= total:
         raise Refusal(
-            "out-of-range", f"{layer} has {total} channels; leave at least one of them unmasked"
+            "out-of-range", f"{layer} has {total} channels; leave at least one of them as it is"
         )

@@ -10,14 +10,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from selffit.config import FIELDS, nearest
+from selffit.config import FIELDS, LIVE, nearest
 from selffit.control.refusal import Refusal
-from selffit.control.settings import LIVE, parse_live
+from selffit.control.settings import parse_live
 from selffit.eventlog.clean import clean
+from selffit.eventlog.former import args_today, op_today
 
 MAX_NOTE = 500  # characters of a note
 MAX_BY = 64  # characters of a name
@@ -72,7 +73,9 @@ def new_command(
 
 
 def checked(command: Command) -> Command:
-    """The command with normalised arguments and a harmless name of its author. Raises Refusal."""
+    """The command with normalised arguments and a harmless name of its author, in the words of
+    today. Raises Refusal.
+    """
     if not is_id(command.id):
         raise Refusal(
             "bad-id",
@@ -92,7 +95,8 @@ def checked(command: Command) -> Command:
         )
     if not 0 <= command.t <= 1e11:
         raise Refusal("bad-command", f"t must be a wall clock in seconds, not {command.t:g}")
-    return msgspec.structs.replace(command, args=check(command.op, command.args), by=by)
+    op, args = op_today(command.op), args_today(command.op, command.args)
+    return msgspec.structs.replace(command, op=op, args=check(op, args), by=by)
 
 
 def expired(command: Command, now: float) -> Refusal | None:
@@ -111,12 +115,12 @@ def check(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
             "unknown-op",
             f"there is no operation '{clean(op[:80])}'; {nearest(op[:80], tuple(OPERATIONS))}",
         )
-    values = dict(operation.defaults)
+    values, parses = dict(operation.defaults), operation.parses
     for name, raw in args.items():
-        if name not in operation.args:
+        if name not in parses:
             raise _unknown(op, name)
         if raw is not None or name not in values:  # null stands for the default
-            values[name] = operation.args[name](name, raw)
+            values[name] = parses[name](name, raw)
     missing = [name for name in operation.required if name not in values]
     if missing:
         raise Refusal("bad-argument", f"{op} needs {missing[0]}; {operation.help}")
@@ -125,8 +129,8 @@ def check(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(op: str, name: str) -> Refusal:
-    valid, shown = tuple(OPERATIONS[op].args), clean(name[:80])
-    if "eps" in valid and name in FIELDS:
+    valid, shown = tuple(OPERATIONS[op].parses), clean(name[:80])
+    if OPERATIONS[op].settings and name in FIELDS:
         return Refusal(
             "bad-argument",
             f"{shown} cannot change while a run trains; start a new run to change it",
@@ -185,12 +189,6 @@ def _channels(name: str, raw: Any) -> list[int]:
     return sorted({_whole(name, part, 0, MAX_CHANNELS - 1) for part in parts})
 
 
-def _mode(name: str, raw: Any) -> str:
-    if raw != "mask":
-        raise Refusal("out-of-range", f"{name} must be 'mask', not {_shown(raw)}")
-    return "mask"
-
-
 def _text(name: str, raw: Any) -> str:
     if not isinstance(raw, str) or not raw.strip():
         raise Refusal("bad-argument", f"{name} must be a line of text, not {_shown(raw)}")
@@ -219,59 +217,109 @@ def _one_choice(values: Mapping[str, Any]) -> None:
     if ("channels" in values) == ("top" in values):
         raise Refusal(
             "bad-argument",
-            "suppress needs either channels (3,5,7) or top (how many of the most dominant)",
+            "zero needs either channels (3,5,7) or top (how many of the most dominant)",
         )
 
 
 @dataclass(frozen=True)
+class Argument:
+    """One argument of an operation: how a raw value is read, and what `ctl` says of its option.
+
+    metavar: what stands for its value. positional: it is no option but the word after the
+    operation's name. A default that is true or false makes it a switch.
+    """
+
+    parse: Parse
+    help: str
+    metavar: str = "TEXT"
+    positional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One row of the table. `changes`: applying it raises the configuration version."""
+    """One row of the table, which the command line of `ctl` is made from too.
+
+    help: what it does, and what it needs. more: what else people should know. title: what people
+    call it, by default its name. settings: every live setting is an argument too: "options" of the
+    command line, or "pairs" such as eps=8/255. changes: applying it raises the configuration
+    version.
+    """
 
     help: str
-    args: Mapping[str, Parse] = field(default_factory=dict)
+    more: str = ""
+    title: str = ""
+    args: Mapping[str, Argument] = field(default_factory=dict)
+    settings: Literal["", "options", "pairs"] = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     together: Callable[[Mapping[str, Any]], None] = _free
     changes: bool = False
 
+    @property
+    def parses(self) -> Mapping[str, Parse]:
+        """How each argument is read."""
+        own = {name: argument.parse for name, argument in self.args.items()}
+        return {**own, **dict.fromkeys(LIVE, parse_live)} if self.settings else own
 
-_SETTINGS: dict[str, Parse] = dict.fromkeys(LIVE, parse_live)
+
 OPERATIONS: dict[str, Operation] = {
-    "pause": Operation("hold training before the next step"),
-    "resume": Operation("go on after a pause"),
+    "pause": Operation(help="hold training before the next step"),
+    "resume": Operation(help="go on after a pause", title="go on"),
     "stop": Operation(
-        "end the run: with a checkpoint and a last probe, or at once with now",
-        {"now": _truth},
-        {"now": False},
+        help="end the run: with a checkpoint and a last probe, or at once with now",
+        args={"now": Argument(_truth, "at once: no last probe, no checkpoint")},
+        defaults={"now": False},
     ),
-    "checkpoint": Operation("save a checkpoint before the next step"),
+    "checkpoint": Operation(help="save a checkpoint before the next step"),
     "rollback": Operation(
-        "continue from an earlier checkpoint on a new branch, with other settings if any are given",
-        {"to": _target, "exact": _truth, **_SETTINGS},
-        {"to": "healthy", "exact": False},
+        help="continue from an earlier checkpoint on a new branch, with other settings if any are "
+        "given",
+        more="What came after the checkpoint stays in the log. Settings given here hold from there "
+        "on.",
+        title="roll back",
+        args={
+            "to": Argument(
+                _target, "such as main-1200, or 'healthy', the newest that was healthy", "CKPT"
+            ),
+            "exact": Argument(_truth, "repeat the random numbers of the first time"),
+        },
+        settings="options",
+        defaults={"to": "healthy", "exact": False},
         changes=True,
     ),
     "set": Operation(
-        "change settings from the next step on", _SETTINGS, together=_something, changes=True
-    ),
-    "suppress": Operation(
-        "mask channels of a layer from the next step on",
-        {"layer": _layer, "channels": _channels, "top": _top, "mode": _mode},
-        {"mode": "mask"},
-        ("layer",),
-        _one_choice,
+        help="change settings from the next step on",
+        more="For example: set eps=8/255 alpha=1.25eps.",
+        settings="pairs",
+        together=_something,
         changes=True,
     ),
-    "unsuppress": Operation(
-        "undo suppress, in one layer or, without layer, everywhere",
-        {"layer": _layer},
-        {"layer": None},
+    "zero": Operation(
+        help="hold channels of a layer at zero from the next step on",
+        title="zero channels",
+        args={
+            "layer": Argument(_layer, "name of the layer, as the channel panel shows it", "NAME"),
+            "top": Argument(_top, "the K most dominant channels now", "K"),
+            "channels": Argument(_channels, "these channels, numbered from 0", "3,5"),
+        },
+        required=("layer",),
+        together=_one_choice,
+        changes=True,
+    ),
+    "unzero": Operation(
+        help="undo zero, in one layer or, without layer, everywhere",
+        title="unzero channels",
+        args={"layer": Argument(_layer, "only in this layer", "NAME")},
+        defaults={"layer": None},
         changes=True,
     ),
     "probe": Operation(
-        "measure before the next step: robust accuracy, the full self-information set, channels, "
-        "the causal check, "
-        "and a strong attack"
+        help="measure before the next step: robust accuracy, the full self-information set, "
+        "channels, the causal check, and a strong attack"
     ),
-    "note": Operation("write a line into the log", {"text": _text}, {}, ("text",)),
+    "note": Operation(
+        help="write a line into the log",
+        args={"text": Argument(_text, "one line", positional=True)},
+        required=("text",),
+    ),
 }

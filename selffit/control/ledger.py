@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from selffit.config import LIVE
 from selffit.control.commands import OPERATIONS, POLICY, Command, is_id
-from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
+from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import mapping, text
 from selffit.eventlog.records import Notice, Record
 
-_KEYS = frozenset((*LIVE, SEED, SUPPRESS))
+_KEYS = frozenset((*LIVE, SEED, ZEROED))
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class Ledger:
         return {**live_settings(self.config), **self.overrides}
 
     @property
-    def suppressed(self) -> Mapping[str, Any]:
-        """The masked channels of each layer: {layer: {"channels": […], "mode": "mask"}}."""
-        return mapping(self.overrides.get(SUPPRESS))
+    def zeroed(self) -> Mapping[str, Any]:
+        """The zeroed channels of each layer: {layer: {"channels": […]}}."""
+        return mapping(self.overrides.get(ZEROED))
 
     def lineage(self, branch: str | None = None) -> list[Branch]:
         """The branches that lead to `branch` (the active one by default), oldest first."""

@@ -10,38 +10,41 @@ from typing import Any
 
 import msgspec
 
-from selffit.config import METHODS, nearest
+from selffit.config import ROLLBACK, nearest
 from selffit.control.commands import POLICY, Command, check, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
+from selffit.eventlog.former import op_today
+from selffit.methods.catalogue import METHODS
+from selffit.vocabulary import SUSPECT, level_of
 
 ON_CO = ("alert", "pause", "stop", "rollback")
-ON_WATCH = ("none", "probe", "checkpoint", "suppress", "set")
-# what changes settings is done at the first watch alert of a branch only
-ONCE = ("suppress", "set")
-ROLLBACK_KEYS = ("eps", "alpha", "lr_scale")
+ON_SUSPECT = ("none", "probe", "checkpoint", "zero", "set")
+# what changes settings is done at the first suspect alert of a branch only
+ONCE = ("zero", "set")
 _ROLLBACK = (
-    "write it as rollback:METHOD[,eps=…,alpha=…,lr_scale=…], e.g. rollback:n-fgsm,lr_scale=0.5"
+    f"write it as rollback:METHOD[,{','.join(f'{name}=…' for name in ROLLBACK)}], "
+    "e.g. rollback:n-fgsm,lr_scale=0.5"
 )
-_SUPPRESS = "write it as suppress:LAYER=TOP[,LAYER=TOP], e.g. suppress:conv1=2,conv2=4"
+_ZERO = "write it as zero:LAYER=TOP[,LAYER=TOP], e.g. zero:conv1=2,conv2=4"
 _SET = "write it as set:KEY=VALUE[,KEY=VALUE], e.g. set:mix_signs=0.3"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """Reactions to alerts: operations and their arguments; `max_rollbacks` ends a series of
     roll-backs.
 
-    `watch` holds the arguments of each command that a watch alert calls for: `suppress` takes one
+    `suspect` holds the arguments of each command that a suspect alert calls for: `zero` takes one
     for each layer.
     """
 
     on_co: str = "alert"
-    on_watch: str = "none"
+    on_suspect: str = "none"
     max_rollbacks: int = 3
     rollback: Mapping[str, Any] = field(default_factory=dict)
-    watch: Sequence[Mapping[str, Any]] = ()
+    suspect: Sequence[Mapping[str, Any]] = ()
 
     def reaction(self, level: str, ledger: Ledger, *, t: float | None = None) -> list[Command]:
         """The commands that an alert of this level calls for; they take the same way as a person's.
@@ -50,8 +53,8 @@ class Policy:
         wall clock in seconds, now by default.
         """
         when = time.time() if t is None else t
-        if level == "watch":
-            return self._to_watch(ledger, when)
+        if level_of(level) is SUSPECT:
+            return self._to_suspect(ledger, when)
         if level != "onset" or self.on_co == "alert":
             return []
         if self.on_co != "rollback":
@@ -68,9 +71,9 @@ class Policy:
             ]
         return [new_command("rollback", self.rollback, by=POLICY, t=when)]
 
-    def _to_watch(self, ledger: Ledger, t: float) -> list[Command]:
-        commands = [new_command(self.on_watch, args, by=POLICY, t=t) for args in self.watch]
-        if self.on_watch not in ONCE:
+    def _to_suspect(self, ledger: Ledger, t: float) -> list[Command]:
+        commands = [new_command(self.on_suspect, args, by=POLICY, t=t) for args in self.suspect]
+        if self.on_suspect not in ONCE:
             return commands
         # On a branch each of them has one id for ever, so whatever became of it, the log tells that
         # it is decided: after a crash, too, when the steps are done again and the alert is raised
@@ -87,18 +90,24 @@ def _id_on(branch: str, command: Command) -> str:
     return "c" + blake2b(named, digest_size=10).hexdigest()
 
 
-def parse_policy(on_co: str = "alert", on_watch: str = "none", max_rollbacks: int = 3) -> Policy:
-    """The policy that the options --on-co, --on-watch and --max-rollbacks describe. Raises
+def parse_policy(on_co: str = "alert", on_suspect: str = "none", max_rollbacks: int = 3) -> Policy:
+    """The policy that the options --on-co, --on-suspect and --max-rollbacks describe. Raises
     UserError.
 
-    Whether a network has the layers of `suppress:…` shows when they are to be masked.
+    Whether a network has the layers of `zero:…` shows when they are to be zeroed.
     """
     if max_rollbacks < 0:
         raise UserError(f"--max-rollbacks must be at least 0, not {max_rollbacks}")
-    watch_action, watch = _watch(on_watch)
+    suspect_action, suspect = _suspect(on_suspect)
     action, rest = _action("--on-co", on_co, ON_CO, ("rollback",))
     rollback = _rollback_args(rest) if action == "rollback" else {}
-    return Policy(action, watch_action, max_rollbacks, rollback, watch)
+    return Policy(
+        on_co=action,
+        on_suspect=suspect_action,
+        max_rollbacks=max_rollbacks,
+        rollback=rollback,
+        suspect=suspect,
+    )
 
 
 def _action(
@@ -106,6 +115,7 @@ def _action(
 ) -> tuple[str, str]:
     """The action and what follows its colon, which only those that are `open_ended` have."""
     action, colon, rest = text.partition(":")
+    action = op_today(action)
     if action not in actions:
         raise UserError(f"unknown {option} '{action}'; {nearest(action, actions)}")
     if colon and action not in open_ended:
@@ -113,13 +123,13 @@ def _action(
     return action, rest
 
 
-def _watch(text: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
-    action, rest = _action("--on-watch", text, ON_WATCH, ONCE)
-    where = f"--on-watch {action}"
+def _suspect(text: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    action, rest = _action("--on-suspect", text, ON_SUSPECT, ONCE)
+    where = f"--on-suspect {action}"
     if action == "none":
         return action, ()
-    if action == "suppress":
-        tops = _pairs(where, rest.split(","), _SUPPRESS, settings=False)
+    if action == "zero":
+        tops = _pairs(where, rest.split(","), _ZERO, settings=False)
         return action, [
             _checked(where, action, {"layer": layer, "top": top}) for layer, top in tops.items()
         ]
@@ -135,11 +145,9 @@ def _rollback_args(text: str) -> Mapping[str, Any]:
     if method not in METHODS:
         raise UserError(f"unknown method '{method}' in {where}; {nearest(method, METHODS)}")
     settings = _pairs(where, parts, _ROLLBACK, settings=True)
-    unknown = [key for key in settings if key not in ROLLBACK_KEYS]
+    unknown = [key for key in settings if key not in ROLLBACK]
     if unknown:
-        raise UserError(
-            f"unknown key '{unknown[0]}' in {where}; {nearest(unknown[0], ROLLBACK_KEYS)}"
-        )
+        raise UserError(f"unknown key '{unknown[0]}' in {where}; {nearest(unknown[0], ROLLBACK)}")
     return _checked(where, "rollback", {"method": method, **settings})
 
 

@@ -1,40 +1,23 @@
 """The settings that may change while a run trains: their values, their ranges, and what a `set`
 makes of them.
 
-Live settings are a flat mapping: the names of `LIVE`; `suppress`, the channels that are masked, as
-{layer: {"channels": [int, …], "mode": "mask"}}; and `seed`. Values are absolute, so applying one
-twice changes nothing.
+Live settings are a flat mapping: the names of `LIVE`; `zeroed`, the channels that are held at zero,
+as {layer: {"channels": [int, …]}}; and `seed`. Values are absolute, so applying one twice changes
+nothing.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from selffit.config import FIELDS, OutOfRange, default_alpha, parse_setting, parse_size
+from selffit.config import FIELDS, HELDOUT, LIVE, OutOfRange, parse_setting, parse_size
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
+from selffit.methods.catalogue import METHODS, OF_THE_METHOD, users
 
 # of '1.25eps': only a bound on nonsense, the pixel value has a range of its own
 ALPHA_FACTOR_MAX = 1000.0
 MAX_VALUE = 100  # characters of a value
-LIVE = (
-    "eps",
-    "alpha",
-    "lr_scale",
-    "weight_decay",
-    "method",
-    "attack_steps",
-    "start",
-    "mix_signs",
-    "corner",
-    "probe_every",
-    "probe_images",
-    "channel_images",
-    "self_images",
-    "causal_images",
-    "stop_epoch",
-)
-IMAGE_COUNTS = ("probe_images", "channel_images", "self_images", "causal_images")
-SUPPRESS = "suppress"
+ZEROED = "zeroed"
 # of the random streams; a roll-back gives its branch one of its own, nobody can `set` it
 SEED = "seed"
 
@@ -44,7 +27,7 @@ def live_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     does not name.
     """
     settings = {name: config.get(name, FIELDS[name].default) for name in (*LIVE, SEED)}
-    return {**settings, SUPPRESS: {}}
+    return {**settings, ZEROED: {}}
 
 
 def parse_live(name: str, raw: Any) -> Any:
@@ -85,23 +68,28 @@ def changed(
     nothing differs.
 
     What is not named follows: a new method (or number of steps) brings its own step size and start,
-    without pgd there are no corners, a new eps keeps the ratio alpha/eps. `config` is the run's
+    and turns off what it does not use, a new eps keeps the ratio alpha/eps. `config` is the run's
     configuration, for what does not change. Raises Refusal for values that are fine alone but not
     together.
     """
     new = {**now, **{name: args[name] for name in LIVE if name in args}}
-    if new["method"] != "pgd":
-        for name in ("attack_steps", "corner"):
-            if args.get(name):
-                raise Refusal(
-                    "bad-argument",
-                    f"{name} applies to pgd only, not to {new['method']}; add method=pgd",
-                )
-        new["corner"] = False
+    method = METHODS[new["method"]]
+    for name in OF_THE_METHOD:
+        if name in method.uses or name == "alpha":  # a step size waits for a method that uses it
+            continue
+        if args.get(name):
+            those = users(name)
+            raise Refusal(
+                "bad-argument",
+                f"{name} applies to {', '.join(those)} only, not to {method.name}; "
+                f"add method={those[0]}",
+            )
+        if FIELDS[name].type is bool:
+            new[name] = False
     other_attack = new["method"] != now["method"] or new["attack_steps"] != now["attack_steps"]
     if new["method"] != now["method"] and "start" not in args:
         new["start"] = "default"
-    auto = default_alpha(new["method"], new["eps"], new["attack_steps"])
+    auto = method.default_alpha(new["eps"], new["attack_steps"])
     if "alpha" in args:
         new["alpha"] = parse_size("alpha", args["alpha"], new["eps"], auto)
     elif other_attack:
@@ -109,7 +97,7 @@ def changed(
     elif new["eps"] != now["eps"]:
         new["alpha"] = now["alpha"] * (new["eps"] / now["eps"]) if now["eps"] > 0 else auto
     parse_live("alpha", new["alpha"])  # a multiple of eps may be too large in pixels
-    for name in IMAGE_COUNTS:
+    for name in HELDOUT:
         if name in args and new[name] > config.get("holdout", FIELDS["holdout"].default):
             raise Refusal(
                 "out-of-range",

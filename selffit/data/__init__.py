@@ -1,29 +1,27 @@
 """Image sets for training and probing: embedded ones, torchvision's, and batches cut from them on
 the device.
+
+Importing this package loads no torch, so that `selffit.config` can read the catalogue.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from selffit.data import patterns, strokes
-from selffit.data.batches import Batches
-from selffit.data.imageset import ImageSet, as_float, balanced_order
+from selffit.data.catalogue import DATA_SETS
 from selffit.data.seeds import step_seed
-from selffit.data.torchvision_sets import SOURCES, load_training_split
 from selffit.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
     from selffit.config import RunConfig
+    from selffit.data.imageset import ImageSet
 
-__all__ = ["DATA_SETS", "Batches", "ImageSet", "as_float", "load", "load_set", "step_seed"]
-
-EMBEDDED = {"patterns": patterns, "strokes": strokes}
-DATA_SETS = (*EMBEDDED, *SOURCES)
+__all__ = ["DATA_SETS", "load", "load_set", "step_seed"]
 
 
-def load(config: "RunConfig", device: torch.device | str) -> ImageSet:
+def load(config: "RunConfig", device: "torch.device | str") -> "ImageSet":
     """The image set of a run, resident on `device`; see `load_set`."""
     return load_set(
         config.data,
@@ -42,8 +40,8 @@ def load_set(
     download: bool = False,
     train_images: int = 0,
     holdout: int = 1000,
-    device: torch.device | str = "cpu",
-) -> ImageSet:
+    device: "torch.device | str" = "cpu",
+) -> "ImageSet":
     """Training and held-out images of a set, on `device`; the same images in every run, whatever
     its seed.
 
@@ -57,30 +55,61 @@ def load_set(
         raise UserError(f"{holdout} held-out images; the probes need at least 1")
     if train_images < 0:
         raise UserError(f"{train_images} training images; use a positive number, or 0 for all")
-    if name in EMBEDDED:
-        source, classes = EMBEDDED[name], EMBEDDED[name].CLASSES
-        train_x, train_y = source.generate("train", train_images or source.TRAIN_IMAGES)
-        held_x, held_y = source.generate("held", holdout)
-        class_names: tuple[str, ...] = ()
-    elif name in SOURCES:
-        images, labels, classes = load_training_split(name, data_dir, download)
-        available = len(labels) - holdout
-        if available < max(train_images, 1):
-            raise UserError(
-                f"{name} has {len(labels)} training images, {holdout} of them held out: "
-                f"cannot train on {train_images or 'any'}; lower the number of training or of "
-                "held-out images"
-            )
-        order = balanced_order(labels, step_seed(0, f"{name}/held-out", 0))
-        held, train = order[:holdout], order[holdout : holdout + (train_images or available)]
-        train_x, train_y, held_x, held_y = images[train], labels[train], images[held], labels[held]
-        class_names = SOURCES[name].names
-    else:
+    if name not in DATA_SETS:
         raise UserError(f"unknown data set '{name}'; valid: {', '.join(DATA_SETS)}")
+    if DATA_SETS[name].generator:
+        arrays = _generated(name, train_images, holdout)
+    else:
+        arrays = _split(name, data_dir, download, train_images, holdout)
+    return _resident(name, arrays, device)
 
-    def resident(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
-    shape: tuple[int, int, int] = train_x.shape[1:]
-    tensors = (resident(array) for array in (train_x, train_y, held_x, held_y))
-    return ImageSet(name, classes, shape, *tensors, class_names)
+def _generated(name: str, train_images: int, holdout: int) -> "tuple[np.ndarray, ...]":
+    """Training images and labels, held-out images and labels of an embedded set."""
+    source = import_module(f"selffit.data.{DATA_SETS[name].generator}")
+    train = source.generate("train", train_images or source.TRAIN_IMAGES)
+    return (*train, *source.generate("held", holdout))
+
+
+def _split(
+    name: str, data_dir: str, download: bool, train_images: int, holdout: int
+) -> "tuple[np.ndarray, ...]":
+    """The same of another set, both cut from its training split."""
+    from selffit.data.imageset import balanced_order
+    from selffit.data.torchvision_sets import load_training_split
+
+    images, labels = load_training_split(name, data_dir, download)
+    available = len(labels) - holdout
+    if available < max(train_images, 1):
+        raise UserError(
+            f"{name} has {len(labels)} training images, {holdout} of them held out: "
+            f"cannot train on {train_images or 'any'}; lower the number of training or of "
+            "held-out images"
+        )
+    order = balanced_order(labels, step_seed(0, f"{name}/held-out", 0))
+    held, train = order[:holdout], order[holdout : holdout + (train_images or available)]
+    return images[train], labels[train], images[held], labels[held]
+
+
+def _resident(
+    name: str, arrays: "tuple[np.ndarray, ...]", device: "torch.device | str"
+) -> "ImageSet":
+    import numpy as np
+    import torch
+
+    from selffit.data.imageset import ImageSet
+
+    train_x, train_y, held_x, held_y = (
+        torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays
+    )
+    _, channels, height, width = train_x.shape
+    return ImageSet(
+        name=name,
+        classes=DATA_SETS[name].classes,
+        shape=(channels, height, width),
+        train_x=train_x,
+        train_y=train_y,
+        held_x=held_x,
+        held_y=held_y,
+        class_names=DATA_SETS[name].class_names,
+    )

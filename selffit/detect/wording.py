@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from selffit.detect.types import ProbePoint
-
-_SIGNALS = {
-    "abnormal": "abnormal-example fraction",
-    "pertalign": "PertAlign",
-    "acc_adv": "accuracy on the training attack",
-}
+from selffit.numbers import count, share
+from selffit.vocabulary import DISEASES, STEP
 
 
 def suspect(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, float]) -> str:
     """Which signals moved, from what was usual to what they are now."""
     moved = "; ".join(
-        f"{_SIGNALS[name]} {usual[f'{name}_usual']:.2f} → {now[name]:.2f}" for name in names
+        f"{STEP[name].label} {share(usual[f'{name}_usual'])} → {share(now[name])}" for name in names
     )
     return f"training signals moved: {moved}"
 
@@ -32,11 +28,14 @@ def onset(
     level: PGD accuracy before, None: no comparable one; low: the last healthy step, None: unknown;
     first: the first fallen step, None where PGD never was healthy.
     """
-    split = f"PGD accuracy {point.pgd:.2f} while FGSM accuracy is {point.fgsm:.2f} (n={point.n})"
+    split = f"PGD accuracy {share(point.pgd)} while FGSM accuracy is {share(point.fgsm)}"
+    split += f" (n={count(point.n)})"
     if first is None:
         return f"overfitted to the single-step attack: {split}; PGD never was healthy in this run"
-    where = f"between {unit} {low} and {first}" if low is not None else f"by {unit} {first}"
-    fall = f", from {level:.2f}" if level is not None else ", healthy before at a smaller budget"
+    where = f"by {unit} {count(first)}"
+    if low is not None:
+        where = f"between {unit} {count(low)} and {count(first)}"
+    fall = f", from {share(level)}" if level is not None else ", healthy before at a smaller budget"
     return f"catastrophic overfitting began {where}: {split}{fall}"
 
 
@@ -44,38 +43,33 @@ def advice(unit: str, low: int | None) -> str:
     """What to do about an onset; low: the last healthy step, None where none is known."""
     if low is None:
         return "no healthy state is known: start again with n-fgsm or a smaller eps"
-    return f"roll back to a checkpoint no later than {unit} {low} and switch to n-fgsm"
+    return f"roll back to a checkpoint no later than {unit} {count(low)} and switch to n-fgsm"
 
 
 def recovered(point: ProbePoint, probes: int, level: float | None) -> str:
     """That PGD accuracy is back for so many probes, and what that leaves open."""
     return (
-        f"{_back(point.pgd, level)} for {probes} probes, FGSM {point.fgsm:.2f}: "
+        f"{_back(point.pgd, level)} for {probes} probes, FGSM {share(point.fgsm)}: "
         "it may be a recovery or gradient masking; a stronger attack has to confirm it"
     )
 
 
 def confirmed(weak: float, strong: float, n: int, level: float | None) -> str:
     """That a stronger attack on n images leaves the PGD accuracy as it is."""
-    fate = "the network has recovered"
-    return f"{_back(weak, level)}, and a stronger attack leaves {strong:.2f} of it (n={n}): {fate}"
+    left = f"a stronger attack leaves {share(strong)} of it (n={count(n)})"
+    return f"{_back(weak, level)}, and {left}: the network has recovered"
 
 
 def masked(weak: float, strong: float, n: int, level: float | None) -> str:
     """That a stronger attack on n images takes away the PGD accuracy that came back."""
     fate = "its gradients are masked, it has not recovered"
-    return f"{_back(weak, level)}, but a stronger attack leaves {strong:.2f} of it (n={n}): {fate}"
+    left = f"a stronger attack leaves {share(strong)} of it (n={count(n)})"
+    return f"{_back(weak, level)}, but {left}: {fate}"
 
 
 def _back(pgd: float, level: float | None) -> str:
-    of = f" of {level:.2f} before" if level is not None else ""
-    return f"PGD accuracy is back at {pgd:.2f}{of}"
-
-
-_DISEASES = {
-    "self-fitting": "the network reads its own perturbation",
-    "gradient masking": "the network does not read its own perturbation",
-}
+    of = f" of {share(level)} before" if level is not None else ""
+    return f"PGD accuracy is back at {share(pgd)}{of}"
 
 
 def disease(
@@ -92,20 +86,22 @@ def disease(
     told = []
     if "carrier" in measured:
         told.append(
-            f"put on plain grey it is read right in {values['carrier_grey']:.2f} (guessing "
-            f"{chance:.2f})"
+            f"put on plain grey it is read right in {share(values['carrier_grey'])} (guessing "
+            f"{share(chance)})"
         )
     if "conflict" in measured:
         told.append(
-            f"against another image it wins {values['conflict_self']:.2f} to "
-            f"{values['conflict_data']:.2f}"
+            f"against another image it wins {share(values['conflict_self'])} to "
+            f"{share(values['conflict_data'])}"
         )
     if "abnormal" in measured:
-        told.append(f"the attack lowers the loss of {values['abnormal']:.2f} of the images")
+        told.append(f"the attack lowers the loss of {share(values['abnormal'])} of the images")
     if "swap" in measured:
-        told.append(f"label swap {values['swap']:.2f}")
-    why = _DISEASES.get(name, f"{clear} of {len(measured)} signs of self-fitting are clear")
-    return f"{name}: {why}; {', '.join(told)} (n={n})"
+        told.append(f"label swap {share(values['swap'])}")
+    why = f"{clear} of {len(measured)} signs of self-fitting are clear"
+    if name in DISEASES and DISEASES[name].sure:
+        why = DISEASES[name].meaning
+    return f"{name}: {why}; {', '.join(told)} (n={count(n)})"
 
 
 def too_early(text: str) -> str:

@@ -16,9 +16,11 @@ MAX_KEYS = 4096  # keys in all objects of a line
 
 # C0, DEL and C1; arabic letter mark, direction marks, embeddings, overrides and isolates; line and
 # paragraph separators; lone surrogates (a Python string holds a proper pair as one character, so
-# any is a lone one).
+# any is a lone one). And what is invisible or joins others: it moves what follows by an amount that
+# terminals disagree about.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+    "\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ff]"
 )
 
 

@@ -50,7 +50,7 @@ Kinds of the trainer's stream and their data (`*` critical: on disk before `emit
                     base64 of a row
                     [W,C] (x uint8, 255 = 1.0; delta int8, 127 = eps), clean, own, carrier: [class,
                     probability]}]
-    alert *         level: watch | onset | recovered | masked; text, onset_step, onset_low,
+    alert *         level: suspect (watch in older logs) | onset | recovered | masked; text, onset_step, onset_low,
                     confidence, n,
                     evidence {name: number}, healthy {step, pgd} or null, advice, disease (of an
                     onset)

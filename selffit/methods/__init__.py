@@ -1,26 +1,32 @@
-"""Training methods by name: pure functions from a batch to the perturbed batch that the step trains
-on.
+"""Training methods by name: a record each, of an attack and, where it has one, a loss of its own.
 
-A method sees the network only through a `GradientAt` closure. One that also
-changes the training loss brings its own loss beside its attack.
+An attack is a pure function from a batch to the perturbed batch that the step trains on; it sees
+the network only through a `GradientOracle`. To add a method, add a file with a `METHOD` here.
+Importing this package loads no torch, so that `selffit.config` can read the catalogue.
 """
 
-from selffit.methods.base import Attack, Budget, Gradient, GradientAt, Method, input_gradient
-from selffit.methods.fgsm import fgsm
+from selffit.methods.base import (
+    Attack,
+    Batch,
+    Budget,
+    Gradient,
+    GradientAt,
+    GradientOracle,
+    Method,
+    Objective,
+)
+from selffit.methods.catalogue import METHODS
 from selffit.methods.mixing import mix_signs
-from selffit.methods.n_fgsm import n_fgsm
-from selffit.methods.pgd import pgd
-from selffit.methods.rs_fgsm import rs_fgsm
 
 __all__ = [
     "METHODS",
     "Attack",
+    "Batch",
     "Budget",
     "Gradient",
     "GradientAt",
+    "GradientOracle",
     "Method",
-    "input_gradient",
+    "Objective",
     "mix_signs",
 ]
-
-METHODS: dict[str, Method] = {"fgsm": fgsm, "rs-fgsm": rs_fgsm, "n-fgsm": n_fgsm, "pgd": pgd}

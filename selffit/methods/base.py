@@ -1,17 +1,20 @@
-"""What training methods share: the attack's types, the input gradient, and the threat model (L∞
-ball, [0,1] box).
+"""What training methods share: their record and types, and the threat model (L∞ ball, [0,1] box).
+
+Nothing here needs torch to be imported: `selffit.config` reads the methods' records, and helpers
+use tensors' own methods.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from selffit.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 ROUNDING = 1e-6  # of a sum of steps that cancel, in pixels of [0,1]
 STARTS = ("default", "zero", "random")
@@ -47,72 +50,89 @@ class Budget:
 
 @dataclass(frozen=True)
 class Attack:
-    """x_adv [B,C,H,W] in [0,1], float32, what the step trains on; start: the first gradient, at the
-    start point.
+    """x_adv [B,C,H,W] in [0,1], float32, what the step trains on; start: the first gradient of the
+    cross-entropy, at the start point.
     """
 
     x_adv: Tensor
     start: Gradient
 
 
-GradientAt = Callable[[Tensor, Tensor], Gradient]
-Method = Callable[[GradientAt, Tensor, Tensor, Budget, torch.Generator], Attack]
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a training loss is made of: the network, the images x with labels y, and their attack.
 
-
-def input_gradient(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    *,
-    autocast: torch.dtype | None = None,
-    bn_eval: bool = False,
-) -> Gradient:
-    """Cross-entropy and its gradient with respect to x, at x itself; weights get no gradient (2 of
-    the step's 5U).
-
-    Losses are summed, so an image's gradient does not depend on the batch
-    size. Where `autocast` is a dtype, the network runs in it; x and the
-    gradient stay float32. x is a leaf: never pass it through a clamp inside
-    the graph, whose gradient is 0 at the bound.
-
-    Batch norm: by default layers keep their mode. In training mode this forward
-    pass uses the batch's statistics and updates the running ones, so a
-    single-step training step updates them twice, as public codes do.
-    bn_eval=True uses the running statistics and leaves them alone.
+    model: images [B,C,H,W] → logits float32 [B,K], under the step's autocast, with the graph of the
+    weights. attack.x_adv is a leaf; where it requires a gradient, the signals read it. eps: budget
+    of this step in pixels, 0-d. generator: the step's random numbers, after those of the attack.
     """
-    leaf = x.detach().requires_grad_()
-    with torch.enable_grad(), batch_norm_in_eval(model) if bn_eval else nullcontext():
-        with torch.autocast(x.device.type, dtype=autocast, enabled=autocast is not None):
-            logits = model(leaf)
-        loss = F.cross_entropy(logits.float(), y, reduction="none")
-        (grad,) = torch.autograd.grad(loss.sum(), leaf)
-    return Gradient(grad, loss.detach(), logits.detach().float())
+
+    model: Callable[[Tensor], Tensor]
+    x: Tensor
+    y: Tensor
+    attack: Attack
+    eps: Tensor
+    generator: torch.Generator
 
 
-@contextmanager
-def batch_norm_in_eval(model: nn.Module) -> Iterator[None]:
-    """Batch-norm layers that train use their running statistics inside, without updating them."""
-    training = [
-        module for module in model.modules() if isinstance(module, _BatchNorm) and module.training
-    ]
-    for module in training:
-        module.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.train()
+@dataclass(frozen=True)
+class Objective:
+    """What a training step descends on, 0-d with its graph, and the logits [B,K] at x_adv that the
+    signals read.
+    """
+
+    mean: Tensor
+    logits: Tensor
+
+
+PerImage = Callable[["Tensor", "Tensor"], "Tensor"]  # logits [B,K], y [B] → what grows, [B]
+GradientAt = Callable[["Tensor", "Tensor"], Gradient]
+DefaultAlpha = Callable[[float, int], float]
+Loss = Callable[[Batch], Objective]
+
+
+class GradientOracle(Protocol):
+    """A method's only sight of the network: the gradient of the cross-entropy at x, or of another
+    objective of the logits.
+    """
+
+    def __call__(self, x: Tensor, y: Tensor, objective: PerImage | None = None, /) -> Gradient: ...
+
+
+AttackFunction = Callable[["GradientOracle", "Tensor", "Tensor", Budget, "torch.Generator"], Attack]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A training method. Its file in this folder is all that it takes: everything else reads this
+    record.
+
+    attack: from a batch to what the step trains on. loss: what the step descends on, None for the
+    mean cross-entropy at x_adv. default_alpha: eps, steps → the step size of the literature, in
+    pixels. uses: names of the settings that mean something to this method and nothing to some
+    others (alpha, attack_steps, start, corner). cost: forward passes that a training step is worth,
+    of a multi-step method with ten steps. source, year: the paper.
+    """
+
+    name: str
+    attack: AttackFunction
+    loss: Loss | None = None
+    default_alpha: DefaultAlpha
+    uses: tuple[str, ...]
+    cost: int
+    source: str
+    year: int
 
 
 def uniform_start(x: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
     """x + U(-radius, radius) in every pixel, clipped to [0,1]. The noise follows x's memory format."""
-    noise = torch.empty_like(x).uniform_(-1, 1, generator=generator)
+    noise = x.detach().clone().uniform_(-1, 1, generator=generator)
     return (x + radius * noise).clamp(0, 1)
 
 
 def project(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
     """The nearest point to x_adv that is within eps of x in every pixel and inside [0,1]."""
-    return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+    return x_adv.clamp(x - eps, x + eps).clamp(0, 1)
 
 
 def to_corner(delta: Tensor, eps: Tensor | float) -> Tensor:

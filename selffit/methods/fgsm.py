@@ -2,10 +2,23 @@
 the image itself.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, uniform_start
+from typing import TYPE_CHECKING
+
+from selffit.methods.base import (
+    Attack,
+    Budget,
+    GradientAt,
+    Method,
+    check_start,
+    project,
+    uniform_start,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def fgsm(
@@ -21,3 +34,14 @@ def fgsm(
     start = uniform_start(x, budget.eps, generator) if budget.start == "random" else x
     at_start = gradient(start, y)
     return Attack(project(start + budget.eps * at_start.grad.sign(), x, budget.eps), at_start)
+
+
+METHOD = Method(
+    name="fgsm",
+    attack=fgsm,
+    default_alpha=lambda eps, steps: eps,
+    uses=("start",),
+    cost=5,
+    source='Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples"',
+    year=2015,
+)

@@ -2,12 +2,16 @@
 size.
 """
 
-from dataclasses import replace
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from selffit.methods.base import Attack
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def mix_signs(
@@ -20,6 +24,6 @@ def mix_signs(
     abstract of He et al. (2023): a random sign owes nothing to the network.
     The other entries stay as they are; x_adv is clipped to [0,1].
     """
-    noise = eps * (2 * torch.empty_like(x).bernoulli_(0.5, generator=generator) - 1)
-    replaced = torch.empty_like(x).bernoulli_(share, generator=generator).bool()
-    return replace(attack, x_adv=torch.where(replaced, (x + noise).clamp(0, 1), attack.x_adv))
+    noise = eps * (2 * x.detach().clone().bernoulli_(0.5, generator=generator) - 1)
+    replaced = x.detach().clone().bernoulli_(share, generator=generator).bool()
+    return replace(attack, x_adv=(x + noise).clamp(0, 1).where(replaced, attack.x_adv))

@@ -2,10 +2,15 @@
 clipped to the ball.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from selffit.methods.base import Attack, Budget, GradientAt, check_start, uniform_start
+from typing import TYPE_CHECKING
+
+from selffit.methods.base import Attack, Budget, GradientAt, Method, check_start, uniform_start
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 NOISE = 2  # radius of the noise in units of eps
 
@@ -23,3 +28,14 @@ def n_fgsm(
     start = x if budget.start == "zero" else uniform_start(x, NOISE * budget.eps, generator)
     at_start = gradient(start, y)
     return Attack((start + budget.alpha * at_start.grad.sign()).clamp(0, 1), at_start)
+
+
+METHOD = Method(
+    name="n-fgsm",
+    attack=n_fgsm,
+    default_alpha=lambda eps, steps: eps,
+    uses=("alpha", "start"),
+    cost=5,
+    source='de Jorge et al., "Make some noise"',
+    year=2022,
+)

@@ -2,19 +2,30 @@
 into the ball.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from selffit.errors import UserError
 from selffit.methods.base import (
     Attack,
     Budget,
     GradientAt,
+    Method,
     check_start,
     project,
     to_corner,
     uniform_start,
 )
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def default_alpha(eps: float, steps: int) -> float:
+    """eps/2 for two steps, else 2.5·eps/steps, which is the usual 2/255 for ten steps at 8/255."""
+    return eps / steps if steps <= 2 else 2.5 * eps / steps
 
 
 def pgd(
@@ -40,3 +51,14 @@ def pgd(
     if budget.corner:
         x_adv = (x + to_corner(x_adv - x, budget.eps)).clamp(0, 1)
     return Attack(x_adv, at_start)
+
+
+METHOD = Method(
+    name="pgd",
+    attack=pgd,
+    default_alpha=default_alpha,
+    uses=("alpha", "attack_steps", "start", "corner"),
+    cost=23,
+    source='Madry et al., "Towards deep learning models resistant to adversarial attacks"',
+    year=2018,
+)

@@ -2,10 +2,23 @@
 inside the ball.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from selffit.methods.base import Attack, Budget, GradientAt, check_start, project, uniform_start
+from typing import TYPE_CHECKING
+
+from selffit.methods.base import (
+    Attack,
+    Budget,
+    GradientAt,
+    Method,
+    check_start,
+    project,
+    uniform_start,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def rs_fgsm(
@@ -21,3 +34,14 @@ def rs_fgsm(
     start = x if budget.start == "zero" else uniform_start(x, budget.eps, generator)
     at_start = gradient(start, y)
     return Attack(project(start + budget.alpha * at_start.grad.sign(), x, budget.eps), at_start)
+
+
+METHOD = Method(
+    name="rs-fgsm",
+    attack=rs_fgsm,
+    default_alpha=lambda eps, steps: 1.25 * eps,
+    uses=("alpha", "start"),
+    cost=5,
+    source='Wong, Rice and Kolter, "Fast is better than free"',
+    year=2020,
+)

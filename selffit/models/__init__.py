@@ -1,25 +1,19 @@
 """Networks by name. Each has named sites where its channels can be watched, and normalises its
 input itself.
+
+Importing this package loads no torch, so that `selffit.config` can read the catalogue.
 """
 
-from collections.abc import Callable, Sequence
-
-import torch
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from selffit.errors import UserError
-from selffit.models.base import Network, Normalise
-from selffit.models.preact_resnet import PreActResNet18
-from selffit.models.resnet import ResNet18
-from selffit.models.small import Small
+from selffit.models.catalogue import MODELS
 
-__all__ = ["MODELS", "Network", "build"]
+if TYPE_CHECKING:
+    from selffit.models.base import Network
 
-# name: (constructor, channels of its first convolution)
-MODELS: dict[str, tuple[Callable[..., Network], int]] = {
-    "small": (Small, 16),
-    "preact-resnet18": (PreActResNet18, 64),
-    "resnet18": (ResNet18, 64),
-}
+__all__ = ["MODELS", "build"]
 
 
 def build(
@@ -30,7 +24,7 @@ def build(
     width: int = 0,
     mean: float | Sequence[float] = 0.0,
     scale: float | Sequence[float] = 1.0,
-) -> Network:
+) -> "Network":
     """A new network with torch's default initialisation, in channels_last; the caller sets torch's
     seed.
 
@@ -39,9 +33,14 @@ def build(
     (x - mean)·scale, each one number or one a channel. Raises UserError for an
     unknown name or numbers that do not fit the channels.
     """
+    import torch
+
+    from selffit.models.base import Normalise
+
     if name not in MODELS:
         raise UserError(f"unknown model '{name}'; valid: {', '.join(MODELS)}")
-    constructor, own_width = MODELS[name]
-    network = constructor(shape, classes, width or own_width, Normalise(shape[0], mean, scale))
+    model = MODELS[name]
+    normalise = Normalise(shape[0], mean, scale)
+    network = model.load()(shape, classes, width or model.width, normalise)
     network.to(memory_format=torch.channels_last)
     return network

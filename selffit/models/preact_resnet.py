@@ -27,7 +27,8 @@ class PreActBlock(nn.Module):
         active = self.relu1(self.bn1(x))
         kept = x if self.shortcut is None else self.shortcut(active)
         h = self.conv1(active)
-        return self.conv2(self.relu2(self.bn2(h))) + kept
+        changed: Tensor = self.conv2(self.relu2(self.bn2(h)))
+        return changed + kept
 
 
 class PreActResNet18(Network):
@@ -58,7 +59,8 @@ class PreActResNet18(Network):
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv1(self.normalise(x))
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))
-        return self.output(self.relu(self.bn(h)).mean(dim=(2, 3)))
+        logits: Tensor = self.output(self.relu(self.bn(h)).mean(dim=(2, 3)))
+        return logits
 
     def sites(self) -> dict[str, nn.Module]:
         found: dict[str, nn.Module] = {}

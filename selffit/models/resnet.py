@@ -29,7 +29,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.relu1(self.bn1(self.conv1(x)))
         h = self.bn2(self.conv2(h))
-        return self.relu2(h + self.shortcut(x))
+        active: Tensor = self.relu2(h + self.shortcut(x))
+        return active
 
 
 class ResNet18(Network):
@@ -54,7 +55,8 @@ class ResNet18(Network):
     def forward(self, x: Tensor) -> Tensor:
         h = self.relu(self.bn1(self.conv1(self.normalise(x))))
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))
-        return self.output(h.mean(dim=(2, 3)))
+        logits: Tensor = self.output(h.mean(dim=(2, 3)))
+        return logits
 
     def sites(self) -> dict[str, nn.Module]:
         found: dict[str, nn.Module] = {"conv1": self.relu}

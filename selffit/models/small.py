@@ -58,7 +58,8 @@ class Small(Network):
         h = self.relu1(self.conv1(self.normalise(x)))
         h = self.relu2(self.conv2(h))
         h = self.relu3(self.hidden(torch.flatten(h, 1)))
-        return self.output(h)
+        logits: Tensor = self.output(h)
+        return logits
 
     def sites(self) -> dict[str, nn.Module]:
         return {"conv1": self.relu1, "conv2": self.relu2}

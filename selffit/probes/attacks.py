@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from selffit.errors import UserError
-from selffit.methods.base import Gradient, input_gradient, project, to_corner
+from selffit.methods.base import Gradient, project, to_corner
+from selffit.methods.gradient import input_gradient
 
 GREY = 0.5  # the image without content, u
 

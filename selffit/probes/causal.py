@@ -10,9 +10,10 @@ from torch import Tensor
 
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
-from selffit.methods.base import Budget, Gradient, input_gradient, uniform_start
+from selffit.methods.base import Budget, Gradient, uniform_start
+from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
-from selffit.models.masks import masked
+from selffit.models.zeroing import zeroing
 from selffit.probes.attacks import ProbeAttack, grey_like
 from selffit.probes.base import batches, probing
 from selffit.probes.channels import DEAD, channel_dominance, watching
@@ -77,7 +78,7 @@ def causal_check(
         norm            largest mean |activation| on clean images
         random          drawn once a site, so that a larger group contains the smaller ones
 
-    Every attack is made anew against the masked network: clean, fgsm (accuracy on x + delta of
+    Every attack is made anew against the zeroed network: clean, fgsm (accuracy on x + delta of
     `attack`), pgd (as `robust_accuracies`), carrier (on grey) and swap. y′ and the starts of PGD
     are the same for all groups. `single` zeroes the `singles` most dominant channels of each
     stage's last site alone.
@@ -188,7 +189,7 @@ class _Report:
         key = measure, tuple((site, tuple(sorted(channels))) for site, channels in zeroed.items())
         if key not in self._known:
             everything = torch.arange(len(self.y), device=self.y.device)
-            with masked(self.model, zeroed):
+            with zeroing(self.model, zeroed):
                 found = [measure(part) for part in torch.split(everything, self.batch_size)]
             shares = torch.stack(
                 [torch.cat([part[name] for part in found]).double().mean() for name in found[0]]

@@ -14,7 +14,7 @@ from torch import Tensor
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Floats
-from selffit.methods.base import input_gradient
+from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import batches, probing

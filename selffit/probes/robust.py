@@ -12,11 +12,11 @@ from selffit.methods.base import (
     Budget,
     Gradient,
     GradientAt,
-    input_gradient,
     project,
     uniform_start,
 )
 from selffit.methods.fgsm import fgsm
+from selffit.methods.gradient import input_gradient
 from selffit.probes.base import batches, probing
 from selffit.probes.subject import Subject, timed
 

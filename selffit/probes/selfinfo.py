@@ -19,7 +19,7 @@ from selffit.data.imageset import as_float
 from selffit.detect import selffitting
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Floats
-from selffit.methods.base import input_gradient
+from selffit.methods.gradient import input_gradient
 from selffit.probes.attacks import ProbeAttack, add, grey_like
 from selffit.probes.base import batches, probing
 from selffit.probes.draws import other_labels, partners, pixel_orders, random_signs, uniform_like

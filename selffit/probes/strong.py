@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
-from selffit.methods.base import Budget, Gradient, input_gradient, uniform_start
+from selffit.methods.base import Budget, Gradient, uniform_start
+from selffit.methods.gradient import input_gradient
 from selffit.probes.base import probing
 from selffit.probes.robust import survivors
 from selffit.probes.subject import Subject, timed

@@ -16,7 +16,7 @@ from torch import Tensor
 from selffit.config import RunConfig
 from selffit.data import step_seed
 from selffit.eventlog import kinds
-from selffit.models import Network
+from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack
 
 P = ParamSpec("P")

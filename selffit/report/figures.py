@@ -16,11 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from selffit.report.findings import Findings, Report
-from selffit.report.words import EFFECTS, GROUPS, VALUES
+from selffit.vocabulary import ACCURACY, COMPONENT, EFFECT, GROUPS, VALUES
 
 DATA, SELF, ONSET, FAINT, INK = "#2f6db3", "#c8641e", "#b3261e", "#8a8a8a", "#222222"
 ACCURACIES = {"clean": "#2f6db3", "fgsm": "#c79117", "pgd": "#1f8a6d"}
-NAMES = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD"}
 STRONG = "#0b3d2e"
 PARTS = {"carrier": "#c8641e", "conflict": "#8c3fa0", "abnormal": "#7a6a00", "swap": "#5b6f7a"}
 GROUP_COLOURS = {"self": SELF, "data": DATA, "random": FAINT, "norm": INK}
@@ -56,9 +55,11 @@ def accuracies(report: Report) -> bytes:
             steps = [found.step for found in line]
             for name, colour in ACCURACIES.items():
                 values = [found.accuracy(name) for found in line]
-                _dots(top, steps, values, colour, "" if number else NAMES[name])
+                _dots(top, steps, values, colour, "" if number else ACCURACY[name].label)
             strong = [found.accuracy("strong") for found in line]
-            _dots(top, steps, strong, STRONG, "" if number else "strong attack", marker="v")
+            _dots(
+                top, steps, strong, STRONG, "" if number else ACCURACY["strong"].label, marker="v"
+            )
             for name, colour in PARTS.items():
                 values = [found.component(name) for found in line]
                 bottom.plot(
@@ -67,7 +68,7 @@ def accuracies(report: Report) -> bytes:
                     color=colour,
                     linewidth=1,
                     marker=".",
-                    label="" if number else name,
+                    label="" if number else COMPONENT[name].label,
                 )
             _dots(
                 bottom,
@@ -98,7 +99,7 @@ def self_information(report: Report) -> bytes:
             axes.bar(
                 range(len(numbers)),
                 numbers,
-                color=SELF if value.kind == "self" else DATA,
+                color=SELF if value.of == "self" else DATA,
                 width=0.8,
             )
             if value.control:
@@ -106,7 +107,7 @@ def self_information(report: Report) -> bytes:
                 axes.plot(range(len(controls)), controls, "_", color=INK, markersize=8)
             if value.chance:
                 _guessing(report, axes)
-            axes.set(ylim=(0, 1), title=value.title)
+            axes.set(ylim=(0, 1), title=value.label)
             _label(axes, ticks)
         for axes in list(grid.flat)[len(shown) :]:
             axes.set_visible(False)
@@ -215,13 +216,18 @@ def causal_effects(found: Findings) -> bytes:
                     change = [row.value(effect) - probe.base.value(effect) for row in rows]
                     shares = [100 * r.share for r in rows]
                     axes.plot(
-                        shares, change, color=colour, marker=".", linewidth=1.3, label=GROUPS[group]
+                        shares,
+                        change,
+                        color=colour,
+                        marker=".",
+                        linewidth=1.3,
+                        label=GROUPS[group].meaning,
                     )
                 if effect == effects[0]:
                     axes.set_title(stage)
                 if effect == effects[-1]:
                     axes.set_xlabel("% of channels")
-            line[0].set_ylabel(f"change of {EFFECTS[effect]}")
+            line[0].set_ylabel(f"change of {EFFECT[effect].label}")
         low, high = grid[0][0].get_ylim()
         grid[0][0].set_ylim(min(low, -0.1), max(high, 0.1))
         grid[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="zeroed")

@@ -11,8 +11,12 @@ from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean, clean_data
 from selffit.eventlog.fields import EMPTY, items, mapping, text, whole
 from selffit.eventlog.records import num
+from selffit.vocabulary import ACCURACY
 
 E = TypeVar("E", bound=kinds.Event)
+
+# the accuracies of a network, in the order of a table
+MEASURED = {name: ACCURACY[name] for name in ("clean", "fgsm", "pgd", "strong")}
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,20 @@ from html import escape
 from selffit import __version__
 from selffit.eventlog.fields import text, whole
 from selffit.eventlog.kinds import CausalProbe, ChannelProbe, ImageStrip, SelfProbe
+from selffit.numbers import budget, count, share, signed
 from selffit.report import figures
-from selffit.report.findings import Findings, Report
+from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.images import VIEWS, views
-from selffit.report.words import (
-    ACCURACIES,
-    COMPONENTS,
+from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
+from selffit.vocabulary import (
+    CHANNEL,
+    COMPONENT,
     DEFINITIONS,
-    EFFECTS,
+    EFFECT,
     GROUPS,
+    SELF,
     SOURCE,
-    TYPICAL_SHARE,
     VALUES,
-    budget,
-    lead_sentence,
-    verdict_word,
 )
 
 _STYLE = """
@@ -85,8 +84,9 @@ def _summary(report: Report) -> str:
     attack = f", attack {last.selfinfo.attack}" if last.selfinfo else ""
     eps = f"eps {budget(last.robust.eps)}" if last.robust else "eps unknown"
     how = (
-        f"{text(about.get('model'))} on {text(about.get('data'))}, {whole(about.get('n'))} images, "
-        f"{eps}{attack}; measured on {text(about.get('device'))} with selffit {__version__}."
+        f"{text(about.get('model'))} on {text(about.get('data'))}, {count(whole(about.get('n')))} images, "
+        f"{eps}{attack}; "
+        f"measured on {text(about.get('device'))} with selffit {__version__}."
     )
     said = (
         f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
@@ -103,13 +103,19 @@ def _overview(report: Report) -> str:
     rows = []
     for found in report.found:
         numbers = [
-            *map(found.accuracy, ACCURACIES),
+            *map(found.accuracy, MEASURED),
             found.value("index"),
-            *map(found.component, COMPONENTS),
+            *map(found.component, COMPONENT),
         ]
-        rows.append([escape(found.id), *map(_number, numbers), _verdict(found)])
+        rows.append([escape(found.id), *map(share, numbers), _verdict(found)])
     return _table(
-        ["checkpoint", "clean", "FGSM", "PGD", "strong", "index", *COMPONENTS, "verdict"],
+        [
+            "checkpoint",
+            *(measure.label for measure in MEASURED.values()),
+            SELF["index"].label,
+            *(measure.label for measure in COMPONENT.values()),
+            "verdict",
+        ],
         rows,
         1,
         9,
@@ -153,16 +159,18 @@ def _self_information(report: Report, last: Findings) -> str:
 def _self_table(probe: SelfProbe) -> str:
     rows = [
         [
-            escape(value.title),
-            _number(probe.values.get(value.name, math.nan)),
-            _number(probe.values.get(value.control, math.nan)) if value.control else "",
+            escape(value.label),
+            share(probe.values.get(value.name, math.nan)),
+            share(probe.values.get(value.control, math.nan)) if value.control else "",
             f"<span class='dim'>{escape(value.meaning)}</span>",
         ]
         for value in VALUES
         if value.name in probe.values
     ]
     reference = (
-        "none" if probe.reference_step is None else f"the network of step {probe.reference_step}"
+        "none"
+        if probe.reference_step is None
+        else f"the network of step {count(probe.reference_step)}"
     )
     return (
         _table(["", "share", "control", ""], rows, 1, 2)
@@ -185,21 +193,14 @@ def _channel_table(probe: ChannelProbe) -> str:
     rows = []
     for layer in probe.layers:
         order = sorted((-value, c) for c, value in enumerate(layer.dominance))
-        top = ", ".join(f"{c} ({layer.dominance[c]:+.2f})" for _, c in order[:5])
+        top = ", ".join(f"{c} ({signed(layer.dominance[c])})" for _, c in order[:5])
         numbers = (layer.gini, layer.top10, layer.pr, layer.rho, layer.agree)
         rows.append(
-            [escape(layer.name), str(len(layer.dominance)), *map(_number, numbers), escape(top)]
+            [escape(layer.name), str(len(layer.dominance)), *map(share, numbers), escape(top)]
         )
-    head = [
-        "layer",
-        "channels",
-        "Gini",
-        "top 10 %",
-        "particip. ratio",
-        "rho",
-        "agree",
-        "most dominant (dominance)",
-    ]
+    columns = ("gini", "top10", "pr", "rho", "agree")
+    names = [CHANNEL[name].label for name in columns]
+    head = ["layer", "channels", *names, "most dominant (dominance)"]
     return _table(head, rows, 1, 6)
 
 
@@ -215,24 +216,22 @@ def _causal(last: Findings) -> str:
 
 
 def _causal_table(probe: CausalProbe) -> str:
-    shares = sorted({row.share for row in probe.rows}, key=lambda share: abs(share - TYPICAL_SHARE))
-    base = [_number(probe.base.value(name)) for name in EFFECTS]
+    shares = sorted({row.share for row in probe.rows}, key=lambda part: abs(part - TYPICAL_SHARE))
+    base = [share(probe.base.value(name)) for name in EFFECT]
     rows = [["nothing", "", "", *base]]
     for row in probe.rows:
         if row.share == shares[0]:
-            change = [row.value(name) - probe.base.value(name) for name in EFFECTS]
-            group = GROUPS.get(row.group, row.group)
-            rows.append(
-                [escape(row.stage), escape(group), str(row.channels), *map(_change, change)]
-            )
+            change = [row.value(name) - probe.base.value(name) for name in EFFECT]
+            group = GROUPS[row.group].meaning if row.group in GROUPS else row.group
+            rows.append([escape(row.stage), escape(group), str(row.channels), *map(signed, change)])
     about = (
         f"Changes when {100 * shares[0]:g} % of a stage's channels are set to zero, from what the "
-        f"whole network reaches (first row); ranked on {probe.n_rank} images, reported on "
-        f"{probe.n} others."
+        f"whole network reaches (first row); ranked on {count(probe.n_rank)} images, reported on "
+        f"{count(probe.n)} others."
         if shares
         else ""
     )
-    table = _table(["zeroed", "group", "channels", *EFFECTS.values()], rows, 2, 6)
+    table = _table(["zeroed", "group", "channels", *(m.label for m in EFFECT.values())], rows, 2, 6)
     return f"{table}<p class='dim'>{escape(about)}</p>"
 
 
@@ -260,7 +259,7 @@ def _strip(strip: ImageStrip) -> str:
                 label, probability = guesses[name]
                 right = "" if label == image.y else "ill"
                 word = escape(_class(label, strip))
-                guess = f"<span class='{right}'>{word}</span> {_number(probability)}"
+                guess = f"<span class='{right}'>{word}</span> {share(probability)}"
             cells.append(
                 f"<img alt='{escape(meaning)}' src='{_uri('image/png', pictures[name])}'>{guess}"
             )
@@ -303,11 +302,3 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], first: int, numbe
     body = "".join(line(cells, "td") for cells in rows)
     header = line([escape(name) for name in head], "th")
     return f"<div class='scroll'><table>{header}{body}</table></div>"
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else "-"
-
-
-def _change(value: float) -> str:
-    return f"{value:+.2f}" if math.isfinite(value) else "-"

@@ -1,9 +1,9 @@
-"""Following a run: the one way from a log to a state, live or recorded, and its state in a word."""
+"""Following a run: the one way from a log to a state, live or recorded."""
 
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +12,11 @@ from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
+from selffit.run.word import state_word
+from selffit.vocabulary import LOST
 
-SILENT_AFTER = 30.0  # seconds without an event before a run on another host is called silent
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
 LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
-
-WORDS = {"oom": "out of memory"}  # how an attempt ended → the state that people read, if another
 
 _TIME = re.compile(rb'"t":([0-9]{1,11}(?:\.[0-9]+)?),"k"')
 _NEWEST_BYTES = 65_536  # of a segment, in which the time of its newest event is looked for
@@ -90,24 +89,6 @@ def _newest_time(file: Path) -> float:
     return float(found[-1]) if found else 0.0
 
 
-def state_word(state: RunState, alive: bool | None, now: float) -> str:
-    """Return the state of a run in one word.
-
-    `alive` says whether the process of the newest attempt exists (None: it runs on another host, so
-    only its heartbeat can tell), `now` is the wall clock in seconds. `lost` means: the process is
-    gone and nobody recorded why.
-    """
-    if state.ending is not None:
-        return WORDS.get(state.ending.how, state.ending.how or "ended")
-    if state.restarting:
-        return "restarting"
-    if alive is False:
-        return "lost"
-    if alive is None and state.t and now - state.t > SILENT_AFTER:
-        return "silent"
-    return state.phase or "starting"
-
-
 class Follower:
     """A source, the state that it has led to, and what can be told of the process behind it."""
 
@@ -132,8 +113,12 @@ class Follower:
         """
         items = self.take(limit)
         if items:
-            self.state = reduce_all(self.state, items)
+            self.fold(items)
         return items
+
+    def fold(self, items: Iterable[Item]) -> None:
+        """Bring the state up to items that were taken."""
+        self.state = reduce_all(self.state, items)
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
@@ -169,7 +154,7 @@ class Follower:
         if attempt.exit is not None:
             return not attempt.restarting
         if attempt.end is None:
-            return self.word() == "lost"
+            return self.word() == LOST.word
         # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
         gone = self.source.alive(self.state) is not True
         return gone or self._clock() - attempt.end.t > LAST_WORD_SECONDS

@@ -1,7 +1,6 @@
 """What a run's state amounts to in a few words and numbers: for headers, `status` and `runs`."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from selffit.eventlog import kinds
@@ -34,14 +33,14 @@ def seconds_left(state: RunState) -> float:
     return max(0, state.last_step - state.step) * seconds / steps
 
 
-def status_dict(state: RunState, word: str, now: float) -> Mapping[str, Any]:
+def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
     """Return what `selffit status --json` prints: JSON-able, unknown numbers are null.
 
     Accuracies are in [0, 1]. `word`: the state in one word; `now`: wall clock in seconds.
     """
     block = state.last(kinds.Steps)
     ending = state.ending
-    return without_nan(
+    found: dict[str, Any] = without_nan(
         {
             "run": state.run,
             "state": word,
@@ -66,6 +65,7 @@ def status_dict(state: RunState, word: str, now: float) -> Mapping[str, Any]:
             else {"how": ending.how, "text": ending.text, "stderr": list(ending.stderr)},
         }
     )
+    return found
 
 
 SETTINGS = ("method", "eps", "alpha", "lr")

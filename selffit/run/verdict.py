@@ -21,24 +21,28 @@ from selffit.detect.types import point_of
 from selffit.eventlog import kinds
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
+from selffit.vocabulary import (
+    HEALTHY,
+    MASKED,
+    ONSET,
+    RECOVERED,
+    ROLLED_BACK,
+    SUSPECT,
+    UNMEASURED,
+    Level,
+    level_of,
+)
 
-UNMEASURED = "unmeasured"
-HEALTHY = "healthy"
-SUSPECT = "suspect"
-ONSET = "onset"
-MASKED = "masked"
-RECOVERED = "recovered"
-ROLLED_BACK = "rolled back"
-FALLEN = (ONSET, MASKED)
+FALLEN = (ONSET.name, MASKED.name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollBack:
     """The last roll-back that led to the active branch.
 
-    branch: the new one, which begins at the step `base`. left: the branch that was left, at the step
-    `asked`, at the wall clock `t`. by: who asked. method: trained with from there. onset: the one
-    that it left behind, or None.
+    branch: the new one, which begins at the step `base`. left: the branch that was left, at the
+    step `asked`, at the wall clock `t`. by: who asked. method: trained with from there. onset: the
+    one that it left behind, or None.
     """
 
     branch: str
@@ -55,14 +59,14 @@ class RollBack:
 class Verdict:
     """What stands.
 
-    state: as above. branch: the line of history that it is about. since: the step since when, None
-    while nothing was measured. alert: the one behind it. onset: the one that stands, was recovered
-    from, or was left behind. cause: the disease of that onset as it is known now, "" where there is
-    none. first: what the cause was first called. diagnosis: the newest one of it. rollback: the last
-    one that led here.
+    level: one of `selffit.vocabulary.STANDING`, as above. branch: the line of history that it is
+    about. since: the step since when, None while nothing was measured. alert: the one behind it.
+    onset: the one that stands, was recovered from, or was left behind. cause: the disease of that
+    onset as it is known now, "" where there is none. first: what the cause was first called.
+    diagnosis: the newest one of it. rollback: the last one that led here.
     """
 
-    state: str
+    level: Level
     branch: str
     since: int | None = None
     alert: kinds.Alert | None = None
@@ -71,6 +75,11 @@ class Verdict:
     first: str = ""
     diagnosis: kinds.Diagnosis | None = None
     rollback: RollBack | None = None
+
+    @property
+    def state(self) -> str:
+        """The name of what stands."""
+        return self.level.name
 
     @property
     def fallen(self) -> bool:
@@ -88,10 +97,10 @@ def verdict(state: RunState) -> Verdict:
     line = state.line
     back = roll_back(state)
     alert = _standing(state, line)
-    if back is not None and (alert is None or (alert.level == RECOVERED and alert.t < back.t)):
+    if back is not None and (alert is None or (alert.level == RECOVERED.name and alert.t < back.t)):
         found = _explained(state, back.onset)
         return Verdict(
-            state=ROLLED_BACK,
+            level=ROLLED_BACK,
             branch=line.branch,
             since=back.base,
             onset=back.onset,
@@ -103,14 +112,14 @@ def verdict(state: RunState) -> Verdict:
     if alert is None:
         first = next((p for p in state.all(kinds.RobustProbe) if _on(line, p)), None)
         return Verdict(
-            state=UNMEASURED if first is None else HEALTHY,
+            level=UNMEASURED if first is None else HEALTHY,
             branch=line.branch,
             since=None if first is None else first.step,
         )
-    onset = None if alert.level == SUSPECT else _last_onset(state, line)
+    onset = None if alert.level == SUSPECT.name else _last_onset(state, line)
     cause, called, diagnosis = _explained(state, onset)
     return Verdict(
-        state=alert.level,
+        level=level_of(alert.level),
         branch=alert.branch,
         since=alert.about,
         alert=alert,
@@ -132,19 +141,19 @@ def _standing(state: RunState, line: ActiveLine) -> kinds.Alert | None:
     if not alerts:
         return None
     clear: Sequence[kinds.RobustProbe] = ()
-    if any(alert.level == SUSPECT for alert in alerts):
+    if any(alert.level == SUSPECT.name for alert in alerts):
         clear = healthy_probes(state)
     standing: kinds.Alert | None = None
     calm: kinds.Alert | None = None  # what stood before a suspicion
     for alert in alerts:
-        if standing is not None and standing.level == SUSPECT:
+        if standing is not None and standing.level == SUSPECT.name:
             standing = calm if clears(clear, standing, until=alert.t) else standing
-        if alert.level != SUSPECT:
+        if alert.level != SUSPECT.name:
             standing = alert
-        elif standing is None or standing.level == RECOVERED:
+        elif standing is None or standing.level == RECOVERED.name:
             calm = standing
             standing = alert
-    if standing is not None and standing.level == SUSPECT and clears(clear, standing):
+    if standing is not None and standing.level == SUSPECT.name and clears(clear, standing):
         return calm
     return standing
 
@@ -167,7 +176,7 @@ def healthy_probes(state: RunState) -> list[kinds.RobustProbe]:
         if not (_on(line, probe) and 0.0 <= point.pgd <= 1.0 and point.n > 0):
             continue
         rule.learn(point)
-        if 0.0 <= point.fgsm <= 1.0 and rule.judge(point).state == HEALTHY:
+        if 0.0 <= point.fgsm <= 1.0 and rule.judge(point).state == HEALTHY.name:
             found.append(probe)
     return found
 
@@ -211,7 +220,8 @@ def newest_diagnosis(state: RunState, onset: kinds.Alert) -> kinds.Diagnosis | N
 
 
 def _diagnoses(state: RunState, onset: kinds.Alert) -> list[kinds.Diagnosis]:
-    # A later branch that bears the onset counts too: the line that leads to the present, else its own.
+    # A later branch that bears the onset counts too: the line that leads to the present, else its
+    # own.
     line = state.line if stands(onset, state.line) else line_of(state.ledger, onset.branch)
     return [
         diagnosis
@@ -235,6 +245,6 @@ def _last_onset(
 ) -> kinds.Alert | None:
     """The last onset of a line that began after a step, and not after another."""
     for alert in reversed(state.all(kinds.Alert)):
-        if alert.level == ONSET and stands(alert, line) and after < alert.about <= until:
+        if alert.level == ONSET.name and stands(alert, line) and after < alert.about <= until:
             return alert
     return None

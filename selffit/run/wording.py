@@ -1,20 +1,17 @@
-"""The standing verdict in words: one sentence for every surface, and what a policy does about it."""
+"""The standing verdict in words, the same on every surface, and what a policy does about it."""
 
 from math import isfinite
 
+from selffit.control.commands import POLICY
 from selffit.control.policy import Policy, parse_policy
 from selffit.errors import UserError
 from selffit.eventlog import kinds
+from selffit.numbers import count, plural, share
 from selffit.run.state import RunState
-from selffit.run.verdict import (
-    HEALTHY,
-    ONSET,
-    ROLLED_BACK,
-    SUSPECT,
-    UNMEASURED,
-    RollBack,
-    Verdict,
-)
+from selffit.run.verdict import RollBack, Verdict, healthy_probes, verdict
+from selffit.vocabulary import HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
+
+Part = tuple[int, str]  # importance (1 stays longest) and words
 
 _DID = {  # operations as what a policy did
     "pause": "paused",
@@ -26,84 +23,114 @@ _DID = {  # operations as what a policy did
     "zero": "zeroed channels",
     "note": "left a note",
 }
-POLICY = "policy"
 
 
 def sentence(state: RunState, verdict: Verdict) -> str:
-    """Return what stands in one sentence, without its branch where that is the only one."""
-    words = _SENTENCES.get(verdict.state, _found)(state, verdict)
-    several = len(state.ledger.branches) > 1 and verdict.state != ROLLED_BACK
-    return f"{words} (branch {verdict.branch})" if several else words
+    """Return what stands in one sentence."""
+    return f"{verdict.state} {'; '.join(words for _, words in parts(state, verdict))}".strip()
 
 
-def _unmeasured(state: RunState, verdict: Verdict) -> str:
-    return "nothing was measured" if state.ending is not None else "nothing is measured yet"
+def closing(state: RunState, word: str) -> str:
+    """Return how a run ended, or that it goes on, and what stands, in one line."""
+    ending = state.ending
+    why = f", {ending.text}" if ending is not None and ending.text else ""
+    return f"{word}{why}; {sentence(state, verdict(state))}"
 
 
-def _healthy(state: RunState, verdict: Verdict) -> str:
-    return f"healthy{_now(state)}"
+def parts(state: RunState, verdict: Verdict) -> list[Part]:
+    """Return the parts of that sentence behind its first word, for where there is little room."""
+    found = _PARTS.get(verdict.state, _found)(state, verdict)
+    if len(state.ledger.branches) > 1 and verdict.state != ROLLED_BACK.name:
+        found.append((8, f"branch {verdict.branch}"))
+    return [part for part in found if part[1]]
 
 
-def _suspect(state: RunState, verdict: Verdict) -> str:
-    assert verdict.alert is not None
-    return f"suspect since step {steps(verdict.since)}: {verdict.alert.text}"
+def _unmeasured(state: RunState, verdict: Verdict) -> list[Part]:
+    ended = state.ending is not None
+    return [(1, "the run ended before its first probe" if ended else "no probe has looked yet")]
 
 
-def _found(state: RunState, verdict: Verdict) -> str:
-    cause = f", {cause_words(verdict.cause)}" if verdict.cause else ""
+def _healthy(state: RunState, verdict: Verdict) -> list[Part]:
+    looked = bool(healthy_probes(state))
+    return [
+        (2, "" if looked else "so far: no onset, robust accuracy has yet to come"),
+        *_now(state),
+    ]
+
+
+def _suspect(state: RunState, verdict: Verdict) -> list[Part]:
+    text = verdict.alert.text if verdict.alert is not None else ""
+    return [(1, f"since step {_step(verdict.since)}"), (2, text), *_now(state, 4)]
+
+
+def _found(state: RunState, verdict: Verdict) -> list[Part]:
+    cause = cause_words(verdict.cause)
     if verdict.first and verdict.first != verdict.cause:
         cause += f" (first {verdict.first})"
-    return f"{verdict.state} at step {steps(verdict.since)}{cause}{_now(state)}"
+    onset = verdict.onset
+    best = onset.evidence.get("best") if onset is not None else None
+    healthy = onset.healthy_step if onset is not None else None
+    return [
+        (1, f"at step {_step(verdict.since)}"),
+        (2, cause),
+        *_now(state, 3),
+        (5, f"best PGD {share(best)}" if best is not None else ""),
+        (6, f"last healthy step {count(healthy)}" if healthy is not None else ""),
+    ]
 
 
-def _rolled_back(state: RunState, verdict: Verdict) -> str:
+def _rolled_back(state: RunState, verdict: Verdict) -> list[Part]:
     back = verdict.rollback
-    assert back is not None
-    held = max(0, state.step - back.base)
-    words = (
-        f"rolled back from {steps(back.asked)} of {back.left} to {steps(back.base)} by {back.by}"
-    )
+    if back is None:
+        return []
+    held = state.step - back.base if state.branch == back.branch else 0
     method = f"{back.method} on " if back.method else ""
-    return f"{words}; {method}{back.branch} for {steps(held)} steps{_now(state)}"
+    cause = cause_words(verdict.cause)
+    return [
+        (1, f"from {count(back.asked)} of {back.left} to {count(back.base)} by {back.by}"),
+        (2, f"{method}{back.branch} for {plural(max(0, held), 'step')}"),
+        *_now(state, 3),
+        (5, f"left behind: {cause}" if cause else ""),
+    ]
 
 
-_SENTENCES = {
-    UNMEASURED: _unmeasured,
-    HEALTHY: _healthy,
-    SUSPECT: _suspect,
-    ROLLED_BACK: _rolled_back,
+_PARTS = {
+    UNMEASURED.name: _unmeasured,
+    HEALTHY.name: _healthy,
+    SUSPECT.name: _suspect,
+    ROLLED_BACK.name: _rolled_back,
 }
 
 
-def _now(state: RunState) -> str:
-    """The newest probe of the line."""
+def _now(state: RunState, importance: int = 2) -> list[Part]:
+    """The newest probe that stands."""
     probe = state.current(kinds.RobustProbe)
     if probe is None or not isfinite(probe.pgd):
-        return ""
-    return f"; PGD {probe.pgd:.2f}, FGSM {probe.fgsm:.2f} at step {steps(probe.step)}"
+        return []
+    now = f"PGD {share(probe.pgd)}, FGSM {share(probe.fgsm)} at step {count(probe.step)}"
+    return [(importance, now)]
 
 
-def steps(step: int | None) -> str:
-    """Return a step with its thousands apart."""
-    return "?" if step is None else f"{step:,}".replace(",", " ")
+def _step(step: int | None) -> str:
+    return "?" if step is None else count(step)
 
 
 def cause_words(cause: str) -> str:
-    """Return a cause as people read it."""
-    return "cause undecided" if cause == "undecided" else cause
+    """Return the cause of an onset as people read it beside it; '' where none is known."""
+    return cause if not cause or disease_of(cause).sure else f"cause {cause}"
 
 
+# ---- what happens by itself ----------------------------------------------------------------------
 def the_policy(state: RunState) -> Policy | None:
     """Return what the run may do by itself; None where its configuration does not tell."""
     config = state.config
     if not config:
         return None
-    on_suspect = config.get("on_suspect", config.get("on_watch", "none"))
     most = config.get("max_rollbacks", 3)
     try:
         return parse_policy(
             str(config.get("on_co", "alert")),
-            str(on_suspect),
+            str(config.get("on_suspect", "none")),
             most if isinstance(most, int) else 0,
         )
     except UserError:  # of a log that somebody else wrote
@@ -111,35 +138,35 @@ def the_policy(state: RunState) -> Policy | None:
 
 
 def policy_words(state: RunState, verdict: Verdict) -> str:
-    """Return what the policy did about what stands, and what it will do; "" where nothing is known."""
+    """Return what the policy did about what stands, and what it will do; '' if unknown."""
     policy = the_policy(state)
     if policy is None:
         return ""
-    parts = [_did(state, verdict), _will(policy, state, verdict)]
-    return "; ".join(part for part in parts if part)
+    said = [_did(state, verdict), _will(policy, state, verdict)]
+    return "; ".join(part for part in said if part)
 
 
 def _did(state: RunState, verdict: Verdict) -> str:
     back = verdict.rollback
-    if verdict.state == ROLLED_BACK and back is not None:
+    if verdict.state == ROLLED_BACK.name and back is not None:
         return _rolled(back) if back.by == POLICY else ""
     if verdict.alert is None:
         return ""
     for applied in reversed(state.all(kinds.Applied)):
         mine = applied.by == POLICY and applied.branch == verdict.alert.branch
         if mine and applied.t >= verdict.alert.t:
-            return f"{_DID.get(applied.op, applied.op)} at step {steps(applied.step)}"
+            return f"{_DID.get(applied.op, applied.op)} at step {count(applied.step)}"
     return ""
 
 
 def _rolled(back: RollBack) -> str:
     method = f" with {back.method}" if back.method else ""
-    return f"rolled back from {steps(back.asked)} to {steps(back.base)}{method}"
+    return f"rolled back from {count(back.asked)} to {count(back.base)}{method}"
 
 
 def _will(policy: Policy, state: RunState, verdict: Verdict) -> str:
     left = max(0, policy.max_rollbacks - state.ledger.rollbacks)
-    when = "now" if verdict.state == ONSET else "at an onset"
+    when = "now" if verdict.state == ONSET.name else "at an onset"
     if policy.on_co == "rollback":
         method = policy.rollback.get("method", "")
         if not left:
@@ -149,6 +176,6 @@ def _will(policy: Policy, state: RunState, verdict: Verdict) -> str:
         words = "alert only"
     else:
         words = f"{policy.on_co}s {when}"
-    if policy.on_watch != "none":
-        words += f", at a suspicion: {policy.on_watch}"
+    if policy.on_suspect != "none":
+        words += f", at a suspicion: {policy.on_suspect}"
     return words

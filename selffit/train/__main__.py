@@ -19,8 +19,7 @@ from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.stopping import Stop, StopSwitch
-
-EXIT_CODES = {"finished": 0, "stopped": 0, "crashed": 1, "refused": 2, "superseded": 3}
+from selffit.vocabulary import exit_code
 
 
 def empty_summary() -> dict[str, Any]:
@@ -61,7 +60,7 @@ class Trainer:
         self.heartbeat.stop()
         self.announce_end(how, reason)
         self.writer.close(how)
-        return EXIT_CODES[how]
+        return exit_code(how)
 
     def train(self, config: RunConfig) -> None:
         """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
@@ -137,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         trainer = Trainer(run, options.attempt or run.claim_attempt(here()), stop)
     except UserError as error:
         print(error, file=sys.stderr)
-        return EXIT_CODES["refused"]
+        return exit_code("refused")
     return trainer.main()
 
 

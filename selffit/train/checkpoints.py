@@ -15,6 +15,7 @@ from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.control.settings import live_settings
 from selffit.eventlog import kinds
+from selffit.eventlog.former import settings_today
 from selffit.run.run_dir import RunDir
 from selffit.train.session import Saved, Session
 
@@ -96,7 +97,10 @@ class Checkpoints:
         manifest, files = self.store.read(id)
         state = CheckpointState.decode(files[STATE], manifest.id)
         # A checkpoint may be older than a setting: then it was saved under the default.
-        settings = {**live_settings(self._session.log.ledger.config), **state.settings}
+        settings = {
+            **live_settings(self._session.log.ledger.config),
+            **settings_today(state.settings),
+        }
         return Saved(id, replace(state, settings=settings), files)
 
     def newest_healthy(self, at_most: int | None) -> str | None:

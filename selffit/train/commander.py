@@ -110,7 +110,7 @@ class Commander:
         if command.op == "rollback":
             self._roll_back(command)
             return
-        if command.op == "suppress":
+        if command.op == "zero":
             command = self._with_channels(command)
         session, new = self._session, new_settings(command, self._ledger)
         session.check_settings(new)
@@ -144,7 +144,7 @@ class Commander:
         layer, top = command.args["layer"], command.args["top"]
         dominance = self._session.monitor.dominance(layer, self._session.done)
         channels = sorted(range(len(dominance)), key=lambda channel: -dominance[channel])[:top]
-        args = {"layer": layer, "channels": sorted(channels), "mode": command.args["mode"]}
+        args = {"layer": layer, "channels": sorted(channels)}
         return msgspec.structs.replace(command, args=args)
 
     def _roll_back(self, command: Command) -> None:

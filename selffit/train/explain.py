@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from selffit.checkpoint.tensors import load_model
 from selffit.detect import selffitting
 from selffit.eventlog import kinds
-from selffit.models import Network
+from selffit.models.base import Network
 from selffit.probes.causal import causal_probe
 from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe

@@ -1,7 +1,7 @@
 """What is measured beside training: probes and the detector, and their records in the log."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from selffit.detect import Detector, SignalBlock, point_of
@@ -14,7 +14,8 @@ from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
 
 RANKING_IMAGES = 256  # where channel probes are off and a command needs a ranking all the same
-BLOCK_SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv", "eps")
+# that the detector looks at
+BLOCK_SIGNALS = tuple(field.name for field in fields(SignalBlock) if field.name != "step")
 
 
 class Monitor:

@@ -13,8 +13,9 @@ from selffit.checkpoint.manifest import STATE
 from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import Content
 from selffit.checkpoint.tensors import restore, state_to_files
+from selffit.config import LIVE
 from selffit.control.refusal import Refusal
-from selffit.control.settings import LIVE, SEED, SUPPRESS, live_settings
+from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.train.blocks import Blocks
 from selffit.train.monitor import Monitor
 from selffit.train.setup import Setup
@@ -102,7 +103,7 @@ class Session:
     def adopt(self, settings: Mapping[str, Any]) -> None:
         """Train with these live settings (all of them) from the next step on."""
         config = replace(self.setup.config, **{name: settings[name] for name in (*LIVE, SEED)})
-        self.setup.adopt(config, settings[SUPPRESS])
+        self.setup.adopt(config, settings[ZEROED])
         self.settings = dict(settings)
 
     def change(self, new: Mapping[str, Any]) -> None:

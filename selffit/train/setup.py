@@ -12,11 +12,13 @@ from torch import Tensor
 
 from selffit import data, models
 from selffit.config import RunConfig
-from selffit.data import Batches, ImageSet, step_seed
+from selffit.data import step_seed
+from selffit.data.batches import Batches
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.models import Network
-from selffit.models.masks import Masks
+from selffit.models.base import Network
+from selffit.models.zeroing import Zeroing
 from selffit.probes.channels import watching
 from selffit.train.schedule import Schedule
 from selffit.train.step import Step, make_optimizer
@@ -36,16 +38,16 @@ class Setup:
     model: Network
     step: Step
     schedule: Schedule
-    masks: Masks
+    zeroing: Zeroing
 
-    def adopt(self, config: RunConfig, suppressed: Mapping[str, Any]) -> None:
-        """Train with these settings and these suppressed channels from the next step on."""
+    def adopt(self, config: RunConfig, zeroed: Mapping[str, Any]) -> None:
+        """Train with these settings and these zeroed channels from the next step on."""
         if config.seed != self.config.seed:
             self.batches = _batches(self.images, config)
         self.config = config
         self.schedule = Schedule(config, self.batches.steps_per_epoch)
         self.step.configure(config)
-        self.masks.set(suppressed)
+        self.zeroing.set(zeroed)
 
     def describe(self) -> kinds.RunStart:
         """What the log says of the run when training begins."""
@@ -90,7 +92,7 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     model = build_network(config, images).to(device)
     step = Step(config, model, make_optimizer(config, model, device), device, autocast)
     schedule = Schedule(config, batches.steps_per_epoch)
-    return Setup(config, device, images, batches, model, step, schedule, Masks(model, device))
+    return Setup(config, device, images, batches, model, step, schedule, Zeroing(model, device))
 
 
 def build_network(config: RunConfig, images: ImageSet) -> Network:

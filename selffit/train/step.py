@@ -2,12 +2,15 @@
 made.
 """
 
+from dataclasses import replace
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selffit.config import RunConfig
-from selffit.methods import METHODS, Attack, Budget, Gradient, input_gradient, mix_signs
+from selffit.methods import METHODS, Attack, Batch, Budget, Gradient, mix_signs
+from selffit.methods.base import PerImage
+from selffit.methods.gradient import cross_entropy, input_gradient
 from selffit.train.signals import TrainedOn
 
 
@@ -46,15 +49,19 @@ class Step:
         device: torch.device,
         autocast: torch.dtype | None,
     ) -> None:
-        self.model, self.optimizer, self.autocast = model, optimizer, autocast
+        self.model = model
+        self.optimizer = optimizer
+        self.autocast = autocast
         self.parameters = list(model.parameters())
         self.device = device
-        self._eps, self._alpha = torch.zeros((), device=device), torch.zeros((), device=device)
+        self._eps = torch.zeros((), device=device)
+        self._alpha = torch.zeros((), device=device)
         self.configure(config)
 
     def configure(self, config: RunConfig) -> None:
         """Use these settings from the next step on; eps, alpha and lr are `set` for each step."""
-        self.clip_grad, self.bn_eval = config.clip_grad, config.attack_bn == "eval"
+        self.clip_grad = config.clip_grad
+        self.bn_eval = config.attack_bn == "eval"
         self.method = METHODS[config.method]
         self.budget = Budget(
             self._eps, self._alpha, config.attack_steps, config.start, config.corner
@@ -70,28 +77,49 @@ class Step:
         for group in self.optimizer.param_groups:
             group["lr"].fill_(lr)
 
-    def gradient_at(self, x: Tensor, y: Tensor) -> Gradient:
+    def gradient_at(self, x: Tensor, y: Tensor, objective: PerImage | None = None) -> Gradient:
         """The attack's view of the network (2 + 1 units of the step's 5: a forward pass, and back
         to the input).
         """
-        return input_gradient(self.model, x, y, autocast=self.autocast, bn_eval=self.bn_eval)
+        return input_gradient(
+            self.model,
+            x,
+            y,
+            objective=objective,
+            autocast=self.autocast,
+            bn_eval=self.bn_eval,
+        )
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The network at x, float32 [B,K], with its graph."""
+        with torch.autocast(
+            self.device.type, dtype=self.autocast, enabled=self.autocast is not None
+        ):
+            logits: Tensor = self.model(x)
+        return logits.float()
 
     def __call__(
         self, x: Tensor, y: Tensor, generator: torch.Generator, *, with_input_gradient: bool
     ) -> tuple[Attack, TrainedOn]:
-        """Attack x, then take one optimiser step on the mean cross-entropy at x_adv. Nothing waits
-        for the device.
+        """Attack x, then take one optimiser step on the method's loss, by default the mean
+        cross-entropy at x_adv. Nothing waits for the device.
         """
-        attack = self.method(self.gradient_at, x, y, self.budget, generator)
+        attack = self.method.attack(self.gradient_at, x, y, self.budget, generator)
         if self.mix_signs:
             attack = mix_signs(attack, x, self._eps, self.mix_signs, generator)
         x_adv = attack.x_adv.detach().requires_grad_(with_input_gradient)
-        with torch.autocast(
-            self.device.type, dtype=self.autocast, enabled=self.autocast is not None
-        ):
-            logits = self.model(x_adv)
-        loss = F.cross_entropy(logits.float(), y, reduction="none")
-        loss.mean().backward()
+        if self.method.loss is None:
+            logits = self.logits(x_adv)
+            loss = cross_entropy(logits, y)
+            torch.autograd.backward(loss.mean())
+        else:
+            made = replace(attack, x_adv=x_adv)
+            objective = self.method.loss(
+                Batch(model=self.logits, x=x, y=y, attack=made, eps=self._eps, generator=generator)
+            )
+            torch.autograd.backward(objective.mean)
+            logits = objective.logits
+            loss = cross_entropy(logits.detach(), y)  # what the signals compare with the start's
         if self.clip_grad:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_grad)
         self.optimizer.step()

@@ -1,4 +1,7 @@
-"""The Textual app that shows one run: it reads the log, and sends commands through the run's inbox."""
+"""The Textual app that shows one run.
+
+It reads the log, and sends commands through the run's inbox.
+"""
 
 import os
 import signal
@@ -8,33 +11,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from selffit_tui.app import environment
 
 environment.set_switches()
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.command import Provider
 from textual.message import Message
 
-from selffit.run.summary import run_state_word
+from selffit.run.follow import LogSource, Source
+from selffit.run.word import refusal, state_word
+from selffit.run.wording import closing
+from selffit.vocabulary import LOST, state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
 from selffit_tui.intervene.palette import InterventionProvider
-from selffit_tui.model.feed import Feed, LogSource, Source
+from selffit_tui.model.feed import Feed
 from selffit_tui.screens.run import RunScreen
 
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
-BAD_WORDS = ("crashed", "out of memory", "killed", "lost", "refused")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why the view was left. `refused`: the trainer's reason when it refused to start; `going_on`:
-    training goes on; `text`: what to say about an ended run; `code`: the exit code (128 + n after
-    signal n, 1 for a failed run or view).
+    """Why the view was left.
+
+    `refused`: the trainer's reason when it refused to start; `going_on`: training goes on; `text`:
+    what to say about an ended run; `code`: the exit code (128 + n after signal n, 1 for a failed
+    run or view).
     """
 
     refused: str = ""
@@ -67,7 +75,9 @@ class RunApp(App[None]):
         fps: float = 2.0,
         readonly: bool = False,
     ) -> None:
-        """`source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
+        """What is not given is that of the run, of this machine and of its terminal.
+
+        `source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
         terminal can show; `fps` is the number of redraws a second at most while data come in;
         `readonly` leaves no way to act.
         """
@@ -77,7 +87,7 @@ class RunApp(App[None]):
         self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
-        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps)
+        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._signal = 0
         styles = palette(self.colours)
@@ -86,8 +96,9 @@ class RunApp(App[None]):
         )
 
     def run_in_terminal(self) -> None:
-        """Runs the app. Without the mouse: nothing here needs it, and the terminal's own selection
-        keeps working.
+        """Runs the app.
+
+        Without the mouse: nothing here needs it, and the terminal's own selection keeps working.
         """
         self.run(mouse=False)
 
@@ -109,8 +120,9 @@ class RunApp(App[None]):
             self.post_message(News())
 
     def on_news(self, message: News) -> None:
-        """Draws the newest snapshot; leaves where the trainer refused to start, since there is
-        nothing to see.
+        """Draws the newest snapshot.
+
+        Leaves where the trainer refused to start, since there is nothing to see.
         """
         if self.feed.failed is not None:
             raise self.feed.failed
@@ -118,35 +130,30 @@ class RunApp(App[None]):
         if snapshot is None:
             return
         self.run_screen.take(snapshot)
-        state = snapshot.state
-        if state.ending is not None and state.ending.how == "refused" and not state.info:
+        if snapshot.state.start is None and refusal(snapshot.state):
             self.exit()
 
-    def exit(self, *args: Any, **options: Any) -> None:
+    def exit(
+        self,
+        result: None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
         """Notes the outcome, and leaves."""
         self.outcome = self._outcome()
-        super().exit(*args, **options)
+        super().exit(result, return_code, message)
 
     def _outcome(self) -> Outcome:
         newest = self.run_screen.newest
-        state, code = newest.state, 128 + self._signal if self._signal else 0
-        if state.ending is not None and state.ending.how == "refused" and not state.info:
-            trainer = state.ends.get(state.attempt)
-            reason = (
-                (trainer.text if trainer else "")
-                or state.ending.text
-                or "the trainer refused to start"
-            )
+        state = newest.state
+        code = 128 + self._signal if self._signal else 0
+        if state.start is None and (reason := refusal(state)):
             return Outcome(refused=reason, code=2)
-        word = run_state_word(state, newest.alive, self._clock()) if state.t else "starting"
-        if state.ending is None and word != "lost":
+        word = state_word(state, newest.alive, self._clock())
+        if state.ending is None and word != LOST.word:
             return Outcome(going_on=True, code=code)
-        probe, text = state.probes.last, f"{state.run}: {word}"
-        if state.ending is not None and state.ending.text:
-            text += f", {state.ending.text}"
-        if probe is not None:
-            text += f"; clean {probe.clean:.2f}, FGSM {probe.fgsm:.2f}, PGD {probe.pgd:.2f} at step {probe.step}"
-        return Outcome(text=text, code=code or int(word in BAD_WORDS))
+        text = f"{state.run}: {closing(state, word)}"
+        return Outcome(text=text, code=code or int(state_of(word).bad))
 
     def terminal_gone(self) -> None:
         """The terminal was closed without a signal reaching us."""
@@ -154,8 +161,9 @@ class RunApp(App[None]):
         self.exit()
 
     def _on_signal(self, number: int, frame: object) -> None:
-        """SIGTERM and SIGHUP: leave in order; but not even a terminal that takes no more output may
-        keep us.
+        """SIGTERM and SIGHUP: leave in order.
+
+        But not even a terminal that takes no more output may keep us.
         """
         self._signal = number
         loop = self._loop
@@ -166,8 +174,7 @@ class RunApp(App[None]):
         rescue.start()
 
     def _leave_now(self) -> None:
-        driver: Any = self._driver
-        before = getattr(driver, "attrs_before", None)
+        before = getattr(self._driver, "attrs_before", None)
         if before is not None:
             import termios
 

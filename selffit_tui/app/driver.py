@@ -1,5 +1,4 @@
-"""The terminal driver: Textual's own, made to survive odd input bytes and a terminal that goes
-away.
+"""The terminal driver: Textual's own, which survives odd input and a lost terminal.
 
 Textual 8.2.8 decodes input strictly, so one byte that is not UTF-8 (an X10 mouse report, a tmux
 re-attach) ends the app; its writer thread dies of the first failed write and then blocks everybody
@@ -11,6 +10,7 @@ import os
 import re
 import select
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from textual._xterm_parser import XTermParser
@@ -63,8 +63,9 @@ class InputDecoder:
 
 
 class LastingOutput:
-    """A terminal to write to; once it is gone, writing does nothing. Only what Textual's writer
-    uses.
+    """A terminal to write to; once it is gone, writing does nothing.
+
+    Only what Textual's writer uses.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -83,7 +84,7 @@ class LastingOutput:
         """The descriptor of the terminal."""
         return self._file.fileno()
 
-    def _attempt(self, what: Any) -> None:
+    def _attempt(self, what: Callable[[], object]) -> None:
         if self.gone:
             return
         try:

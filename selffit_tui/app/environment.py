@@ -13,8 +13,9 @@ SWITCHES = {
 
 
 def set_switches() -> None:
-    """Puts our defaults into the environment; what the user has set wins. Textual reads them at
-    import.
+    """Puts our defaults into the environment; what the user has set wins.
+
+    Textual reads them at import.
     """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)

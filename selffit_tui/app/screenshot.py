@@ -1,11 +1,13 @@
-"""A picture of the Run screen without a terminal: for reports, and for looking at a run from a
-script.
+"""A picture of the Run screen without a terminal.
+
+For reports, and for looking at a run from a script.
 """
 
 import re
 import time
 from pathlib import Path
-from typing import Any
+
+from textual.pilot import Pilot
 
 from selffit.config import nearest
 from selffit.errors import UserError
@@ -19,8 +21,9 @@ _SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
 
 
 def offline(svg: str) -> str:
-    """The picture without the fonts that it would fetch from the network; whoever looks has a
-    monospaced one.
+    """The picture without the fonts that it would fetch from the network.
+
+    Whoever looks has a monospaced one.
     """
     return re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
 
@@ -43,7 +46,7 @@ def save_screenshot(
     app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
     pictures: list[str] = []
 
-    async def shoot(pilot: Any) -> None:
+    async def shoot(pilot: Pilot[object]) -> None:
         begin = time.monotonic()
         while time.monotonic() - begin < LOAD_SECONDS and (
             app.run_screen.newest.loading is not None

@@ -2,13 +2,14 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Annotated, Any, Optional
 
 import typer
 
-from selffit.control.settings import LIVE
+from selffit.config import LIVE
+from selffit.control.commands import OPERATIONS, Operation
 from selffit.errors import UserError
+from selffit.eventlog import former
 from selffit_tui.commands.options import JsonOption, RunsOption, setting_option
 from selffit_tui.talk import RUNS
 
@@ -34,7 +35,7 @@ TimeoutOption = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0.0, help="how long to wait")
 ]
 ExpectOption = Annotated[
-    Optional[int],
+    int | None,
     typer.Option(
         "--expect",
         metavar="VERSION",
@@ -42,10 +43,14 @@ ExpectOption = Annotated[
     ),
 ]
 TtlOption = Annotated[
-    Optional[float],
+    float | None,
     typer.Option("--ttl", metavar="SECONDS", help="refuse it if it is read later than this"),
 ]
-ByOption = Annotated[Optional[str], typer.Option("--by", help="who asks (default: user@host)")]
+ByOption = Annotated[str | None, typer.Option("--by", help="who asks (default: user@host)")]
+PAIRS = "pairs"
+PairsArgument = Annotated[
+    list[str], typer.Argument(metavar="KEY=VALUE...", help=f"settings: {', '.join(LIVE)}")
+]
 COMMON: dict[str, tuple[Any, Any]] = {
     "runs": (RunsOption, None),
     "wait": (WaitOption, True),
@@ -69,93 +74,66 @@ def run_of(
     context.obj = (run, runs)
 
 
-def operation(*settings: str) -> Callable[[Callable[..., Mapping[str, Any]]], Callable[..., None]]:
-    """Makes a command of a function that turns its options into the arguments of the operation of
-    its name.
+def add_operations() -> None:
+    """Make a command of every row of the table of operations, and a hidden one of its old name."""
+    for op, row in OPERATIONS.items():
+        for name in (op, *(old for old, today in former.OPS.items() if today == op)):
+            ctl.command(name, help=_about(row), epilog=EPILOG, hidden=name != op)(_command(op, row))
 
-    It gets one option for each of the `settings`, and those that all operations have.
+
+def _about(row: Operation) -> str:
+    first = f"{row.help[0].upper()}{row.help[1:]}."
+    return f"{first}\n\n{row.more}" if row.more else first
+
+
+def _command(op: str, row: Operation) -> Callable[..., None]:
+    """The function that typer calls: an option or a word for each argument, and those that all
+    operations have.
     """
 
-    def decorate(args_of: Callable[..., Mapping[str, Any]]) -> Callable[..., None]:
-        op = args_of.__name__.strip("_")
+    def command(context: typer.Context, **options: Any) -> None:
+        common = {name: options.pop(name) for name in COMMON}
+        run, runs = context.obj
+        args = _pairs(options.pop(PAIRS)) if row.settings == "pairs" else {}
+        args |= {name: value for name, value in options.items() if value is not None}
+        _ask(run, common.pop("runs") or runs, op, args, **common)
 
-        @wraps(args_of)
-        def command(context: typer.Context, **options: Any) -> None:
-            common = {name: options.pop(name) for name in COMMON}
-            run, runs = context.obj
-            given = {name: value for name in settings if (value := options.pop(name)) is not None}
-            _ask(run, common.pop("runs") or runs, op, {**args_of(**options), **given}, **common)
-
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        own = [
-            p.replace(kind=keyword)
-            for p in inspect.signature(args_of, eval_str=True).parameters.values()
-        ]
-        shared = [
-            inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in COMMON.items()
-        ]
-        first = inspect.Parameter("context", keyword, annotation=typer.Context)
-        parameters = [first, *own, *(setting_option(name) for name in settings), *shared]
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {p.name: p.annotation for p in parameters}
-        ctl.command(op, help=(args_of.__doc__ or "").strip(), epilog=EPILOG)(command)
-        return command
-
-    return decorate
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    parameters += [_argument(name, row) for name in row.args]
+    if row.settings == "pairs":
+        parameters.append(inspect.Parameter(PAIRS, keyword, annotation=PairsArgument))
+    elif row.settings:
+        parameters += [setting_option(name) for name in LIVE]
+    parameters += [
+        inspect.Parameter(name, keyword, default=default, annotation=annotation)
+        for name, (annotation, default) in COMMON.items()
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
 
 
-@operation()
-def pause() -> Mapping[str, Any]:
-    """Hold training before the next step."""
-    return {}
+def _argument(name: str, row: Operation) -> inspect.Parameter:
+    """One argument of an operation as typer wants it; its text is parsed by the table's own rule."""
+    about, flag = row.args[name], "--" + name.replace("_", "-")
+    default = row.defaults.get(name)
+    annotation: Any = str if name in row.required else Optional[str]
+    if about.positional:
+        info: Any = typer.Argument(metavar=about.metavar, help=about.help)
+    elif isinstance(default, bool):
+        info, annotation = typer.Option(flag, help=about.help), bool
+    else:
+        shown = default is not None
+        info = typer.Option(flag, metavar=about.metavar, help=about.help, show_default=shown)
+    parameter = inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[annotation, info]
+    )
+    return parameter if name in row.required else parameter.replace(default=default)
 
 
-@operation()
-def resume() -> Mapping[str, Any]:
-    """Go on after a pause."""
-    return {}
-
-
-@operation()
-def stop(
-    now: Annotated[
-        bool, typer.Option("--now", help="at once: no last probe, no checkpoint")
-    ] = False,
-) -> Mapping[str, Any]:
-    """End the run after a last probe and a checkpoint."""
-    return {"now": now}
-
-
-@operation()
-def checkpoint() -> Mapping[str, Any]:
-    """Save a checkpoint before the next step."""
-    return {}
-
-
-@operation(*LIVE)
-def rollback(
-    to: Annotated[
-        str, typer.Option("--to", metavar="CKPT", help="such as main-1200, or 'healthy'")
-    ] = "healthy",
-    exact: Annotated[
-        bool, typer.Option("--exact", help="repeat the random numbers of the first time")
-    ] = False,
-) -> Mapping[str, Any]:
-    """Continue from a checkpoint on a new branch; what came after it stays in the log.
-
-    Without --to that is the newest checkpoint that was healthy. Settings given here hold from there
-    on.
-    """
-    return {"to": to, "exact": exact}
-
-
-@operation()
-def set_(
-    pairs: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE...", help=f"settings: {', '.join(LIVE)}")
-    ],
-) -> Mapping[str, Any]:
-    """Change settings from the next step on, e.g. set eps=8/255 alpha=1.25eps."""
+def _pairs(pairs: list[str]) -> dict[str, Any]:
+    """The settings of KEY=VALUE words. Raises UserError."""
     args: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = (part.strip() for part in pair.partition("="))
@@ -166,58 +144,6 @@ def set_(
             raise UserError(f"{key} is given twice; leave one out")
         args[key] = value
     return args
-
-
-@operation()
-def suppress(
-    layer: Annotated[
-        str, typer.Option("--layer", help="name of the layer, as the channel panel shows it")
-    ],
-    top: Annotated[
-        Optional[str],
-        typer.Option(
-            "--top", metavar="K", help="the K most dominant channels now", show_default=False
-        ),
-    ] = None,
-    channels: Annotated[
-        Optional[str],
-        typer.Option(
-            "--channels", metavar="3,5", help="these channels, numbered from 0", show_default=False
-        ),
-    ] = None,
-) -> Mapping[str, Any]:
-    """Mask channels of a layer from the next step on."""
-    named = {"top": top, "channels": channels}
-    return {"layer": layer, **{name: value for name, value in named.items() if value is not None}}
-
-
-@operation()
-def unsuppress(
-    layer: Annotated[
-        Optional[str],
-        typer.Option(
-            "--layer", help="only in this layer (default: everywhere)", show_default=False
-        ),
-    ] = None,
-) -> Mapping[str, Any]:
-    """Undo suppress."""
-    return {"layer": layer}
-
-
-@operation()
-def probe() -> Mapping[str, Any]:
-    """Measure before the next step: robust accuracy, self-information, channels, causal check, a
-    strong attack.
-    """
-    return {}
-
-
-@operation()
-def note(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="one line")],
-) -> Mapping[str, Any]:
-    """Write a line into the log."""
-    return {"text": text}
 
 
 def _ask(
@@ -271,27 +197,28 @@ def _ask(
 
 def _tell(op: str, args: Mapping[str, Any], found: Any) -> None:
     """One line: what came of it."""
-    from selffit_tui.draw.format import safe
-    from selffit_tui.talk import say
+    from selffit.numbers import count
+    from selffit_tui.talk import put, say
     from selffit_tui.words.commands import asked
 
-    words = safe(asked(op, args))
+    words = asked(op, args)
     if found.state == "applied":
         where = (
-            f", on as branch {safe(found.branch)}"
-            if op == "rollback"
-            else f" of branch {safe(found.branch)}"
+            f", on as branch {found.branch}" if op == "rollback" else f" of branch {found.branch}"
         )
-        print(f"applied at step {found.step}{where}: {words}")
+        put(f"applied at step {count(found.step)}{where}: {words}")
     elif found.state == "submitted":
-        print(f"handed over: {words}")
+        put(f"handed over: {words}")
     else:
         how = {"rejected": "refused", "failed": "failed and undone", "timeout": "no answer"}[
             found.state
         ]
-        rule = f" ({safe(found.rule)})" if found.rule else ""
+        rule = f" ({found.rule})" if found.rule else ""
         say(
-            f"selffit: {how}{rule}: {safe(found.reason)}"
+            f"selffit: {how}{rule}: {found.reason}"
             if how != "no answer"
-            else f"selffit: {safe(found.reason)}"
+            else f"selffit: {found.reason}"
         )
+
+
+add_operations()

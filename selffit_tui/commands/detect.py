@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from selffit_tui.commands.options import JsonOption
+from selffit_tui.talk import put
 
 
 def detect(
@@ -38,6 +39,6 @@ def detect(
     width = max(len(result.trace) for result in results)
     for result in results:
         found = "no onset" if result.onset is None else f"onset at epoch {result.onset}"
-        print(f"{result.trace:<{width}}  {found}")
+        put(f"{result.trace:<{width}}  {found}")
         for alert in result.alerts:
-            print(f"{'':<{width}}    epoch {alert.step}: {alert.level}, {alert.text}")
+            put(f"{'':<{width}}    epoch {alert.step}: {alert.level}, {alert.text}")

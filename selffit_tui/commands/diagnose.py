@@ -6,13 +6,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selffit.errors import UserError
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS
+from selffit_tui.talk import RUNS, say
 
 if TYPE_CHECKING:
     from selffit.report.findings import Report
@@ -35,17 +35,17 @@ def diagnose(
     ] = "latest",
     runs: RunsOption = RUNS,
     checkpoint: Annotated[
-        Optional[list[str]], _option("--checkpoint", "only this one; may be repeated", "ID")
+        list[str] | None, _option("--checkpoint", "only this one; may be repeated", "ID")
     ] = None,
     last: Annotated[
         bool, typer.Option("--last", help="only the last checkpoint of the run")
     ] = False,
     json: JsonOption = False,
     html: Annotated[
-        Optional[Path], _option("--html", "also write a report with figures", "FILE")
+        Path | None, _option("--html", "also write a report with figures", "FILE")
     ] = None,
     reference: Annotated[
-        Optional[str],
+        str | None,
         _option(
             "--reference",
             "healthy network to compare with (default: the newest before the onset)",
@@ -53,19 +53,19 @@ def diagnose(
         ),
     ] = None,
     data: Annotated[
-        Optional[str], _option("--data", "another image set than the run's own", "NAME")
+        str | None, _option("--data", "another image set than the run's own", "NAME")
     ] = None,
     data_dir: Annotated[
-        Optional[str], _option("--data-dir", "folder of downloaded sets", "DIR")
+        str | None, _option("--data-dir", "folder of downloaded sets", "DIR")
     ] = None,
     images: Annotated[
-        Optional[int],
+        int | None,
         _option(
             "--images", "held-out images (default: 512), of them at most 256 for the channels", "N"
         ),
     ] = None,
     eps: Annotated[
-        Optional[str],
+        str | None,
         _option(
             "--eps",
             "budget, e.g. 8/255 (default: what the network was trained with at its step)",
@@ -84,10 +84,10 @@ def diagnose(
         ),
     ] = False,
     model: Annotated[
-        Optional[str], _option("--model", "preact-resnet18, resnet18 or small", "NAME", _FOREIGN)
+        str | None, _option("--model", "preact-resnet18, resnet18 or small", "NAME", _FOREIGN)
     ] = None,
     width: Annotated[
-        Optional[int],
+        int | None,
         _option(
             "--width",
             "channels of its first convolution (default: the network's own)",
@@ -96,7 +96,7 @@ def diagnose(
         ),
     ] = None,
     input_mean: Annotated[
-        Optional[str],
+        str | None,
         _option(
             "--input-mean",
             "it sees (x − mean)·scale; a number, or one a channel",
@@ -105,7 +105,7 @@ def diagnose(
         ),
     ] = None,
     input_scale: Annotated[
-        Optional[str],
+        str | None,
         _option("--input-scale", "e.g. 1/0.247,1/0.243,1/0.262", "X[,X…]", _FOREIGN),
     ] = None,
 ) -> None:
@@ -156,10 +156,7 @@ def diagnose(
     if code == 130:
         raise KeyboardInterrupt
     if code < 0:
-        print(
-            f"selffit: the measuring process was killed by signal {-code}; was memory short?",
-            file=sys.stderr,
-        )
+        say(f"selffit: the measuring process was killed by signal {-code}; was memory short?")
     if code:
         raise typer.Exit(code if code > 0 else 1)
 
@@ -194,13 +191,16 @@ def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
 def _print(report: "Report") -> None:
     from rich.console import Console
 
+    from selffit.numbers import THOUSANDS
     from selffit_tui.plain.diagnosis import diagnosis_tables
 
     console = Console(highlight=False, markup=False, emoji=False)
-    for number, part in enumerate(diagnosis_tables(report, console.width)):
-        if number:
-            console.print()
-        console.print(part)
+    with console.capture() as printed:
+        for number, part in enumerate(diagnosis_tables(report, console.width)):
+            if number:
+                console.print()
+            console.print(part)
+    print(printed.get().replace(THOUSANDS, " "), end="")
 
 
 def _write(report: "Report", path: Path) -> None:
@@ -212,4 +212,4 @@ def _write(report: "Report", path: Path) -> None:
         raise UserError(
             f"cannot write {path}: {error.strerror}; give another file with --html"
         ) from error
-    print(f"report written to {path}", file=sys.stderr)
+    say(f"report written to {path}")

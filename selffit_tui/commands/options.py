@@ -5,7 +5,7 @@
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ RunsOption = Annotated[
     ),
 ]
 RunArgument = Annotated[
-    Optional[str],
+    str | None,
     typer.Argument(
         metavar="[RUN]",
         help="a path, a name, a unique prefix or 'latest' (the default)",
@@ -43,7 +43,7 @@ def setting_option(name: str) -> inspect.Parameter:
     annotation: Any
     if field.type is bool:
         info = typer.Option(f"{flag}/--no-{flag[2:]}", help=meta["help"], rich_help_panel=panel)
-        annotation = Optional[bool]
+        annotation = bool | None
     else:
         choices = f": {', '.join(meta['choices'])}" if meta["choices"] else ""
         metavar = (
@@ -54,7 +54,7 @@ def setting_option(name: str) -> inspect.Parameter:
         info = typer.Option(
             flag, help=meta["help"] + choices, rich_help_panel=panel, metavar=metavar
         )
-        annotation = Optional[str]
+        annotation = str | None
     info.show_default = False
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, info]

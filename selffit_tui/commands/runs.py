@@ -1,12 +1,11 @@
 """`selffit runs`: every run of a folder, one line each."""
 
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS, typed
+from selffit_tui.talk import RUNS, put, say, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """List all runs, newest first."""
-    import sys
     import time
 
     from selffit.run.run_dir import list_runs
@@ -24,8 +23,9 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
             print(json_module.dumps(row, allow_nan=False))
         return
     if not rows:
-        print(f"no runs in {runs}; start one with: {typed('train')}", file=sys.stderr)
+        say(f"no runs in {runs}; start one with: {typed('train')}")
         return
     from selffit_tui.plain.lines import runs_table
 
-    print("\n".join(runs_table(rows)))
+    for line in runs_table(rows):
+        put(line)

@@ -1,7 +1,7 @@
 """`selffit status`: where a run stands, read once from its log."""
 
 from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
-from selffit_tui.talk import RUNS
+from selffit_tui.talk import RUNS, put
 
 
 def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
@@ -10,13 +10,13 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
 
     from selffit.run.run_dir import find_run
     from selffit.run.summary import status_dict
+    from selffit.run.verdict import verdict
+    from selffit.run.wording import sentence
     from selffit_tui.plain.follow import read_once
 
     found = find_run(run, runs)
     state, word = read_once(found)
     summary = status_dict(state, word, time.time())
-    if not summary["run"]:
-        summary = {**summary, "run": found.name}
     if json:
         import json as json_module
 
@@ -24,4 +24,5 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
         return
     from selffit_tui.plain.lines import status_lines
 
-    print("\n".join(status_lines(summary)))
+    for line in status_lines(summary, sentence(state, verdict(state))):
+        put(line)

@@ -4,13 +4,14 @@ import platform
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selffit import __version__
 from selffit.config import DEFAULT_PRESET, preset_names, resolve
 from selffit.errors import UserError
+from selffit.vocabulary import LOST
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
 from selffit_tui.talk import RUNS, say, watch_command
 
@@ -23,7 +24,7 @@ _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 @with_settings
 def train(
     preset: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--preset",
             help=f"where the settings start from: {_PRESETS}",
@@ -31,7 +32,7 @@ def train(
         ),
     ] = None,
     name: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--name",
             help="name of the run (default: made from data set and method)",
@@ -47,7 +48,7 @@ def train(
     ] = False,
     readonly: ReadonlyOption = False,
     resume: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--resume",
             metavar="RUN",
@@ -66,6 +67,7 @@ def train(
     from selffit import supervisor
     from selffit.control.policy import parse_policy
     from selffit.run.run_dir import RunDir
+    from selffit_tui.commands.impossible import refuse_impossible
     from selffit_tui.plain.follow import (
         follow_plain,
         is_plain_terminal,
@@ -80,7 +82,8 @@ def train(
         )
     else:
         config = resolve(preset, settings)
-        parse_policy(config.on_co, config.on_watch, config.max_rollbacks)
+        refuse_impossible(config)
+        parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
         info = {
             "preset": preset or DEFAULT_PRESET,
             "config": config.as_dict(),
@@ -147,7 +150,7 @@ def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
         raise UserError(
             f"run {run.name} has finished; there is nothing to resume, start a new run instead"
         )
-    if state.attempt and state.ending is None and word != "lost":
+    if state.attempt and state.ending is None and word != LOST.word:
         raise UserError(f"run {run.name} is {word}; watch it with: {watch_command(run.path)}")
     return run
 

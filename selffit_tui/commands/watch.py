@@ -1,7 +1,7 @@
 """`selffit watch`: open the view of a run, running or ended, from any terminal."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ def watch(
         bool, typer.Option("--plain", help="plain lines instead of the screen")
     ] = False,
     screenshot: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(
             "--screenshot",
             help="write the screen as it is now to an SVG file and return",

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Glyphs:
-    """One set of characters. A cell of a chart has `across` × `down` dots; `cells[bits]` is its
-    character.
+    """One set of characters.
+
+    A cell of a chart has `across` × `down` dots; `cells[bits]` is its character.
 
     Bit `down * x + y` of a cell stands for the dot in column x and row y, counted from the top
     left.
@@ -26,9 +27,7 @@ class Glyphs:
     mark: str = "┊"
     centre: str = "│"
     ellipsis: str = "…"
-    arrow: str = "→"
     bullet: str = "·"
-    space: str = " "  # between thousands: no line break
     symbols: dict[str, str] = field(default_factory=dict)
     plain: bool = False
 
@@ -43,7 +42,7 @@ SYMBOLS = {
     "paused": "‖",
     "up": "▲",
     "down": "▼",
-    "watch": "!",
+    "suspect": "!",
     "onset": "!!",
     "recovered": "✔",
     "masked": "?!",
@@ -93,9 +92,7 @@ ASCII = Glyphs(
     mark=":",
     centre="|",
     ellipsis="~",
-    arrow="->",
     bullet="-",
-    space=" ",
     symbols=ASCII_SYMBOLS,
     plain=True,
 )

@@ -1,5 +1,6 @@
-"""Pictures in the cells of a terminal: image arithmetic, half blocks in 256 colours, and shades of
-characters; pure.
+"""Pictures in the cells of a terminal: image arithmetic, half blocks, and shades; pure.
+
+Half blocks need 256 colours; shades are characters.
 
 A cell is about twice as high as it is wide, so it shows two pixels, one above the other. Images
 have the shape [C,H,W] with C = 1 or 3; pixels lie in [0,1], a perturbation in [-1,1] (1 = its
@@ -40,7 +41,7 @@ def perturbation(data: bytes, shape: tuple[int, int, int]) -> Floats:
 
 
 def perturbed(image: Floats | float, delta: Floats, eps: float) -> Floats:
-    """image + eps·delta, clipped to [0,1]; `image` may be one grey for all pixels."""
+    """The sum image + eps·delta, clipped to [0,1]; `image` may be one grey for all pixels."""
     return np.clip(image + eps * delta, 0.0, 1.0)
 
 
@@ -72,8 +73,9 @@ _TO_GREY, _TO_CUBE = _nearest(_GREY_LEVELS), _nearest(_CUBE_LEVELS)
 
 
 def colours(image: Floats) -> Ints:
-    """The nearest of the 256 colours for each pixel, shape [H,W]: greys for one channel, else cube
-    or greys.
+    """The nearest of the 256 colours for each pixel, shape [H,W].
+
+    Greys for one channel, else cube or greys.
     """
     values = np.rint(np.clip(image, 0.0, 1.0) * 255).astype(np.int64)
     if len(values) == 1:
@@ -88,8 +90,9 @@ def colours(image: Floats) -> Ints:
 
 
 def signed_colours(delta: Floats) -> Ints:
-    """The colour of each pixel of a perturbation, shape [H,W]: from blue over grey (0) to orange
-    for one channel; three channels as an image around grey.
+    """The colour of each pixel of a perturbation, shape [H,W].
+
+    From blue over grey (0) to orange for one channel; three channels as an image around grey.
     """
     if len(delta) != 1:
         return colours(0.5 + 0.5 * delta)
@@ -101,8 +104,9 @@ def signed_colours(delta: Floats) -> Ints:
 
 
 def half_blocks(numbers: Ints) -> list[Line]:
-    """Lines of half blocks from colours [2·lines, width]; neighbours of the same two colours share
-    a span.
+    """Lines of half blocks from colours [2·lines, width].
+
+    Neighbours of the same two colours share a span.
     """
     lines: list[Line] = []
     for upper, lower in zip(numbers[::2].tolist(), numbers[1::2].tolist(), strict=True):

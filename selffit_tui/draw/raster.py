@@ -8,7 +8,7 @@ number is a gap that nothing bridges.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Window:
-    """The part of the steps axis that is drawn: `columns` columns of dots, each `width` steps, from
-    step `start`.
+    """The part of the steps axis that is drawn, from step `start`.
+
+    `columns` columns of dots, each `width` steps.
     """
 
     start: float
@@ -48,6 +49,7 @@ class Trace:
 
     x: Floats
     y: Floats
+    _: KW_ONLY
     low: float = 0.0
     high: float = 1.0
     dotted: bool = False
@@ -55,22 +57,22 @@ class Trace:
 
 @dataclass(frozen=True)
 class Raster:
-    """Rows of characters; `owners[row, cell]` is the index of the series whose colour the cell has,
-    −1 for none.
+    """Rows of characters, and the series whose colour each cell has.
 
-    `points` finite values lie in the window; they take `drawn` columns (dotted lines are not
-    counted).
+    `owners[row, cell]` is the index of that series, −1 for none.
+
+    The lines take `drawn` columns; dotted ones are not counted.
     """
 
     rows: list[str]
     owners: NDArray[np.int8]
-    points: int
     drawn: int
 
 
 def column_width(span: float, columns: int) -> float:
-    """The smallest round number of steps a column (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20 …) that fits
-    `span` steps.
+    """The smallest round number of steps a column that fits `span` steps.
+
+    One of 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20 …
     """
     need = span / max(1, columns)
     if need <= 1:
@@ -84,8 +86,9 @@ def column_width(span: float, columns: int) -> float:
 
 
 def window(first: float, last: float, columns: int) -> Window:
-    """The window that shows the steps `first` to `last`; its start is a multiple of its column
-    width.
+    """The window that shows the steps `first` to `last`.
+
+    Its start is a multiple of its column width.
     """
     span = max(last - first, 1.0) + 1e-9
     width = column_width(span, columns)
@@ -96,11 +99,10 @@ def window(first: float, last: float, columns: int) -> Window:
     return Window(start, width, columns)
 
 
-def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, int]:
-    """For each column the first and last row of dots that the line covers (−1: none), points,
-    columns drawn.
+def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int]:
+    """The first and last row of dots that the line covers in each column (−1: none).
 
-    `height` is the number of dot rows, row 0 at the top.
+    Third, the number of columns drawn. `height` is the number of dot rows, row 0 at the top.
     """
     columns = window.columns
     low = np.full(columns, -1, dtype=np.int64)
@@ -115,7 +117,7 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, in
         gaps_before = np.cumsum(~finite)[finite]
         x, y = x[finite], y[finite]
     if not len(x) or columns <= 0 or height <= 0:
-        return low, high, 0, 0
+        return low, high, 0
     # Where each column's points begin; x rises, so this costs a search a column, not work at every
     # point.
     edges = np.searchsorted(x, window.start + window.width * np.arange(columns + 1))
@@ -140,7 +142,7 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int, in
     low[own] = np.rint(rows(np.maximum.reduceat(y, starts)[inside])).astype(np.int64)
     high[own] = np.rint(rows(np.minimum.reduceat(y, starts)[inside])).astype(np.int64)
     _bridge(low, high, bucket, rows(y[ends]), rows(y[starts]), connected)
-    return low, high, int(edges[-1] - edges[0]), len(own)
+    return low, high, len(own)
 
 
 def _bridge(
@@ -151,9 +153,7 @@ def _bridge(
     entering: Floats,
     connected: NDArray[np.bool_],
 ) -> None:
-    """Draws the line between neighbouring buckets and closes the steps that are higher than one
-    dot.
-    """
+    """Draws the line between neighbouring buckets, and closes steps higher than one dot."""
     columns = len(low)
     if len(bucket) < 2:
         return
@@ -197,15 +197,14 @@ def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs
     past = np.zeros(bits.shape, dtype=np.int64)  # of the dotted lines, which give way to the others
     shared = np.zeros(bits.shape, dtype=np.int64)
     turn = np.arange(max(cells, 0))[None, :]
-    points = drawn = 0
+    drawn = 0
     if bits.size:
         dot_row = np.arange(height)[:, None]
         weights = 1 << (
             np.arange(glyphs.down)[:, None] + glyphs.down * np.arange(glyphs.across)[None, :]
         )
         for index, trace in enumerate(traces):
-            low, high, some, columns = runs(trace, window, height)
-            points += 0 if trace.dotted else some
+            low, high, columns = runs(trace, window, height)
             drawn += 0 if trace.dotted else columns
             low, high = low[: cells * glyphs.across], high[: cells * glyphs.across]
             dots = (dot_row >= low) & (dot_row <= high) & (low >= 0)
@@ -224,6 +223,4 @@ def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs
             bits |= own
     table = glyphs.cells
     bits = np.where(bits > 0, bits, past)
-    return Raster(
-        ["".join([table[code] for code in row]) for row in bits.tolist()], owners, points, drawn
-    )
+    return Raster(["".join([table[code] for code in row]) for row in bits.tolist()], owners, drawn)

@@ -1,10 +1,11 @@
-"""Lines of styled text, the drawing material of all widgets: a line is a list of (text, style
-name).
+"""Lines of styled text, the drawing material of all widgets.
 
-Everything that reaches the terminal passes `to_strip`, which lets no control character through.
+A line is a list of (text, style name).
+
+Everything that reaches the terminal passes `to_strip`, the gate that lets no control character
+through and, where only ASCII can be drawn, nothing else.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
@@ -14,13 +15,10 @@ from textual.strip import Strip
 
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.glyphs import Glyphs
+from selffit_tui.gate import folded
 
 Span = tuple[str, str]
 Line = list[Span]
-
-_CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
-)
 
 
 def width_of(line: Iterable[Span]) -> int:
@@ -29,8 +27,9 @@ def width_of(line: Iterable[Span]) -> int:
 
 
 def crop(line: Iterable[Span], width: int, ellipsis: str = "") -> Line:
-    """The line in exactly `width` cells, padded with blanks or cut (with an ellipsis where one is
-    given).
+    """The line in exactly `width` cells, padded with blanks or cut.
+
+    It is cut with an ellipsis where one is given.
     """
     result: Line = []
     left = width
@@ -116,19 +115,18 @@ def _edge(left: Sequence[Span], right: Sequence[Span], width: int, glyphs: Glyph
     return [*spans, (line * max(0, room), "frame"), *tail]
 
 
-def to_strip(line: Iterable[Span], styles: Mapping[str, Style], width: int) -> Strip:
-    """A line as Textual draws it: exactly `width` cells, control characters replaced, one segment a
-    change of style.
+def to_strip(
+    line: Iterable[Span], styles: Mapping[str, Style], width: int, plain: bool = False
+) -> Strip:
+    """A line as Textual draws it: exactly `width` cells, one segment a change of style.
+
+    Here, and nowhere before, text is folded to what may be drawn (`plain`: ASCII): a line has its
+    layout by now, and folding keeps the cells of every character.
     """
     merged: list[list[str]] = []
-    for text, style in crop(line, width):
+    for text, style in crop([(folded(text, plain), style) for text, style in line], width):
         if merged and merged[-1][1] == style:
             merged[-1][0] += text
         elif text:
             merged.append([text, style])
-    return Strip([Segment(_CONTROL.sub("?", text), styles[style]) for text, style in merged], width)
-
-
-def plain_text(lines: Iterable[Line]) -> str:
-    """The lines without their styles."""
-    return "\n".join("".join(text for text, _ in line) for line in lines)
+    return Strip([Segment(text, styles[style]) for text, style in merged], width)

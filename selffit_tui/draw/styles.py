@@ -26,7 +26,7 @@ _INKS: dict[str, tuple[int, str, str]] = {
     "raw": (60, "magenta", ""),
     "self": (173, "yellow", ""),
     "data": (74, "bright_blue", ""),
-    "watch": (221, "bright_yellow", "bold"),
+    "warn": (221, "bright_yellow", "bold"),
     "alert": (203, "bright_red", "bold"),
     "good": (114, "bright_green", "bold"),
     "key": (179, "yellow", "bold"),
@@ -46,7 +46,6 @@ _BANNERS: dict[str, tuple[int, int, str]] = {
     "tab": (233, 110, "default"),
     "chosen": (255, 238, "default"),
 }
-NAMES = (*_INKS, *_BANNERS)
 # Shades of the heat strip from -1 (data) over 0 to +1 (self), and the paper where nothing was
 # measured; of the 256.
 _SHADES = (117, 74, 25, 18, 235, 52, 130, 173, 216, PAPER)
@@ -69,8 +68,9 @@ def _banner(name: str, colours: str) -> Style:
 
 
 def palette(colours: str) -> dict[str, Style]:
-    """Style by name for '256', 'ansi' or 'none' (see `environment.colours`); shades are there with
-    256 only.
+    """Style by name for '256', 'ansi' or 'none' (see `environment.colours`).
+
+    Shades are there with 256 only.
     """
     styles = {name: _ink(name, colours) for name in _INKS} | {
         name: _banner(name, colours) for name in _BANNERS
@@ -79,8 +79,9 @@ def palette(colours: str) -> dict[str, Style]:
 
 
 def shade(upper: int, lower: int) -> str:
-    """The name of the style of two shades (0 … 8, UNMEASURED) above each other in a cell, the upper
-    one in its ink.
+    """The name of the style of two shades above each other in a cell, the upper one in its ink.
+
+    Shades are 0 … 8, UNMEASURED.
     """
     return f"shade{upper}{lower}"
 

@@ -1,38 +1,29 @@
-"""What can be done to a run now: a list made from its state, in the order in which people need it."""
+"""What can be done to a run now: a list, in the order in which people need it."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from selffit.config import FIELDS, METHODS
+from selffit.config import FIELDS, LIVE, ROLLBACK
 from selffit.control.ledger import Checkpoint, Ledger
-from selffit.eventlog.entries import Alert
+from selffit.control.settings import ZEROED
+from selffit.methods.catalogue import METHODS
+from selffit.numbers import count, known, share
 from selffit.run.state import RunState
-from selffit_tui.draw.format import count, known, share
 from selffit_tui.words.commands import label, value
 
-# that have an action
-SETTINGS = ("method", "eps", "alpha", "mix_signs", "lr_scale", "weight_decay", "stop_epoch")
-SUPPRESS_TOP = 2  # channels, as a first suggestion
+# live settings that have an action: there is something to say about changing them
+SETTINGS = tuple(name for name in LIVE if FIELDS[name].metadata["does"])
+ZERO_TOP = 2  # channels, as a first suggestion
 SHOWN_CHECKPOINTS = 4
 YES_NO = ("no", "yes")
+AS_SAVED = "as in the checkpoint"
 PROBE = (
     "Everything is measured before the next step: robust accuracy, the full self-information, "
     "channels and their "
     "causal check, and what a strong attack leaves. Training waits for it."
 )
-EXAMPLES = {
-    "eps": "; e.g. 8/255",
-    "alpha": "; e.g. 10/255, 1.25eps, auto",
-    "stop_epoch": "; 0: at the end",
-}
-DOES = {  # where there is more to say than that the setting changes
-    "method": "The training attack changes from the next step on; step size and start become the method's own.",
-    "eps": "The budget changes from the next step on; the ratio alpha/eps stays.",
-    "mix_signs": "Random signs replace that share of each perturbation: less self-information to train on.",
-    "stop_epoch": "Training ends after that epoch; the schedules stay as they are.",
-}
 
 
 @dataclass(frozen=True)
@@ -48,8 +39,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do. `args` are fixed, `fields` are asked for; `costs`: it takes work away, so it
-    is confirmed.
+    """One thing to do.
+
+    `args` are fixed, `fields` are asked for; `costs`: it takes work away, so it is confirmed.
 
     `id` is stable; `now` is the value that would change, `does` says in a sentence what will
     happen.
@@ -67,23 +59,25 @@ class Action:
 
 
 def cure(method: str) -> str:
-    """The training attack to switch to: N-FGSM costs no more than FGSM; where it was in use
-    already, PGD.
+    """The training attack to switch to.
+
+    N-FGSM costs no more than FGSM; where it was in use already, PGD.
     """
     return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
 
 
-def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) -> list[Action]:
-    """Everything that can be done; the first one is recommended while an onset stands. `layer`: the
-    one on show.
+def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[Action]:
+    """Everything that can be done; the first one is recommended while an onset stands.
+
+    `layer`: the one on show.
     """
     settings = ledger.settings
     healthy = ledger.target("healthy")
     method = cure(str(settings["method"]))
     found: list[Action] = []
     if healthy is not None:
-        found.append(_back(ledger, state, healthy, method, onset))
-    elif onset is not None:
+        found.append(_back(ledger, state, healthy, method, fallen))
+    elif fallen:
         does = f"No healthy checkpoint is known, so training goes on from here with {method}, from the next step on."
         found.append(
             Action(
@@ -111,7 +105,7 @@ def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) ->
         ),
     ]
     found += [_setting(name, settings) for name in SETTINGS]
-    found += _suppression(ledger, layer)
+    found += _zeroing(ledger, layer)
     text = Field("text", "note", hint="a line for the log and for whoever reads it later")
     found.append(
         Action(
@@ -130,10 +124,8 @@ def actions(ledger: Ledger, state: RunState, onset: Alert | None, layer: str) ->
     return found
 
 
-def _back(
-    ledger: Ledger, state: RunState, target: Checkpoint, method: str, onset: Alert | None
-) -> Action:
-    where = "before the onset" if onset is not None else "the newest healthy checkpoint"
+def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fallen: bool) -> Action:
+    where = "before the onset" if fallen else "the newest healthy checkpoint"
     return Action(
         "rollback-healthy",
         f"roll back to {where}, go on with {method}",
@@ -141,7 +133,7 @@ def _back(
         f"{_begins(ledger, target)}, with {method} from there. {_abandoned(ledger, state, target)}",
         {"to": target.id, "method": method},
         costs=True,
-        recommended=onset is not None,
+        recommended=fallen,
     )
 
 
@@ -170,10 +162,8 @@ def _back_to(ledger: Ledger, state: RunState) -> Action:
             "healthy" if ledger.target("healthy") else newest[-1].id,
             "; ".join(told),
         ),
-        _field("method", "", ("", *METHODS), "empty: as in the checkpoint"),
-        _field("eps", "", (), "empty: as in the checkpoint; e.g. 8/255"),
-        _field("alpha", "", (), "empty: goes with method and eps; e.g. 1.25eps"),
-        _field("lr_scale", "", (), "empty: as in the checkpoint"),
+        Field("method", label("method"), "", f"empty: {AS_SAVED}", ("", *METHODS)),
+        *(_instead(name) for name in ROLLBACK),
         Field("exact", "repeat", "no", "yes: the same random numbers as the first time", YES_NO),
     )
     does = f"Training continues from that checkpoint on a new branch {ledger.next_branch()}; what came after it "
@@ -189,8 +179,16 @@ def _back_to(ledger: Ledger, state: RunState) -> Action:
     )
 
 
-def _field(name: str, text: str, choices: tuple[str, ...], hint: str) -> Field:
-    return Field(name, label(name), text, hint, choices)
+def _instead(name: str) -> Field:
+    """The field for what a setting is to be after a roll-back."""
+    follows = FIELDS[name].metadata["follows"]
+    left_out = f"goes with {follows}" if follows else AS_SAVED
+    return Field(name, label(name), "", f"empty: {left_out}{_example(name)}")
+
+
+def _example(name: str) -> str:
+    example = FIELDS[name].metadata["example"]
+    return f"; e.g. {example}" if example else ""
 
 
 def _setting(name: str, settings: Mapping[str, Any]) -> Action:
@@ -200,15 +198,14 @@ def _setting(name: str, settings: Mapping[str, Any]) -> Action:
     hint = ", ".join(choices) or (
         f"{low:g} to {high:g}" if math.isfinite(high) else f"at least {low:g}"
     )
-    hint += EXAMPLES.get(name, "")
-    does = DOES.get(name, f"The {label(name)} changes from the next step on.")
+    hint += _example(name) + (f"; 0: {about['zero']}" if about["zero"] else "")
     shown = f"{now:.6g}" if isinstance(now, float) else str(now)
     fields = (Field(name, label(name), shown, hint, choices),)
     return Action(
         name,
         f"change {label(name)}",
         "set",
-        does,
+        about["does"],
         {},
         fields,
         value(name, now),
@@ -216,25 +213,25 @@ def _setting(name: str, settings: Mapping[str, Any]) -> Action:
     )
 
 
-def _suppression(ledger: Ledger, layer: str) -> list[Action]:
+def _zeroing(ledger: Ledger, layer: str) -> list[Action]:
     found: list[Action] = []
     if layer in ledger.layers:
         total = ledger.layers[layer]
         hint = f"how many of the {total} channels of {layer}, at most {total - 1}"
-        top = (Field("top", "channels", str(SUPPRESS_TOP), hint),)
-        does = f"The most dominant channels of {layer} are masked from the next step on, until that is undone."
+        top = (Field("top", "channels", str(ZERO_TOP), hint),)
+        does = f"The most dominant channels of {layer} are held at zero from the next step on, until that is undone."
         found.append(
             Action(
-                "suppress",
-                f"mask dominant channels of {layer}",
-                "suppress",
+                "zero",
+                f"zero dominant channels of {layer}",
+                "zero",
                 does,
                 {"layer": layer},
                 top,
             )
         )
-    if ledger.suppressed:
-        now = value("suppress", ledger.suppressed)
+    if ledger.zeroed:
+        now = value(ZEROED, ledger.zeroed)
         does = "All channels take part again from the next step on."
-        found.append(Action("unsuppress", "unmask all channels", "unsuppress", does, now=now))
+        found.append(Action("unzero", "unzero all channels", "unzero", does, now=now))
     return found

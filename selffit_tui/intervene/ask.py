@@ -5,22 +5,22 @@ from dataclasses import dataclass
 
 from selffit.control.commands import Command
 from selffit.control.submit import submit
-from selffit.run.lineage import Control
+from selffit.numbers import age
+from selffit.run.follow import GONE_SECONDS, Follower
 from selffit.run.run_dir import RunDir
-from selffit.run.summary import run_state_word
+from selffit.vocabulary import LOST
 from selffit_tui.model.requests import Answer, answer, hindrance
-from selffit_tui.plain.follow import Follower
 from selffit_tui.talk import typed
 
 POLL_SECONDS = 0.05
 SETTLE_SECONDS = 0.3  # after it was applied, this long for the news that it failed after all
-GONE_SECONDS = 2.0  # a trainer that has gone may have answered with its last words
 
 
 @dataclass(frozen=True)
 class Fate:
-    """How a command fared: an answer of the log, or "timeout" as its state, with what kept the
-    trainer from it.
+    """How a command fared: an answer of the log, or that there was none.
+
+    Its state is then "timeout", with what kept the trainer from it.
     """
 
     id: str
@@ -32,37 +32,33 @@ class Asking:
     """One command to one run."""
 
     def __init__(self, run: RunDir) -> None:
-        self._run, self._follower, self._control = run, Follower(run), Control()
-        while self._follower.poll(10_000):
-            pass
-
-    def word(self) -> str:
-        """The state of the run in a word; one that has not written yet is starting."""
-        state = self._follower.state
-        return run_state_word(state, self._follower.alive(), time.time()) if state.t else "starting"
+        self._run = run
+        self._follower = Follower.of(run)
+        self._follower.read_all()
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
-        word, resume = self.word(), typed(f"train --resume {self._run.name}")
+        word, resume = self._follower.word(), typed(f"train --resume {self._run.name}")
         if self._follower.state.ending is not None:
             return Answer(
-                "rejected",
+                state="rejected",
                 reason=f"the run has ended ({word}); resume it first: {resume}",
                 rule="ended",
             )
-        if word == "lost":
-            why = f"the trainer is gone and nothing recorded why; resume the run: {resume}"
-            return Answer("rejected", reason=why, rule="ended")
+        if word == LOST.word:
+            why = f"{LOST.meaning}; resume the run: {resume}"
+            return Answer(state="rejected", reason=why, rule="ended")
         return None
 
     def send(self, command: Command) -> Fate:
-        """Puts the command into the inbox, or refuses it where nobody would read it. Raises
-        UserError.
+        """Puts the command into the inbox, or refuses it where nobody would read it.
+
+        Raises UserError.
         """
         refused = self.nobody()
         if refused is None:
             submit(self._run.path, command)
-        return Fate(command.id, command.op, refused or Answer("submitted"))
+        return Fate(command.id, command.op, refused or Answer(state="submitted"))
 
     def wait(self, command: Command, seconds: float) -> Fate:
         """What the log says of the command within so many seconds."""
@@ -72,8 +68,7 @@ class Asking:
             # asked before the log is read: its last words may be about this command
             gone = self.nobody() is not None
             self._follower.poll(10_000)
-            self._control.take(self._follower.state)
-            found = answer(command.id, self._control.ledger, self._follower.state)
+            found = answer(command.id, self._follower.state)
             now = time.monotonic()
             if found.state in ("rejected", "failed"):
                 return Fate(command.id, command.op, found)
@@ -91,13 +86,13 @@ class Asking:
 
     def _silence(self, found: Answer, waited: float) -> Answer:
         """No answer: what is wrong, and what becomes of the command."""
-        why = hindrance(self._follower.state, self.word(), time.time())
+        why = hindrance(self._follower.state, self._follower.word(), time.time())
         what = (
             "it was received but not decided"
             if found.state == "received"
             else "nobody has looked at it"
         )
         return Answer(
-            "timeout",
-            reason=f"no answer after {waited:.0f} s: {why}; {what}, and it may still be applied",
+            state="timeout",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
         )

@@ -1,10 +1,10 @@
-"""The life of the newest request in a line: requested, received, applied at a step, or refused
-because.
-"""
+"""The life of the newest request in a line: requested, received, applied or refused."""
 
 from rich.cells import cell_len
 
-from selffit_tui.draw.format import age, count, safe, wrap
+from selffit.numbers import age, count
+from selffit.vocabulary import LOST
+from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, Span, crop, fill, width_of
 from selffit_tui.model.requests import PATIENCE, Request, answer, hindrance, shown
 from selffit_tui.model.scene import Scene
@@ -18,12 +18,14 @@ class RequestBar(LineWidget):
     """Shown while a request is waiting, and for a while after its answer."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The request, and a reason below it."""
         return fill(request_lines(scene, width), width, height)
 
 
 def request_lines(scene: Scene, width: int) -> list[Line]:
-    """What was asked and how far it has come; below it the reason where there is one. Empty when
-    nothing is shown.
+    """What was asked and how far it has come; below it the reason where there is one.
+
+    Empty when nothing is shown.
     """
     request = shown(scene.requests, scene.now)
     if request is None:
@@ -37,7 +39,7 @@ def request_lines(scene: Scene, width: int) -> list[Line]:
     ]
     if waiting:
         way.append((f"  +{len(waiting)} waiting", "dim"))
-    words = safe(asked(request.command.op, request.command.args), glyphs.plain)
+    words = asked(request.command.op, request.command.args)
     room = max(12, width - width_of(way) - 7)
     what = (
         crop([(words, "strong")], room, glyphs.ellipsis)
@@ -45,7 +47,7 @@ def request_lines(scene: Scene, width: int) -> list[Line]:
         else [(words, "strong")]
     )
     first: Line = [(f" {glyphs.symbols['applied']} ", "act"), *what, ("   ", "text"), *way]
-    parts = wrap(safe(reason, glyphs.plain), max(1, width - 4))
+    parts = wrap(reason, max(1, width - 4))
     if len(parts) > REASON_LINES:
         parts = [*parts[: REASON_LINES - 1], parts[REASON_LINES - 1][: width - 5] + glyphs.ellipsis]
     return [crop(first, width, glyphs.ellipsis), *([(f"   {part}", "text")] for part in parts)]
@@ -53,23 +55,19 @@ def request_lines(scene: Scene, width: int) -> list[Line]:
 
 def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
     """The stages of a request, the last one bright, and why it came to that."""
-    arrow: Span = (f" {scene.glyphs.arrow} ", "faint")
+    arrow: Span = (" → ", "faint")
     if request.error:
         return [("not sent", "alert"), ("   esc: dismiss", "dim")], request.error
     state = scene.newest.state
-    found = answer(request.command.id, scene.ledger, state)
+    found = answer(request.command.id, state)
     past: list[Span] = [("requested", "faint"), arrow]
     if found.state in ("submitted", "received"):
-        stage = (
-            "received"
-            if found.state == "received"
-            else "requested"
-            if request.written
-            else "being sent"
-        )
+        stage = "requested" if request.written else "being sent"
+        if found.state == "received":
+            stage = "received"
         stages: list[Span] = [*(past if stage == "received" else []), (stage, "act")]
         waited = scene.now - request.sent
-        if waited < PATIENCE and state.ending is None and scene.word != "lost":
+        if waited < PATIENCE and state.ending is None and scene.word != LOST.word:
             return [*stages, (f"  {age(waited)}", "dim")] if waited >= 1 else stages, ""
         why = hindrance(state, scene.word, scene.now)
         return [
@@ -80,8 +78,8 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
         ], why
     if found.state == "applied":
         branch, step = (
-            safe(found.branch, scene.glyphs.plain),
-            count(found.step or 0, scene.glyphs.space),
+            found.branch,
+            count(found.step or 0),
         )
         words = f"applied at step {step}"
         if request.command.op == "rollback":

@@ -1,5 +1,6 @@
-"""The conversation that leads to a command: choose an action, fill in its form, confirm. Knows no
-screen.
+"""The conversation that leads to a command: choose an action, fill in its form, confirm.
+
+Knows no screen.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from selffit.control.admission import admit, new_settings
 from selffit.control.commands import OPERATIONS, Command, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
-from selffit.eventlog.entries import Alert
 from selffit.run.state import RunState
 from selffit_tui.intervene.actions import Action, actions
 from selffit_tui.words.commands import change
@@ -19,8 +19,9 @@ LIST, FORM, CONFIRM = "list", "form", "confirm"
 
 @dataclass(frozen=True)
 class Edit:
-    """A line of text with a cursor in it. `fresh`: nothing was typed yet, so the first character
-    replaces it all.
+    """A line of text with a cursor in it.
+
+    `fresh`: nothing was typed yet, so the first character replaces it all.
     """
 
     text: str
@@ -60,18 +61,23 @@ class Dialog:
         self,
         ledger: Ledger,
         state: RunState,
-        onset: Alert | None,
+        fallen: bool,
         layer: str,
         by: str,
         clock: Callable[[], float],
     ) -> None:
-        self._by, self._clock, self._layer = by, clock, layer
-        self.ledger, self.version = ledger, ledger.version
-        self.actions = actions(ledger, state, onset, layer)
+        self._by = by
+        self._clock = clock
+        self._layer = layer
+        self.ledger = ledger
+        self.version = ledger.version
+        self.actions = actions(ledger, state, fallen, layer)
         self.index = 0
-        self.stage, self.notice = LIST, ""
+        self.stage = LIST
+        self.notice = ""
         self.edits: list[Edit] = []
-        self.field, self.tried = 0, False
+        self.field = 0
+        self.tried = False
 
     @property
     def touched(self) -> bool:
@@ -83,9 +89,10 @@ class Dialog:
         """The chosen action."""
         return self.actions[self.index]
 
-    def update(self, ledger: Ledger, state: RunState, onset: Alert | None) -> None:
-        """The log went on. When the settings changed, what was typed counts no more: the person
-        looks again.
+    def update(self, ledger: Ledger, state: RunState, fallen: bool) -> None:
+        """The log went on.
+
+        When the settings changed, what was typed counts no more: the person looks again.
         """
         id = self.action.id
         self.ledger = ledger
@@ -95,7 +102,7 @@ class Dialog:
             self.notice = f"the settings have just changed, look again: {'; '.join(told)}"
             self.version, self.stage = ledger.version, LIST
         if self.stage == LIST:
-            self.actions = actions(ledger, state, onset, self._layer)
+            self.actions = actions(ledger, state, fallen, self._layer)
             self.index = self._place(id, min(self.index, len(self.actions) - 1))
 
     def choose(self, id: str) -> bool:
@@ -153,8 +160,9 @@ class Dialog:
         return self.command()
 
     def command(self) -> Command:
-        """The command as it stands. What changes settings is for the settings that are shown:
-        `expect`.
+        """The command as it stands.
+
+        What changes settings is for the settings that are shown: `expect`.
 
         Raises Refusal.
         """
@@ -167,8 +175,9 @@ class Dialog:
         return new_command(self.action.op, args, by=self._by, expect=expect, t=self._clock())
 
     def problem(self) -> str:
-        """Why the command would be refused as it stands, '' when it would not; by the trainer's own
-        rules.
+        """Why the command would be refused as it stands, '' when it would not.
+
+        By the trainer's own rules.
         """
         if self.stage == LIST and self.action.fields:
             return ""
@@ -180,8 +189,9 @@ class Dialog:
         return refused.reason if refused is not None else ""
 
     def changes(self) -> str:
-        """Current → new value of every setting that would change, '' when none would or that is not
-        known.
+        """Current → new value of every setting that would change.
+
+        '' when none would or that is not known.
         """
         if self.problem() or (self.stage == LIST and self.action.fields):
             return ""

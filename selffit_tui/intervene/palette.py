@@ -6,7 +6,6 @@ from typing import Protocol, runtime_checkable
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from selffit_tui.draw.format import safe
 from selffit_tui.intervene.actions import Action
 from selffit_tui.intervene.sending import possible
 from selffit_tui.model.scene import Scene
@@ -30,22 +29,22 @@ class InterventionProvider(Provider):
         """All of them, before anything is typed."""
         for action in self._actions():
             yield DiscoveryHit(
-                Content(safe(action.title)),
+                Content(action.title),
                 lambda id=action.id: self._open(id),
-                help=safe(action.does),
+                help=action.does,
             )
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
         matcher = self.matcher(query)
         for action in self._actions():
-            title = safe(action.title)
+            title = action.title
             if (score := matcher.match(title)) > 0:
                 yield Hit(
                     score,
                     Content(title),
                     lambda id=action.id: self._open(id),
-                    help=safe(action.does),
+                    help=action.does,
                 )
 
     def _actions(self) -> Iterator[Action]:

@@ -1,6 +1,6 @@
 """The box in which interventions are chosen, filled in and confirmed."""
 
-from selffit_tui.draw.format import fit, safe, wrap
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog
@@ -25,6 +25,7 @@ class DialogPanel(LineWidget):
     dialog: Dialog
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The box."""
         return dialog_lines(self.dialog, scene.glyphs, width, height)
 
 
@@ -46,15 +47,15 @@ def dialog_lines(dialog: Dialog, glyphs: Glyphs, width: int, height: int) -> lis
         rule: Line = [(glyphs.rule * (width - 2), "frame")]
         body = [*_list(dialog, glyphs, width - 2, listed), rule, *body]
     else:
-        title.append((f"  {safe(dialog.action.title, glyphs.plain)}", "strong"))
+        title.append((f"  {dialog.action.title}", "strong"))
         keys = keys.removeprefix(NEXT_FIELD) if len(dialog.edits) == 1 else keys
     return framed([*top, *body], width, height, glyphs, title, note, [(keys, "dim")])
 
 
 def _notice(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
     """What somebody else has changed meanwhile."""
-    parts = wrap(safe(dialog.notice, glyphs.plain), max(1, width - 6))
-    return [[(f"  {part}", "watch")] for part in parts[:3]] + ([[]] if parts else [])
+    parts = wrap(dialog.notice, max(1, width - 6))
+    return [[(f"  {part}", "warn")] for part in parts[:3]] + ([[]] if parts else [])
 
 
 def _body(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
@@ -78,25 +79,23 @@ def _list(dialog: Dialog, glyphs: Glyphs, width: int, rows: int) -> list[Line]:
     for place, action in shown:
         chosen = place == dialog.index
         pointer = glyphs.symbols["chosen"] if chosen else " "
-        right = "recommended" if action.recommended else safe(action.now, glyphs.plain)
+        right = "recommended" if action.recommended else action.now
         left = max(1, width - min(NOW_WIDTH, width // 5) - 1) if right else width
-        words = fit(f" {pointer} {safe(action.title, glyphs.plain)}", left, glyphs.ellipsis)
+        words = fit(f" {pointer} {action.title}", left, glyphs.ellipsis)
         style = "chosen" if chosen else "text"
         tail = fit(right, width - left, glyphs.ellipsis)
-        beside = "chosen" if chosen else "alert" if action.recommended else "dim"
-        lines.append([(words, style), (tail, beside)])
+        beside = "alert" if action.recommended else "dim"
+        lines.append([(words, style), (tail, "chosen" if chosen else beside)])
     return lines + [[] for _ in range(rows - len(lines))]
 
 
 def _about(dialog: Dialog, glyphs: Glyphs, room: int) -> list[Line]:
     """What the action does, current → new values, and why it cannot be done now."""
-    lines: list[Line] = [
-        [(f"  {part}", "text")] for part in wrap(safe(dialog.action.does, glyphs.plain), room)
-    ]
-    changes = safe(dialog.changes(), glyphs.plain)
+    lines: list[Line] = [[(f"  {part}", "text")] for part in wrap(dialog.action.does, room)]
+    changes = dialog.changes()
     lines += [[]] + [[(f"  {part}", "act")] for part in wrap(changes, room)] if changes else []
-    if dialog.touched and (problem := safe(dialog.problem(), glyphs.plain)):
-        lines += [[]] + [[(f"  {part}", "watch")] for part in wrap(problem, room)]
+    if dialog.touched and (problem := dialog.problem()):
+        lines += [[]] + [[(f"  {part}", "warn")] for part in wrap(problem, room)]
     return lines
 
 
@@ -111,28 +110,26 @@ def _form(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
         room = max(4, width - LABEL - 6)
         if here:
             first = max(0, edit.at - room + 2)
-            text = safe(edit.text[first:], glyphs.plain) + " "
-            at = len(safe(edit.text[first : edit.at], glyphs.plain))
+            text = edit.text[first:] + " "
+            at = len(edit.text[first : edit.at])
             line += [
                 (text[:at], "strong"),
                 (text[at], "tab"),
                 (fit(text[at + 1 :], room - at, ""), "strong"),
             ]
         else:
-            line.append(
-                (fit(safe(edit.text, glyphs.plain) or glyphs.bullet, room, glyphs.ellipsis), "text")
-            )
+            line.append((fit(edit.text or glyphs.bullet, room, glyphs.ellipsis), "text"))
         lines.append(line)
     field = dialog.action.fields[dialog.field]
     hint = field.hint + ("   space: next" if field.choices else "")
-    parts = wrap(safe(hint, glyphs.plain), max(4, width - LABEL - 6))
+    parts = wrap(hint, max(4, width - LABEL - 6))
     return [*lines, []] + [[(" " * (LABEL + 3), "text"), (part, "dim")] for part in parts] + [[]]
 
 
 def _question(dialog: Dialog, glyphs: Glyphs, room: int) -> list[Line]:
     """What is about to be sent, and the question."""
     command = dialog.command()
-    words = safe(asked(command.op, command.args), glyphs.plain)
+    words = asked(command.op, command.args)
     lines: list[Line] = [[], [("  this will be sent", "dim")]]
     lines += [[(f"    {part}", "strong")] for part in wrap(words, room - 2)]
     return [

@@ -6,7 +6,6 @@ from textual.events import Key, Paste, Resize
 from textual.screen import ModalScreen
 
 from selffit.control.commands import Command
-from selffit.run.lineage import standing_onset
 from selffit_tui.intervene.dialog import CONFIRM, FORM, Dialog
 from selffit_tui.intervene.panel import DialogPanel, dialog_height
 from selffit_tui.model.scene import Scene
@@ -15,8 +14,9 @@ WIDEST = 92
 
 
 class InterveneScreen(ModalScreen[Command | None]):
-    """Keys go to the dialog; the box shows it. The run goes on behind it, and the dialog follows
-    the log.
+    """Keys go to the dialog; the box shows it.
+
+    The run goes on behind it, and the dialog follows the log.
     """
 
     CSS = """
@@ -25,7 +25,9 @@ class InterveneScreen(ModalScreen[Command | None]):
 
     def __init__(self, styles: dict[str, Style], dialog: Dialog, scene: Scene) -> None:
         super().__init__()
-        self._inks, self.dialog, self._scene = styles, dialog, scene
+        self._inks = styles
+        self.dialog = dialog
+        self._scene = scene
 
     def compose(self) -> ComposeResult:
         """The box."""
@@ -46,7 +48,7 @@ class InterveneScreen(ModalScreen[Command | None]):
         """The log went on."""
         self._scene = scene
         state = scene.newest.state
-        self.dialog.update(scene.ledger, state, standing_onset(state, scene.line))
+        self.dialog.update(scene.ledger, state, scene.verdict.fallen)
         self._show()
 
     def _show(self) -> None:

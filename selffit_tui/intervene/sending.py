@@ -11,7 +11,6 @@ from textual.screen import Screen
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.errors import UserError
-from selffit.run.lineage import Control, standing_onset
 from selffit_tui.intervene.actions import Action, actions
 from selffit_tui.intervene.dialog import Dialog
 from selffit_tui.intervene.screen import InterveneScreen
@@ -23,15 +22,13 @@ from selffit_tui.talk import me
 def possible(scene: Scene) -> list[Action]:
     """What can be done to the run now."""
     state = scene.newest.state
-    return (
-        actions(scene.ledger, state, standing_onset(state, scene.line), scene.layer_name())
-        if scene.may_act
-        else []
-    )
+    if not scene.may_act:
+        return []
+    return actions(scene.ledger, state, scene.verdict.fallen, scene.layer_name())
 
 
 class Acting:
-    """The control state of the newest snapshot, and the requests that were made here, oldest first.
+    """The requests that were made here, oldest first, and what has become of them.
 
     `screen` is the one whose app shows the dialog; `redraw` is called when a request has gone a
     step on.
@@ -50,19 +47,17 @@ class Acting:
         self._inks = styles
         self._run_dir = run_dir
         self._clock = clock
-        self.control = Control()
         self.requests: tuple[Request, ...] = ()
 
     def take(self, snapshot: Snapshot) -> None:
         """The newest snapshot: what the log says of the requests."""
-        self.control.take(snapshot.state)
-        self.requests = watched(self.requests, self.control.ledger, self._clock())
+        self.requests = watched(self.requests, snapshot.state.ledger, self._clock())
 
     def open(self, scene: Scene, id: str = "") -> None:
         """Shows the dialog: at the action of that id, else at the recommended one or the first."""
         state = scene.newest.state
-        onset = standing_onset(state, scene.line)
-        dialog = Dialog(scene.ledger, state, onset, scene.layer_name(), me(), self._clock)
+        fallen = scene.verdict.fallen
+        dialog = Dialog(scene.ledger, state, fallen, scene.layer_name(), me(), self._clock)
         if id and dialog.choose(id) and dialog.action.fields:
             dialog.enter()
         self._screen.app.push_screen(InterveneScreen(self._inks, dialog, scene), self.send)

@@ -1,13 +1,13 @@
 """The marks on the steps axis: alerts and applied interventions."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selffit.eventlog.entries import Alert
-from selffit.eventlog.values import mapping, text, whole
-from selffit.run.lineage import ActiveLine, stands
+from selffit.eventlog import kinds
+from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
+from selffit.run.verdict import stands
+from selffit.vocabulary import level_of
 
 INTERVENTION = "applied"
 UNMARKED = ("checkpoint", "probe")  # operations that change nothing about the training
@@ -15,7 +15,9 @@ UNMARKED = ("checkpoint", "probe")  # operations that change nothing about the t
 
 @dataclass(frozen=True)
 class Mark:
-    """`level` is that of an alert, or INTERVENTION; `live` is False on an abandoned part of the
+    """A mark at a step.
+
+    `level` is that of an alert, or INTERVENTION; `live` is False on an abandoned part of the
     history.
     """
 
@@ -23,29 +25,47 @@ class Mark:
     level: str
     live: bool = True
 
+    @property
+    def symbol(self) -> str:
+        """The name of its symbol."""
+        return self.level if self.level == INTERVENTION else level_of(self.level).symbol
 
-def mark_step(alert: Alert) -> int:
-    """The step at which charts mark an alert: the onset rather than when it was noticed."""
-    return alert.step if alert.onset_step is None else alert.onset_step
+    @property
+    def style(self) -> str:
+        """The name of its ink."""
+        return "act" if self.level == INTERVENTION else level_of(self.level).style
+
+    @property
+    def serious(self) -> bool:
+        """Whether it is drawn through all rows of a heat strip."""
+        return level_of(self.level).serious
+
+    @property
+    def rank(self) -> int:
+        """Which of several marks in one place is seen: the one of the highest rank."""
+        return 1 if self.level == INTERVENTION else level_of(self.level).rank
 
 
 def marks(state: RunState, line: ActiveLine) -> list[Mark]:
-    """All marks in the order of steps. A roll-back is marked where it was applied and where its
-    branch begins.
+    """All marks in the order of steps.
+
+    A roll-back is marked where it was applied and where its branch begins.
     """
-    found = [Mark(mark_step(alert), alert.level, stands(alert, line)) for alert in state.alerts]
-    for record in state.control:
-        if record.k == "ctl.applied" and record.d.get("op") not in UNMARKED:
-            found.append(Mark(record.s, INTERVENTION, line.holds(record.b, record.s)))
-        elif record.k == "branch":
-            base = whole(mapping(record.d).get("base_step"))
-            found.append(Mark(base, INTERVENTION, line.holds(text(record.d.get("name")), base)))
+    alerts = state.all(kinds.Alert)
+    found = [Mark(alert.about, alert.level, stands(alert, line)) for alert in alerts]
+    for applied in state.all(kinds.Applied):
+        if applied.op not in UNMARKED:
+            live = line.holds(applied.branch, applied.step)
+            found.append(Mark(applied.step, INTERVENTION, live))
+    for branch in state.all(kinds.BranchBegun):
+        live = line.holds(branch.name, branch.base_step)
+        found.append(Mark(branch.base_step, INTERVENTION, live))
     return sorted(set(found), key=lambda mark: (mark.step, mark.level, mark.live))
 
 
 def neighbour_mark(found: Sequence[Mark], cursor: int | None, by: int) -> int | None:
     """The step of the mark before or after the cursor, None where there is none."""
-    here = (math.inf if by < 0 else -1) if cursor is None else cursor
+    steps = [mark.step for mark in found]
     if by < 0:
-        return max((mark.step for mark in found if mark.step < here), default=None)
-    return min((mark.step for mark in found if mark.step > here), default=None)
+        return max((step for step in steps if cursor is None or step < cursor), default=None)
+    return min((step for step in steps if cursor is None or step > cursor), default=None)

@@ -1,24 +1,28 @@
-"""The life of a command as the log tells it: requested, received, applied or refused; or what keeps
-it waiting.
+"""The life of a command as the log tells it: requested, received, applied or refused.
+
+Or what keeps it waiting.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from selffit.control.commands import Command
 from selffit.control.ledger import Ledger
-from selffit.eventlog.records import Record
-from selffit.eventlog.values import text, whole
+from selffit.eventlog import kinds
+from selffit.numbers import age
 from selffit.run.state import RunState
+from selffit.vocabulary import LOST
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
 KEPT = 30.0  # seconds that an answer stays on the screen
 REMEMBERED = 20  # requests of one view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """A command that was asked for here. `sent`: wall clock; `written`: it lies in the inbox;
-    `error`: it does not.
+    """A command that was asked for here.
+
+    `sent`: wall clock; `written`: it lies in the inbox; `error`: it does not.
 
     `answered`: wall clock at which its outcome was first seen in the log.
     """
@@ -34,7 +38,7 @@ class Request:
         return self.answered is not None or bool(self.error) or now - self.sent >= PATIENCE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What has become of a command. `state`: submitted, received, applied, rejected or failed.
 
@@ -49,53 +53,65 @@ class Answer:
     rule: str = ""
 
 
-def answer(id: str, ledger: Ledger, state: RunState) -> Answer:
+def answer(id: str, state: RunState) -> Answer:
     """What the log says of a command."""
+    ledger = state.ledger
     outcome = ledger.outcomes.get(id)
     if outcome is None:
-        return Answer("received" if id in ledger.pending else "submitted")
+        return Answer(state="received" if id in ledger.pending else "submitted")
     if outcome.how == "applied":
-        record = _record(state, id, "ctl.applied")
-        if record is None:
-            return Answer("applied", outcome.step)
-        home = text(record.d.get("branch")) or record.b
-        return Answer("applied", outcome.step, home, whole(record.d.get("version")))
-    record = _record(state, id, f"ctl.{outcome.how}")
-    rule = text(record.d.get("rule")) if record is not None else ""
+        applied = _decision(state, id, kinds.Applied)
+        if applied is None:
+            return Answer(state="applied", step=outcome.step)
+        return Answer(
+            state="applied",
+            step=outcome.step,
+            branch=applied.onto or applied.branch,
+            version=applied.version,
+        )
+    refused = _decision(state, id, kinds.Rejected)
+    failed = _decision(state, id, kinds.Failed)
+    where = refused or failed
     return Answer(
-        outcome.how, outcome.step, record.b if record is not None else "", None, outcome.text, rule
+        state=outcome.how,
+        step=outcome.step,
+        branch=where.branch if where is not None else "",
+        reason=outcome.text,
+        rule=refused.rule if refused is not None else "",
     )
 
 
-def _record(state: RunState, id: str, kind: str) -> Record | None:
-    for index in range(len(state.control) - 1, -1, -1):
-        record = state.control[index]
-        if record.k == kind and record.d.get("id") == id:
-            return record
-    return None
+D = TypeVar("D", kinds.Applied, kinds.Rejected, kinds.Failed)
+
+
+def _decision(state: RunState, id: str, kind: type[D]) -> D | None:
+    """The newest decision of a kind on a command."""
+    return next((event for event in reversed(state.all(kind)) if event.id == id), None)
 
 
 def hindrance(state: RunState, word: str, now: float) -> str:
-    """What keeps the trainer from answering, as far as a viewer can tell; `word` as of
-    `run_state_word`.
+    """What keeps the trainer from answering, as far as a viewer can tell.
+
+    `word` is that of `selffit.run.follow.state_word`.
     """
-    age = f"{max(0.0, now - state.t):.0f} s"
+    ago = age(max(0.0, now - state.t))
     if state.ending is not None:
         return f"the run has ended ({word}) without looking at it"
-    if word == "lost":
-        return "the trainer is gone and nothing recorded why"
+    if word == LOST.word:
+        return LOST.meaning
     if word == "silent":
-        return f"nothing was heard of the trainer for {age}"
-    if not state.info:
+        return f"nothing was heard of the trainer for {ago}"
+    if state.start is None:
         return "the trainer is still starting; it looks at commands when training begins"
     if now - state.t > PATIENCE:
-        return f"the trainer's process is there, but has written nothing for {age}"
+        return f"the trainer's process is there, but has written nothing for {ago}"
     return "the trainer runs but does not answer; a long probe or a slow disk may hold it up"
 
 
 def watched(requests: tuple[Request, ...], ledger: Ledger, now: float) -> tuple[Request, ...]:
-    """The requests, with the time noted of those that were answered by now; at most REMEMBERED are
-    kept.
+    """The requests, with the time noted of those that were answered by now.
+
+    At most REMEMBERED are kept.
     """
     return tuple(
         replace(request, answered=now)
@@ -106,9 +122,7 @@ def watched(requests: tuple[Request, ...], ledger: Ledger, now: float) -> tuple[
 
 
 def shown(requests: tuple[Request, ...], now: float) -> Request | None:
-    """The request to show: the newest one that is waiting, was answered lately, or could not be
-    sent.
-    """
+    """The newest request that is waiting, was answered lately, or could not be sent."""
     for request in reversed(requests):
         if request.answered is None or now - request.answered < KEPT:
             return request

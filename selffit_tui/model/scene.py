@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 from selffit.control.ledger import Ledger
-from selffit.eventlog.entries import ChannelProbe, SelfProbe
-from selffit.run.lineage import ActiveLine, Control, standing_onset
+from selffit.eventlog import kinds
+from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
-from selffit.run.summary import run_state_word
+from selffit.run.verdict import Verdict, verdict
+from selffit.run.word import state_word
+from selffit.vocabulary import LOST
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
-from selffit_tui.model.marks import mark_step
 from selffit_tui.model.requests import Request
 from selffit_tui.model.series import Columns
 
@@ -85,7 +87,6 @@ class Scene:
     newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
     glyphs: Glyphs = BRAILLE
     narrow: bool = False
-    control: Control | None = None  # of `newest`, that of the columns by default
     requests: tuple[Request, ...] = ()  # what was asked for from here, oldest first
     readonly: bool = False
 
@@ -97,20 +98,22 @@ class Scene:
     @property
     def word(self) -> str:
         """The state of the run in a word."""
-        newest = self.newest
-        return (
-            run_state_word(newest.state, newest.alive, self.now) if newest.state.t else "starting"
-        )
+        return state_word(self.newest.state, self.newest.alive, self.now)
 
     @property
     def ledger(self) -> Ledger:
         """The control state of the newest state."""
-        return (self.control or self.columns.control).ledger
+        return self.newest.state.ledger
 
     @property
     def line(self) -> ActiveLine:
-        """The active line of the newest state."""
-        return (self.control or self.columns.control).line
+        """The active line of what is drawn."""
+        return self.columns.line
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What stands in the newest state, even while the view is frozen."""
+        return verdict(self.newest.state)
 
     @property
     def may_act(self) -> bool:
@@ -118,7 +121,7 @@ class Scene:
 
         Not when only watching, nor when no trainer is left to take them.
         """
-        return not self.readonly and self.newest.state.ending is None and self.word != "lost"
+        return not self.readonly and self.newest.state.ending is None and self.word != LOST.word
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
@@ -132,7 +135,7 @@ class Scene:
 
     def on_line(self, history: Iterable[M]) -> list[M]:
         """What there is of a history on the active line, in the order of steps."""
-        line = self.columns.control.line
+        line = self.line
         return sorted((e for e in history if line.holds(e.branch, e.step)), key=lambda e: e.step)
 
     def up_to_cursor(self, entries: Iterable[M]) -> list[M]:
@@ -145,7 +148,7 @@ class Scene:
 
         None when there is none.
         """
-        line, cursor = self.columns.control.line, self.view.cursor
+        line, cursor = self.line, self.view.cursor
         last = float("inf") if cursor is None else cursor
         for index in range(len(history) - 1, -1, -1):
             entry = history[index]
@@ -171,35 +174,41 @@ class Scene:
         layers = self.columns.channels[index].layers if index is not None else ()
         return layers[self.view.layer % len(layers)].name if layers else ""
 
-    def baseline_probe(self, index: int) -> ChannelProbe | None:
+    def baseline_probe(self, index: int) -> kinds.ChannelProbe | None:
         """The channel probe that ranks are compared with, None when there is no earlier one."""
         back = BASELINES[self.view.baseline]
         earlier = 0 if back == 0 else index - back
         return self.columns.channels[max(0, earlier)] if index > 0 else None
 
-    def full_sets(self) -> list[SelfProbe]:
+    def full_sets(self) -> list[kinds.SelfProbe]:
         """The full sets of self-information that are shown, each with its dose curve."""
         sets = [
-            probe for probe in self.on_line(self.state.selfs) if probe.full and len(probe.dose[0])
+            probe
+            for probe in self.on_line(self.state.all(kinds.SelfProbe))
+            if probe.full and len(probe.doses[0])
         ]
         return self.up_to_cursor(sets)
 
-    def compared(self, sets: Sequence[SelfProbe]) -> SelfProbe | None:
+    def compared(self, sets: Sequence[kinds.SelfProbe]) -> kinds.SelfProbe | None:
         """The full set that the newest one is compared with.
 
         It is the last before the onset, or simply the one before; None when there is none.
         """
-        onset = standing_onset(self.state, self.columns.control.line)
+        onset = verdict(self.state).onset
         end = sets[-1].step
-        if onset is not None and mark_step(onset) <= end:
-            end = mark_step(onset)
+        if onset is not None and onset.about <= end:
+            end = onset.about
         return next((probe for probe in reversed(sets[:-1]) if probe.step < end), None)
 
     def next_probe(self) -> int | None:
         """The step of the next regular probe, None when it is not known."""
         state = self.state
-        every = state.config.get("probe_every") or state.info.get("steps_per_epoch")
+        every = state.setting("probe_every") or (state.start.steps_per_epoch if state.start else 0)
         if not isinstance(every, int) or every <= 0:
             return None
-        step = 0 if not len(state.probes) and not state.step else (state.step // every + 1) * every
-        return min(step, state.steps_total) if state.steps_total else step
+        step = (
+            0
+            if not len(state.all(kinds.RobustProbe)) and not state.step
+            else (state.step // every + 1) * every
+        )
+        return min(step, state.last_step) if state.last_step else step

@@ -1,5 +1,6 @@
-"""The numbers of a run as arrays that charts can draw; extended block by block, never rebuilt while
-a run goes on.
+"""The numbers of a run as arrays that charts can draw.
+
+Extended block by block, never rebuilt while a run goes on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -7,9 +8,9 @@ from itertools import chain
 
 import numpy as np
 
-from selffit.eventlog.entries import ChannelProbe, Probe, StepBlock
+from selffit.eventlog import kinds
 from selffit.eventlog.records import num
-from selffit.run.lineage import Control
+from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit_tui.draw.raster import Floats
 from selffit_tui.model.marks import Mark, marks
@@ -18,16 +19,20 @@ from selffit_tui.model.marks import Mark, marks
 SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")
 PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
 CONCENTRATION = ("gini", "top10", "pr")
+MARKED = (kinds.Alert, kinds.Applied, kinds.BranchBegun)  # kinds of events that marks are made of
+SAME_BUDGET = 1e-9  # pixels
 
 
 class Table:
-    """A growing table of rows with rising steps; a row at or before the newest step replaces what
-    it repeats.
+    """A growing table of rows with rising steps.
+
+    A row at or before the newest step replaces what it repeats.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self.length = 0
+        self.end = np.inf  # the step that its line of history has reached
         self._data = np.empty((len(self.names) + 1, 1024), dtype=np.float64)
 
     def add(self, steps: Floats, values: Floats) -> None:
@@ -48,13 +53,14 @@ class Table:
         self._data[1:, self.length : end] = values
         self.length = end
 
-    def add_row(self, step: int, *values: float) -> None:
+    def add_row(self, step: float, *values: float) -> None:
         """Adds one row."""
         self.add(np.array([step], dtype=np.float64), np.array(values, dtype=np.float64)[:, None])
 
     def rows(self, begin: float, end: float, closed: bool = True) -> tuple[Floats, Floats]:
-        """Steps, shape [n], and values, shape [columns, n], from one step to another, the last one
-        included or not.
+        """Steps, shape [n], and values, shape [columns, n], from one step to another.
+
+        The last one is included where `closed`.
         """
         first = int(np.searchsorted(self.steps, begin))
         last = int(np.searchsorted(self.steps, end, side="right" if closed else "left"))
@@ -70,7 +76,12 @@ class Table:
         return self._data[self.names.index(name) + 1, : self.length]
 
     def at(self, name: str, step: float) -> float:
-        """The value measured last at or before a step, NaN when there is none."""
+        """The value measured last at or before a step, NaN when there is none.
+
+        Nothing was measured at steps that its line of history has not reached.
+        """
+        if step > self.end:
+            return float("nan")
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(self.column(name)[index]) if index >= 0 else float("nan")
 
@@ -82,14 +93,23 @@ class Track:
         self.signals = Table(SIGNALS)
         self.probes = Table(PROBES)
         self.concentration: dict[str, Table] = {}  # by layer
-        self.channels: list[ChannelProbe] = []
+        self.channels: list[kinds.ChannelProbe] = []
+        self._budget = float("nan")  # the final one of the probe before
 
-    def add_probe(self, probe: Probe) -> None:
-        """Adds the row of a probe."""
+    def add_probe(self, probe: kinds.RobustProbe) -> None:
+        """Adds the row of a probe; before it a gap, where the final budget was changed.
+
+        Accuracies at two budgets are two things: a line between them would look like a fall, or a
+        recovery.
+        """
+        budget = probe.eps if probe.final is None else probe.final_eps
+        if abs(budget - self._budget) > SAME_BUDGET:  # False while one of them is not known
+            self.probes.add_row(probe.step - 0.5, *[float("nan")] * len(PROBES))
+        self._budget = budget
         gap = probe.fgsm - probe.pgd
         self.probes.add_row(probe.step, probe.clean, probe.fgsm, probe.pgd, probe.final_pgd, gap)
 
-    def add_channels(self, probe: ChannelProbe) -> None:
+    def add_channels(self, probe: kinds.ChannelProbe) -> None:
         """Adds a channel probe, and the concentration of each of its layers."""
         while self.channels and self.channels[-1].step >= probe.step:
             self.channels.pop()
@@ -99,8 +119,9 @@ class Track:
             table.add_row(probe.step, layer.gini, layer.top10, layer.pr)
 
     def extend(self, other: "Track", end: float) -> None:
-        """Adds what another track has up to the step `end`: the steps before it, and what was
-        measured at it.
+        """Adds what another track has up to the step `end`.
+
+        That is the steps before it, and what was measured at it.
         """
         self.signals.add(*other.signals.rows(-np.inf, end, closed=False))
         self.probes.add(*other.probes.rows(-np.inf, end))
@@ -117,24 +138,26 @@ class Track:
 
 
 class Columns:
-    """Signals and probes of the state that was taken last: the active line of its history, and what
-    was abandoned.
+    """Signals and probes of the state that was taken last.
+
+    Those of the active line of its history, and what was abandoned.
     """
 
     def __init__(self) -> None:
         self._reset()
 
     def _reset(self) -> None:
-        self.control = Control()
+        self.line = ActiveLine()
         self.marks: list[Mark] = []
         self.abandoned: list[Track] = []
         self._tracks: dict[str, Track] = {}  # by branch
         # of the active line: that of a branch, or put together from several
         self._track = self._of("main")
-        self._blocks = self._probes = self._channels = self._alerts = 0
-        self._last_block: StepBlock | None = None
-        self._last_probe: Probe | None = None
-        self._last_channels: ChannelProbe | None = None
+        self._blocks = self._probes = self._channels = 0
+        self._marked: tuple[int, ...] = ()
+        self._last_block: kinds.Steps | None = None
+        self._last_probe: kinds.RobustProbe | None = None
+        self._last_channels: kinds.ChannelProbe | None = None
 
     @property
     def signals(self) -> Table:
@@ -147,7 +170,7 @@ class Columns:
         return self._track.probes
 
     @property
-    def channels(self) -> list[ChannelProbe]:
+    def channels(self) -> list[kinds.ChannelProbe]:
         """The channel probes."""
         return self._track.channels
 
@@ -164,25 +187,33 @@ class Columns:
         ]
         return max((float(table.steps[-1]) for table in tables if table.length), default=0.0)
 
+    @property
+    def measured(self) -> Floats:
+        """The steps of the probes, without the gaps between two budgets."""
+        return self.probes.steps[np.isfinite(self.probes.column("clean"))]
+
     def take(self, state: RunState) -> None:
         """Brings the arrays up to `state`; starts over when it does not continue the one before."""
         if not self._continues(state):
             self._reset()
-        line = self.control.line
-        control_changed = self.control.take(state)
-        turned = self.control.line != line
+        turned = state.line != self.line
+        self.line = state.line
         touched = self._add(state, keep_line=not turned)
-        if turned or touched - {self.control.line.pieces[-1].branch}:
+        if turned or touched - {self.line.branch}:
             self._draw_line()
-        if control_changed or len(state.alerts) != self._alerts:
-            self._alerts = len(state.alerts)
-            self.marks = marks(state, self.control.line)
+        for table in (self._track.signals, self._track.probes):
+            table.end = float(state.step)
+        marked = tuple(len(state.all(kind)) for kind in MARKED)
+        if turned or marked != self._marked:
+            self._marked = marked
+            self.marks = marks(state, self.line)
 
     def _add(self, state: RunState, keep_line: bool) -> set[str]:
-        """Adds what is new to the tracks of its branches, and to the active line unless that is
-        drawn anew.
+        """Adds what is new to the tracks of its branches.
+
+        And to the active line unless that is drawn anew.
         """
-        active = self.control.line.pieces[-1].branch
+        active = self.line.branch
         touched: set[str] = set()
 
         def tracks(branch: str) -> list[Track]:
@@ -194,29 +225,29 @@ class Columns:
                 else [own]
             )
 
-        for branch, row, lengths in _consecutive(state.steps[self._blocks :]):
+        for branch, row, lengths in _consecutive(state.all(kinds.Steps)[self._blocks :]):
             rows = _rows(row, lengths)
             for track in tracks(branch):
                 track.signals.add(*rows)
             self._last_block = row[-1]
-        for probe in state.probes[self._probes :]:
+        for probe in state.all(kinds.RobustProbe)[self._probes :]:
             for track in tracks(probe.branch):
                 track.add_probe(probe)
             self._last_probe = probe
-        for channels in state.channels[self._channels :]:
+        for channels in state.all(kinds.ChannelProbe)[self._channels :]:
             for track in tracks(channels.branch):
                 track.add_channels(channels)
             self._last_channels = channels
         self._blocks, self._probes, self._channels = (
-            len(state.steps),
-            len(state.probes),
-            len(state.channels),
+            len(state.all(kinds.Steps)),
+            len(state.all(kinds.RobustProbe)),
+            len(state.all(kinds.ChannelProbe)),
         )
         return touched
 
     def _draw_line(self) -> None:
         """Puts the active line together from its pieces, and what is not part of it apart."""
-        line = self.control.line
+        line = self.line
         if len(line.pieces) == 1:
             self._track = self._of(line.pieces[0].branch)
         else:
@@ -235,17 +266,20 @@ class Columns:
 
     def _continues(self, state: RunState) -> bool:
         return (
-            _is_item(state.steps, self._blocks - 1, self._last_block)
-            and _is_item(state.probes, self._probes - 1, self._last_probe)
-            and _is_item(state.channels, self._channels - 1, self._last_channels)
+            _is_item(state.all(kinds.Steps), self._blocks - 1, self._last_block)
+            and _is_item(state.all(kinds.RobustProbe), self._probes - 1, self._last_probe)
+            and _is_item(state.all(kinds.ChannelProbe), self._channels - 1, self._last_channels)
         )
 
 
-def _consecutive(blocks: Sequence[StepBlock]) -> Iterator[tuple[str, list[StepBlock], list[int]]]:
-    """Rows of blocks of one branch that simply follow each other, with their lengths: each row goes
-    in as one.
+def _consecutive(
+    blocks: Sequence[kinds.Steps],
+) -> Iterator[tuple[str, list[kinds.Steps], list[int]]]:
+    """Rows of blocks of one branch that simply follow each other, with their lengths.
+
+    Each row goes in as one.
     """
-    row: list[StepBlock] = []
+    row: list[kinds.Steps] = []
     lengths: list[int] = []
     following = 0
     for block in blocks:
@@ -264,7 +298,7 @@ def _is_item(history: Sequence[object], index: int, item: object) -> bool:
     return index < 0 or (index < len(history) and history[index] is item)
 
 
-def _length(block: StepBlock) -> int:
+def _length(block: kinds.Steps) -> int:
     """The steps that a block really has values for."""
     longest = 0
     for name in SIGNALS:
@@ -275,7 +309,7 @@ def _length(block: StepBlock) -> int:
     return longest
 
 
-def _rows(blocks: Sequence[StepBlock], lengths: Sequence[int]) -> tuple[Floats, Floats]:
+def _rows(blocks: Sequence[kinds.Steps], lengths: Sequence[int]) -> tuple[Floats, Floats]:
     """Steps, shape [n], and values, shape [signals, n], of blocks with rising steps."""
     each = np.array(lengths, dtype=np.int64)
     offsets = np.array([block.step for block in blocks], dtype=np.int64) - (np.cumsum(each) - each)

@@ -1,14 +1,18 @@
-"""The accuracy chart: clean, FGSM and PGD accuracy on held-out images, labelled at their newest
-points.
+"""The accuracy chart: clean, FGSM and PGD accuracy on held-out images.
+
+Lines are labelled at their newest points.
 """
 
-from selffit_tui.draw.format import count, known, share
+from selffit.eventlog import kinds
+from selffit.numbers import budget, count, known, narrow, share
+from selffit.vocabulary import ACCURACY
 from selffit_tui.draw.raster import Trace, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import REST, Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot, plot_row
 from selffit_tui.panels.parts.empty import why_empty
+from selffit_tui.words.accuracy import pgd_label
 
 COMES = "the first one measures the untrained network, at step 0"
 SERIES = ("final_pgd", "clean", "fgsm", "pgd")  # later ones are drawn on top
@@ -36,14 +40,14 @@ class AccuracyPanel(Panel):
 def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The chart in its border."""
     state, table = scene.state, scene.columns.probes
-    probe = state.probes.last
+    probe = state.current(kinds.RobustProbe)
     title: list[Span] = [
         (AccuracyPanel.title if scene.view.cursor is None else AccuracyPanel.name, "title")
     ]
     if probe is None:
         body = why_empty(scene, width - 2, "probe", comes=(COMES,))
         return framed(body, width, height, scene.glyphs, title)
-    title.append((f"  n {probe.n}", "dim"))
+    title.append((f"  n {count(probe.n)}", "dim"))
     inner_width, inner_height = width - 2, height - 2
     place = plot(scene, inner_width)
     rows, parts = axis_parts(inner_height - 2)
@@ -64,8 +68,9 @@ def accuracy_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def axis_parts(room: int) -> tuple[int, int]:
-    """Rows of the plot and parts of its axis: every label lies exactly on a row, and at most two
-    rows are spared.
+    """Rows of the plot and parts of its axis: every label lies exactly on a row.
+
+    At most two rows are spared.
     """
     for several in ((10, 5, 4), (2,)):
         for rows in range(room, room - 3, -1):
@@ -85,29 +90,33 @@ def _axis_label(row: int, rows: int, parts: int, scene: Scene) -> list[Span]:
 
 
 def _end_labels(scene: Scene, rows: int) -> dict[int, list[Span]]:
-    """The names and newest values of the lines by row, moved apart where lines end close together."""
-    probe = scene.state.probes.last
+    """The names and newest values of the lines by row.
+
+    They are moved apart where lines end close together.
+    """
+    probe = scene.state.current(kinds.RobustProbe)
     assert probe is not None
     named = [
-        ("clean", probe.clean, "clean"),
-        ("FGSM", probe.fgsm, "fgsm"),
-        (f"PGD-{probe.pgd_steps}" if probe.pgd_steps else "PGD", probe.pgd, "pgd"),
+        (ACCURACY["clean"].label, probe.clean, "clean"),
+        (ACCURACY["fgsm"].label, probe.fgsm, "fgsm"),
+        (pgd_label(probe.pgd_steps), probe.pgd, "pgd"),
     ]
     if known(probe.final_pgd) and probe.final_pgd != probe.pgd:
-        named.append((f"@{share(probe.final_eps, 3)[1:]}", probe.final_pgd, "final"))
+        named.append((f"@{narrow(budget(probe.final_eps))}", probe.final_pgd, "final"))
     shown = sorted((item for item in named if known(item[1])), key=lambda item: -item[1])
     wanted = [round((1 - min(1.0, max(0.0, value))) * (rows - 1)) for _, value, _ in shown]
     placed = spaced(wanted, rows)
     labels = zip(placed, shown, strict=False)
     return {
-        row: [(f" {name[:6]:<6} ", style), (share(value), style)]
+        row: [(f" {name[:7]:<6} ", style), (share(value), style)]
         for row, (name, value, style) in labels
     }
 
 
 def spaced(wanted: list[int], rows: int) -> list[int]:
-    """Rows in rising order as close as possible to `wanted` (rising), no two the same; fewer where
-    they do not fit.
+    """Rows in rising order as close as possible to `wanted` (rising), no two the same.
+
+    There are fewer where they do not fit.
     """
     placed: list[int] = []
     for row in wanted[:rows]:
@@ -124,22 +133,20 @@ def _readout(scene: Scene) -> list[Span]:
     cursor = scene.view.cursor
     if cursor is None:
         return []
-    spans: list[Span] = [(f"at step {count(cursor, scene.glyphs.space)}", "cursor")]
+    spans: list[Span] = [(f"at step {count(cursor)}", "cursor")]
     for name, style in (("clean", "clean"), ("fgsm", "fgsm"), ("pgd", "pgd")):
-        label = name if name == "clean" else name.upper()
-        spans += [(f"  {label} ", "dim"), (share(scene.columns.probes.at(name, cursor)), style)]
+        spans += [
+            (f"  {ACCURACY[name].label} ", "dim"),
+            (share(scene.columns.probes.at(name, cursor)), style),
+        ]
     return spans
 
 
 def _said(place: Plot, scene: Scene) -> list[Span]:
-    steps, columns = scene.columns.probes.steps, place.window
+    steps, columns = scene.columns.measured, place.window
     shown = steps[(steps >= columns.start) & (steps < columns.end)]
     drawn = len({columns.column(step) for step in shown.tolist()})
-    zoom = (
-        f"zoom {2**scene.view.zoom}{'x' if scene.glyphs.plain else '×'}  "
-        if scene.view.zoom
-        else ""
-    )
-    probes = f"{count(len(steps), scene.glyphs.space)} probe{'s' if len(steps) != 1 else ''}"
+    zoom = f"zoom {2**scene.view.zoom}×  " if scene.view.zoom else ""
+    probes = f"{count(len(steps))} probe{'s' if len(steps) != 1 else ''}"
     past = "dotted: left behind  " if scene.columns.abandoned else ""
     return [(f"{past}{zoom}{probes}, {drawn} drawn", "faint")]

@@ -2,40 +2,20 @@
 
 from collections.abc import Mapping
 
-from selffit.eventlog.entries import Alert, Diagnosis
-from selffit.run.lineage import stands
-from selffit_tui.draw.format import count, fit, known, p_value, safe, share, small, wrap
+from selffit.eventlog import kinds
+from selffit.numbers import count, in_unit, known, share
+from selffit.run.verdict import newest_diagnosis, stands
+from selffit.run.wording import cause_words
+from selffit.vocabulary import EVIDENCE, ONSET, ended_badly, level_of
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import Panel
-from selffit_tui.words.diagnosis import diagnosis_of, disease_words, lead_words
+from selffit_tui.words.diagnosis import lead_words
 
 MOST_LINES = 20  # of one alert
-LEVEL_STYLES = {"onset": "onset", "watch": "watch", "recovered": "good", "masked": "onset"}
-NAMES = {  # evidence by its name in the log, in the order in which people want it
-    "pgd": "PGD",
-    "best": "best PGD",
-    "fgsm": "FGSM",
-    "gap": "gap",
-    "strong": "strong PGD",
-    "clean": "clean",
-    "ratio": "of best",
-    "index": "self index",
-    "carrier": "carrier",
-    "conflict": "conflict",
-    "abnormal_eval": "abn. probe",
-    "swap": "label swap",
-    "abnormal": "abnormal",
-    "pertalign": "PertAlign",
-    "acc_adv": "train acc",
-    "eps": "eps",
-    "pgd_over_fgsm": "PGD/FGSM",
-    "z": "z",
-    "p_value": "p",
-    "signal_step": "signal at",
-}
-BAD_ENDS = ("crashed", "killed", "oom", "refused", "superseded")
+NAME = 11  # cells of what a number is called
 
 
 class AlertPanel(Panel):
@@ -55,15 +35,15 @@ class AlertPanel(Panel):
     @staticmethod
     def scrolls(scene: Scene) -> int:
         """More lines than the alerts have; drawing stops at the last one."""
-        return MOST_LINES * len(scene.state.alerts)
+        return MOST_LINES * len(scene.state.all(kinds.Alert))
 
     @staticmethod
     def badge(scene: Scene) -> str:
         """The symbol of the newest alert, unless a roll-back has left that behind."""
-        alert = scene.state.alerts.last
-        if alert is None or not stands(alert, scene.columns.control.line):
+        alert = scene.state.last(kinds.Alert)
+        if alert is None or not stands(alert, scene.line):
             return ""
-        return scene.glyphs.symbols.get(alert.level, "!")
+        return scene.glyphs.symbols[level_of(alert.level).symbol]
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The alerts in their border."""
@@ -76,11 +56,11 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     title: list[Span] = [(AlertPanel.title, "title")]
     inner = width - 2
     body = [*_ending(scene, inner)]
-    for index in range(len(state.alerts) - 1, -1, -1):
-        alert, line = state.alerts[index], scene.columns.control.line
-        diagnosis = diagnosis_of(alert, state, line) if alert.level == "onset" else None
-        body += alert_block(alert, inner, glyphs, stands(alert, line), diagnosis)
-    if not len(state.alerts):
+    alerts = state.all(kinds.Alert)
+    for alert in reversed(alerts):
+        diagnosis = newest_diagnosis(state, alert) if alert.level == ONSET.name else None
+        body += alert_block(alert, inner, glyphs, stands(alert, scene.line), diagnosis)
+    if not len(alerts):
         body += _calm(scene, inner)
     rows = max(0, height - 2)
     skip = min(scene.view.scroll, max(0, len(body) - rows)) if scene.view.panel == "alerts" else 0
@@ -93,126 +73,121 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
                 "faint",
             )
         ]
-    number: list[Span] = [(str(len(state.alerts)), "dim")] if len(state.alerts) else []
+    number: list[Span] = [(str(len(alerts)), "dim")] if len(alerts) else []
     return framed(body[skip:], width, height, glyphs, title, number, foot)
 
 
 def _calm(scene: Scene, width: int) -> list[Line]:
     state = scene.state
-    if not len(state.probes):
+    if not len(state.all(kinds.RobustProbe)):
         what = "none: a probe has to be made first"
     elif state.ending is not None:
         what = "none in this run"
     else:
         what = "none so far"
     lines: list[Line] = [[], [(f"  {what}", "text")]]
-    probe = state.probes.last
+    probe = state.current(kinds.RobustProbe)
     if probe is not None:
-        best = max((p.pgd for p in state.probes if known(p.pgd)), default=float("nan"))
-        lines.append([(f"  PGD {share(probe.pgd)} of best {share(best)}, n {probe.n}", "dim")])
+        pgd = [p.pgd for p in state.all(kinds.RobustProbe) if known(p.pgd)]
+        best = max(pgd, default=float("nan"))
+        lines.append(
+            [(f"  PGD {share(probe.pgd)} of best {share(best)}, n {count(probe.n)}", "dim")]
+        )
     return lines
 
 
 def _ending(scene: Scene, width: int) -> list[Line]:
     ending = scene.newest.state.ending
-    if ending is None or ending.how not in BAD_ENDS:
+    if ending is None or not ended_badly(ending.how):
         return []
-    plain = scene.glyphs.plain
     lines: list[Line] = [[(f" {scene.glyphs.symbols['failed']} {scene.word.upper()} ", "ended")]]
-    lines += [[(f"   {part}", "text")] for part in wrap(safe(ending.text, plain), width - 4)]
+    lines += [[(f"   {part}", "text")] for part in wrap(ending.text, width - 4)]
     for line in ending.stderr[-4:]:
-        lines += [[(f"   {part}", "dim")] for part in wrap(safe(line, plain), width - 4)[:2]]
+        lines += [[(f"   {part}", "dim")] for part in wrap(line, width - 4)[:2]]
     return [*lines, []]
 
 
 def alert_block(
-    alert: Alert, width: int, glyphs: Glyphs, live: bool = True, diagnosis: Diagnosis | None = None
+    alert: kinds.Alert,
+    width: int,
+    glyphs: Glyphs,
+    live: bool = True,
+    diagnosis: kinds.Diagnosis | None = None,
 ) -> list[Line]:
-    """One alert: headline, disease and what to do first, then the evidence and the detector's own
-    words.
+    """One alert: headline, disease and what to do first, then evidence and the detector's words.
 
     `diagnosis` is the newest one of the onset. Of what a roll-back left behind (not `live`) only
     the headline.
     """
-    style = LEVEL_STYLES.get(alert.level, "watch") if live else "dim"
-    symbol = glyphs.symbols.get(alert.level, "!")
-    step = alert.step if alert.onset_step is None else alert.onset_step
-    word = safe(alert.level, glyphs.plain).upper()
+    level = level_of(alert.level)
+    style, symbol = level.banner if live else "dim", glyphs.symbols[level.symbol]
+    step = alert.about
     headline: Line = [
-        (f" {symbol:<2} {word} ", style),
-        (f" step {count(step, glyphs.space)}", "strong"),
+        (f" {symbol:<2} {level.label} ", style),
+        (f" step {count(step)}", "strong"),
     ]
     if not live:
-        return [[*headline, (f"  on {safe(alert.branch, glyphs.plain)}, left behind", "dim")], []]
+        return [[*headline, (f"  on {alert.branch}, left behind", "dim")], []]
     lines: list[Line] = [
         [*headline, (_noticed(alert, glyphs), "dim")],
         *_disease(alert, diagnosis, width, glyphs),
     ]
     if alert.healthy_step is not None:
-        healthy = f"    last healthy  step {count(alert.healthy_step, glyphs.space)}"
+        healthy = f"    last healthy  step {count(alert.healthy_step)}"
         lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
-    for index, part in enumerate(wrap(safe(alert.advice, glyphs.plain), width - 7)):
-        lines.append(
-            [
-                (
-                    f"    {glyphs.arrow + ' ' if index == 0 else '   '[: len(glyphs.arrow) + 1]}{part}",
-                    "title",
-                )
-            ]
-        )
+    for index, part in enumerate(wrap(alert.advice, width - 7)):
+        lines.append([(f"    {'→' if index == 0 else ' '} {part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
     for text in (alert.text, diagnosis.text if diagnosis is not None else ""):
-        lines += [[(f"    {part}", "text")] for part in wrap(safe(text, glyphs.plain), width - 5)]
+        lines += [[(f"    {part}", "text")] for part in wrap(text, width - 5)]
     return [*lines, []]
 
 
-def _disease(alert: Alert, diagnosis: Diagnosis | None, width: int, glyphs: Glyphs) -> list[Line]:
-    """What the disease was called, what it is called now where that is newer, and when its index
-    moved.
-    """
+def _disease(
+    alert: kinds.Alert, diagnosis: kinds.Diagnosis | None, width: int, glyphs: Glyphs
+) -> list[Line]:
+    """What the disease was called, and is called now where that is newer; when its index moved."""
     first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
     if not first:
         return []
-    lines: list[Line] = [[("    ", "text"), (safe(disease_words(first), glyphs.plain), "alert")]]
+    lines: list[Line] = [[("    ", "text"), (cause_words(first), "alert")]]
     if diagnosis is None:
         return lines
     if diagnosis.disease != first:
-        now = safe(disease_words(diagnosis.disease), glyphs.plain)
-        at = count(diagnosis.step, glyphs.space)
+        now = cause_words(diagnosis.disease)
+        at = count(diagnosis.step)
         lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
-    words = lead_words(diagnosis.lead, glyphs.space)
+    words = lead_words(diagnosis.lead)
     return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
 
 
-def _noticed(alert: Alert, glyphs: Glyphs) -> str:
+def _noticed(alert: kinds.Alert, glyphs: Glyphs) -> str:
     """The bracket of the onset, and when it was noticed."""
     if alert.onset_step is None:
         return ""
-    low = f"  after {count(alert.onset_low, glyphs.space)}" if alert.onset_low is not None else ""
-    return low + (
-        f"  noticed {count(alert.step, glyphs.space)}" if alert.step != alert.onset_step else ""
-    )
+    low = f"  after {count(alert.onset_low)}" if alert.onset_low is not None else ""
+    return low + (f"  noticed {count(alert.step)}" if alert.step != alert.onset_step else "")
 
 
 def evidence_rows(
-    evidence: Mapping[str, float], alert: Alert, width: int, glyphs: Glyphs
+    evidence: Mapping[str, float], alert: kinds.Alert, width: int, glyphs: Glyphs
 ) -> list[Line]:
     """The numbers behind an alert in two aligned columns."""
     pairs: list[tuple[str, str]] = []
-    names = [name for name in NAMES if name in evidence] + [
-        name for name in evidence if name not in NAMES
+    names = [name for name in EVIDENCE if name in evidence] + [
+        name for name in evidence if name not in EVIDENCE
     ]
     for name in names:
         if name.endswith("_usual") and name[:-6] in evidence:
             continue
-        pairs.append((safe(NAMES.get(name, name), glyphs.plain), _number(name, evidence, glyphs)))
-    if known(alert.confidence):
-        pairs.append(("confidence", share(alert.confidence)))
+        pairs.append((_name(name), _number(name, evidence)))
+    if alert.confidence is not None:
+        pairs.append((_name("confidence"), share(alert.confidence)))
     if alert.n:
-        pairs.append(("images n", count(alert.n, glyphs.space)))
+        pairs.append((_name("n"), count(alert.n)))
     columns = 2 if width >= 36 else 1
     cell = width // columns
-    wide = [pair for pair in pairs if len(pair[1]) > cell - 12]  # each on a row of its own
+    wide = [pair for pair in pairs if len(pair[1]) > cell - NAME - 1]  # each on a row of its own
     pairs = [pair for pair in pairs if pair not in wide]
     rows = [[pair] for pair in wide] + [
         pairs[start : start + columns] for start in range(0, len(pairs), columns)
@@ -224,21 +199,23 @@ def _evidence_row(pairs: list[tuple[str, str]], cell: int, glyphs: Glyphs) -> Li
     line: Line = [("    ", "text")]
     for name, value in pairs:
         line += [
-            (fit(name, 11, glyphs.ellipsis), "dim"),
-            (fit(value, max(0, cell - 11), glyphs.ellipsis), "strong"),
+            (fit(name, NAME, glyphs.ellipsis), "dim"),
+            (fit(value, max(0, cell - NAME), glyphs.ellipsis), "strong"),
         ]
     return line
 
 
-def _number(name: str, evidence: Mapping[str, float], glyphs: Glyphs) -> str:
-    value = evidence[name]
-    usual = evidence.get(f"{name}_usual")
+def _name(name: str) -> str:
+    """What a number is called, shortly where its label has no room."""
+    if name not in EVIDENCE:
+        return name
+    label = EVIDENCE[name].label
+    return label if len(label) < NAME else EVIDENCE[name].short
+
+
+def _number(name: str, evidence: Mapping[str, float]) -> str:
+    value, usual = evidence[name], evidence.get(f"{name}_usual")
+    unit = EVIDENCE[name].unit if name in EVIDENCE else ""
     if usual is not None:
-        return f"{share(usual)} {glyphs.arrow} {share(value)}"
-    if name == "p_value" and known(value):
-        return p_value(value).removeprefix("p ")
-    if name == "z":
-        return share(value, 1)
-    if name == "eps":
-        return share(value, 3)
-    return share(value) if name in NAMES and name != "signal_step" else small(value)
+        return f"{in_unit(usual, unit)} → {in_unit(value, unit)}"
+    return in_unit(value, unit)

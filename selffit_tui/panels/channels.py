@@ -1,5 +1,6 @@
-"""The channel ranking of one layer: dominance, change of rank, what zeroing a channel does,
-concentration, stability.
+"""The channel ranking of one layer: what is dominant, and how sure that is.
+
+Dominance, change of rank, what zeroing a channel does, concentration and stability.
 
 Dominance is our operational definition (see `selffit.probes.channels`): +1 answers to the
 perturbation only, −1 to the content of the image only.
@@ -10,9 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from selffit.eventlog.entries import CausalProbe, LayerChannels
-from selffit.eventlog.values import items, mapping
-from selffit_tui.draw.format import count, fit, known, safe, share, signed
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import items, mapping
+from selffit.numbers import count, known, share, signed
+from selffit.vocabulary import CHANNEL, CONCENTRATION, EFFECT
+from selffit_tui.draw.format import fit
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Trace, rasterise, window
 from selffit_tui.draw.spans import Line, Span, fill, framed
@@ -20,6 +23,7 @@ from selffit_tui.model.scene import BASELINES, Scene
 from selffit_tui.panels.panel import REST, Panel
 from selffit_tui.panels.parts import causal
 from selffit_tui.panels.parts.empty import no_channels
+from selffit_tui.panels.parts.ranking import layer_title, ranking
 
 FIXED = 23  # cells of a row beside its bar and its columns
 CELL = 6  # cells of a column
@@ -29,12 +33,14 @@ ABREAST = 97  # cells from which the causal table stands beside the ranking, in 
 BESIDE = causal.WIDTH + 3
 CAUSAL_LINES = 6  # of the table below the ranking
 NARROWEST_CONCENTRATION = 28
-MEASURES = (("gini", "Gini"), ("top10", "top 10 %"), ("pr", "particip."))
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column right of the bar: a text for each channel; of a change, clear ones are drawn bright."""
+    """A column right of the bar: a text for each channel.
+
+    Of a change, clear ones are drawn bright.
+    """
 
     label: str
     value: Callable[[int], str]
@@ -69,47 +75,37 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
         return framed(no_channels(scene, width - 2), width, height, glyphs, title)
     probe = scene.columns.channels[index]
     layer = probe.layers[scene.view.layer % len(probe.layers)]
-    off = masked(scene, layer.name)
+    off = zeroed_channels(scene, layer.name)
     title += layer_title(scene, layer, len(probe.layers))
     if off:
-        title.append((f"  {glyphs.symbols['off']} {len(off)} masked", "watch"))
+        title.append((f"  {glyphs.symbols['off']} {len(off)} zeroed", "warn"))
     base = scene.baseline_probe(index)
     before = base.layer(layer.name) if base is not None else None
-    zeroed = scene.newest_of(scene.state.causals)
+    zeroed = scene.newest_of(scene.state.all(kinds.CausalProbe))
     if zeroed is not None and not any(single.layer == layer.name for single in zeroed.single):
         zeroed = None
     body = _body(layer, before, zeroed, off, scene, width - 2, height - 2)
-    since = "" if base is None else _since(scene.view.baseline, base.step, glyphs.space)
-    delta = "change" if glyphs.plain else "Δ"
-    words = f"{delta} since {since}" if since else "first probe: no change of rank yet"
+    since = "" if base is None else _since(scene.view.baseline, base.step)
+    words = f"change since {since}" if since else "first probe: no change of rank yet"
     if zeroed is not None:
-        names = "FGSM, PGD" if glyphs.plain else "ΔFGSM, ΔPGD"
-        told = f"{names}: zeroed alone, step {count(zeroed.step, glyphs.space)}  "
+        told = f"ΔFGSM, ΔPGD: zeroed alone, step {count(zeroed.step)}  "
         words = told + words if len(told + words) + 6 <= width else words
-    note: list[Span] = [(f"step {count(probe.step, glyphs.space)}", "dim")]
+    note: list[Span] = [(f"step {count(probe.step)}", "dim")]
     return framed(body, width, height, glyphs, title, note, [(words, "faint")])
 
 
-def layer_title(scene: Scene, layer: LayerChannels, layers: int) -> list[Span]:
-    """Name and number of channels of a layer, and which of the layers it is."""
-    name: list[Span] = [
-        (f"  {safe(layer.name, scene.glyphs.plain)}", "strong"),
-        (f" ({len(layer.dominance)})", "dim"),
-    ]
-    return [*name, (f"  {scene.view.layer % layers + 1}/{layers}", "faint")] if layers > 1 else name
-
-
 def _body(
-    layer: LayerChannels,
-    before: LayerChannels | None,
-    zeroed: CausalProbe | None,
+    layer: kinds.LayerChannels,
+    before: kinds.LayerChannels | None,
+    zeroed: kinds.CausalProbe | None,
     off: frozenset[int],
     scene: Scene,
     width: int,
     height: int,
 ) -> list[Line]:
-    """The ranking above concentration; shown alone, the causal table right of both or beside the
-    concentration.
+    """The ranking above concentration.
+
+    Shown alone, with the causal table right of both or beside the concentration.
     """
     alone, room = scene.view.panel == "channels", width
     if alone and width >= ABREAST:
@@ -141,88 +137,79 @@ def _beside(left: Sequence[Line], right: Sequence[Line], width: int, scene: Scen
     ]
 
 
-def _columns(layer: LayerChannels, zeroed: CausalProbe | None, width: int) -> list[Column]:
-    """As many columns, by twos, as leave room for the bar. Responses are relative to the mean of
-    the layer.
+def _columns(
+    layer: kinds.LayerChannels, zeroed: kinds.CausalProbe | None, width: int
+) -> list[Column]:
+    """As many columns, by twos, as leave room for the bar.
+
+    Responses are relative to the mean of the layer.
     """
     found: list[Column] = []
     changes: list[Column] = []
     if zeroed is not None:
         for name in ("fgsm", "pgd", "clean", "carrier"):
             changes.append(
-                Column(causal.EFFECTS[name], partial(_change, zeroed, layer.name, name), True)
+                Column(EFFECT[name].short, partial(_change, zeroed, layer.name, name), True)
             )
     found += changes[:2]
     if width >= ROOMY:
         found += [
-            Column("own", partial(_response, layer.si)),
-            Column("rand", partial(_response, layer.rand)),
+            Column(CHANNEL["si"].short, partial(_response, layer.si)),
+            Column(CHANNEL["rand"].short, partial(_response, layer.rand)),
         ]
         found += changes[2:]
     fitting = max(0, width - FIXED - NARROWEST_BAR) // CELL
     return found[: fitting // 2 * 2]
 
 
-def _change(zeroed: CausalProbe, layer: str, name: str, channel: int) -> str:
+def _change(zeroed: kinds.CausalProbe, layer: str, name: str, channel: int) -> str:
     single = zeroed.channel(layer, channel)
-    return causal.effect(single.values, zeroed.base, name) if single is not None else ""
+    return causal.effect(single, zeroed.base, name) if single is not None else ""
 
 
 def _response(values: Sequence[float], channel: int) -> str:
     return share(values[channel]) if channel < len(values) and known(values[channel]) else ""
 
 
-def _since(baseline: int, step: int, space: str) -> str:
+def _since(baseline: int, step: int) -> str:
     back = BASELINES[baseline]
-    which = (
-        "the first probe"
-        if back == 0
-        else "the probe before"
-        if back == 1
-        else f"{back} probes earlier"
-    )
-    return f"{which}, step {count(step, space)}"
+    which = {0: "the first probe", 1: "the probe before"}.get(back, f"{back} probes earlier")
+    return f"{which}, step {count(step)}"
 
 
 def _head(columns: Sequence[Column], width: int, glyphs: Glyphs) -> Line:
     bar = max(0, width - FIXED - CELL * len(columns))
-    ends = ("-1", "0", "+1") if glyphs.plain else ("−1", "0", "+1")
+    ends = ("−1", "0", "+1")
     middle = ends[0] + ends[1].center(max(1, bar - 4)) + ends[2]
-    delta = "chg" if glyphs.plain else "Δ"
-    labels = "".join(_label(column, glyphs).rjust(CELL) for column in columns)
+    labels = "".join(_label(column).rjust(CELL) for column in columns)
     return [
-        (f" rank   ch {delta:>4}  ", "faint"),
+        (" rank   ch    Δ  ", "faint"),
         (fit(middle, bar, ""), "faint"),
         ("     d" + labels, "faint"),
     ]
 
 
-def _label(column: Column, glyphs: Glyphs) -> str:
+def _label(column: Column) -> str:
     short = len(column.label) < CELL - 1
-    return f"Δ{column.label}" if column.change and short and not glyphs.plain else column.label
+    return f"Δ{column.label}" if column.change and short else column.label
 
 
-def ranking(dominance: list[float]) -> list[int]:
-    """Channels from the most dominant one down; those without a number come last."""
-    return sorted(range(len(dominance)), key=lambda c: (math.isnan(dominance[c]), -dominance[c], c))
-
-
-def masked(scene: Scene, layer: str) -> frozenset[int]:
-    """The channels of a layer that an intervention has masked."""
-    what = mapping(scene.columns.control.ledger.suppressed.get(layer))
+def zeroed_channels(scene: Scene, layer: str) -> frozenset[int]:
+    """The channels of a layer that an intervention has zeroed."""
+    what = mapping(scene.state.ledger.zeroed.get(layer))
     return frozenset(channel for channel in items(what.get("channels")) if isinstance(channel, int))
 
 
 def _ranking(
-    layer: LayerChannels,
-    before: LayerChannels | None,
+    layer: kinds.LayerChannels,
+    before: kinds.LayerChannels | None,
     off: frozenset[int],
     columns: Sequence[Column],
     width: int,
     rows: int,
     glyphs: Glyphs,
 ) -> list[Line]:
-    """The top of the ranking and, where not all fit, its bottom: the channels that read the image."""
+    """The top of the ranking and, where not all fit, its bottom: channels that read the image."""
     order = ranking(list(layer.dominance))
     earlier = (
         {c: rank for rank, c in enumerate(ranking(list(before.dominance)))}
@@ -240,14 +227,14 @@ def _ranking(
     for item in shown:
         if item is None:
             hidden = len(order) - (len(shown) - 1)
-            lines.append([(f"   {glyphs.ellipsis}  {hidden} more channels", "faint")])
+            lines.append([(f"   {glyphs.ellipsis}  {count(hidden)} more channels", "faint")])
             continue
         rank, channel = item
         row = _row(
             rank, channel, layer.dominance[channel], earlier.get(channel), columns, width, glyphs
         )
         lines.append(
-            [(f"{glyphs.symbols['off']}{row[0][0][1:]}", "watch"), *row[1:]]
+            [(f"{glyphs.symbols['off']}{row[0][0][1:]}", "warn"), *row[1:]]
             if channel in off
             else row
         )
@@ -264,7 +251,9 @@ def _row(
     glyphs: Glyphs,
 ) -> Line:
     moved = 0 if earlier is None else earlier - rank
-    delta = f"{moved:+d}" if moved else glyphs.bullet if earlier is not None else ""
+    delta = "" if earlier is None else glyphs.bullet
+    if moved:
+        delta = f"{moved:+d}"
     style = "self" if dominance > 0 else "data"
     cells = [(column, column.value(channel)) for column in columns]
     return [
@@ -281,9 +270,7 @@ def _row(
 
 
 def bar(value: float, width: int, style: str, glyphs: Glyphs) -> list[Span]:
-    """A bar from the centre of `width` cells: to the right for positive values, to the left for
-    negative ones.
-    """
+    """A bar from the centre of `width` cells: to the right for positive values, else left."""
     half = (width - 1) // 2
     if half <= 0:
         return [(" " * width, "text")]
@@ -302,9 +289,10 @@ def bar(value: float, width: int, style: str, glyphs: Glyphs) -> list[Span]:
     ]
 
 
-def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]:
-    """Gini, share of the top 10 % and participation ratio: first, now, and the way between; how
-    stable the ranking is.
+def _concentration(layer: kinds.LayerChannels, scene: Scene, width: int) -> list[Line]:
+    """Gini, share of the top 10 % and participation ratio, and how stable the ranking is.
+
+    Of each measure the first value, the present one, and the way between.
 
     The ratio is a number of channels, so that its chart ends at their number.
     """
@@ -315,22 +303,30 @@ def _concentration(layer: LayerChannels, scene: Scene, width: int) -> list[Line]
     lines: list[Line] = [[(" concentration ".ljust(width, glyphs.rule), "frame")]]
     cells = max(0, width - 28)
     place = window(0.0, float(max(scene.state.step, 1)), cells * glyphs.across)
-    for name, label in MEASURES:
+    for name in CONCENTRATION:
         column = table.column(name)
         first, now = float(column[0]), float(getattr(layer, name))
         high, digits = (float(max(1, len(layer.dominance))), 1) if name == "pr" else (1.0, 2)
         spans: Line = [
-            (f" {label:<10}", "dim"),
-            (f"{share(first, digits):>4} {glyphs.arrow} ", "dim"),
+            (f" {CHANNEL[name].short:<10}", "dim"),
+            (f"{share(first, digits):>4} → ", "dim"),
             (f"{share(now, digits):<4}", "strong"),
         ]
         if cells >= 8:
-            raster = rasterise([Trace(table.steps, column, 0.0, high)], place, 1, glyphs)
+            raster = rasterise([Trace(table.steps, column, high=high)], place, 1, glyphs)
             spans += [("  ", "text"), (raster.rows[0], "self")]
         lines.append(spans)
     if known(layer.rho):
         agree: Line = (
-            [("  agree ", "dim"), (share(layer.agree), "strong")] if known(layer.agree) else []
+            [(f"  {CHANNEL['agree'].label} ", "dim"), (share(layer.agree), "strong")]
+            if known(layer.agree)
+            else []
         )
-        lines.append([(" stability ", "dim"), (f"rho {share(layer.rho)}", "strong"), *agree])
+        lines.append(
+            [
+                (" stability ", "dim"),
+                (f"{CHANNEL['rho'].label} {share(layer.rho)}", "strong"),
+                *agree,
+            ]
+        )
     return lines

@@ -1,5 +1,6 @@
-"""The dose curve: accuracy against the amount of the network's own perturbation, and when random
-signs replace it.
+"""The dose curve: accuracy against the amount of the network's own perturbation.
+
+Beside it that when random signs replace the perturbation.
 
 Our operational definition of "sufficient self-information" (see `selffit.probes.selfinfo`): after
 self-fitting the accuracy is high at the full dose, with a dip before it.
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selffit.eventlog.entries import SelfProbe
-from selffit_tui.draw.format import count, share
+from selffit.eventlog import kinds
+from selffit.numbers import count, share
 from selffit_tui.draw.raster import Trace, Window, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.marks import Mark
@@ -31,10 +32,11 @@ VALUE = 4  # cells of a printed value
 NOW, BEFORE = "fgsm", "past"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Axis:
-    """The horizontal axis of one of the curves, and where its values are printed. `mark`: a
-    vertical line.
+    """The horizontal axis of one of the curves, and where its values are printed.
+
+    `mark`: a vertical line.
     """
 
     words: str
@@ -85,21 +87,21 @@ def dose_lines(scene: Scene, width: int, height: int) -> list[Line]:
     title: list[Span] = [(DosePanel.title, "title")]
     sets = scene.full_sets()
     if not sets:
-        measured = any(probe.full for probe in scene.state.selfs)
+        measured = any(probe.full for probe in scene.state.all(kinds.SelfProbe))
         body = no_full_set(scene, width - 2, "full set", measured)
         return framed(body, width, height, glyphs, title)
     now, before = sets[-1], scene.compared(sets)
-    title.append((f"  x + k{_dot(scene)}delta", "dim"))
-    note: list[Span] = [(f"step {count(now.step, glyphs.space)}", "dim")]
+    title.append(("  x + k·delta", "dim"))
+    note: list[Span] = [(f"step {count(now.step)}", "dim")]
     body = _curves(now, before, width - 2, height - 2, scene)
     return framed(body, width, height, glyphs, title, note, _foot(before, scene, width - 2))
 
 
-def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:
+def _foot(before: kinds.SelfProbe | None, scene: Scene, width: int) -> list[Span]:
     """What the dotted curve is, and whose definition it is: what fits."""
     parts: list[str] = []
     if before is not None:
-        parts.append(f"dotted: step {count(before.step, scene.glyphs.space)}")
+        parts.append(f"dotted: step {count(before.step)}")
     if scene.view.panel != "overview":
         parts.append("our operational definition")
     while parts and len("  ".join(parts)) > width - 4:
@@ -108,23 +110,23 @@ def _foot(before: SelfProbe | None, scene: Scene, width: int) -> list[Span]:
 
 
 def _curves(
-    now: SelfProbe, before: SelfProbe | None, width: int, room: int, scene: Scene
+    now: kinds.SelfProbe, before: kinds.SelfProbe | None, width: int, room: int, scene: Scene
 ) -> list[Line]:
-    """The dose curve and, as far as there is room, the mix curve beside or below it, or only its
-    values.
-    """
+    """The dose curve and, as far as there is room, the mix curve or only its values."""
     doses_at = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5) if width >= FINE else (0.0, 0.5, 1.0, 1.5)
-    dose = _Axis(f"accuracy on x + k{_dot(scene)}delta", "k", 1.5, doses_at, 1.0)
-    mix = _Axis("mixed with random signs", "share", 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
+    dose = _Axis(words="accuracy on x + k·delta", label="k", end=1.5, ticks=doses_at, mark=1.0)
+    mix = _Axis(
+        words="mixed with random signs", label="share", end=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0)
+    )
     doses = [
-        _Curve(p.step, *p.dose, style)
+        _Curve(p.step, *p.doses, style)
         for p, style in ((before, BEFORE), (now, NOW))
         if p is not None
     ]
     mixes = [
-        _Curve(p.step, *p.mix, style)
+        _Curve(p.step, *p.mixes, style)
         for p, style in ((before, BEFORE), (now, NOW))
-        if p and len(p.mix[0])
+        if p and len(p.mixes[0])
     ]
     table = 3 if room < ROOMY else 2 + len(mixes)
     if not mixes or room < FEWEST_ROWS + 4 + table:
@@ -143,16 +145,10 @@ def _curves(
     ]
 
 
-def _dot(scene: Scene) -> str:
-    return "*" if scene.glyphs.plain else "·"
-
-
 def _chart(
     axis: _Axis, curves: Sequence[_Curve], width: int, room: int, scene: Scene, headed: bool = False
 ) -> list[Line]:
-    """Exactly `room` lines: the plot as far as there is room for it, below it the values at the
-    ticks.
-    """
+    """Exactly `room` lines: the plot as far as there is room, below it the values at the ticks."""
     cells = max(1, width - MARGIN - 2)
     across = scene.glyphs.across
     columns = cells * across
@@ -163,7 +159,7 @@ def _chart(
     values = [_texts(axis.label, ticks, "dim", width)]
     for curve in reversed(curves):  # the newest first, right below the axis
         numbers = [(start, share(curve.at(tick)), curve.style) for tick, start in slots]
-        values.append(_texts(count(curve.step, scene.glyphs.space), numbers, curve.style, width))
+        values.append(_texts(count(curve.step), numbers, curve.style, width))
     plotted = room - headed >= FEWEST_ROWS + 3  # with its rule, the ticks and the newest values
     if plotted:
         values = values[: room - headed - FEWEST_ROWS - 1]
@@ -183,7 +179,7 @@ def _plot_rows(
     marks = (
         {} if axis.mark is None else {window.column(axis.mark) // glyphs.across: Mark(0, "dose")}
     )
-    place = Plot(window, cells, glyphs.across, marks, None)
+    place = Plot(window=window, cells=cells, across=glyphs.across, marks=marks, cursor=None)
     raster = rasterise([curve.trace for curve in curves], window, rows, glyphs)
     labels = {0: "1.00", rows - 1: "0.00"} | ({rows // 2: "0.50"} if rows % 2 and rows >= 5 else {})
     lines: list[Line] = []
@@ -200,8 +196,9 @@ def _plot_rows(
 
 
 def _slots(ticks: Sequence[tuple[float, int]], width: int) -> list[tuple[float, int]]:
-    """Where the text of each tick begins, so that it stands below its cell; ticks without room are
-    left out.
+    """Where the text of each tick begins, so that it stands below its cell.
+
+    Ticks without room are left out.
     """
     placed: list[tuple[float, int]] = []
     free = 0

@@ -1,6 +1,7 @@
 """The event list: everything notable in one line each, newest first."""
 
-from selffit_tui.draw.format import count, duration, fit, safe
+from selffit.numbers import count, duration
+from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import Panel
@@ -51,24 +52,24 @@ def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
     body: list[Line] = []
     for index in range(newest, max(-1, newest - rows), -1):
         event = events[index]
-        name, words, style = event_words(event.kind, event.data)
+        name, words, style = event_words(event)
         since = duration(event.t - scene.state.started)
         body.append(
             [
                 (f" {since:>8} ", "faint"),
                 (
-                    f" {'step ' + count(event.step, glyphs.space) if event.step else '':>11}  ",
+                    f" {'step ' + count(event.step) if event.step else '':>11}  ",
                     "dim",
                 ),
-                (fit(safe(name, glyphs.plain), 11, glyphs.ellipsis), style),
-                (fit(safe(words, glyphs.plain), max(0, width - 37), glyphs.ellipsis), style),
+                (fit(name, 11, glyphs.ellipsis), style),
+                (fit(words, max(0, width - 37), glyphs.ellipsis), style),
             ]
         )
-    foot: list[Span] = [(f"{count(len(events), glyphs.space)} events", "faint")]
+    foot: list[Span] = [(f"{count(len(events))} events", "faint")]
     if len(events) > rows:
         foot = [
             (
-                f"{skip + 1}-{skip + min(rows, len(events))} of {count(len(events), glyphs.space)}",
+                f"{skip + 1}-{skip + min(rows, len(events))} of {count(len(events))}",
                 "faint",
             )
         ]

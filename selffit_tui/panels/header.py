@@ -1,49 +1,35 @@
-"""The header: what the run is doing, how old the data are, the settings, the machine, and the alert
-that stands.
-"""
+"""The header: what stands, the run, how old the data are, settings, machine."""
 
 import math
 
-from selffit.eventlog.entries import Alert
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import text
 from selffit.eventlog.records import num
-from selffit.eventlog.values import text
-from selffit.run.lineage import standing_masked, standing_onset, stands
+from selffit.numbers import age, budget, count, duration, known, percent, rate, share, size
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
-from selffit_tui.draw.format import age, count, duration, fit, known, safe, share, size
+from selffit.run.wording import parts
+from selffit.vocabulary import ACCURACY, LOST, state_of
+from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
-from selffit_tui.model.marks import mark_step
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
-from selffit_tui.words.diagnosis import diagnosis_of, disease_of, disease_words
+from selffit_tui.words.accuracy import pgd_label
 
 Item = tuple[int, list[Span]]  # importance (1 stays longest) and spans
 
-BAD_WORDS = ("crashed", "killed", "refused", "superseded", "out of memory")
-_LOOKS = {  # word of `run_state_word`: (symbol, style)
-    "starting": ("starting", "title"),
-    "data": ("starting", "title"),
-    "model": ("starting", "title"),
-    "training": ("running", "good"),
-    "finishing": ("running", "good"),
-    "paused": ("paused", "paused"),
-    "restarting": ("starting", "watch"),
-    "finished": ("finished", "good"),
-    "stopped": ("stopped", "title"),
-    "silent": ("unknown", "watch"),
-    "lost": ("unknown", "ended"),
-    **dict.fromkeys(BAD_WORDS, ("failed", "ended")),
-}
 # seconds after which the age of the data is shown as a warning; the heartbeat comes every 2 s
 OLD = 15.0
 
 
 class Age(LineWidget):
-    """How old the data are, laid over the header: alone, so that its ticking costs a few bytes
-    only.
+    """How old the data are, laid over the header.
+
+    Alone, so that its ticking costs a few bytes only.
     """
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The age in one line."""
         return [crop(age_spans(scene), width)]
 
 
@@ -51,6 +37,7 @@ class Header(LineWidget):
     """The lines at the top, but for the age of the data."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """Banners, and the lines below them."""
         return header_lines(scene, width, height)
 
 
@@ -81,8 +68,9 @@ def header_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def pack(items: list[Item], width: int) -> list[Span]:
-    """The items side by side, two blanks apart; the least important ones are left out until the
-    rest fits.
+    """The items side by side, two blanks apart.
+
+    The least important ones are left out until the rest fits.
     """
     kept = [item for item in items if item[1]]
     while kept and sum(width_of(spans) + 2 for _, spans in kept) > width + 1:
@@ -91,81 +79,43 @@ def pack(items: list[Item], width: int) -> list[Span]:
 
 
 def _banners(scene: Scene, width: int = 80) -> list[Span]:
-    """An alert that stands is shown from the newest state, even while the view is frozen."""
-    state, symbols = scene.newest.state, scene.glyphs.symbols
-    result: list[Span] = []
-    alert = standing_onset(state, scene.line)
-    if alert is not None:
-        result.append((f" {symbols['onset']} ONSET {_numbers(alert, scene, width - 11)}", "onset"))
-    elif len(state.alerts) and _watch_stands(state.alerts[-1], scene):
-        words = safe(state.alerts[-1].text, scene.glyphs.plain)
-        at = count(state.alerts[-1].step, scene.glyphs.space)
-        result.append((f" {symbols['watch']} WATCH step {at}  {words}", "watch"))
-    masked = standing_masked(state, scene.line)
-    if masked is not None:
-        words, at = safe(masked.text, scene.glyphs.plain), count(masked.step, scene.glyphs.space)
-        result.append((f" {symbols['masked']} MASKED step {at}  {words}", "onset"))
-    if scene.word in BAD_WORDS:
-        ending = state.ending
-        words = "  ".join((ending.text, *ending.stderr[-1:])) if ending else ""
-        result.append(
-            (
-                f" {symbols['failed']} {scene.word.upper()}  {safe(words, scene.glyphs.plain)}",
-                "ended",
-            )
-        )
-    elif scene.word == "lost":
-        result.append(
-            (f" {symbols['unknown']} LOST  the trainer is gone and nothing recorded why", "ended")
-        )
+    """What stands, always; below it, how the run ended if that was bad.
+
+    From the newest state, even while the view is frozen.
+    """
+    result = [_verdict(scene, width)]
+    symbols, ending = scene.glyphs.symbols, scene.newest.state.ending
+    looks = state_of(scene.word)
+    if ending is not None and looks.bad:
+        words = "  ".join((ending.text, *ending.stderr[-1:]))
+        result.append((f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style))
+    elif looks.bad:
+        result.append((f" {symbols[LOST.symbol]} {LOST.word.upper()}  {LOST.meaning}", LOST.style))
     return result
 
 
-def _watch_stands(alert: Alert, scene: Scene) -> bool:
-    """A watch alert stands until a probe has looked."""
-    state = scene.newest.state
-    probe = state.probes.last
-    looked = probe is not None and probe.step >= alert.step and probe.t >= alert.t
-    return (
-        alert.level == "watch" and stands(alert, scene.line) and state.ending is None and not looked
-    )
-
-
-def _numbers(alert: Alert, scene: Scene, width: int) -> str:
-    """The onset in numbers, the least important ones left out where they do not fit."""
-    evidence, space = alert.evidence, scene.glyphs.space
-    pgd, best = evidence.get("pgd", math.nan), evidence.get("best", math.nan)
-    disease = disease_words(disease_of(alert, diagnosis_of(alert, scene.newest.state, scene.line)))
+def _verdict(scene: Scene, width: int) -> Span:
+    """The standing verdict; its least important parts are left out where they do not fit."""
+    found = scene.verdict
+    level = found.level
+    head = f" {scene.glyphs.symbols[level.symbol]} {level.label}"
     items: list[Item] = [
-        (1, [(f"step {count(mark_step(alert), space)}", "")]),
-        (2, [(safe(disease, scene.glyphs.plain), "")] if disease else []),
+        (importance, [(words, "")]) for importance, words in parts(scene.newest.state, found)
     ]
-    if known(pgd):
-        items.append((3, [(f"PGD {share(pgd)}", "")]))
-    if known(best):
-        items.append((5, [(f"best {share(best)}", "")]))
-    if known(fgsm := evidence.get("fgsm", math.nan)):
-        items.append((4, [(f"FGSM {share(fgsm)}", "")]))
-    if known(gap := evidence.get("gap", math.nan)):
-        items.append((7, [(f"gap {share(gap)}", "")]))
-    if alert.healthy_step is not None:
-        items.append((6, [(f"last healthy step {count(alert.healthy_step, space)}", "")]))
-    if scene.may_act:
+    if scene.may_act and found.fallen:
         items.append((3, [("i: act", "")]))
-    if not known(pgd):
-        items.append((3, [(safe(alert.text, scene.glyphs.plain), "")]))
-        width = max(width, 2000)
-    return "".join(text for text, _ in pack(items, width))
+    told = "".join(text for text, _ in pack(items, width - len(head) - 2))
+    return f"{head}  {told}", level.banner
 
 
 def _first(scene: Scene, width: int, short: bool) -> Line:
     """State, name, progress, and how old the data are."""
     state, glyphs = scene.state, scene.glyphs
-    symbol, style = _LOOKS.get(scene.word, ("starting", "title"))
+    looks = state_of(scene.word)
     right: list[Span] = [(" " * age_width(scene, width), "text")]
     items: list[Item] = [
-        (1, [(f" {glyphs.symbols[symbol]} {safe(scene.word, glyphs.plain).upper()}", style)]),
-        (2, [(safe(state.run, glyphs.plain)[:64], "strong")]),
+        (1, [(f" {glyphs.symbols[looks.symbol]} {scene.word.upper()}", looks.style)]),
+        (2, [(state.run[:64], "strong")]),
     ]
     if not short:
         items += _progress_items(scene)
@@ -173,8 +123,9 @@ def _first(scene: Scene, width: int, short: bool) -> Line:
 
 
 def age_width(scene: Scene, width: int) -> int:
-    """The cells of the age in a terminal of that width; 0 where the state of the run needs the
-    room.
+    """The cells of the age in a terminal of that width.
+
+    0 where the state of the run needs the room.
     """
     wanted = width_of(age_spans(scene))
     return wanted if wanted + 14 <= width else 0
@@ -187,24 +138,23 @@ def age_spans(scene: Scene) -> list[Span]:
         behind = newest.state.step - scene.state.step
         return [
             (
-                f" VIEW FROZEN {count(behind, glyphs.space)} steps behind {glyphs.bullet} space: "
-                "go on ",
+                f" VIEW FROZEN {count(behind)} steps behind {glyphs.bullet} space: go on ",
                 "paused",
             )
         ]
     if newest.loading is not None:
-        return [(f"loading {newest.loading * 100:.0f} % ", "watch")]
+        return [(f"loading {percent(newest.loading)} ", "warn")]
     if not newest.state.t:
         return [("waiting for the first event ", "dim")]
     ending = newest.state.ending
     seconds = scene.now - (newest.state.t if ending is None else ending.t)
     if ending is not None:
         return [(f"ended {age(seconds)} ago ", "dim")]
-    return [(f"data {age(seconds):>4} ago ", "watch" if seconds > OLD else "dim")]
+    return [(f"data {age(seconds):>4} ago ", "warn" if seconds > OLD else "dim")]
 
 
 def _progress_items(scene: Scene) -> list[Item]:
-    state, space = scene.state, scene.glyphs.space
+    state = scene.state
     epochs, stop = num(state.config.get("epochs")), num(state.setting("stop_epoch"))
     epochs = min(epochs, stop) if stop > 0 else epochs
     items: list[Item] = []
@@ -212,104 +162,105 @@ def _progress_items(scene: Scene) -> list[Item]:
         epoch = state.epoch if math.isfinite(state.epoch) else 0.0
         items.append((4, [("epoch ", "dim"), (f"{epoch:.1f}", "text"), (f"/{epochs:g}", "dim")]))
     if state.steps_total:
-        total = count(state.steps_total, space)
-        done = count(state.step, space).rjust(len(total))
+        total = count(state.steps_total)
+        done = count(state.step).rjust(len(total))
         items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
     left = seconds_left(state)
-    if state.ending is None and scene.word not in ("lost", "silent", "paused") and known(left):
+    if state.ending is None and scene.word not in (LOST.word, "silent", "paused") and known(left):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
-    block = state.steps.last
+    block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):
-        items.append((6, [(count(round(block.img_s), space), "text"), (" img/s", "dim")]))
+        items.append((6, [(count(round(block.img_s)), "text"), (" img/s", "dim")]))
     return items
 
 
 def _progress(scene: Scene, width: int) -> Line:
     """Narrow terminals: progress and the accuracies on a line of their own."""
-    probe = scene.state.probes.last
+    probe = scene.state.current(kinds.RobustProbe)
     right: list[Span] = []
     if probe is not None:
-        steps = f"-{probe.pgd_steps}" if probe.pgd_steps else ""
-        right = [("FGSM ", "dim"), (share(probe.fgsm), "fgsm")]
-        right += [(f"  PGD{steps} ", "dim"), (share(probe.pgd), "pgd"), (" ", "text")]
+        right = [(f"{ACCURACY['fgsm'].label} ", "dim"), (share(probe.fgsm), "fgsm")]
+        right += [
+            (f"  {pgd_label(probe.pgd_steps)} ", "dim"),
+            (share(probe.pgd), "pgd"),
+            (" ", "text"),
+        ]
     return spread(
         [(" ", "text"), *pack(_progress_items(scene), width - width_of(right) - 2)], right, width
     )
 
 
 def _settings(scene: Scene, width: int) -> Line:
-    """Method, budget now and at the end, step size as a multiple of it, learning rate, seed,
-    images.
-    """
-    state, glyphs = scene.state, scene.glyphs
+    """Method, budget now and at the end, step size in units of it, learning rate, seed, images."""
+    state = scene.state
     config = state.config
     if not config:
         return [(" waiting for the settings: they come once data and network are loaded", "dim")]
-    final = num(state.changed.get("eps", config.get("eps")))
-    eps = _budget(state)
-    budget: list[Span] = [("eps ", "dim"), (share(eps, 3), "text")]
+    final = num(state.ledger.overrides.get("eps", config.get("eps")))
+    eps = _eps(state)
+    shown: list[Span] = [("eps ", "dim"), (budget(eps), "text")]
     if known(final) and abs(final - eps) > 5e-4:
-        budget.append((f" {glyphs.arrow} {share(final, 3)}", "dim"))
-    alpha, probe = num(state.setting("alpha")), state.probes.last
-    whole = final if state.steps.last is None else eps
+        shown.append((f" → {budget(final)}", "dim"))
+    alpha, probe = num(state.setting("alpha")), state.current(kinds.RobustProbe)
+    whole = final if state.last(kinds.Steps) is None else eps
     ratio = alpha / whole if whole > 0 else math.nan
     lr = num(state.setting("lr"))
-    branch = scene.columns.control.line.pieces[-1].branch
+    branch = scene.line.branch
     first = branch == "main"
     items: list[Item] = [
-        (1, [(f" {safe(state.setting('method') or '', glyphs.plain)}", "strong")]),
-        (2, budget),
-        (3, [("alpha ", "dim"), (f"{share(ratio)}{'*' if glyphs.plain else '·'}eps", "text")]),
-        (4, [("lr ", "dim"), (f"{lr:.4f}" if lr >= 1e-3 or lr == 0 else f"{lr:.1e}", "text")]),
-        (7, [("seed ", "dim"), (safe(config.get("seed", ""), glyphs.plain), "text")]),
+        (1, [(f" {text(state.setting('method'))}", "strong")]),
+        (2, shown),
+        (3, [("alpha ", "dim"), (f"{share(ratio)}·eps", "text")]),
+        (4, [("lr ", "dim"), (rate(lr), "text")]),
+        (7, [("seed ", "dim"), (str(config.get("seed", "")), "text")]),
         (
             8 if first else 2,
-            [("branch ", "dim"), (safe(branch, glyphs.plain), "text" if first else "act")],
+            [("branch ", "dim"), (branch, "text" if first else "act")],
         ),
-        (6, [("held-out ", "dim"), (str(probe.n), "text")] if probe is not None else []),
-        (5, [(safe(config.get("data", ""), glyphs.plain), "text")]),
-        (5, [(safe(config.get("model", ""), glyphs.plain), "text")]),
-        (9, [("batch ", "dim"), (safe(config.get("batch_size", ""), glyphs.plain), "text")]),
+        (6, [("held-out ", "dim"), (count(probe.n), "text")] if probe is not None else []),
+        (5, [(text(config.get("data")), "text")]),
+        (5, [(text(config.get("model")), "text")]),
+        (9, [("batch ", "dim"), (str(config.get("batch_size", "")), "text")]),
     ]
     return pack(items, width)
 
 
-def _budget(state: RunState) -> float:
-    """The training budget now: with a ramp it is not the configured one before the first block of
-    steps either.
+def _eps(state: RunState) -> float:
+    """The training budget now.
+
+    With a ramp it is not the configured one before the first block of steps either.
     """
-    probe = state.probes.last
-    if state.steps.last is None and probe is not None and known(probe.eps):
+    probe = state.current(kinds.RobustProbe)
+    if state.last(kinds.Steps) is None and probe is not None and known(probe.eps):
         return probe.eps
     return num(state.setting("eps"))
 
 
 def _machine(scene: Scene, width: int) -> Line:
     """Device, its load and memory, the disk, and the size and health of the log."""
-    state, host, plain = scene.state, scene.state.host, scene.glyphs.plain
-    device = text(state.info.get("device_name")) or text(state.info.get("device"))
-    items: list[Item] = [(4, [(f" {safe(device, plain)}", "dim")] if device else [(" ", "text")])]
+    state, host = scene.state, scene.state.last(kinds.Host)
+    device = state.start.device_name or state.start.device if state.start is not None else ""
+    items: list[Item] = [(4, [(f" {device}", "dim")] if device else [(" ", "text")])]
     if host is not None:
-        degree = " C" if plain else " °C"
         if known(host.gpu):
-            items.append((1, [("gpu ", "dim"), (f"{host.gpu * 100:.0f} %", "text")]))
+            items.append((1, [("gpu ", "dim"), (percent(host.gpu), "text")]))
         if known(host.gpu_mem) and known(host.gpu_total):
             used = f"{host.gpu_mem / 2**30:.1f}/{host.gpu_total / 2**30:.0f} GiB"
             items.append((2, [("gpu memory ", "dim"), (used, "text")]))
         if known(host.gpu_temp):
-            items.append((5, [(f"{host.gpu_temp:.0f}{degree}", "text")]))
+            items.append((5, [(f"{host.gpu_temp:.0f} °C", "text")]))
         if known(host.cpu):
-            items.append((1, [("cpu ", "dim"), (f"{host.cpu * 100:3.0f} %", "text")]))
+            items.append((1, [("cpu ", "dim"), (f"{percent(host.cpu):>5}", "text")]))
         if known(host.rss):
             items.append((2, [("memory ", "dim"), (size(host.rss), "text")]))
         if known(host.disk_free):
             items.append((3, [("disk ", "dim"), (f"{size(host.disk_free)} free", "text")]))
     if scene.newest.log_bytes:
         items.append((3, [("log ", "dim"), (size(scene.newest.log_bytes), "text")]))
+    if host is not None and host.log_ok is False:
+        items.append((1, [("the log is held back by the disk", "warn")]))
     if state.dropped:
-        items.append(
-            (1, [(f"{count(state.dropped, scene.glyphs.space)} metrics dropped", "watch")])
-        )
+        items.append((1, [(f"{count(state.dropped)} metrics dropped", "warn")]))
     if len(state.notices):
-        items.append((1, [(f"{len(state.notices)} faults in the log", "watch")]))
+        items.append((1, [(f"{len(state.notices)} faults in the log", "warn")]))
     return pack(items, width)

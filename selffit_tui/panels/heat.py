@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selffit.eventlog.entries import ChannelProbe
-from selffit_tui.draw.format import count, signed
+from selffit.eventlog import kinds
+from selffit.numbers import count, signed
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Floats, Ints
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.draw.styles import UNMEASURED, shade
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.channels import layer_title, ranking
 from selffit_tui.panels.panel import Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import no_channels
+from selffit_tui.panels.parts.ranking import layer_title, ranking
 
 LEVELS = 4  # of shades on either side of 0
 # dominance of the strongest shade: the smallest that nearly all cells stay below
@@ -27,7 +27,6 @@ REACHES = (0.25, 0.5, 1.0)
 NEARLY_ALL = 0.98
 RAMP, ASCII_RAMP = "≡=-· ░▒▓█", "=~-. :+*#"  # from data over 0 to self
 UPPER_HALF = "▀"
-LINED = ("onset", "masked")  # alerts that are marked by a line through all rows
 
 
 class HeatPanel(Panel):
@@ -82,14 +81,15 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
                 (f" {right}", "dim"),
             ]
         )
-    note: list[Span] = [(f"by dominance at step {count(probe.step, glyphs.space)}", "dim")]
+    note: list[Span] = [(f"by dominance at step {count(probe.step)}", "dim")]
     foot = [*_said(scene, place, lanes), *_legend(shaded, glyphs, reach)]
     return framed([*body, *axis_rows(place, scene)], width, height, glyphs, title, note, foot)
 
 
 def _lanes(order: Sequence[int], most: int) -> list[list[int]]:
-    """The channels in their order, one a lane or, where there are more than `most`, several
-    neighbours in one.
+    """The channels in their order, one a lane.
+
+    Where there are more than `most`, several neighbours share one.
     """
     number = min(len(order), most)
     ends = [len(order) * lane // number for lane in range(1, number + 1)]
@@ -97,12 +97,12 @@ def _lanes(order: Sequence[int], most: int) -> list[list[int]]:
 
 
 def _through_time(
-    probes: Sequence[ChannelProbe], name: str, channels: int, place: Plot, now: int
+    probes: Sequence[kinds.ChannelProbe], name: str, channels: int, place: Plot, now: int
 ) -> Floats:
-    """Dominance by channel and cell, shape [channels, cells]: of the newest probe, the mean of
-    those in one cell.
+    """Dominance by channel and cell, shape [channels, cells].
 
-    NaN before the first probe and after the present step.
+    Of the newest probe, the mean of those in one cell. NaN before the first probe and after the
+    present step.
     """
     found = [
         (probe.step, layer.dominance)
@@ -127,9 +127,7 @@ def _through_time(
 
 
 def _reach(values: Floats) -> float:
-    """Small differences of dominance are to be seen too: the largest value that the shades tell
-    apart.
-    """
+    """The largest value that the shades tell apart: small differences are to be seen too."""
     known = np.abs(values[np.isfinite(values)])
     most = float(np.quantile(known, NEARLY_ALL)) if len(known) else 1.0
     return next((reach for reach in REACHES if most <= reach), REACHES[-1])
@@ -157,7 +155,9 @@ def _ramped(levels: Ints, held: list[int], place: Plot, scene: Scene) -> list[Sp
     ramp = ASCII_RAMP if scene.glyphs.plain else RAMP
     cells: list[Span] = []
     for level in levels[held[0]].tolist():
-        style = "dim" if level in (LEVELS, UNMEASURED) else "self" if level > LEVELS else "data"
+        style = "self" if level > LEVELS else "data"
+        if level in (LEVELS, UNMEASURED):
+            style = "dim"
         cells.append((" " if level == UNMEASURED else ramp[level], style))
     return _lined(cells, place, scene)
 
@@ -165,7 +165,7 @@ def _ramped(levels: Ints, held: list[int], place: Plot, scene: Scene) -> list[Sp
 def _lined(cells: list[Span], place: Plot, scene: Scene) -> list[Span]:
     """The cells with the lines of onsets and of the cursor through them."""
     for cell, mark in place.marks.items():
-        if mark.live and mark.level in LINED:
+        if mark.live and mark.serious:
             cells[cell] = ("!" if scene.glyphs.plain else scene.glyphs.mark, "alert")
     if place.cursor is not None:
         cells[place.cursor] = (scene.glyphs.upright, "cursor")
@@ -188,7 +188,7 @@ def _said(scene: Scene, place: Plot, lanes: list[list[int]]) -> list[Span]:
         if sizes and sizes[-1] > 1
         else ""
     )
-    return [(f"{means}{count(number, scene.glyphs.space)} probes  ", "faint")]
+    return [(f"{means}{count(number)} probes  ", "faint")]
 
 
 def _legend(shaded: bool, glyphs: Glyphs, reach: float) -> list[Span]:

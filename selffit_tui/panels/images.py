@@ -1,5 +1,6 @@
-"""Some held-out images as the network gets them: x, its perturbation, x + delta, and the
-perturbation on plain grey.
+"""Some held-out images as the network gets them.
+
+That is x, its perturbation, x + delta, and the perturbation on plain grey.
 
 What is read from grey + delta can only come from the perturbation; below each picture stands what
 is read.
@@ -11,8 +12,9 @@ from functools import lru_cache
 from rich.cells import cell_len
 from rich.style import Style
 
-from selffit.eventlog.entries import ImageStrip, StripImage
-from selffit_tui.draw.format import count, fit, known, safe, share, wrap
+from selffit.eventlog import kinds
+from selffit.numbers import budget, count, known, narrow, share
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.pixels import (
     PixelInks,
@@ -36,7 +38,10 @@ FEWEST_CELLS, FEWEST_LINES = 7, 2  # of a picture in which anything can be made 
 FEWEST_NAME = 4  # cells in which the name of a class can be recognised
 WORDY = 22  # cells of a picture from which its heading is spelt out
 SMALLER = 0.75  # of its size a picture may lose so that a second image fits
-REASON = "grey + delta holds nothing of the image: its class can be read there only from the perturbation itself"
+REASON = (
+    "grey + delta holds nothing of the image: its class can be read there only from the "
+    "perturbation itself"
+)
 
 
 class ImagePanel(Panel):
@@ -48,14 +53,16 @@ class ImagePanel(Panel):
     keys = ("8", "m")
 
     def __init__(self, styles: Mapping[str, Style]) -> None:
-        """`styles` is a palette (see `palette`); only that of 256 colours has a paper of its own."""
+        """`styles` is a palette; only that of 256 colours has a paper of its own."""
         super().__init__(PixelInks(styles))
         self._coloured = styles["text"].bgcolor is not None
 
     @staticmethod
     def scrolls(scene: Scene) -> int:
         """Image by image."""
-        return max((len(strip.images) for strip in scene.state.strips), default=1) - 1
+        return (
+            max((len(strip.images) for strip in scene.state.all(kinds.ImageStrip)), default=1) - 1
+        )
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The pictures in their border."""
@@ -63,19 +70,20 @@ class ImagePanel(Panel):
 
 
 def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) -> list[Line]:
-    """The pictures in their border; half blocks where there are 256 colours (`coloured`) and
-    Unicode, else shades.
+    """The pictures in their border.
+
+    Half blocks where there are 256 colours (`coloured`) and Unicode, else shades.
     """
     glyphs = scene.glyphs
     title: list[Span] = [(ImagePanel.title, "title")]
-    strip = scene.newest_of(scene.state.strips)
+    strip = scene.newest_of(scene.state.all(kinds.ImageStrip))
     inner, room = width - 2, height - 2
     if strip is None:
-        body = no_full_set(scene, inner, "images", len(scene.state.strips) > 0)
+        body = no_full_set(scene, inner, "images", len(scene.state.all(kinds.ImageStrip)) > 0)
         return framed(body, width, height, glyphs, title)
-    attack = f"{safe(strip.attack, glyphs.plain)} " if width >= 50 else ""
-    title.append((f"  {attack}eps {share(strip.eps, 3)}", "dim"))
-    note: list[Span] = [(f"step {count(strip.step, glyphs.space)}", "dim")]
+    attack = f"{strip.attack} " if width >= 50 else ""
+    title.append((f"  {attack}eps {budget(strip.eps)}", "dim"))
+    note: list[Span] = [(f"step {count(strip.step)}", "dim")]
     cells, lines = picture_size(strip.shape, inner, room - 1, len(strip.images))
     drawable = strip.images and strip.shape[0] in (1, 3)
     if not drawable or cells < FEWEST_CELLS or lines < FEWEST_LINES:
@@ -104,8 +112,7 @@ def image_lines(scene: Scene, width: int, height: int, coloured: bool = True) ->
 def picture_size(
     shape: tuple[int, int, int], width: int, height: int, images: int
 ) -> tuple[int, int]:
-    """Cells and lines of each picture where four stand side by side in `width` cells, with a line
-    below them.
+    """Cells and lines of each picture, four side by side in `width` cells, a line below them.
 
     The largest that fit into `height` lines, never more than the image has; a little smaller where
     two of several `images` then fit.
@@ -126,7 +133,9 @@ def _largest(shape: tuple[int, int, int], width: int, height: int) -> tuple[int,
     return cells, lines
 
 
-def _shown(scene: Scene, strip: ImageStrip, fitting: int) -> tuple[tuple[StripImage, ...], str]:
+def _shown(
+    scene: Scene, strip: kinds.ImageStrip, fitting: int
+) -> tuple[tuple[kinds.StripImage, ...], str]:
     """The images for which there is room, and which of how many they are."""
     total, fitting = len(strip.images), max(1, fitting)
     scroll = scene.view.scroll if scene.view.panel == "images" else 0
@@ -138,14 +147,17 @@ def _shown(scene: Scene, strip: ImageStrip, fitting: int) -> tuple[tuple[StripIm
     return images, f"{numbers} of {total}"
 
 
-def _amplified(strip: ImageStrip, glyphs: Glyphs) -> str:
-    """How much stronger delta is drawn than it is: its budget takes the whole range of the scale."""
+def _amplified(strip: kinds.ImageStrip, glyphs: Glyphs) -> str:
+    """How much stronger delta is drawn than it is.
+
+    Its budget takes the whole range of the scale.
+    """
     if not known(strip.eps) or strip.eps <= 0:
         return "delta in units of eps"
-    return f"delta {0.5 / strip.eps:.1f}{'x' if glyphs.plain else '×'} amplified"
+    return f"delta {0.5 / strip.eps:.1f}× amplified"
 
 
-def _headings(strip: ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
+def _headings(strip: kinds.ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
     if cells >= WORDY:
         words = ("x", _amplified(strip, glyphs), "x + delta", "grey + delta")
     else:
@@ -170,7 +182,12 @@ def _beside(parts: list[Line], cells: int, width: int) -> Line:
 # a panel is drawn anew with everything that comes in, its images are the same for long
 @lru_cache(maxsize=32)
 def _pictures(
-    image: StripImage, shape: tuple[int, int, int], eps: float, cells: int, lines: int, half: bool
+    image: kinds.StripImage,
+    shape: tuple[int, int, int],
+    eps: float,
+    cells: int,
+    lines: int,
+    half: bool,
 ) -> tuple[list[Line], ...]:
     """The four pictures of an image."""
     x, delta = pixels(image.x, shape), perturbation(image.delta, shape)
@@ -183,7 +200,9 @@ def _pictures(
     return first, half_blocks(signed_colours(signed)) if half else shades(0.5 + 0.5 * signed), *rest
 
 
-def _captions(image: StripImage, strip: ImageStrip, cells: int, glyphs: Glyphs) -> list[Line]:
+def _captions(
+    image: kinds.StripImage, strip: kinds.ImageStrip, cells: int, glyphs: Glyphs
+) -> list[Line]:
     """Below each picture the prediction and whether it is right; below delta the true class."""
     true = _name(image.y, strip, glyphs)
     word = next((w for w in ("true class ", "true ") if len(w) + cell_len(true) <= cells), "y=")
@@ -197,9 +216,12 @@ def _captions(image: StripImage, strip: ImageStrip, cells: int, glyphs: Glyphs) 
     return [clean, truth, own, carrier]
 
 
-def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyphs: Glyphs) -> Line:
-    """Class, probability and whether it is right; where room is short the probability goes before
-    the class.
+def _guess(
+    guess: tuple[int, float], y: int, strip: kinds.ImageStrip, cells: int, glyphs: Glyphs
+) -> Line:
+    """Class, probability and whether it is right.
+
+    Where room is short the probability goes before the class.
     """
     number, probability = guess
     mark, style = (
@@ -208,7 +230,7 @@ def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyp
     name, shown = _name(number, strip, glyphs), f" {share(probability)} "
     needed = cell_len(name) + len(mark)
     if needed + len(shown) > cells:
-        shown = shown.replace(" 0.", " .")
+        shown = f" {narrow(share(probability))} "
     if min(needed, FEWEST_NAME + len(mark)) + len(shown) > cells:
         shown = " "
     room = max(0, cells - len(shown) - len(mark))
@@ -219,10 +241,6 @@ def _guess(guess: tuple[int, float], y: int, strip: ImageStrip, cells: int, glyp
     ]
 
 
-def _name(number: int, strip: ImageStrip, glyphs: Glyphs) -> str:
+def _name(number: int, strip: kinds.ImageStrip, glyphs: Glyphs) -> str:
     """The name of a class, else its number."""
-    return (
-        safe(strip.classes[number], glyphs.plain)
-        if 0 <= number < len(strip.classes)
-        else str(number)
-    )
+    return strip.classes[number] if 0 <= number < len(strip.classes) else str(number)

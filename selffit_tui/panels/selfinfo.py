@@ -1,24 +1,25 @@
-"""Self-information through training: how much the network reads of the image, and how much of
-itself.
+"""Self-information: how much the network reads of the image, and how much of itself.
 
 All values are our operational definitions (see `selffit.probes.selfinfo`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from selffit.eventlog.entries import Diagnosis, SelfProbe
-from selffit.eventlog.values import mapping, whole
-from selffit_tui.draw.format import count, fit, known, safe, share, wrap
+from selffit import vocabulary
+from selffit.eventlog import kinds
+from selffit.numbers import count, known, share
+from selffit.run.state import RunState
+from selffit.run.wording import cause_words
+from selffit.vocabulary import COMPONENT, SELF, Measure
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of
-from selffit_tui.model.marks import mark_step
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import HIGH, Panel
 from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import why_empty
-from selffit_tui.words.diagnosis import KNOWN, disease_words, lead_words
+from selffit_tui.words.diagnosis import lead_words
 
 LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
@@ -28,56 +29,27 @@ MEANING = 28  # cells of what a row measures, in a wide panel
 NOTCHED = 10  # cells of a bar from which chance is marked in it
 
 
-@dataclass(frozen=True)
-class Row:
-    """One value: its name in the log, on the screen and where room is short, what it is, and which
-    information.
-
-    Rows of a lower `rank` are kept where not all fit. `chance`: a guess reaches 1/classes.
-    """
-
-    value: str
-    name: str
-    short: str
-    meaning: str
-    style: str  # data: of the image, self: of the network itself
-    rank: int = 0
-    chance: bool = True
-
-
-INDEX = Row("index", "index", "index", "mean of its components", "strong", chance=False)
-LIGHT = (
-    Row("clean", "clean", "clean", "x", "data", 3),
-    Row("signs", "random signs", "signs", "x + random signs", "data", 7),
-    Row("own", "own", "own", "x + own delta", "self", 0),
-    Row("other", "other network", "other", "x + delta of a healthy one", "data", 6),
-    Row("carrier_grey", "carrier", "carrier", "grey + own delta", "self", 1),
-    Row("conflict_self", "conflict self", "conf self", "reads a foreign delta", "self", 4),
-    Row("conflict_data", "conflict data", "conf data", "reads the image below it", "data", 5),
-    Row("abnormal", "abnormal", "abnormal", "the attack lowers the loss", "self", 2, chance=False),
-    Row("swap", "label swap", "swap", "reads the label asked for", "self", 8),
+INDEX = SELF["index"]
+LIGHT = tuple(
+    SELF[name]
+    for name in (
+        *("clean", "signs", "own", "other", "carrier_grey"),
+        *("conflict_self", "conflict_data", "abnormal", "swap"),
+    )
 )
-FULL = (  # the most telling first: where not all fit, the last ones are left out
-    Row("carrier_mean", "mean carrier", "mean car", "mean image + own delta", "self"),
-    Row("carrier_noise", "noise carrier", "noise car", "noise + own delta", "self"),
-    Row(
-        "p_abnormal", "class pattern", "pattern", "of grey: raises its class", "self", chance=False
-    ),
-    Row("p_dominate", "pattern wins", "wins", "of grey: is what is read", "self"),
-    Row("shuffled", "shuffled", "shuffled", "x + own delta, shuffled", "data"),
-    Row("control_mean", "mean control", "mean ctl", "mean image + other delta", "data"),
-    Row("control_noise", "noise control", "noise ctl", "noise + other delta", "data"),
+KEPT = (  # first to last, where not all of them fit
+    *("own", "carrier_grey", "abnormal", "clean", "conflict_self"),
+    *("conflict_data", "other", "signs", "swap"),
+)
+FULL = tuple(  # the most telling first: where not all fit, the last ones are left out
+    SELF[name]
+    for name in (
+        *("carrier_mean", "carrier_noise", "p_abnormal", "p_dominate"),
+        *("shuffled", "control_mean", "control_noise"),
+    )
 )
 FEWEST_FULL = 3  # of them
 COMES = "it is measured with every probe, once eps is above 0"
-COMPONENTS = (
-    ("carrier", "carrier"),
-    ("conflict", "conflict"),
-    ("abnormal", "abnormal"),
-    ("swap", "label swap"),
-)
-SYMBOLS = dict.fromkeys(KNOWN, "onset")
-STYLES = {"self-fitting": "alert", "gradient masking": "watch"}
 
 
 class SelfPanel(Panel):
@@ -104,7 +76,7 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The rows in their border."""
     glyphs, state = scene.glyphs, scene.state
     title: list[Span] = [(SelfPanel.title, "title")]
-    line = scene.on_line(state.selfs)
+    line = scene.on_line(state.all(kinds.SelfProbe))
     probes = scene.up_to_cursor(line)
     inner, room = width - 2, height - 2
     if not probes:
@@ -113,19 +85,19 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
             inner,
             "self-information",
             comes=(COMES,),
-            measured=len(state.selfs) > 0,
+            measured=len(state.all(kinds.SelfProbe)) > 0,
             probes="self_images",
         )
         return framed(body, width, height, glyphs, title)
     newest = probes[-1]
-    title.append((f"  n {count(newest.n, glyphs.space)}", "dim"))
-    note: list[Span] = [(f"step {count(newest.step, glyphs.space)}", "dim")]
-    diagnosis = scene.newest_of(state.diagnoses)
+    title.append((f"  n {count(newest.n)}", "dim"))
+    note: list[Span] = [(f"step {count(newest.step)}", "dim")]
+    diagnosis = scene.newest_of(state.all(kinds.Diagnosis))
     table = _Table(line, probes, scene, inner)
-    lead = "" if diagnosis is None else lead_words(diagnosis.lead, glyphs.space)
+    lead = "" if diagnosis is None else lead_words(diagnosis.lead)
     head = _head(newest, diagnosis, lead, scene, inner, room - len(LIGHT)) if room > 2 else []
     body = [*head, *table.lines(room - len(head))]
-    said = wrap(safe(diagnosis.text, glyphs.plain), inner - 2) if diagnosis is not None else []
+    said = wrap(diagnosis.text, inner - 2) if diagnosis is not None else []
     if said and len(body) + len(said) < room:
         body += [[], *([(f" {part}", "dim")] for part in said)]
     told = any(lead in text for line in head for text, _ in line)
@@ -135,15 +107,23 @@ def self_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 # ---- index and diagnosis -----------------------------------------------------------------
 def _head(
-    probe: SelfProbe, diagnosis: Diagnosis | None, lead: str, scene: Scene, width: int, room: int
+    probe: kinds.SelfProbe,
+    diagnosis: kinds.Diagnosis | None,
+    lead: str,
+    scene: Scene,
+    width: int,
+    room: int,
 ) -> list[Line]:
-    """Index and disease in one line; where there is `room` for two also what the index is made of."""
-    index: Line = [(" index ", "dim"), (share(probe.index), "strong")]
+    """Index and disease in one line.
+
+    Where there is `room` for two also what the index is made of.
+    """
+    index: Line = [(f" {INDEX.label} ", "dim"), (share(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
     parts: Line = [("  mean of", "dim")]
-    for name, word in COMPONENTS:
-        if known(value := probe.components.get(name, math.nan)):
-            parts += [(f"  {word} ", "dim"), (share(value), "text")]
+    for part in COMPONENT.values():
+        if known(value := probe.components.get(part.name, math.nan)):
+            parts += [(f"  {part.label} ", "dim"), (share(value), "text")]
     moved: Line = [(f"  {lead}", "text")] if lead else []
     if room >= 2 and len(parts) > 1 and width_of([*index, *parts]) < width:
         return [[*index, *parts], [(" ", "text"), *disease, *moved]]
@@ -151,11 +131,11 @@ def _head(
     return [[*line, *moved] if width_of([*line, *moved]) < width else line]
 
 
-def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
-    alerts = scene.on_line(scene.state.alerts)
+def _disease(diagnosis: kinds.Diagnosis | None, scene: Scene) -> Line:
+    alerts = scene.on_line(scene.state.all(kinds.Alert))
     if diagnosis is None:
         cursor = math.inf if scene.view.cursor is None else scene.view.cursor
-        if any(alert.level == "onset" and mark_step(alert) <= cursor for alert in alerts):
+        if any(alert.level == "onset" and alert.about <= cursor for alert in alerts):
             return [("onset, not diagnosed yet", "alert")]
         return [
             (
@@ -165,7 +145,7 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
                 "dim",
             )
         ]
-    words = safe(disease_words(diagnosis.disease), scene.glyphs.plain)
+    words = cause_words(diagnosis.disease)
     if any(
         alert.level == "recovered" and alert.step > diagnosis.step
         for alert in scene.up_to_cursor(alerts)
@@ -174,14 +154,14 @@ def _disease(diagnosis: Diagnosis | None, scene: Scene) -> Line:
             (f"{scene.glyphs.symbols['recovered']} recovered", "good"),
             (f" from {words}", "dim"),
         ]
-    symbol = scene.glyphs.symbols[SYMBOLS.get(diagnosis.disease, "unknown")]
-    return [(f"{symbol} {words}", STYLES.get(diagnosis.disease, "strong"))]
+    disease = vocabulary.disease_of(diagnosis.disease)
+    return [(f"{scene.glyphs.symbols[disease.symbol]} {words}", disease.style)]
 
 
-def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int) -> list[Span]:
-    """The lead of the index, the mark of chance, the other network, and whose definition it is:
-    what fits.
-    """
+def _foot(
+    probe: kinds.SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
+) -> list[Span]:
+    """The lead of the index, chance, the other network, whose definition it is: what fits."""
     glyphs = scene.glyphs
     if len(lead) > width - 4:
         lead = lead.removeprefix("index moved ")
@@ -189,7 +169,7 @@ def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
     if table.notched:
         parts.append(f"{glyphs.mark} chance {share(table.chance)}")
     if probe.reference_step is not None:
-        parts.append(f"other network: step {count(probe.reference_step, glyphs.space)}")
+        parts.append(f"other network: step {count(probe.reference_step)}")
     if scene.view.panel != "overview":
         parts.append("our operational definition")
     while parts and len("  ".join(parts)) > width - 4:
@@ -199,23 +179,24 @@ def _foot(probe: SelfProbe, lead: str, table: "_Table", scene: Scene, width: int
 
 # ---- the table ---------------------------------------------------------------------------
 class _Table:
-    """The rows of a panel that is `width` cells wide inside its border: name, meaning, history,
-    bar, number.
+    """The rows of a panel, `width` cells inside its border: name, meaning, history, bar, number.
 
     Histories are those of the whole `line`, numbers those of the newest of `probes`. In an overview
     the histories lie below the plots of the other charts, step by step.
     """
 
     def __init__(
-        self, line: Sequence[SelfProbe], probes: Sequence[SelfProbe], scene: Scene, width: int
+        self,
+        line: Sequence[kinds.SelfProbe],
+        probes: Sequence[kinds.SelfProbe],
+        scene: Scene,
+        width: int,
     ) -> None:
-        self.line, self.newest, self.scene, self.glyphs, self.width = (
-            line,
-            probes[-1],
-            scene,
-            scene.glyphs,
-            width,
-        )
+        self.line = line
+        self.newest = probes[-1]
+        self.scene = scene
+        self.glyphs = scene.glyphs
+        self.width = width
         self.full_line = [probe for probe in line if probe.full]
         self.full = next((probe for probe in reversed(probes) if probe.full), None)
         self.aligned = scene.view.panel == "overview" and width - LEFT - RIGHT >= ALIGNED_HISTORY
@@ -226,20 +207,18 @@ class _Table:
         self.history = history if history >= FEWEST_HISTORY else 0
         self.bar = max(0, rest - self.history - (2 if self.history else 0))
         self.place = plot(scene, self.history + LEFT + RIGHT)
-        self.chance = _chance(scene.state.info)
+        self.chance = _chance(scene.state)
         self.notched = known(self.chance) and self.bar >= NOTCHED
 
     def lines(self, room: int) -> list[Line]:
-        """What fits into `room` lines: the light set, the newest full set, the steps below the
-        histories.
-        """
+        """What fits into `room` lines: light set, newest full set, the steps below histories."""
         if room <= 0:
             return []
-        light = sorted(sorted(LIGHT, key=lambda row: row.rank)[:room], key=LIGHT.index)
+        light = [row for row in LIGHT if row.name in KEPT[:room]]
         axis = self._axis()[: room - len(light)]
         room -= len(light) + len(axis)
         values = self.full.values if self.full is not None else {}
-        full = [row for row in FULL if row.value in values][: max(0, room - 1)]
+        full = [row for row in FULL if row.name in values][: max(0, room - 1)]
         if self.full is None or len(full) < FEWEST_FULL:
             full = []
         section = 1 + len(full) if full else 0
@@ -249,7 +228,7 @@ class _Table:
         high = 2 if self.history and room - section >= len(light) else 1
         lines = [drawn for row in light for drawn in self._row(row, self.newest, self.line, high)]
         if self.full is not None and full:
-            words = f" full set of step {count(self.full.step, self.glyphs.space)} "
+            words = f" full set of step {count(self.full.step)} "
             lines.append(
                 [(words, "dim"), (self.glyphs.rule * max(0, self.width - len(words)), "frame")]
             )
@@ -258,26 +237,29 @@ class _Table:
             ]
         return lines + axis
 
-    def _row(self, row: Row, newest: SelfProbe, line: Sequence[SelfProbe], high: int) -> list[Line]:
-        """Name, history, bar and number of one value; a history of more than one line grows above
-        them.
+    def _row(
+        self, row: Measure, newest: kinds.SelfProbe, line: Sequence[kinds.SelfProbe], high: int
+    ) -> list[Line]:
+        """Name, history, bar and number of one value.
+
+        A history of more than one line grows above them.
         """
-        value = _value(row.value, newest)
+        value = _value(row.name, newest)
         left: Line = [
-            (fit(f" {row.name}", self.name, ""), "text"),
-            (fit(row.meaning, self.meaning, ""), "dim"),
+            (fit(f" {row.label}", self.name, ""), "text"),
+            (fit(row.brief, self.meaning, ""), "dim"),
         ]
         if self.aligned:
             left = [(fit(row.short, LEFT - 1, ""), "text"), (self.glyphs.upright, "frame")]
         chance = self.chance if row.chance and self.notched else math.nan
-        right = share_bar(value, self.bar, row.style, self.glyphs, chance)
-        if row.value == "other" and not known(value):
+        right = share_bar(value, self.bar, _style(row), self.glyphs, chance)
+        if row.name == "other" and not known(value):
             right = [(fit("no healthy one" if self.bar >= 14 else "none", self.bar, ""), "faint")]
-        right.append((f"{share(value):>{NUMBER}}", row.style if known(value) else "faint"))
+        right.append((f"{share(value):>{NUMBER}}", _style(row) if known(value) else "faint"))
         if not self.history:
             return [[*left, *right]]
         drawn = history_rows(
-            _by_cell(row.value, line, self.place), high, row.style, self.place, self.glyphs
+            _by_cell(row.name, line, self.place), high, _style(row), self.place, self.glyphs
         )
         blank: Line = [(" " * (self.name + self.meaning), "text")]
         above = [[*blank, *spans] for spans in drawn[:-1]]
@@ -294,19 +276,25 @@ class _Table:
         return [[(" " * left, "text"), *rule[2:]], [word, *numbers[2:]]]
 
 
-def _chance(info: Mapping[str, object]) -> float:
+def _chance(state: RunState) -> float:
     """What a guess reaches, NaN where the log does not tell the number of classes."""
-    classes = whole(mapping(info.get("data")).get("classes"))
+    classes = state.start.classes if state.start is not None else 0
     return 1.0 / classes if classes > 1 else math.nan
 
 
-def _value(name: str, probe: SelfProbe) -> float:
-    return probe.index if name == INDEX.value else probe.values.get(name, math.nan)
+def _style(row: Measure) -> str:
+    """The ink of what speaks of the image, or of the network itself; the index stands above both."""
+    return "strong" if row is INDEX else row.of
 
 
-def _by_cell(name: str, probes: Sequence[SelfProbe], place: Plot) -> list[float]:
-    """A value for each cell of a history: it lasts until the next probe; NaN before the first and
-    after the last.
+def _value(name: str, probe: kinds.SelfProbe) -> float:
+    return probe.index if name == INDEX.name else probe.values.get(name, math.nan)
+
+
+def _by_cell(name: str, probes: Sequence[kinds.SelfProbe], place: Plot) -> list[float]:
+    """A value for each cell of a history: it lasts until the next probe.
+
+    NaN before the first and after the last.
 
     Where several probes share a cell the one that differs most from the cell before, so that what
     lasts only one probe is seen.

@@ -1,12 +1,14 @@
-"""The CO-signal panel: one small chart a signal over the same steps, with the value at the cursor
-or the newest one.
+"""The CO-signal panel: one small chart a signal over the same steps.
+
+With the value at the cursor, or the newest one.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from selffit_tui.draw.format import count, known, share
+from selffit.numbers import count, known, share
+from selffit.vocabulary import ACCURACY, STEP, Measure
 from selffit_tui.draw.raster import Floats, Trace, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
@@ -22,12 +24,10 @@ LOG_FLOOR = 1e-3  # what a logarithmic axis draws for smaller values
 
 @dataclass(frozen=True)
 class Signal:
-    """One row: where its numbers are, its range (None: its own), and whether a logarithmic axis
-    makes sense.
-    """
+    """One row: what it measures, its range (None: its own), and if a log axis makes sense."""
 
-    name: str
-    label: str
+    measure: Measure
+    _: KW_ONLY
     low: float | None
     high: float | None
     log: bool = False
@@ -35,11 +35,11 @@ class Signal:
 
 
 SIGNALS = (
-    Signal("abnormal", "abnormal", 0.0, 1.0, log=True),
-    Signal("pertalign", "PertAlign", 0.0, 1.0),
-    Signal("gap", "FGSM-PGD", 0.0, 1.0, probed=True),
-    Signal("loss_adv", "loss", 0.0, None, log=True),
-    Signal("acc_adv", "train acc", 0.0, 1.0),
+    Signal(STEP["abnormal"], low=0.0, high=1.0, log=True),
+    Signal(STEP["pertalign"], low=0.0, high=1.0),
+    Signal(ACCURACY["gap"], low=0.0, high=1.0, probed=True),
+    Signal(STEP["loss_adv"], low=0.0, high=None, log=True),
+    Signal(STEP["acc_adv"], low=0.0, high=1.0),
 )
 
 
@@ -93,10 +93,7 @@ def signal_lines(scene: Scene, width: int, height: int) -> list[Line]:
     if axis:
         body += axis_rows(place, scene)[: max(1, inner - rows * len(SIGNALS))]
     points = int(((steps >= place.window.start) & (steps < place.window.end)).sum())
-    space = scene.glyphs.space
-    foot: list[Span] = [
-        (f"{count(points, space)} steps, {count(drawn, space)} drawn (min-max)", "faint")
-    ]
+    foot: list[Span] = [(f"{count(points)} steps, {count(drawn)} drawn (min-max)", "faint")]
     return framed(body, width, height, scene.glyphs, title, note, foot)
 
 
@@ -107,7 +104,7 @@ def _note(scene: Scene) -> list[Span]:
         if on
     ]
     if scene.view.cursor is not None:
-        words.append(f"at step {count(scene.view.cursor, scene.glyphs.space)}")
+        words.append(f"at step {count(scene.view.cursor)}")
     return [("  ".join(words), "cursor")] if words else []
 
 
@@ -120,13 +117,9 @@ def _signal_rows(signal: Signal, scene: Scene, place: Plot, rows: int) -> tuple[
     value = _value(signal, scene, table)
     lines: list[Line] = []
     for row in range(rows):
-        label = (
-            signal.label
-            if row == 0
-            else ("log" if _is_log(signal, scene) else "")
-            if row == 1
-            else ""
-        )
+        label = _label(signal.measure) if row == 0 else ""
+        if row == 1 and _is_log(signal, scene):
+            label = "log"
         lines.append(
             [
                 (f"{label:<{LEFT - 1}}", "text" if row == 0 else "faint"),
@@ -136,6 +129,10 @@ def _signal_rows(signal: Signal, scene: Scene, place: Plot, rows: int) -> tuple[
             ]
         )
     return lines, raster.drawn
+
+
+def _label(measure: Measure) -> str:
+    return measure.label if len(measure.label) < LEFT else measure.short
 
 
 def _is_log(signal: Signal, scene: Scene) -> bool:
@@ -156,8 +153,8 @@ def _limits(low: float, high: float) -> str:
 
 def _value(signal: Signal, scene: Scene, table: Table) -> float:
     if scene.view.cursor is not None:
-        return table.at(signal.name, scene.view.cursor)
-    column = table.column(signal.name)
+        return table.at(signal.measure.name, scene.view.cursor)
+    column = table.column(signal.measure.name)
     return float(column[-1]) if len(column) else float("nan")
 
 
@@ -165,7 +162,7 @@ def _traces(
     signal: Signal, scene: Scene, table: Table, place: Plot
 ) -> tuple[list[Trace], float, float]:
     """The raw line and, when smoothing is on, the smooth one over it; the limits of the axis."""
-    x, y = table.steps, table.column(signal.name)
+    x, y = table.steps, table.column(signal.measure.name)
     begin, end = np.searchsorted(x, place.window.start), np.searchsorted(x, place.window.end)
     low, high = signal.low, signal.high
     if low is None or high is None:
@@ -179,20 +176,25 @@ def _traces(
     if _is_log(signal, scene):
         floor = LOG_FLOOR
         traces = [
-            Trace(x, _log(column, floor), np.log10(floor), np.log10(max(high, 10 * floor)))
+            Trace(
+                x,
+                _log(column, floor),
+                low=np.log10(floor),
+                high=np.log10(max(high, 10 * floor)),
+            )
             for column in columns
         ]
         return traces, floor, high
-    return [Trace(x, column, low, high) for column in columns], low, high
+    return [Trace(x, column, low=low, high=high) for column in columns], low, high
 
 
 def _past(signal: Signal, scene: Scene, like: Trace) -> list[Trace]:
     """What was left behind, on the axis of `like`."""
     tables = [track.probes if signal.probed else track.signals for track in scene.columns.abandoned]
-    columns = [(table.steps, table.column(signal.name)) for table in tables]
+    columns = [(table.steps, table.column(signal.measure.name)) for table in tables]
     log = _is_log(signal, scene)
     return [
-        Trace(x, _log(y, LOG_FLOOR) if log else y, like.low, like.high, dotted=True)
+        Trace(x, _log(y, LOG_FLOOR) if log else y, low=like.low, high=like.high, dotted=True)
         for x, y in columns
     ]
 

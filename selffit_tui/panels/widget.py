@@ -43,7 +43,8 @@ class LineWidget(Widget, can_focus=False):
 
     def _drawn(self, scene: Scene, width: int, height: int) -> list[Strip]:
         return [
-            to_strip(line, self._inks, width) for line in self.draw(scene, width, height)[:height]
+            to_strip(line, self._inks, width, scene.glyphs.plain)
+            for line in self.draw(scene, width, height)[:height]
         ]
 
     def on_resize(self, event: Resize) -> None:

@@ -7,24 +7,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selffit.eventlog.entries import CausalProbe, ChannelProbe, LayerChannels, SelfProbe
-from selffit.report.findings import Findings, Report
-from selffit.report.words import (
-    ACCURACIES,
-    COMPONENTS,
-    EFFECTS,
-    GROUPS,
-    TYPICAL_SHARE,
-    VALUES,
-    budget,
-    lead_sentence,
-    verdict_word,
-)
-from selffit_tui.draw.format import UNKNOWN, known, safe, share, signed
+from selffit.eventlog import kinds
+from selffit.numbers import UNKNOWN, budget, count, known, share, signed
+from selffit.report.findings import MEASURED, Findings, Report
+from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
+from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, SELF, VALUES
+from selffit_tui.words.accuracy import pgd_label
 
 # columns from which the overview spells its headings out, and more channels of a layer are named
 WIDE = 90
-SHORT = ("carr.", "confl.", "abn.", "swap")  # the components
 CLEAR = 0.1  # changes from here on are drawn bright
 
 
@@ -40,36 +31,38 @@ def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
 
 def overview(found: Sequence[Findings], width: int) -> Table:
     """One line a network."""
-    names = COMPONENTS if width >= WIDE else SHORT
-    table = _table("checkpoint", "clean", "FGSM", "PGD", "strong", "index", *names, numbers=9)
+    accuracies = [measure.short for measure in MEASURED.values()]
+    parts = [part.label if width >= WIDE else part.short for part in COMPONENT.values()]
+    table = _table("checkpoint", *accuracies, SELF["index"].label, *parts, numbers=9)
     table.add_column("verdict")
     for one in found:
         numbers = [
-            *map(one.accuracy, ACCURACIES),
+            *map(one.accuracy, MEASURED),
             one.value("index"),
-            *map(one.component, COMPONENTS),
+            *map(one.component, COMPONENT),
         ]
         style = "dim" if one.diagnosis is None else "bold red"
-        table.add_row(safe(one.id), *map(share, numbers), Text(safe(verdict_word(one)), style))
+        table.add_row(one.id, *map(share, numbers), Text(verdict_word(one), style))
     return table
 
 
 def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableType]:
     """One network: what was done to it, its self-information, dose, channels, and the causal check."""
     robust, strong, probe = found.robust, found.strong, found.selfinfo
-    title = Text.assemble((safe(found.id), "bold"))
+    title = Text.assemble((found.id, "bold"))
     if robust is not None and probe is not None:
         title.append(
-            f"  eps {budget(robust.eps)}, attack {safe(probe.attack)}, PGD-{robust.pgd_steps}, n "
-            f"{robust.n}"
+            f"  eps {budget(robust.eps)}, attack {probe.attack}, "
+            f"{pgd_label(robust.pgd_steps)}, n {count(robust.n)}"
         )
     if strong is not None:
         title.append(
-            f"; strong: PGD-{strong.steps}, 2 losses × {strong.restarts} restarts, n {strong.n}"
+            f"; strong: {pgd_label(strong.steps)}, 2 losses × {strong.restarts} restarts, "
+            f"n {count(strong.n)}"
         )
     yield title
     if found.diagnosis is not None:
-        yield Text(safe(found.diagnosis.text), "bold")
+        yield Text(found.diagnosis.text, "bold")
     if probe is not None:
         yield self_table(probe, chance)
         yield from _curves(probe)
@@ -79,7 +72,7 @@ def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableTyp
         yield causal_table(found.causal)
 
 
-def self_table(probe: SelfProbe, chance: float) -> RenderableType:
+def self_table(probe: kinds.SelfProbe, chance: float) -> RenderableType:
     """The values of self-information beside their controls and what they mean."""
     table = _table("self-information", "share", "control", numbers=2)
     table.add_column("of the images", style="dim", ratio=1)
@@ -88,21 +81,23 @@ def self_table(probe: SelfProbe, chance: float) -> RenderableType:
         if not known(number):
             continue
         control = share(probe.values.get(value.control, math.nan)) if value.control else ""
-        style = "bold" if value.kind == "self" and known(chance) and number > 2 * chance else ""
-        table.add_row(value.title, Text(share(number), style), control, value.meaning)
+        style = "bold" if value.of == "self" and known(chance) and number > 2 * chance else ""
+        table.add_row(value.label, Text(share(number), style), control, value.meaning)
     reference = (
-        "none" if probe.reference_step is None else f"the network of step {probe.reference_step}"
+        "none"
+        if probe.reference_step is None
+        else f"the network of step {count(probe.reference_step)}"
     )
     return Group(
         table, Text(f"guessing: {share(chance)}; reference network (control): {reference}", "dim")
     )
 
 
-def _curves(probe: SelfProbe) -> Iterator[Text]:
+def _curves(probe: kinds.SelfProbe) -> Iterator[Text]:
     """Dose and mix, a line each; every other point of the dose."""
     for title, unit, (x, y), every in (
-        ("dose: accuracy on x + k·delta", "k", probe.dose, 2),
-        ("mix: accuracy when random signs replace a share r of delta", "r", probe.mix, 1),
+        ("dose: accuracy on x + k·delta", "k", probe.doses, 2),
+        ("mix: accuracy when random signs replace a share r of delta", "r", probe.mixes, 1),
     ):
         if len(x):
             points = "  ".join(
@@ -111,15 +106,16 @@ def _curves(probe: SelfProbe) -> Iterator[Text]:
             yield Text.assemble((f"{title}\n", "dim"), f"  {unit}  {points}")
 
 
-def channel_table(probe: ChannelProbe, named: int) -> RenderableType:
+def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
     """Every layer: how concentrated its response is, how stable the ranking, and the most dominant
     channels.
     """
-    table = _table("layer", "channels", "gini", "top10", "PR", "rho", "agree", numbers=6)
+    heads = [CHANNEL[name].short for name in ("gini", "top10", "pr", "rho", "agree")]
+    table = _table("layer", "channels", *heads, numbers=6)
     table.add_column("most dominant (dominance)", ratio=1)
     for layer in probe.layers:
         table.add_row(
-            safe(layer.name),
+            layer.name,
             str(len(layer.dominance)),
             *(share(value) for value in (layer.gini, layer.top10)),
             share(layer.pr, 1),
@@ -129,39 +125,41 @@ def channel_table(probe: ChannelProbe, named: int) -> RenderableType:
     return table
 
 
-def most_dominant(layer: LayerChannels, count: int) -> list[int]:
+def most_dominant(layer: kinds.LayerChannels, number: int) -> list[int]:
     """The channels with the highest dominance, the highest first."""
     order = sorted(range(len(layer.dominance)), key=lambda c: (-layer.dominance[c], c))
-    return order[:count]
+    return order[:number]
 
 
-def causal_table(probe: CausalProbe) -> RenderableType:
+def causal_table(probe: kinds.CausalProbe) -> RenderableType:
     """What changes when a tenth of a stage's channels is set to zero, by how they were chosen."""
     shares = sorted(
         {row.share for row in probe.rows if known(row.share)}, key=lambda s: abs(s - TYPICAL_SHARE)
     )
     if not shares:
         return Text("")
-    table = _table("zeroed", "group", "channels", *EFFECTS.values(), numbers=6, first=2)
-    table.add_row("nothing", "", "", *(share(probe.base.get(name, math.nan)) for name in EFFECTS))
+    table = _table(
+        "zeroed", "group", "channels", *(m.label for m in EFFECT.values()), numbers=6, first=2
+    )
+    table.add_row("nothing", "", "", *(share(probe.base.value(name)) for name in EFFECT))
     stage = ""
     for row in probe.rows:
         if row.share != shares[0]:
             continue
-        changes = [_change(row.values.get(name), probe.base.get(name)) for name in EFFECTS]
-        name = safe(row.stage) if row.stage != stage else ""
+        changes = [_change(row.value(name), probe.base.value(name)) for name in EFFECT]
+        name = row.stage if row.stage != stage else ""
         table.add_row(name, row.group, str(row.channels), *changes)
         stage = row.stage
-    said = "; ".join(f"{name}: {meaning}" for name, meaning in GROUPS.items())
+    said = "; ".join(f"{group.name}: {group.meaning}" for group in GROUPS.values())
     note = (
         f"change when {shares[0] * 100:g} % of a stage's channels are set to zero ({said}); "
-        f"ranked on {probe.n_rank} images, reported on {probe.n} others"
+        f"ranked on {count(probe.n_rank)} images, reported on {count(probe.n)} others"
     )
     return Group(table, Text(note, "dim"))
 
 
-def _change(value: float | None, base: float | None) -> Text:
-    if value is None or base is None or not known(value - base):
+def _change(value: float, base: float) -> Text:
+    if not known(value - base):
         return Text(UNKNOWN, "dim")
     return Text(signed(value - base), "bold" if abs(value - base) >= CLEAR else "dim")
 

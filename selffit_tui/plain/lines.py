@@ -2,24 +2,36 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from selffit.eventlog.records import Notice, Record
-from selffit.eventlog.values import mapping, text, whole
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import items
+from selffit.eventlog.records import Notice, Record, num
+from selffit.numbers import UNKNOWN, count, duration, in_unit, known, share, small
+from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
-from selffit_tui.draw.format import duration
+from selffit.run.verdict import verdict
+from selffit.run.wording import cause_words, closing, sentence
+from selffit.vocabulary import (
+    ACCURACY,
+    ROLLED_BACK,
+    STANDING,
+    STEP,
+    SUSPECT,
+    Measure,
+    ending_word,
+    level_of,
+)
 from selffit_tui.words.events import describe
 
 PROGRESS_SECONDS = 5.0
-SERIOUS = ("onset", "masked")  # levels of alerts
-
-
-def percent(value: Any) -> str:
-    """An accuracy in [0, 1] as '.87', '1.0' or '–'."""
-    number = float(value) if isinstance(value, (int, float)) else math.nan
-    return "–" if math.isnan(number) else f"{number:.3f}"
+# kinds of events after which something else may stand
+TURNING = (kinds.RobustProbe, kinds.Alert, kinds.Diagnosis, kinds.BranchBegun, kinds.Resumed)
+PROBED = ("clean", "fgsm", "pgd")  # accuracies of an ordinary probe
+_HEADS = tuple(ACCURACY[name].label.upper() for name in PROBED)
+STEP_SHOWN = ("eps", "loss_adv", "acc_adv", "abnormal")  # of the newest step
 
 
 def clock(t: float) -> str:
@@ -27,124 +39,165 @@ def clock(t: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(t))
 
 
+def in_time(items: Sequence[Item]) -> list[Item]:
+    """Return the items of several streams in the order of time, each stream in its own order.
+
+    A recorded run is read stream by stream: what the supervisor said comes behind all that the
+    trainer did.
+    """
+    newest: dict[str, float] = {}
+    keys = []
+    for item in items:
+        t = item.t if isinstance(item, Record) else 0.0
+        newest[item.stream] = max(t, newest.get(item.stream, 0.0))
+        keys.append(newest[item.stream])
+    order = sorted(range(len(items)), key=keys.__getitem__)
+    return [items[place] for place in order]
+
+
 class PlainLines:
-    """Turns the items of a log into lines: every notable event, and progress every few seconds of
-    the run's time.
+    """Turns the items of a log into lines, each with the state as it was then.
+
+    Every notable event, what stands whenever that changes, and progress every few seconds of the
+    run's time.
     """
 
     def __init__(self) -> None:
         self._progress_at = -math.inf
+        self._stood = ""
 
-    def feed(self, items: Iterable[Record | Notice], state: RunState) -> Iterable[str]:
-        """The lines of these items; `state` is the state after them."""
+    def feed(self, items: Iterable[Item], follower: Follower) -> Iterator[str]:
+        """Return the lines of these items, and fold them into the follower's state one by one."""
         for item in items:
+            follower.fold((item,))
             if isinstance(item, Notice):
                 yield f"{clock(time.time())}  log: {item.text}"
-            elif item.k == "steps":
-                if item.t - self._progress_at >= PROGRESS_SECONDS:
-                    self._progress_at = item.t
-                    yield f"{clock(item.t)}  {progress(item, state)}"
-            elif (line := describe(item.k, item.s, item.d)) is not None:
-                yield f"{clock(item.t)}  {line}"
+                continue
+            event = kinds.of_record(item)
+            if isinstance(event, kinds.Steps):
+                if event.t - self._progress_at >= PROGRESS_SECONDS:
+                    self._progress_at = event.t
+                    yield f"{clock(event.t)}  {progress(event, follower.state)}"
+            elif (line := describe(event)) is not None:
+                yield f"{clock(event.t)}  {line}"
+            if isinstance(event, TURNING):
+                yield from self._standing(event.t, follower.state)
 
-    def ending(self, state: RunState, word: str) -> Iterable[str]:
-        """The last lines: how the run ended."""
-        ending = state.ending
-        yield f"run {state.run}: {word}" + (f" – {ending.text}" if ending and ending.text else "")
-        if ending is not None:
-            yield from (f"  | {line}" for line in ending.stderr)
+    def ending(self, state: RunState, word: str) -> Iterator[str]:
+        """Return the last lines: what stands, and how the run ended."""
+        yield f"run {state.run}: {closing(state, word)}"
+        if state.ending is not None:
+            yield from (f"  | {line}" for line in state.ending.stderr)
+
+    def _standing(self, t: float, state: RunState) -> Iterator[str]:
+        """The verdict, where what stands, its cause or its branch have changed."""
+        found = verdict(state)
+        stands = f"{found.state} {found.cause} {found.branch} {found.since}"
+        if stands != self._stood:
+            self._stood = stands
+            mark = "!!" if found.level.serious else "=="
+            yield f"{clock(t)}  {'':<12}{mark} {sentence(state, found)}"
 
 
-def progress(record: Record, state: RunState) -> str:
-    """Where training stands after a block of steps: epoch, step, images/s, ETA."""
-    step = record.s + whole(record.d.get("n"))
+def progress(block: kinds.Steps, state: RunState) -> str:
+    """Return where training stands after a block of steps: epoch, step, images/s, ETA."""
     epochs = state.config.get("epochs")
-    total = f"/{state.steps_total}" if state.steps_total else ""
+    total = f"/{count(state.steps_total)}" if state.steps_total else ""
     of = f"/{epochs:g}" if isinstance(epochs, (int, float)) else ""
-    cols = mapping(record.d.get("cols"))
-
-    def newest(name: str) -> str:
-        values = cols.get(name)
-        value = values[-1] if isinstance(values, list) and values else None
-        return f"{value:.3f}" if isinstance(value, (int, float)) else text(value) or "–"
-
-    left, pace = seconds_left(state), _number(record.d.get("img_s"))
-    eta = "" if math.isnan(left) else f"  ETA {duration(left)}"
-    return (
-        f"epoch {_number(record.d.get('epoch')):.2f}{of}  step {step}{total}  {pace:.0f} img/s"
-        f"{eta}  eps {newest('eps')}  loss {newest('loss_adv')}  acc {newest('acc_adv')}  abnormal "
-        f"{newest('abnormal')}"
-    )
+    left = seconds_left(state)
+    parts = [
+        f"epoch {share(block.epoch)}{of}",
+        f"step {count(block.end)}{total}",
+        f"{small(block.img_s)} img/s",
+        f"ETA {duration(left)}" if known(left) else "",
+        *(_newest(STEP[name], items(block.cols.get(name))) for name in STEP_SHOWN),
+    ]
+    return "  ".join(part for part in parts if part)
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
+def _newest(measure: Measure, values: Sequence[Any]) -> str:
+    return f"{measure.short} {in_unit(num(values[-1] if values else None), measure.unit)}"
 
 
-def status_lines(summary: Mapping[str, Any]) -> list[str]:
-    """`selffit status` for people."""
+def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
+    """Return `selffit status` for people; `stands`: the verdict in one sentence."""
     settings, last = summary["settings"], summary["last"]
-    total = f"/{summary['steps_total']}" if summary["steps_total"] else ""
+    total = f"/{count(summary['steps_total'])}" if summary["steps_total"] else ""
     lines = [
         f"{summary['run']}  {summary['state']}  attempt {summary['attempt']}  branch "
         f"{summary['branch']}"
     ]
     age = summary["data_age_s"]
-    pace = f"  {summary['img_s']:.0f} img/s" if summary["img_s"] else ""
+    pace = f"  {count(round(summary['img_s']))} img/s" if summary["img_s"] else ""
     eta = f"  ETA {duration(summary['eta_s'])}" if summary["eta_s"] else ""
     lines.append(
-        f"  step {summary['step']}{total}  epoch {percent(summary['epoch'])}{pace}{eta}"
+        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{pace}{eta}"
         + (f"  last event {duration(age)} ago" if age is not None else "")
     )
-    lines.append("  " + "  ".join(f"{key} {_short(value)}" for key, value in settings.items()))
+    lines.append(
+        "  " + "  ".join(f"{key} {_setting(key, value)}" for key, value in settings.items())
+    )
     if last:
-        lines.append(
-            f"  at step {last['step']}: clean {percent(last['clean'])}  FGSM "
-            f"{percent(last['fgsm'])}"
-            f"  PGD {percent(last['pgd'])}  (n {last['n']})"
-        )
-    for alert in summary["alerts"]:
-        disease = f", {alert['disease']}" if alert["disease"] else ""
-        mark = "!!" if alert["level"] in SERIOUS else "!"
-        lines.append(f"  {mark} {alert['level']} at step {alert['step']}{disease}: {alert['text']}")
+        told = "  ".join(f"{ACCURACY[name].label} {_share(last[name])}" for name in PROBED)
+        lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])})")
+    lines.append(f"  {stands}")
+    if policy := summary["verdict"]["policy"]:
+        lines.append(f"  policy: {policy}")
+    lines += [f"  {_alert(alert)}" for alert in summary["alerts"]]
     if summary["ending"]:
         lines.append(
-            f"  ended: {summary['ending']['how']}"
-            + (f" – {summary['ending']['text']}" if summary["ending"]["text"] else "")
+            f"  ended: {ending_word(summary['ending']['how'])}"
+            + (f", {summary['ending']['text']}" if summary["ending"]["text"] else "")
         )
         lines += [f"    | {line}" for line in summary["ending"]["stderr"]]
     return lines
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None else share(value)
 
 
-def _onset(alert: Mapping[str, Any]) -> str:
-    at = f" @{alert['onset_step']}" if alert["onset_step"] is not None else ""
-    return f"!! onset{at} {alert['disease']}".rstrip()
+def _setting(name: str, value: Any) -> str:
+    """A setting of the run; the budget, the step size and the learning rate in their units."""
+    if isinstance(value, float):
+        return in_unit(value, STEP[name].unit if name in STEP else "")
+    return UNKNOWN if value is None else str(value)
+
+
+def _alert(alert: Mapping[str, Any]) -> str:
+    """An alert in the list of those that were raised; one that is left behind is only named."""
+    level = level_of(alert["level"])
+    head = f"{'!!' if level.serious else '!'} {level.name} at step {count(alert['step'])}"
+    if not alert["stands"]:
+        return f"{head} of {alert['branch']}, left behind"
+    cause = cause_words(alert["disease"])
+    return f"{head}{f', {cause}' if cause else ''}: {alert['text']}"
+
+
+def _verdict(stands: Mapping[str, Any]) -> str:
+    """What stands, in a cell of a table."""
+    level = STANDING[stands["state"]]
+    mark = "!! " if level.serious else ""
+    known_since = level.serious or level is SUSPECT or level is ROLLED_BACK
+    at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
+    return f"{mark}{level.name}{at} {stands['cause'] or ''}".rstrip()
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`selffit runs` for people: one aligned line a run."""
-    head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", "CLEAN", "FGSM", "PGD", "ALERTS")
+    head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", *_HEADS, "VERDICT")
     table = [head]
     for row in rows:
         last = row["last"] or {}
-        levels = [alert["level"] for alert in row["alerts"]]
-        onset = next((alert for alert in row["alerts"] if alert["level"] == "onset"), None)
-        alerts = _onset(onset) if onset is not None else f"{len(levels)} watch" if levels else "–"
         table.append(
             (
                 row["run"],
                 row["state"],
-                str(row["settings"]["method"] or "–"),
-                _short(row["settings"]["eps"]),
-                f"{row['epoch']:.1f}" if row["epoch"] is not None else "–",
-                percent(last.get("clean")),
-                percent(last.get("fgsm")),
-                percent(last.get("pgd")),
-                alerts,
+                str(row["settings"]["method"] or UNKNOWN),
+                _setting("eps", row["settings"]["eps"]),
+                f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
+                *(_share(last.get(name)) for name in PROBED),
+                _verdict(row["verdict"]),
             )
         )
     widths = [max(len(line[i]) for line in table) for i in range(len(head))]

@@ -8,6 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.screen import Screen
 
+from selffit.numbers import budget
+from selffit.vocabulary import ACCURACY, CHANNEL, DISEASES, GROUPS, LEVELS, SELF, STEP
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, framed
@@ -16,82 +18,43 @@ from selffit_tui.model.series import Columns
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.keys import keys_of, shown_keys
 
-LEGEND = (
-    (
-        "clean, FGSM, PGD-k",
-        "accuracy on held-out images: as they are, after one step of attack, after k steps",
-    ),
-    ("@.350", "PGD accuracy at the final budget (here 0.350) while eps is still rising"),
-    ("abnormal", "share of a batch whose loss falls after the attack: near 0 in healthy training"),
-    ("PertAlign", "cosine of the attack's input gradient and the training step's"),
-    (
-        "FGSM-PGD",
-        "accuracy under FGSM less accuracy under PGD, from the probes: wide when the network is "
-        "fooled",
-    ),
-    ("train acc", "accuracy on the training attack"),
-    (
-        "dominance",
-        "our operational definition: +1 a channel answers to the perturbation only, -1 to the "
-        "image only",
-    ),
-    (
-        "own, rand",
-        "a channel's answer to the own perturbation and to random signs; 1 is the mean of its "
-        "layer",
-    ),
-    (
-        "dFGSM, dPGD / ΔFGSM, ΔPGD",
-        "what the accuracy changes by when this channel alone is set to zero",
-    ),
+_SHOWN = (  # of the screens, in their order
+    *(ACCURACY[name] for name in ("clean", "fgsm", "pgd")),
+    STEP["abnormal"],
+    STEP["pertalign"],
+    ACCURACY["gap"],
+    STEP["loss_adv"],
+    STEP["acc_adv"],
+    CHANNEL["dominance"],
+    SELF["index"],
+    *(SELF[name] for name in ("own", "carrier_grey", "conflict_self", "abnormal", "swap")),
+)
+_STABLE = " (rho), ".join(CHANNEL[name].meaning for name in ("rho", "agree"))
+LEGEND: tuple[tuple[str, str], ...] = (
+    *((measure.label, measure.meaning) for measure in _SHOWN),
+    (f"@{budget(8 / 255)}", f"{ACCURACY['final_pgd'].meaning} (here to {budget(8 / 255)})"),
+    *((CHANNEL[name].short, CHANNEL[name].meaning) for name in ("si", "rand")),
+    ("ΔFGSM, ΔPGD", "what the accuracy changes by when this channel alone is set to zero"),
     ("concentration", "how few channels carry the answer to the perturbation"),
-    (
-        "stability",
-        "rank correlation of two halves of the images (rho), and of their top 10 % what both name "
-        "(agree)",
-    ),
-    (
-        "causal check",
-        "accuracy when the self, data, random or largest channels of a stage are set to zero",
-    ),
-    (
-        "self-fitting",
-        "the network reads its own perturbation; gradient masking: it hides from the attack "
-        "instead",
-    ),
-    (
-        "index",
-        "self-fitting from 0 to 1: the mean of carrier, conflict, abnormal and label swap; ours",
-    ),
-    (
-        "carrier",
-        "accuracy on grey + own perturbation: nothing but the perturbation can tell the class",
-    ),
-    (
-        "conflict",
-        "x + a perturbation of another image's class: share that follows it instead of the image",
-    ),
-    ("label swap", "x + a step towards another label: share that follows it"),
+    ("stability", f"{_STABLE} (agree)"),
+    ("causal check", ", ".join(f"{g.name}: {g.meaning}" for g in GROUPS.values()) + "; zeroed"),
+    *((disease.name, disease.meaning) for disease in DISEASES.values() if disease.sure),
     (
         "heat strip",
         "dominance of each channel through time, the newest order from the top; a line at the "
         "onset",
     ),
-    ("! WATCH", "signals left their band; a multi-step probe decides"),
-    (
-        "!! ONSET",
-        "catastrophic overfitting, confirmed by a multi-step probe; with the name of the disease",
-    ),
-    ("?! MASKED", "PGD accuracy seems to be back, but a strong attack leaves none of it"),
-    ("ok / ✔ RECOVERED", "PGD accuracy is back; a stronger attack has to confirm it"),
-    ("o / ◆", "an intervention: somebody changed the run, or a branch begins"),
     ("dotted lines", "what a roll-back left behind; it stays in the log and counts no more"),
-    ("x / ×", "a channel that is masked"),
     (
         "charts",
         "each column of dots runs from the least to the greatest value in its steps; a gap is no "
         "number",
     ),
+)
+SYMBOLS = (
+    *((level.symbol, level.label, level.meaning) for level in LEVELS.values()),
+    ("applied", "", "an intervention: somebody changed the run, or a branch begins"),
+    ("off", "", "a channel that is set to zero"),
 )
 
 
@@ -124,12 +87,12 @@ def help_lines(
         text = (
             f"drawn in ASCII because {ascii_because}; SELFFIT_ASCII=0 draws in Unicode all the same"
         )
-        lines += [[(part, "watch")] for part in wrap(text, width)] + [[]]
+        lines += [[(part, "warn")] for part in wrap(text, width)] + [[]]
     for key in keys_of(readonly):
         lines.append([(fit(shown_keys(key, glyphs.plain), 17), "key"), (key.help, "text")])
     lines.append([])
-    for name, meaning in LEGEND:
-        name = name.split(" / ")[0] if glyphs.plain else name.split(" / ")[-1]
+    marks = [(f"{glyphs.symbols[symbol]} {word}", meaning) for symbol, word, meaning in SYMBOLS]
+    for name, meaning in (*LEGEND, *marks):
         for index, part in enumerate(wrap(meaning, max(10, width - 20))):
             lines.append([(fit(name if index == 0 else "", 20), "strong"), (part, "dim")])
     return lines

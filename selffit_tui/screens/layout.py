@@ -71,7 +71,7 @@ def _overview(body: int) -> dict[str, int]:
 
 
 def _column(panels: Sequence[type[Panel]], room: int, narrow: bool) -> dict[str, int]:
-    """The heights of panels one below the other in `room` lines; those that get none are left out."""
+    """The heights of panels one below the other in `room` lines; those without any left out."""
     wanted = {panel.name: panel.overview_lines(room, narrow) for panel in panels}
     left = room - sum(lines for lines in wanted.values() if lines != REST)
     return {name: left if lines == REST else lines for name, lines in wanted.items() if lines}

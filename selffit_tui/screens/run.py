@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.screen import Screen
 
+from selffit.eventlog import kinds
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.intervene.bar import RequestBar, request_lines
 from selffit_tui.intervene.screen import InterveneScreen
@@ -34,7 +35,7 @@ COLUMNS: tuple[Side, ...] = ("left", "right")
 
 
 class RunScreen(Screen[None]):
-    """Holds what was read, what is drawn and what was chosen; its panels draw the scene of these."""
+    """Holds what was read, is drawn and was chosen; its panels draw the scene made of these."""
 
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS)
@@ -111,14 +112,14 @@ class RunScreen(Screen[None]):
             newest=self.newest,
             glyphs=self._glyphs,
             narrow=narrow,
-            control=self.acting.control,
             requests=self.acting.requests,
             readonly=self._readonly,
         )
 
     def tick(self) -> None:
-        """A second has passed: only the header, the age of the data and a request's can have
-        changed.
+        """A second has passed.
+
+        Only the header, the age of the data and that of a request can have changed.
         """
         self._arrange()
         scene = self.scene()
@@ -161,7 +162,7 @@ class RunScreen(Screen[None]):
         self.query_one("#body", Horizontal).display = left or right
 
     def _place_age(self, width: int, cells: int, row: int) -> None:
-        """Lays the age of the data over the right end of the header's first line below the banners."""
+        """Lays the age of the data over the header's first line below the banners, at its right."""
         if (place := (width, cells, row)) != self._age_place:
             self._age_place = place
             panel = self.query_one("#age", Age)
@@ -186,8 +187,9 @@ class RunScreen(Screen[None]):
         )
 
     def action_intervene(self, id: str = "") -> None:
-        """Opens the interventions, at one of them where an id is given; not for those who only
-        watch.
+        """Opens the interventions, at one of them where an id is given.
+
+        Not for those who only watch.
         """
         scene = self.scene()
         if scene.may_act:
@@ -254,7 +256,7 @@ class RunScreen(Screen[None]):
 
     def action_layer(self, by: int) -> None:
         """Another layer of the channel ranking."""
-        probe = self.drawn.state.channels.last
+        probe = self.drawn.state.last(kinds.ChannelProbe)
         number = len(probe.layers) if probe is not None else 0
         self._look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
 

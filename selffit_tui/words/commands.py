@@ -3,47 +3,33 @@
 from collections.abc import Mapping
 from typing import Any
 
-from selffit.control.settings import LIVE, SUPPRESS
-from selffit.eventlog.values import items, mapping, text
-from selffit_tui.draw.format import small
+from selffit.config import FIELDS, LIVE
+from selffit.control.commands import OPERATIONS
+from selffit.control.settings import ZEROED
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import items, mapping, text
+from selffit.numbers import count, in_unit, small
+from selffit.vocabulary import STEP
 
 Data = Mapping[str, Any]
-LABELS = {
-    "lr_scale": "lr scale",
-    "weight_decay": "weight decay",
-    "attack_steps": "attack steps",
-    "mix_signs": "mix signs",
-    "probe_every": "probe every",
-    "probe_images": "probe images",
-    "channel_images": "channel images",
-    "self_images": "self images",
-    "causal_images": "causal images",
-    "stop_epoch": "stop epoch",
-}
-_OPS = {
-    "rollback": "roll back",
-    "suppress": "mask channels",
-    "unsuppress": "unmask channels",
-    "resume": "go on",
-}
 
 
 def value(name: str, raw: Any) -> str:
     """A value of a setting."""
-    if name == SUPPRESS:
+    if name == ZEROED:
         return (
             ", ".join(f"{layer} {_channels(what)}" for layer, what in mapping(raw).items())
             or "none"
         )
     if raw is None:
         return "-"
-    if name == "stop_epoch" and raw == 0:
-        return "at the end"
-    if name == "probe_every" and raw == 0:
-        return "once an epoch"
+    if raw == 0 and name in FIELDS and FIELDS[name].metadata["zero"]:
+        return str(FIELDS[name].metadata["zero"])
     if isinstance(raw, bool):
         return "yes" if raw else "no"
-    return small(raw) if isinstance(raw, float) else str(raw)
+    if isinstance(raw, float):
+        return in_unit(raw, STEP[name].unit) if name in STEP else small(raw)
+    return count(raw) if isinstance(raw, int) else str(raw)
 
 
 def _channels(what: Any) -> str:
@@ -52,29 +38,65 @@ def _channels(what: Any) -> str:
 
 def label(name: str) -> str:
     """What people call a setting."""
-    return "masked channels" if name == SUPPRESS else LABELS.get(name, name)
+    return "zeroed channels" if name == ZEROED else name.replace("_", " ")
 
 
 def asked(op: str, args: Data) -> str:
     """A command: 'roll back to main-480, method n-fgsm'."""
-    if op == "note":
-        return f"note: {text(args.get('text'))}"
-    if op == "stop":
-        return "stop at once" if args.get("now") is True else "stop"
-    words = _OPS.get(op, op)
-    if op == "rollback":
-        words += f" to {_target(args)}" + (
-            ", repeating its random numbers" if args.get("exact") is True else ""
-        )
-    elif op == "suppress":
-        which = f"the {args['top']} most dominant" if "top" in args else _channels(args)
-        words = f"mask {which} of {text(args.get('layer'))}"
-    elif op == "unsuppress" and args.get("layer"):
-        words += f" of {text(args.get('layer'))}"
+    words, left = _WORDS[op](args) if op in _WORDS else (title(op), args)
     given = [
-        f"{label(name)} {value(name, args[name])}" for name in LIVE if args.get(name) is not None
+        f"{label(name)} {value(name, left[name])}"
+        for name in _in_order(op, left)
+        if left[name] is not None
     ]
-    return ", ".join([words, *given]) if op != "set" else f"set {', '.join(given)}"
+    return f"{words} {', '.join(given)}" if op == "set" else ", ".join([words, *given])
+
+
+def title(op: str) -> str:
+    """What people call an operation."""
+    return OPERATIONS[op].title or op if op in OPERATIONS else op
+
+
+def _in_order(op: str, args: Data) -> list[str]:
+    known = OPERATIONS[op].parses if op in OPERATIONS else {}
+    return [name for name in known if name in args]
+
+
+def _rollback(args: Data) -> tuple[str, Data]:
+    again = ", repeating its random numbers" if args.get("exact") is True else ""
+    return f"{title('rollback')} to {_target(args)}{again}", _without(args, "to", "exact")
+
+
+def _zero(args: Data) -> tuple[str, Data]:
+    which = f"the {args['top']} most dominant" if "top" in args else _channels(args)
+    return f"zero {which} of {text(args.get('layer'))}", {}
+
+
+def _unzero(args: Data) -> tuple[str, Data]:
+    of = f" of {text(args.get('layer'))}" if args.get("layer") else ""
+    return title("unzero") + of, {}
+
+
+def _stop(args: Data) -> tuple[str, Data]:
+    return "stop at once" if args.get("now") is True else "stop", {}
+
+
+def _note(args: Data) -> tuple[str, Data]:
+    return f"note: {text(args.get('text'))}", {}
+
+
+def _without(args: Data, *names: str) -> Data:
+    return {name: raw for name, raw in args.items() if name not in names}
+
+
+# operations that read better than as a title and a list: the words, and what is left to list
+_WORDS = {
+    "rollback": _rollback,
+    "zero": _zero,
+    "unzero": _unzero,
+    "stop": _stop,
+    "note": _note,
+}
 
 
 def _target(args: Data) -> str:
@@ -86,7 +108,7 @@ def change(old: Data, new: Data) -> str:
     """'method fgsm → n-fgsm, eps 0.350 → 0.200': what differs; only old values where `new` has
     none.
     """
-    names = [name for name in (*LIVE, SUPPRESS) if name in old or name in new]
+    names = [name for name in (*LIVE, ZEROED) if name in old or name in new]
     if not new:
         return ", ".join(f"{label(name)} {value(name, old[name])}" for name in names)
     return ", ".join(
@@ -96,13 +118,13 @@ def change(old: Data, new: Data) -> str:
     )
 
 
-def applied(data: Data) -> str:
-    """What a `ctl.applied` record says."""
-    op, args = text(data.get("op")), mapping(data.get("args"))
-    words = f"{text(data.get('by'))}: {asked(op, args)}"
-    if op == "rollback":
-        words = f"{text(data.get('by'))}: roll back to {_target(args)}, on as branch {text(data.get('branch'))}"
-    changed = change(mapping(data.get("old")), mapping(data.get("new")))
-    if op == "set" and changed:
-        return f"{text(data.get('by'))}: {changed}"
-    return words + (f"; {changed}" if changed and op != "note" else "")
+def applied(event: kinds.Applied) -> str:
+    """Return what the commit of a command says."""
+    words = f"{event.by}: {asked(event.op, event.args)}"
+    if event.op == "rollback":
+        target = _target(event.args)
+        words = f"{event.by}: {title(event.op)} to {target}, on as branch {event.onto}"
+    changed = change(event.old, event.new)
+    if event.op == "set" and changed:
+        return f"{event.by}: {changed}"
+    return words + (f"; {changed}" if changed and event.op != "note" else "")

@@ -1,248 +1,207 @@
 """Events of a log in one line of words each; everything in an event is untrusted text."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from selffit.eventlog.records import num
-from selffit.eventlog.values import items, mapping, maybe_step, text, whole
-from selffit.run.state import UNLISTED
-from selffit_tui.draw.format import count, duration, known, safe, share, signed, size, small
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import text
+from selffit.eventlog.kinds import Event
+from selffit.numbers import budget, count, duration, known, plural, share, signed, size, small
+from selffit.run.wording import cause_words
+from selffit.vocabulary import level_of
+from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change
-from selffit_tui.words.diagnosis import disease_words, lead_words
+from selffit_tui.words.diagnosis import lead_words
 
-Data = Mapping[str, Any]
-
-
-def event_words(kind: str, data: Data) -> tuple[str, str, str]:
-    """(short name, words, style) of an event; name and words are safe to print."""
-    name, style, words = _KINDS.get(kind, (kind[:12], "dim", _fields))
-    style = _LEVELS.get(text(data.get("level")), style) if kind == "alert" else style
-    return safe(name), safe(words(data)), style
+NAME = 12  # letters of the name of a kind that has no words of its own
 
 
-def describe(kind: str, step: int, data: Data) -> str | None:
-    """An event as one plain line, None for the kinds that have none (metrics and heartbeats)."""
-    if kind in UNLISTED:
+def event_words(event: Event) -> tuple[str, str, str]:
+    """Return (short name, words, style) of an event; untrusted text, as the log has it."""
+    if isinstance(event, kinds.Alert):
+        return "alert", _alert(event), level_of(event.level).style
+    if type(event) in _WORDS:
+        name, style, words = _WORDS[type(event)]
+        return name, words(event), style
+    name = event.name if isinstance(event, kinds.Unknown) else event.KIND.name
+    return name[:NAME], _fields(event.data()), "dim"
+
+
+def describe(event: Event) -> str | None:
+    """Return an event as one plain line, None for kinds that have none (metrics, heartbeats)."""
+    if not event.KIND.listed:
         return None
-    name, words, _ = event_words(kind, data)
-    return f"{f'step {count(step)}' if step else '':<12}{name:<11}{words}".rstrip()
+    name, words, _ = event_words(event)
+    at = f"step {count(event.step)}" if event.step else ""
+    return f"{at:<12}{name:<11}{words}".rstrip()
 
 
-def _fields(data: Data) -> str:
-    """Unknown kinds: their plain fields, as they are."""
+def _fields(data: Mapping[str, Any]) -> str:
+    """A kind without words of its own: its plain fields, as they are."""
     return "  ".join(
-        f"{name} {_plain(value)}"
+        f"{name} {small(value) if isinstance(value, float) else value}"
         for name, value in data.items()
         if isinstance(value, str | int | float)
     )
 
 
-def _plain(value: Any) -> str:
-    return small(num(value)) if isinstance(value, float) else str(value)
-
-
-def _phase(data: Data) -> str:
-    return "  ".join(part for part in (text(data.get("name")), text(data.get("note"))) if part)
-
-
-def _start(data: Data) -> str:
-    config, images = mapping(data.get("config")), mapping(data.get("data"))
-    parts = [
-        text(config.get("method")),
-        text(images.get("name")),
-        text(config.get("model")),
-        f"{count(whole(data.get('params')))} parameters",
-        f"{count(whole(data.get('steps_total')))} steps",
-        text(data.get("device_name")) or text(data.get("device")),
-    ]
+def _joined(*parts: str) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _probe(data: Data) -> str:
-    steps = whole(data.get("pgd_steps"))
-    words = f"clean {share(num(data.get('clean')))}  FGSM {share(num(data.get('fgsm')))}  "
-    words += (
-        f"PGD{f'-{steps}' if steps else ''} {share(num(data.get('pgd')))}  n {whole(data.get('n'))}"
+def _phase(event: kinds.Phase) -> str:
+    return _joined(event.name, event.note)
+
+
+def _start(event: kinds.RunStart) -> str:
+    return _joined(
+        text(event.config.get("method")),
+        event.data_set.name,
+        text(event.config.get("model")),
+        plural(event.params, "parameter"),
+        plural(event.steps_total, "step"),
+        event.device_name or event.device,
     )
-    eps, final = num(data.get("eps")), mapping(data.get("final"))
-    words += f"  eps {share(eps, 3)}" if known(eps) else ""
-    if final:
-        words += (
-            f"  at final eps {share(num(final.get('eps')), 3)}: PGD {share(num(final.get('pgd')))}"
-        )
-    return words + ("  on suspicion" if text(data.get("why")) == "suspicion" else "")
 
 
-def _strong(data: Data) -> str:
+def _probe(event: kinds.RobustProbe) -> str:
+    words = f"clean {share(event.clean)}  FGSM {share(event.fgsm)}  "
+    words += f"{pgd_label(event.pgd_steps)} {share(event.pgd)}  n {count(event.n)}"
+    words += f"  eps {budget(event.eps)}" if known(event.eps) else ""
+    if event.final is not None:
+        words += f"  at final eps {budget(event.final.eps)}: PGD {share(event.final.pgd)}"
+    return words + ("  on suspicion" if event.why == "suspicion" else "")
+
+
+def _strong(event: kinds.StrongProbe) -> str:
     """What a strong attack leaves of the PGD accuracy of an ordinary probe."""
-    words = (
-        f"PGD {share(num(data.get('weak')))} is {share(num(data.get('pgd')))} under a strong attack"
-    )
-    return words + (
-        f" ({whole(data.get('steps'))} steps, {whole(data.get('restarts'))} restarts of two losses)"
-        f"  n {whole(data.get('n'))}"
+    words = f"PGD {share(event.weak)} is {share(event.pgd)} under a strong attack"
+    return (
+        words
+        + f" ({event.steps} steps, {event.restarts} restarts of two losses)"
+        + (f"  n {count(event.n)}")
     )
 
 
-def _causal(data: Data) -> str:
-    """The check in one stage: where zeroing a tenth of the channels, those of the self, takes most
-    FGSM accuracy.
-    """
-    base, rows = mapping(data.get("base")), [mapping(row) for row in items(data.get("rows"))]
-    n = f"n {whole(data.get('n'))}, ranked on {whole(data.get('n_rank'))} others"
-    tenths = [row for row in rows if abs(num(row.get("share")) - 0.1) < 0.01]
-    found = [
-        row for row in tenths if text(row.get("group")) == "self" and known(num(row.get("fgsm")))
-    ]
+def _causal(event: kinds.CausalProbe) -> str:
+    """The check in the stage where zeroing a tenth, those of the self, takes most FGSM accuracy."""
+    n = f"n {count(event.n)}, ranked on {count(event.n_rank)} others"
+    tenths = [row for row in event.rows if abs(row.share - 0.1) < 0.01]
+    found = [row for row in tenths if row.group == "self" and known(row.fgsm)]
     if not found:
         return n
-    most = min(found, key=lambda row: num(row.get("fgsm")))
+    most = min(found, key=lambda row: row.fgsm)
     parts = [
-        f"{text(row.get('group'))} FGSM {_changed(row, base, 'fgsm')} PGD "
-        f"{_changed(row, base, 'pgd')}"
+        f"{row.group} FGSM {signed(row.fgsm - event.base.fgsm)} "
+        f"PGD {signed(row.pgd - event.base.pgd)}"
         for row in tenths
-        if row.get("stage") == most.get("stage") and text(row.get("group")) in ("self", "random")
+        if row.stage == most.stage and row.group in ("self", "random")
     ]
-    return f"{text(most.get('stage'))}, 10 % zeroed: {'; '.join(parts)}  {n}"
+    return f"{most.stage}, 10 % zeroed: {'; '.join(parts)}  {n}"
 
 
-def _changed(row: Data, base: Data, name: str) -> str:
-    return signed(num(row.get(name)) - num(base.get(name)))
-
-
-def _diagnosis(data: Data) -> str:
-    disease, why = text(data.get("disease")), text(data.get("text"))
-    parts = (
-        disease_words(disease),
-        lead_words(maybe_step(data.get("lead"))),
-        why.removeprefix(f"{disease}: "),
-    )
+def _diagnosis(event: kinds.Diagnosis) -> str:
+    why = event.text.removeprefix(f"{event.disease}: ")
+    parts = (cause_words(event.disease), lead_words(event.lead), why)
     return "; ".join(part for part in parts if part)
 
 
-def _alert(data: Data) -> str:
-    parts = (
-        text(data.get("level")).upper(),
-        disease_words(text(data.get("disease"))),
-        text(data.get("text")),
-    )
-    return "  ".join(part for part in parts if part)
+def _alert(event: kinds.Alert) -> str:
+    return _joined(level_of(event.level).label, cause_words(event.disease), event.text)
 
 
-def _gap(data: Data) -> str:
-    return f"{count(whole(data.get('dropped')))} events were not logged: {text(data.get('why'))}"
+def _gap(event: kinds.LogGap) -> str:
+    return f"{plural(event.dropped, 'event')} not logged: {event.why}"
 
 
-def _fault(data: Data) -> str:
-    return f"{text(data.get('error'))}: {text(data.get('action'))}"
+def _fault(event: kinds.LogFault) -> str:
+    return f"{event.error}: {event.action}"
 
 
-def _end(data: Data) -> str:
-    return "  ".join(part for part in (text(data.get("how")), text(data.get("reason"))) if part)
+def _end(event: kinds.End) -> str:
+    return _joined(event.how, event.reason)
 
 
-def _exit(data: Data) -> str:
-    words = [text(data.get("how")), text(data.get("text"))]
-    seconds = num(data.get("seconds"))
-    if known(seconds):
-        words.append(f"after {duration(seconds)}")
-    words += [
-        safe(line) for line in items(data.get("stderr"))[-1:] if text(data.get("how")) != "finished"
-    ]
-    words += ["another attempt begins"] if data.get("again") is True else []
-    return "  ".join(word for word in words if word)
-
-
-def _received(data: Data) -> str:
-    return f"{text(data.get('by'))} asks: {asked(text(data.get('op')), mapping(data.get('args')))}"
-
-
-def _rejected(data: Data) -> str:
-    words = [
-        text(data.get("op")) or "a command",
-        f"by {text(data.get('by'))}" if data.get("by") else "",
-    ]
-    return (
-        " ".join(word for word in words if word)
-        + f" ({text(data.get('rule'))}): {text(data.get('reason'))}"
+def _exit(event: kinds.Exited) -> str:
+    return _joined(
+        event.how,
+        event.text,
+        f"after {duration(event.seconds)}" if known(event.seconds) else "",
+        *(event.stderr[-1:] if event.how != "finished" else ()),
+        "another attempt begins" if event.again else "",
     )
 
 
-def _failed(data: Data) -> str:
-    undone = change(mapping(data.get("new")), {})
-    return f"{text(data.get('op'))}: {text(data.get('reason'))}" + (
-        f"; undone: {undone}" if undone else ""
+def _received(event: kinds.Received) -> str:
+    return f"{event.by} asks: {asked(event.op, event.args)}"
+
+
+def _rejected(event: kinds.Rejected) -> str:
+    by = f" by {event.by}" if event.by else ""
+    return f"{event.op or 'a command'}{by} ({event.rule}): {event.reason}"
+
+
+def _failed(event: kinds.Failed) -> str:
+    undone = change(event.new, {})
+    return f"{event.op}: {event.reason}" + (f"; undone: {undone}" if undone else "")
+
+
+def _checkpoint(event: kinds.CheckpointSaved) -> str:
+    return _joined(
+        event.id,
+        f"PGD {share(event.pgd)}" if known(event.pgd) else "",
+        "healthy" if event.healthy else "",
+        size(event.bytes) if known(event.bytes) else "",
     )
 
 
-def _checkpoint(data: Data) -> str:
-    pgd, number = num(data.get("pgd")), num(data.get("bytes"))
-    words = [text(data.get("id")), f"PGD {share(pgd)}" if known(pgd) else ""]
-    words += [
-        "healthy" if data.get("healthy") is True else "",
-        "pinned" if data.get("pinned") is True else "",
-    ]
-    return "  ".join(word for word in (*words, size(number) if known(number) else "") if word)
+def _branch(event: kinds.BranchBegun) -> str:
+    words = f"{event.name} begins at step {count(event.base_step)} of {event.parent}"
+    return words + (f", from checkpoint {event.ckpt}" if event.ckpt else "")
 
 
-def _id(data: Data) -> str:
-    return text(data.get("id"))
+def _resumed(event: kinds.Resumed) -> str:
+    where = f"checkpoint {event.ckpt}" if event.ckpt else "the first step: no usable checkpoint"
+    words = f"from {where}"
+    words += f"; {plural(event.lost_steps, 'step')} done again" if event.lost_steps else ""
+    return words + "".join(f"; {one.id} skipped: {one.reason}" for one in event.skipped)
 
 
-def _reason(data: Data) -> str:
-    return text(data.get("reason"))
-
-
-def _branch(data: Data) -> str:
-    base = count(whole(data.get("base_step")))
-    words = f"{text(data.get('name'))} begins at step {base} of {text(data.get('parent'))}"
-    return words + (f", from checkpoint {text(data.get('ckpt'))}" if data.get("ckpt") else "")
-
-
-def _resumed(data: Data) -> str:
-    ckpt, lost = text(data.get("ckpt")), whole(data.get("lost_steps"))
-    words = f"from {f'checkpoint {ckpt}' if ckpt else 'the first step: no usable checkpoint'}"
-    words += f"; {count(lost)} steps are done again" if lost else ""
-    skipped = [mapping(entry) for entry in items(data.get("skipped"))]
-    return words + "".join(
-        f"; {text(entry.get('id'))} skipped: {text(entry.get('reason'))}" for entry in skipped
-    )
-
-
-_KINDS: dict[str, tuple[str, str, Callable[[Data], str]]] = {
-    "phase": ("phase", "dim", _phase),
-    "run.start": ("start", "title", _start),
-    "probe.robust": ("probe", "text", _probe),
-    "probe.strong": ("strong", "text", _strong),
-    "probe.causal": ("causal", "text", _causal),
-    "diagnosis": ("diagnosis", "alert", _diagnosis),
-    "alert": ("alert", "watch", _alert),
-    "log.gap": ("log gap", "watch", _gap),
-    "log.fault": ("log fault", "watch", _fault),
-    "end": ("end", "title", _end),
-    "sup.spawn": ("spawned", "dim", lambda data: f"pid {whole(data.get('pid'))}"),
-    "sup.exit": ("exit", "title", _exit),
-    "ctl.received": ("asked", "dim", _received),
-    "ctl.rejected": ("refused", "watch", _rejected),
-    "ctl.applied": ("applied", "act", applied),
-    "ctl.failed": ("failed", "alert", _failed),
-    "ckpt.saved": ("checkpoint", "dim", _checkpoint),
-    "ckpt.pruned": (
-        "checkpoint",
-        "dim",
-        lambda data: f"{_id(data)} was removed: newer ones are kept",
-    ),
-    "ckpt.damaged": (
-        "checkpoint",
-        "watch",
-        lambda data: f"{_id(data)} is damaged: {_reason(data)}",
-    ),
-    "ckpt.failed": (
-        "checkpoint",
-        "watch",
-        lambda data: f"{_id(data)} was not saved: {_reason(data)}",
-    ),
-    "branch": ("branch", "act", _branch),
-    "resumed": ("resumed", "title", _resumed),
-}
-_LEVELS = {"onset": "alert", "watch": "watch", "recovered": "good", "masked": "alert"}
+_WORDS = cast(
+    dict[type[Event], tuple[str, str, Callable[[Event], str]]],
+    {
+        kinds.Phase: ("phase", "dim", _phase),
+        kinds.RunStart: ("start", "title", _start),
+        kinds.RobustProbe: ("probe", "text", _probe),
+        kinds.StrongProbe: ("strong", "text", _strong),
+        kinds.CausalProbe: ("causal", "text", _causal),
+        kinds.Diagnosis: ("diagnosis", "alert", _diagnosis),
+        kinds.LogGap: ("log gap", "warn", _gap),
+        kinds.LogFault: ("log fault", "warn", _fault),
+        kinds.End: ("end", "title", _end),
+        kinds.Spawned: ("spawned", "dim", lambda event: f"pid {event.pid}"),
+        kinds.Exited: ("exit", "title", _exit),
+        kinds.Received: ("asked", "dim", _received),
+        kinds.Rejected: ("refused", "warn", _rejected),
+        kinds.Applied: ("applied", "act", applied),
+        kinds.Failed: ("failed", "alert", _failed),
+        kinds.CheckpointSaved: ("checkpoint", "dim", _checkpoint),
+        kinds.CheckpointPruned: (
+            "checkpoint",
+            "dim",
+            lambda event: f"{event.id} was removed: newer ones are kept",
+        ),
+        kinds.CheckpointDamaged: (
+            "checkpoint",
+            "warn",
+            lambda event: f"{event.id} is damaged: {event.reason}",
+        ),
+        kinds.CheckpointFailed: (
+            "checkpoint",
+            "warn",
+            lambda event: f"{event.id} was not saved: {event.reason}",
+        ),
+        kinds.BranchBegun: ("branch", "act", _branch),
+        kinds.Resumed: ("resumed", "title", _resumed),
+    },
+)

@@ -11,7 +11,7 @@ from selffit.analysis.diagnose import Bench, Judge, examine
 from selffit.analysis.networks import SavedNetwork, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
-from selffit.data import ImageSet
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record

@@ -14,7 +14,7 @@ from selffit.checkpoint.errors import Damaged
 from selffit.checkpoint.manifest import MODEL, STATE
 from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
-from selffit.data import ImageSet
+from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.run.run_dir import RunDir
@@ -68,21 +68,27 @@ def test_settings_are_those_in_effect_when_it_was_saved(saved_with, images):
     assert (config.eps, config.method, config.model) == (0.05, "n-fgsm", "small")
 
 
-def test_suppressed_channels_stay_suppressed(saved_with, images):
-    run = saved_with(suppress={"conv1": {"channels": list(range(16)), "mode": "mask"}})
-    free, masked = (load_checkpoint(run, id, images, CPU) for id in ("main-10", "main-11"))
-    assert logits(masked, images).std(dim=0).max() == 0  # nothing of the image passes
+def test_zeroed_channels_stay_zeroed(saved_with, images):
+    run = saved_with(zeroed={"conv1": {"channels": list(range(16))}})
+    free, zeroed = (load_checkpoint(run, id, images, CPU) for id in ("main-10", "main-11"))
+    assert logits(zeroed, images).std(dim=0).max() == 0  # nothing of the image passes
     assert logits(free, images).std(dim=0).max() > 0
 
 
-def test_suppressed_channels_that_do_not_exist_are_damage(saved_with, images):
+def test_a_checkpoint_of_an_earlier_version_keeps_its_zeroed_channels(saved_with, images):
+    run = saved_with(suppress={"conv1": {"channels": list(range(16)), "mode": "mask"}})
+    zeroed = load_checkpoint(run, "main-11", images, CPU)
+    assert logits(zeroed, images).std(dim=0).max() == 0
+
+
+def test_zeroed_channels_that_do_not_exist_are_damage(saved_with, images):
     with pytest.raises(Damaged, match="conv9"):
-        load_checkpoint(saved_with(suppress={"conv9": {"channels": [1]}}), "main-11", images, CPU)
+        load_checkpoint(saved_with(zeroed={"conv9": {"channels": [1]}}), "main-11", images, CPU)
 
 
 def test_a_channel_beyond_the_layer_is_damage(tmp_path, saved_with, images):
     with pytest.raises(Damaged, match="conv1"):
-        load_checkpoint(saved_with(suppress={"conv1": {"channels": [99]}}), "main-11", images, CPU)
+        load_checkpoint(saved_with(zeroed={"conv1": {"channels": [99]}}), "main-11", images, CPU)
 
 
 def fake(shape, classes):

@@ -57,10 +57,11 @@ def test_a_run_is_started_stopped_from_elsewhere_and_resumed_to_its_end(selffit)
     assert '"attempt": 2' in selffit("status", "tiny", "--json")[1]
 
 
-def test_a_refused_run_leaves_nothing_behind(selffit, tmp_path):
-    code, _, err = selffit(
-        "train", *TINY, "--data", "mnist", "--data-dir", str(tmp_path / "empty"), "--plain"
-    )
+def test_a_run_that_the_trainer_refuses_leaves_nothing_behind(selffit, tmp_path):
+    folder = tmp_path / "there" / "cifar-100-python"
+    folder.mkdir(parents=True)
+    (folder / "train").write_bytes(b"half a download")
+    code, _, err = selffit("train", *TINY, "--data", "cifar100", "--data-dir", "there", "--plain")
     assert (code, err.count("\n"), "Traceback" in err) == (2, 1, False)
-    assert "--download" in err
+    assert "is damaged" in err and "--download" in err
     assert not list((tmp_path / "runs").glob("*"))

@@ -274,10 +274,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         layer=st.sampled_from(["conv1", "conv2", "conv3"]),
         channels=st.sets(st.integers(0, 4), min_size=1),
     )
-    def suppress(self, life, layer: str, channels: set[int]) -> None:
-        self.send(life, "suppress", {"layer": layer, "channels": sorted(channels)})
+    def zero(self, life, layer: str, channels: set[int]) -> None:
+        self.send(life, "zero", {"layer": layer, "channels": sorted(channels)})
 
-    @rule(life=LIFE, op=st.sampled_from(["pause", "resume", "resume", "unsuppress"]))
+    @rule(life=LIFE, op=st.sampled_from(["pause", "resume", "resume", "unzero"]))
     def hold(self, life, op: str) -> None:
         self.send(life, op, {})
 
@@ -347,9 +347,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert {key: ledger.settings[key] for key in SIMPLE} == {
             key: expected[key] for key in SIMPLE
         }
-        assert {name: row["channels"] for name, row in ledger.suppressed.items()} == expected[
-            "suppress"
-        ]
+        assert {name: row["channels"] for name, row in ledger.zeroed.items()} == expected["zeroed"]
         assert ledger.paused == expected["paused"]
         if self.trainer is not None:
             assert self.trainer.ledger == ledger
@@ -366,7 +364,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             "stop_epoch": 30.0,
             "eps": 0.1,
         }
-        now |= {"suppress": {}, "paused": False}
+        now |= {"zeroed": {}, "paused": False}
         version, before = 0, dict(now)
         for record in self.disk.log:
             if record.k == "ctl.failed":
@@ -382,20 +380,20 @@ class ExactlyOnce(RuleBasedStateMachine):
             assert command.ttl is None or record.t - command.t <= command.ttl
             if command.op == "set":
                 now |= command.args
-            elif command.op == "suppress":
-                now["suppress"] = {
-                    **now["suppress"],
+            elif command.op == "zero":
+                now["zeroed"] = {
+                    **now["zeroed"],
                     command.args["layer"]: command.args["channels"],
                 }
-            elif command.op == "unsuppress":
+            elif command.op == "unzero":
                 gone = command.args["layer"]
-                now["suppress"] = {
-                    k: v for k, v in now["suppress"].items() if gone is not None and k != gone
+                now["zeroed"] = {
+                    k: v for k, v in now["zeroed"].items() if gone is not None and k != gone
                 }
             elif command.op == "rollback":
                 then = self.disk.checkpoints[record.d["args"]["to"]]["settings"]
                 now |= {key: then[key] for key in SIMPLE}
-                now["suppress"] = {name: row["channels"] for name, row in then["suppress"].items()}
+                now["zeroed"] = {name: row["channels"] for name, row in then["zeroed"].items()}
                 now |= {key: value for key, value in command.args.items() if key in SIMPLE}
             else:
                 now["paused"] = command.op == "pause"

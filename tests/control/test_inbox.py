@@ -252,7 +252,7 @@ JSON = st.recursive(
 FIELDS = st.fixed_dictionaries(
     {
         "id": st.just(ID),
-        "op": st.sampled_from(["set", "rollback", "suppress", "note", "stop"]),
+        "op": st.sampled_from(["set", "rollback", "zero", "note", "stop"]),
         "by": st.just("ann"),
     },
     optional={"expect": JSON, "ttl": JSON, "t": JSON},

@@ -162,10 +162,10 @@ def test_a_stale_command_hears_what_changed_and_who_did_it(log):
         ("set", {"eps": 0.1}, "nothing-to-do", "already"),
         ("set", {"attack_steps": 3}, "bad-argument", "method=pgd"),
         ("set", {"probe_images": 5000}, "out-of-range", "held-out"),
-        ("unsuppress", {}, "nothing-to-do", "nothing is suppressed"),
-        ("suppress", {"layer": "conv", "top": 1}, "bad-argument", "did you mean 'conv"),
-        ("suppress", {"layer": "conv2", "channels": [4]}, "out-of-range", "4 channels"),
-        ("suppress", {"layer": "conv2", "top": 4}, "out-of-range", "at least one"),
+        ("unzero", {}, "nothing-to-do", "nothing is zeroed"),
+        ("zero", {"layer": "conv", "top": 1}, "bad-argument", "did you mean 'conv"),
+        ("zero", {"layer": "conv2", "channels": [4]}, "out-of-range", "4 channels"),
+        ("zero", {"layer": "conv2", "top": 4}, "out-of-range", "at least one"),
         ("rollback", {}, "no-checkpoint", "healthy"),
         ("rollback", {"to": "main-7"}, "no-checkpoint", "none has been saved"),
     ],
@@ -207,14 +207,14 @@ def test_a_crash_forgets_neither_pause_nor_stop(log):
     assert (log.ledger.paused, log.ledger.stopping) == (True, "soon")
 
 
-def test_suppression_is_a_setting_per_layer(log):
-    log.apply("suppress", {"layer": "conv1", "channels": [3, 1]})
-    log.apply("suppress", {"layer": "conv2", "channels": [0]})
-    assert log.ledger.suppressed["conv1"] == {"channels": [1, 3], "mode": "mask"}
-    log.apply("unsuppress", {"layer": "conv1"})
-    assert list(log.ledger.suppressed) == ["conv2"]
-    log.apply("unsuppress")
-    assert log.ledger.suppressed == {}
+def test_zeroing_is_a_setting_per_layer(log):
+    log.apply("zero", {"layer": "conv1", "channels": [3, 1]})
+    log.apply("zero", {"layer": "conv2", "channels": [0]})
+    assert log.ledger.zeroed["conv1"] == {"channels": [1, 3]}
+    log.apply("unzero", {"layer": "conv1"})
+    assert list(log.ledger.zeroed) == ["conv2"]
+    log.apply("unzero")
+    assert log.ledger.zeroed == {}
     assert log.ledger.version == 4
 
 

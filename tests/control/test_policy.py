@@ -47,11 +47,11 @@ def take(ledger, command, step=10, channels=(3, 5)):
             "ctl.rejected", lines.rejected(command, refusal), step=step, branch=ledger.branch
         )
         return refusal.rule
-    if command.op == "suppress":
+    if command.op == "zero":
         new = {
-            "suppress": {
-                **ledger.suppressed,
-                command.args["layer"]: {"channels": list(channels), "mode": "mask"},
+            "zeroed": {
+                **ledger.zeroed,
+                command.args["layer"]: {"channels": list(channels)},
             }
         }
     else:
@@ -67,7 +67,7 @@ def ops(commands):
 def test_the_default_policy_only_alerts(ledger):
     policy = parse_policy()
     assert [
-        policy.reaction(level, ledger) for level in ("watch", "onset", "recovered", "masked")
+        policy.reaction(level, ledger) for level in ("suspect", "onset", "recovered", "masked")
     ] == [[]] * 4
 
 
@@ -76,14 +76,14 @@ def test_an_onset_calls_for_the_action(ledger, action):
     policy = parse_policy(action)
     (command,) = policy.reaction("onset", ledger)
     assert (command.op, command.by) == (action, "policy")
-    assert policy.reaction("watch", ledger) == []
+    assert policy.reaction("suspect", ledger) == []
 
 
 @pytest.mark.parametrize("action", ["probe", "checkpoint"])
-def test_every_watch_alert_calls_for_the_action(ledger, action):
-    policy = parse_policy(on_watch=action)
+def test_every_suspect_alert_calls_for_the_action(ledger, action):
+    policy = parse_policy(on_suspect=action)
     for _ in range(3):
-        (command,) = policy.reaction("watch", ledger)
+        (command,) = policy.reaction("suspect", ledger)
         assert command.op == action and take(ledger, command) == ""
     assert policy.reaction("onset", ledger) == []
 
@@ -111,66 +111,68 @@ def test_after_the_last_rollback_only_a_note_says_so(ledger):
     assert "1 of max_rollbacks 1 are made" in note.args["text"]
 
 
-# ---- changes on a watch alert --------------------------------------------------------------------
-def test_a_watch_alert_may_mask_channels_in_several_layers(ledger):
-    commands = parse_policy(on_watch="suppress: conv1=2, layer1.0.conv2=4").reaction(
-        "watch", ledger
+# ---- changes on a suspicion ----------------------------------------------------------------------
+def test_a_suspect_alert_may_zero_channels_in_several_layers(ledger):
+    commands = parse_policy(on_suspect="zero: conv1=2, layer1.0.conv2=4").reaction(
+        "suspect", ledger
     )
     assert [command.args for command in commands] == [
-        {"layer": "conv1", "top": 2, "mode": "mask"},
-        {"layer": "layer1.0.conv2", "top": 4, "mode": "mask"},
+        {"layer": "conv1", "top": 2},
+        {"layer": "layer1.0.conv2", "top": 4},
     ]
-    assert {command.op for command in commands} == {"suppress"} and {c.by for c in commands} == {
+    assert {command.op for command in commands} == {"zero"} and {c.by for c in commands} == {
         "policy"
     }
     assert [take(ledger, command) for command in commands] == ["", ""]
-    assert list(ledger.suppressed) == ["conv1", "layer1.0.conv2"]
+    assert list(ledger.zeroed) == ["conv1", "layer1.0.conv2"]
 
 
-def test_a_watch_alert_may_change_settings(ledger):
-    (command,) = parse_policy(on_watch="set: mix-signs=0.3, method=n-fgsm").reaction(
-        "watch", ledger
+def test_a_suspect_alert_may_change_settings(ledger):
+    (command,) = parse_policy(on_suspect="set: mix-signs=0.3, method=n-fgsm").reaction(
+        "suspect", ledger
     )
     assert (command.op, command.args) == ("set", {"mix_signs": 0.3, "method": "n-fgsm"})
     assert take(ledger, command) == ""
     assert (ledger.settings["mix_signs"], ledger.settings["method"]) == (0.3, "n-fgsm")
 
 
-@pytest.mark.parametrize("on_watch", ["suppress:conv1=2,layer1.0.conv2=4", "set:mix_signs=0.3"])
-def test_only_the_first_watch_alert_of_a_branch_changes_anything(ledger, on_watch):
-    policy = parse_policy(on_watch=on_watch)
-    for command in policy.reaction("watch", ledger):
+@pytest.mark.parametrize("on_suspect", ["zero:conv1=2,layer1.0.conv2=4", "set:mix_signs=0.3"])
+def test_only_the_first_suspect_alert_of_a_branch_changes_anything(ledger, on_suspect):
+    policy = parse_policy(on_suspect=on_suspect)
+    for command in policy.reaction("suspect", ledger):
         take(ledger, command)
-    assert policy.reaction("watch", ledger) == []
+    assert policy.reaction("suspect", ledger) == []
     made(ledger, 1)
-    assert ledger.branch == "b1" and len(policy.reaction("watch", ledger)) == on_watch.count("=")
+    assert ledger.branch == "b1" and len(policy.reaction("suspect", ledger)) == on_suspect.count(
+        "="
+    )
 
 
 def test_what_a_person_has_undone_is_not_done_again(ledger):
-    policy = parse_policy(on_watch="suppress:conv1=2")
-    take(ledger, policy.reaction("watch", ledger)[0])
-    undone = {"id": "c" + "0" * 20, "op": "unsuppress", "new": {"suppress": {}}}
+    policy = parse_policy(on_suspect="zero:conv1=2")
+    take(ledger, policy.reaction("suspect", ledger)[0])
+    undone = {"id": "c" + "0" * 20, "op": "unzero", "new": {"zeroed": {}}}
     ledger.note("ctl.applied", undone, step=12, branch="main")
-    assert not ledger.suppressed and policy.reaction("watch", ledger) == []
+    assert not ledger.zeroed and policy.reaction("suspect", ledger) == []
 
 
 def test_a_change_that_is_refused_is_refused_once(ledger):
-    policy = parse_policy(on_watch="suppress:conv9=2")
-    (command,) = policy.reaction("watch", ledger)
+    policy = parse_policy(on_suspect="zero:conv9=2")
+    (command,) = policy.reaction("suspect", ledger)
     assert take(ledger, command) == "bad-argument"
-    assert policy.reaction("watch", ledger) == []
+    assert policy.reaction("suspect", ledger) == []
 
 
 def test_a_crash_between_two_layers_leaves_the_second_one_to_do(ledger):
-    policy = parse_policy(on_watch="suppress:conv1=2,layer1.0.conv2=4")
-    first, second = policy.reaction("watch", ledger, t=1.0)
+    policy = parse_policy(on_suspect="zero:conv1=2,layer1.0.conv2=4")
+    first, second = policy.reaction("suspect", ledger, t=1.0)
     take(ledger, first)
-    assert [c.id for c in policy.reaction("watch", ledger, t=2.0)] == [second.id]
+    assert [c.id for c in policy.reaction("suspect", ledger, t=2.0)] == [second.id]
 
 
 # ---- what is written wrongly ---------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("on_co", "on_watch", "limit", "says"),
+    ("on_co", "on_suspect", "limit", "says"),
     [
         ("paus", "none", 1, "did you mean 'pause'"),
         ("stop:now", "none", 1, "nothing after a colon"),
@@ -188,19 +190,19 @@ def test_a_crash_between_two_layers_leaves_the_second_one_to_do(ledger):
         ("rollback:n-fgsm,lr-scale=1,lr_scale=1", "none", 1, "twice"),
         ("rollback:n-fgsm,eps=8", "none", 1, "write 8/255, not 8"),
         ("rollback:n-fgsm,alpha=fast", "none", 1, "alpha must be a number"),
-        ("alert", "supress:conv1=2", 1, "did you mean 'suppress'"),
-        ("alert", "suppress", 1, "suppress:LAYER=TOP"),
+        ("alert", "zeroo:conv1=2", 1, "did you mean 'zero'"),
+        ("alert", "zero", 1, "zero:LAYER=TOP"),
         (
             "alert",
-            "suppress:conv1",
+            "zero:conv1",
             1,
-            "'conv1' in --on-watch suppress is no NAME=VALUE; write it as",
+            "'conv1' in --on-suspect zero is no NAME=VALUE; write it as",
         ),
-        ("alert", "suppress:conv1=2,", 1, "NAME=VALUE"),
-        ("alert", "suppress:=2", 1, "NAME=VALUE"),
-        ("alert", "suppress:conv1=0", 1, "--on-watch suppress: top must be in [1, "),
-        ("alert", "suppress:conv1=many", 1, "whole number"),
-        ("alert", "suppress:conv1=1,conv1=2", 1, "names conv1 twice"),
+        ("alert", "zero:conv1=2,", 1, "NAME=VALUE"),
+        ("alert", "zero:=2", 1, "NAME=VALUE"),
+        ("alert", "zero:conv1=0", 1, "--on-suspect zero: top must be in [1, "),
+        ("alert", "zero:conv1=many", 1, "whole number"),
+        ("alert", "zero:conv1=1,conv1=2", 1, "names conv1 twice"),
         ("alert", "set", 1, "set:KEY=VALUE"),
         ("alert", "set:mix_signs", 1, "NAME=VALUE"),
         ("alert", "set:mix_sings=1", 1, "did you mean 'mix_signs'"),
@@ -210,7 +212,7 @@ def test_a_crash_between_two_layers_leaves_the_second_one_to_do(ledger):
         ("alert", "set:method=nfgsm", 1, "did you mean 'n-fgsm'"),
     ],
 )
-def test_a_malformed_policy_is_refused_with_what_to_do(on_co, on_watch, limit, says):
+def test_a_malformed_policy_is_refused_with_what_to_do(on_co, on_suspect, limit, says):
     with pytest.raises(UserError) as caught:
-        parse_policy(on_co, on_watch, limit)
+        parse_policy(on_co, on_suspect, limit)
     assert says in str(caught.value)

@@ -86,9 +86,7 @@ def open_log(run: Path, disk: Disk, rotate_bytes: int = 1 << 20) -> SegmentedLog
 def put(log: SegmentedLog, *numbers: int, critical: bool = False) -> bool:
     log.add(
         [
-            make_line(
-                "alert" if critical else "host", {"n": n, "pad": "x" * 80}, critical=critical
-            )
+            make_line("alert" if critical else "host", {"n": n, "pad": "x" * 80}, critical=critical)
             for n in numbers
         ]
     )

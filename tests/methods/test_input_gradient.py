@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from selffit.methods import METHODS, Budget, input_gradient
+from selffit.methods import METHODS, Budget
+from selffit.methods.gradient import input_gradient
 from selffit.models import build
 
 
@@ -93,7 +94,9 @@ def test_pixels_at_exactly_0_and_1_are_moved(name):
     x, y = torch.randint(0, 2, (4, 1, 28, 28)).float(), torch.arange(4)
     eps = torch.tensor(0.2)
     budget = Budget(eps, eps, 3, "zero")
-    result = METHODS[name](lambda x, y: input_gradient(net, x, y), x, y, budget, torch.Generator())
+    result = METHODS[name].attack(
+        lambda x, y: input_gradient(net, x, y), x, y, budget, torch.Generator()
+    )
     # border pixels whose loss grows away from the border
     inward = (1 - 2 * x) * result.start.grad > 0
     assert 0.4 < inward.float().mean() < 0.6

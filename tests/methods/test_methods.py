@@ -38,7 +38,7 @@ class Linear:
 
 def attack(name: str, x: Tensor, allowance: Budget, seed: int = 0) -> tuple[Tensor, Linear]:
     gradient = Linear()
-    result = METHODS[name](gradient, x, Y, allowance, torch.Generator().manual_seed(seed))
+    result = METHODS[name].attack(gradient, x, Y, allowance, torch.Generator().manual_seed(seed))
     assert result.x_adv.dtype == torch.float32 and not result.x_adv.requires_grad
     assert torch.equal(result.start.loss, (SLOPE * gradient.points[0]).sum(dim=(1, 2, 3)))
     return result.x_adv, gradient
@@ -70,7 +70,7 @@ def test_random_start_is_uniform_and_inside_the_image(name):
         starts.append(x)
         return Gradient(torch.zeros_like(x), torch.zeros(2), torch.zeros(2, 2))
 
-    METHODS[name](
+    METHODS[name].attack(
         flat, x, Y.repeat(2), budget(0.1, start="random"), torch.Generator().manual_seed(0)
     )
     radius = 0.2 if name == "n-fgsm" else 0.1
@@ -178,7 +178,7 @@ def test_a_pixel_whose_steps_cancel_stays_where_it_is_in_the_corners():
 
 
 def mixed(share: float, x: Tensor, eps: float = 0.1) -> Tensor:
-    plain = METHODS["fgsm"](Linear(), x, Y.repeat(len(x)), budget(eps), torch.Generator())
+    plain = METHODS["fgsm"].attack(Linear(), x, Y.repeat(len(x)), budget(eps), torch.Generator())
     return mix_signs(plain, x, torch.tensor(eps), share, torch.Generator().manual_seed(0)).x_adv
 
 

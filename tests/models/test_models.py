@@ -5,8 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from selffit.config import FIELDS
 from selffit.errors import UserError
 from selffit.models import MODELS, build
+from selffit.models.base import Network
 from selffit.models.small import HalvingConv
 
 SMALL_SITES = {"conv1": 4, "conv2": 8}
@@ -98,3 +100,12 @@ def test_the_halving_convolution_is_the_usual_one(inputs):
         torch.autograd.grad(out.square().sum(), (x, *conv.parameters())) for out in (conv(x), usual)
     ]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_the_catalogue_names_networks_that_exist(model):
+    assert issubclass(model.load(), Network) and model.width >= 1
+
+
+def test_these_are_the_choices_of_the_setting():
+    assert FIELDS["model"].metadata["choices"] == tuple(MODELS)

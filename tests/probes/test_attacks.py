@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from selffit.errors import UserError
-from selffit.methods.base import Budget, input_gradient
+from selffit.methods.base import Budget
+from selffit.methods.gradient import input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
 from selffit.probes.attacks import ProbeAttack, add, grey_like

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selffit.eventlog import kinds
-from selffit.models import Network, build
+from selffit.models import build
+from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack
 from selffit.probes.causal import causal_check, stages
 from selffit.probes.channels import channel_dominance

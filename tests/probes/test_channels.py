@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from selffit.models import Network, build
+from selffit.models import build
+from selffit.models.base import Network
 from selffit.probes.channels import channel_dominance, watching
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from selffit.methods.base import Budget, input_gradient
+from selffit.methods.base import Budget
+from selffit.methods.gradient import input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
 from selffit.probes.robust import RobustAccuracy, robust_accuracies, robust_accuracy

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from selffit.numbers import budget
 from selffit.report.findings import Findings, Report
-from selffit.report.words import DEFINITIONS, budget, lead_sentence, verdict_word
+from selffit.report.words import lead_sentence, verdict_word
+from selffit.vocabulary import DEFINITIONS
 
 
 def test_records_are_gathered_by_network(lines):
@@ -92,7 +94,7 @@ def test_no_fall_no_lead(lines):
 
 
 def test_budgets_as_people_write_them():
-    assert (budget(8 / 255), budget(0.16), budget(math.nan)) == ("8/255", "0.16", "-")
+    assert (budget(8 / 255), budget(0.16), budget(math.nan)) == ("8/255", "0.160", "-")
 
 
 def test_every_definition_is_called_our_own():

@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
-from selffit.eventlog.reader import RunReader
+from selffit.run.follow import Follower
 
 
 def send(op, **args):
@@ -119,16 +118,16 @@ def test_a_note_is_in_the_log(start):
     assert run.of("ctl.applied")[0][1]["args"] == {"text": "looks odd"}
 
 
-def test_suppressed_channels_are_silent_until_unsuppressed(start, equal):
-    run = start(epochs=1).go(at={2: send("suppress", layer="conv2", channels="0,3")})
+def test_zeroed_channels_are_silent_until_unzeroed(start, equal):
+    run = start(epochs=1).go(at={2: send("zero", layer="conv2", channels="0,3")})
     maps = run.session.setup.model.sites()["conv2"](run_maps(run))
     assert maps[:, [0, 3]].abs().max() == 0
     assert maps[:, 1].abs().max() > 0
     masked = start(epochs=1).go(
-        at={2: send("suppress", layer="conv2", channels="0,3"), 3: send("unsuppress")}
+        at={2: send("zero", layer="conv2", channels="0,3"), 3: send("unzero")}
     )
     assert not equal(masked, start(epochs=1).go())
-    assert run.session.settings["suppress"] and not masked.session.settings["suppress"]
+    assert run.session.settings["zeroed"] and not masked.session.settings["zeroed"]
 
 
 def run_maps(run):
@@ -137,13 +136,13 @@ def run_maps(run):
     return torch.randn(4, 32, 7, 7).abs()
 
 
-def test_suppressing_the_top_channels_names_the_most_dominant_ones(start):
-    run = start().go(at={7: send("suppress", layer="conv1", top="2")})
+def test_zeroing_the_top_channels_names_the_most_dominant_ones(start):
+    run = start().go(at={7: send("zero", layer="conv1", top="2")})
     [(_, _, new)] = applied(run)
     _, probe = next(entry for entry in run.of("probe.channels") if entry[0] == 5)
     dominance = probe["layers"][0]["dominance"]
     best = sorted(range(len(dominance)), key=lambda c: -dominance[c])[:2]
-    assert new["suppress"]["conv1"]["channels"] == sorted(best)
+    assert new["zeroed"]["conv1"]["channels"] == sorted(best)
 
 
 def test_a_roll_back_continues_on_a_new_branch_and_keeps_what_was(start):
@@ -221,7 +220,7 @@ def test_a_roll_back_to_a_damaged_checkpoint_is_refused_and_training_goes_on(sta
 def test_changes_after_the_checkpoint_are_made_again_at_their_steps(start, equal):
     at = {
         6: send("set", eps="0.08", method="n-fgsm"),
-        7: send("suppress", layer="conv1", channels="1"),
+        7: send("zero", layer="conv1", channels="1"),
     }
     whole = start().go(at=at)
     killed = start().go(at={**at, 9: kill}).go()
@@ -287,21 +286,21 @@ def test_the_policy_makes_no_more_roll_backs_than_it_may(start, always_healthy):
     assert [op for _, op, _ in applied(run)] == ["rollback", "note"]
 
 
-def test_a_watch_may_save_a_checkpoint(start):
-    run = start(on_watch="checkpoint").go(
-        at={7: lambda t: t.loop.commander.requests.react("watch")}
+def test_a_suspect_alert_may_save_a_checkpoint(start):
+    run = start(on_suspect="checkpoint").go(
+        at={7: lambda t: t.loop.commander.requests.react("suspect")}
     )
     assert "main-7" in [data["id"] for _, data in run.of("ckpt.saved")]
 
 
-def watch(trained):
-    trained.loop.commander.requests.react("watch")
+def suspect(trained):
+    trained.loop.commander.requests.react("suspect")
 
 
-def test_the_first_watch_of_a_branch_may_mask_dominant_channels_of_several_layers(start):
-    run = start(on_watch="suppress:conv1=2,conv2=4").go(at={3: watch, 7: watch})
+def test_the_first_suspect_alert_of_a_branch_may_zero_dominant_channels_of_several_layers(start):
+    run = start(on_suspect="zero:conv1=2,conv2=4").go(at={3: suspect, 7: suspect})
     masked = [
-        (step, {layer: len(what["channels"]) for layer, what in new["suppress"].items()})
+        (step, {layer: len(what["channels"]) for layer, what in new["zeroed"].items()})
         for step, _, new in applied(run)
     ]
     assert masked == [(3, {"conv1": 2}), (3, {"conv1": 2, "conv2": 4})]
@@ -309,16 +308,16 @@ def test_the_first_watch_of_a_branch_may_mask_dominant_channels_of_several_layer
 
 
 def test_a_policy_that_names_no_layer_of_the_network_is_refused_once(start):
-    run = start(on_watch="suppress:conv9=2").go(at={3: watch, 7: watch})
+    run = start(on_suspect="zero:conv9=2").go(at={3: suspect, 7: suspect})
     [(step, told)] = run.of("ctl.rejected")
     assert (step, told["by"]) == (3, "policy") and "no layer 'conv9'" in told["reason"]
 
 
-def test_a_watch_after_a_crash_does_not_repeat_what_the_policy_did(start, equal):
-    straight = start(on_watch="set:mix_signs=0.5").go(at={3: watch, 7: watch})
+def test_a_suspect_alert_after_a_crash_does_not_repeat_what_the_policy_did(start, equal):
+    straight = start(on_suspect="set:mix_signs=0.5").go(at={3: suspect, 7: suspect})
     assert [(step, new) for step, _, new in applied(straight)] == [(3, {"mix_signs": 0.5})]
-    cut = start(on_watch="set:mix_signs=0.5").go(at={3: watch, 4: kill})
-    cut.go(at={3: watch, 7: watch})
+    cut = start(on_suspect="set:mix_signs=0.5").go(at={3: suspect, 4: kill})
+    cut.go(at={3: suspect, 7: suspect})
     assert len(applied(cut)) == 1 and equal(cut, straight)
 
 
@@ -328,9 +327,6 @@ def test_what_the_log_says_is_what_the_trainer_knew(start):
         8: send("rollback", to="main-5", method="pgd", attack_steps="2"),
     }
     run = start(epochs=3).go(at=at)
-    reader, read = RunReader(run.run.path), Ledger()
-    while items := reader.poll():
-        for item in items:
-            read.add(item)
+    read = Follower.of(run.run).read_all().ledger
     assert read == run.session.log.ledger
     assert read.settings == run.session.settings

@@ -124,8 +124,8 @@ def bombard(nursery, root, kills, seed):
                 [
                     ("set", {"eps": chance.choice([0.05, 0.1, 0.15])}),
                     ("set", {"method": chance.choice(["fgsm", "n-fgsm"])}),
-                    ("suppress", {"layer": "conv2", "channels": [chance.randrange(32)]}),
-                    ("unsuppress", {}),
+                    ("zero", {"layer": "conv2", "channels": [chance.randrange(32)]}),
+                    ("unzero", {}),
                     ("checkpoint", {}),
                     ("note", {"text": "hello"}),
                 ]

@@ -1,9 +1,8 @@
-"""The channel panel: what zeroing a channel or a group of them does, and how stable the ranking is."""
+"""The channel panel: what zeroing a channel or several does, and how stable the ranking is."""
 
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.model.scene import View
 from selffit_tui.panels.channels import channel_lines
 from selffit_tui.panels.parts.causal import causal_lines, effect, stage_of

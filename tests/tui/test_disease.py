@@ -3,11 +3,11 @@ newer is said.
 """
 
 import pytest
+from made_up.looks import plain_text
 
 from selffit.run.state import RunState, reduce_all
 from selffit.run.summary import status_dict
 from selffit_tui.draw.glyphs import ASCII
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.model.scene import View
 from selffit_tui.panels.alerts import alert_lines
 from selffit_tui.panels.header import banners, header_lines

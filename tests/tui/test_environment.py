@@ -3,7 +3,7 @@
 import pytest
 
 from selffit_tui.app.environment import ascii_reason, colours
-from selffit_tui.draw.styles import NAMES, palette
+from selffit_tui.draw.styles import palette
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_the_onset_shouts_without_any_colour():
 def test_the_lines_of_the_chart_differ_in_sixteen_colours():
     inks = palette("ansi")
     assert len({inks[name].color for name in ("clean", "fgsm", "pgd", "final")}) == 4
-    assert set(inks) == set(NAMES)
+    assert set(inks) == set(palette("none"))

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 from rich.cells import cell_len
 
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.draw.styles import UNMEASURED, palette, shade
 from selffit_tui.model.scene import View
 from selffit_tui.panels.heat import LEVELS, _levels, _reach, heat_lines

@@ -121,7 +121,7 @@ def test_colours_come_from_the_cube_and_neutral_ones_from_the_ramp():
     ]
 
 
-def test_a_perturbation_is_blue_below_zero_grey_at_zero_and_orange_above_and_brighter_with_every_step():
+def test_a_perturbation_is_blue_below_zero_grey_at_zero_orange_above_and_brighter_with_each_step():
     scale = signed_colours(np.linspace(-1, 1, 7)[None, None])[0].tolist()
     assert scale == [18, 25, 67, 245, 180, 216, 223]
     colour = [Style(color=f"color({number})").color.get_truecolor() for number in scale]

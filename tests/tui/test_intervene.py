@@ -5,13 +5,12 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 
 from selffit.control import lines
 from selffit.control.commands import Command
 from selffit.run.lineage import Control, standing_onset
 from selffit.run.state import RunState, reduce_all
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines
@@ -319,7 +318,7 @@ def dialog_of(log, layer="conv1"):
 
 def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
     log = acted_on.with_checkpoints(702)
-    log.ask("suppress", {"layer": "conv2", "channels": [1]}, 702)
+    log.ask("zero", {"layer": "conv2", "channels": [1]}, 702)
     given = {
         "method": "pgd",
         "eps": "8/255",
@@ -344,14 +343,14 @@ def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
         )
 
 
-def test_a_paused_run_offers_to_go_on_and_a_masked_layer_to_be_unmasked(acted_on):
+def test_a_paused_run_offers_to_go_on_and_a_zeroed_layer_to_be_unzeroed(acted_on):
     log = acted_on.with_checkpoints(300)
     ids = [action.id for action in dialog_of(log).actions]
-    assert "pause" in ids and "resume" not in ids and "unsuppress" not in ids
+    assert "pause" in ids and "resume" not in ids and "unzero" not in ids
     log.ask("pause", {}, 300)
-    log.ask("suppress", {"layer": "conv1", "top": 2}, 300)
+    log.ask("zero", {"layer": "conv1", "top": 2}, 300)
     ids = [action.id for action in dialog_of(log).actions]
-    assert "resume" in ids and "pause" not in ids and "unsuppress" in ids
+    assert "resume" in ids and "pause" not in ids and "unzero" in ids
 
 
 def test_without_a_healthy_checkpoint_the_onset_is_answered_by_another_method(made_up, acted_on):

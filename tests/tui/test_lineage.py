@@ -1,4 +1,4 @@
-"""Branches: what belongs to the active line, what a roll-back left behind, and how both are drawn."""
+"""Branches: what belongs to the active line, what a roll-back left behind, and how it is drawn."""
 
 import numpy as np
 import pytest
@@ -158,10 +158,10 @@ def test_a_paused_run_says_so_by_word_and_symbol(acted_on, scene):
 
 def test_masked_channels_are_marked_in_the_ranking(acted_on, scene):
     log = acted_on.with_checkpoints(300)
-    log.ask("suppress", {"layer": "conv1", "channels": [4, 15]}, 300)
+    log.ask("zero", {"layer": "conv1", "channels": [4, 15]}, 300)
     for glyphs, symbol in (("braille", "×"), ("ascii", "x")):
         lines = words(channel_lines(scene(log.records, glyphs=SETS[glyphs]), 60, 24)).split("\n")
         marked = [line for line in lines if line[1:2] == symbol]
-        assert f"{symbol} 2 masked" in lines[0] and [
+        assert f"{symbol} 2 zeroed" in lines[0] and [
             int(line[2:].split()[1]) for line in marked
         ] in ([4, 15], [15, 4])

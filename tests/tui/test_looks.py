@@ -8,17 +8,17 @@ import re
 from dataclasses import replace
 
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 from rich.cells import cell_len
 
-from selffit_tui.draw.spans import plain_text
 from selffit_tui.draw.styles import palette
 from selffit_tui.model.scene import View
 from selffit_tui.panels.accuracy import axis_parts, spaced
 from selffit_tui.panels.alerts import AlertPanel
-from selffit_tui.panels.channels import bar, channel_lines, ranking
+from selffit_tui.panels.channels import bar, channel_lines
 from selffit_tui.panels.header import header_lines
 from selffit_tui.panels.list import PANELS
+from selffit_tui.panels.parts.ranking import ranking
 from selffit_tui.panels.tabs import tab_line
 from selffit_tui.screens.footer import footer_line
 

@@ -6,6 +6,11 @@ import pytest
 
 from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.model.scene import Snapshot
+from selffit_tui.panels.dose import DosePanel
+from selffit_tui.panels.heat import HeatPanel
+from selffit_tui.panels.images import ImagePanel
+from selffit_tui.panels.list import TABS
+from selffit_tui.panels.selfinfo import SelfPanel
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.help import HelpScreen, help_lines
 from selffit_tui.screens.keys import RUN_KEYS, shown_keys
@@ -177,27 +182,20 @@ def test_a_narrow_terminal_shows_one_panel_under_tabs(drive, made_up, shown):
     drive(made_up.records(702), tabs, size=(80, 24))
 
 
-PANEL_TITLES = {
-    "self": "─ self-information",
-    "dose": "─ dose",
-    "images": "─ images",
-    "heat": "─ channels through time",
-}
-
-
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 def test_the_panels_that_explain_open_by_either_of_their_keys(drive, made_up, shown, size):
     async def open_each(app, pilot):
-        for pair, panel in (("6f", "self"), ("7o", "dose"), ("8m", "images"), ("9h", "heat")):
-            for key in pair:
+        for panel in (SelfPanel, DosePanel, ImagePanel, HeatPanel):
+            for key in panel.keys:
                 await pilot.press("1", key)
                 text = shown(app)
-                assert app.run_screen.view.panel == panel and PANEL_TITLES[panel] in text
+                assert app.run_screen.view.panel == panel.name and f"─ {panel.title}" in text
                 assert "accuracy on held-out" not in text and "─ alerts" not in text
+        app.run_screen.action_panel_named(TABS[-1])
         await pilot.press("tab")
         assert app.run_screen.view.panel == "overview"
         await pilot.press("N")
-        assert app.run_screen.view.panel == "heat"
+        assert app.run_screen.view.panel == TABS[-1]
 
     drive(made_up.records(702), open_each, size=size)
 

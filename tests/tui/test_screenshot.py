@@ -4,6 +4,7 @@ import pytest
 
 from selffit.errors import UserError
 from selffit_tui.app.screenshot import save_screenshot
+from selffit_tui.panels.list import PANELS
 
 
 def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
@@ -26,6 +27,16 @@ def test_a_screenshot_can_show_one_panel(made_up, tmp_path):
     save_screenshot(run_dir, tmp_path / "run.svg", "80x24", "heat")
     picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
     assert "channels through time" in picture and "accuracy on" not in picture
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=[panel.name for panel in PANELS])
+def test_every_panel_can_be_shown_alone_by_its_name(panel, made_up, tmp_path):
+    run_dir = tmp_path / "strokes-fgsm-7f3a"
+    run_dir.mkdir()
+    made_up.write(run_dir, 702)
+    save_screenshot(run_dir, tmp_path / "run.svg", "80x24", panel.name)
+    picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    assert panel.title in picture and "strokes-fgsm-7f3a" in picture
 
 
 def test_a_panel_that_does_not_exist_is_refused(tmp_path):

@@ -126,7 +126,7 @@ def alone(panel="self", cursor=None):
     return View(panel=panel, cursor=cursor)
 
 
-# ---- self-information 
+# ---- self-information
 def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
     lines = self_lines(scene(whole_run, alone()), 80, 19)
     assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "carrier").rstrip(

@@ -71,6 +71,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return encoded(self)
 
 
+def today(event: Event, **fields: object) -> None:
+    """Fill in what is called otherwise today than in the log that it was read from."""
+    for name, value in fields.items():
+        if getattr(event, name) != value:
+            msgspec.structs.force_setattr(event, name, value)
+
+
 class Unknown(Event, frozen=True, kw_only=True):
     """An event of a kind that this version does not know: kept, and listed with its plain fields."""
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from selffit.eventlog.fields import Part, Unmeasured
-from selffit.eventlog.kinds.base import Event, Kind
+from selffit.eventlog.former import args_today, op_today, settings_today
+from selffit.eventlog.kinds.base import Event, Kind, today
 
 
 def _critical(name: str, *, kept: str = "") -> Kind:
@@ -34,6 +35,10 @@ class Received(Event, frozen=True, kw_only=True):
     expect: int | None = None
     ttl: Unmeasured = nan
     sent: float = msgspec.field(name="t", default=nan)
+
+    def __post_init__(self) -> None:
+        """Call everything as it is called today."""
+        today(self, op=op_today(self.op), args=args_today(self.op, self.args))
 
 
 class Rejected(Event, frozen=True, kw_only=True):
@@ -77,6 +82,16 @@ class Applied(Event, frozen=True, kw_only=True):
     new: Mapping[str, Any] = {}
     version: int = 0
 
+    def __post_init__(self) -> None:
+        """Call everything as it is called today."""
+        today(
+            self,
+            op=op_today(self.op),
+            args=args_today(self.op, self.args),
+            old=settings_today(self.old),
+            new=settings_today(self.new),
+        )
+
 
 class Failed(Event, frozen=True, kw_only=True):
     """What was applied could not be carried out and is undone.
@@ -94,6 +109,10 @@ class Failed(Event, frozen=True, kw_only=True):
     reason: str
     new: Mapping[str, Any] = {}
     version: int = 0
+
+    def __post_init__(self) -> None:
+        """Call everything as it is called today."""
+        today(self, op=op_today(self.op), new=settings_today(self.new))
 
 
 class BranchBegun(Event, frozen=True, kw_only=True):

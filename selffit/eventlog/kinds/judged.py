@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from math import nan
 from typing import ClassVar
 
-import msgspec
-
 from selffit.eventlog.fields import Part
-from selffit.eventlog.kinds.base import Event, Kind
-
-OLD_LEVELS = {"watch": "suspect"}  # as logs before version 0.2 have them
+from selffit.eventlog.kinds.base import Event, Kind, today
+from selffit.vocabulary import level_of
 
 
 class Healthy(Part, frozen=True, kw_only=True):
@@ -49,8 +46,7 @@ class Alert(Event, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Call the level as it is called now."""
-        if self.level in OLD_LEVELS:
-            msgspec.structs.force_setattr(self, "level", OLD_LEVELS[self.level])
+        today(self, level=level_of(self.level).name)
 
     @property
     def healthy_step(self) -> int | None:

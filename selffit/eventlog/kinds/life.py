@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from selffit.eventlog.fields import Part, Unmeasured
-from selffit.eventlog.kinds.base import Event, Kind
+from selffit.eventlog.former import config_today
+from selffit.eventlog.kinds.base import Event, Kind, today
 from selffit.eventlog.liveness import ProcessIdentity
 
 BOTH = ("trainer", "supervisor")
@@ -107,6 +108,10 @@ class RunStart(Event, frozen=True, kw_only=True):
     params: int
     layers: tuple[Layer, ...]
     data_set: ImageSetInfo = msgspec.field(name="data", default=ImageSetInfo())
+
+    def __post_init__(self) -> None:
+        """Call the settings as they are called today."""
+        today(self, config=config_today(self.config))
 
     @property
     def classes(self) -> int:

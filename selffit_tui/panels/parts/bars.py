@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from selffit_tui.draw.format import known
+from selffit.numbers import known
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Span
 from selffit_tui.panels.parts.charting import Plot
@@ -14,9 +14,7 @@ LEVELS, PLAIN_LEVELS = "▁▂▃▄▅▆▇█", ".:-=+*#@"  # of a curve, low
 def share_bar(
     value: float, width: int, style: str, glyphs: Glyphs, chance: float = math.nan
 ) -> list[Span]:
-    """A bar from the left of `width` cells, full at 1, with a notch at `chance` where that is
-    known.
-    """
+    """A bar from the left of `width` cells, full at 1, with a notch at `chance` if known."""
     steps = len(glyphs.bar) - 1
     full, part = divmod(
         round(min(1.0, max(0.0, value)) * width * steps) if known(value) else 0, steps
@@ -31,8 +29,9 @@ def share_bar(
 def history_rows(
     values: Sequence[float], high: int, style: str, place: Plot, glyphs: Glyphs
 ) -> list[list[Span]]:
-    """The filled curve of values in [0,1], one a cell, in `high` lines; marks and cursor show above
-    it.
+    """The filled curve of values in [0,1], one a cell, in `high` lines.
+
+    Marks and cursor show above it.
     """
     levels = PLAIN_LEVELS if glyphs.plain else LEVELS
     heights = [

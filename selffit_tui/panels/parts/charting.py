@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selffit_tui.draw.format import count
+from selffit.numbers import count
 from selffit_tui.draw.raster import Raster, Window
 from selffit_tui.draw.spans import Line, Span
 from selffit_tui.model.marks import INTERVENTION, Mark
@@ -11,22 +11,11 @@ from selffit_tui.model.scene import Scene
 
 LEFT = 10  # cells left of the plot in every chart, so that steps line up across them
 RIGHT = 13  # cells right of it
-MARK_STYLES = {
-    "watch": "watch",
-    "onset": "alert",
-    "recovered": "good",
-    "masked": "alert",
-    INTERVENTION: "act",
-}
-# of marks that share a cell; live ones come before those left behind
-PRECEDENCE = ("onset", "masked", INTERVENTION)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A plot's place on the steps axis: its window, its width in cells, its marks and cursor by
-    cell.
-    """
+    """A plot's place on the steps axis: window, width in cells, marks and cursor by cell."""
 
     window: Window
     cells: int
@@ -51,18 +40,17 @@ def plot(scene: Scene, width: int) -> Plot:
             placed[cell] = mark
     cursor = None if scene.view.cursor is None else window.column(scene.view.cursor) // across
     return Plot(
-        window,
-        cells,
-        across,
-        placed,
-        cursor if cursor is not None and 0 <= cursor < cells else None,
+        window=window,
+        cells=cells,
+        across=across,
+        marks=placed,
+        cursor=cursor if cursor is not None and 0 <= cursor < cells else None,
     )
 
 
 def _weight(mark: Mark) -> tuple[bool, int]:
-    return mark.live, -PRECEDENCE.index(mark.level) if mark.level in PRECEDENCE else -len(
-        PRECEDENCE
-    )
+    """Of marks that share a cell the last is seen: live ones come after those left behind."""
+    return mark.live, mark.rank
 
 
 def plot_row(
@@ -78,10 +66,8 @@ def plot_row(
         if cell == plot.cursor:
             character, style = (glyphs.upright if owner < 0 else character), "cursor"
         elif owner < 0 and cell in plot.marks and plot.marks[cell].live:
-            character, style = (
-                glyphs.mark,
-                "act" if plot.marks[cell].level == INTERVENTION else "mark",
-            )
+            acted = plot.marks[cell].level == INTERVENTION
+            character, style = glyphs.mark, "act" if acted else "mark"
         if spans and spans[-1][1] == style:
             spans[-1] = (spans[-1][0] + character, style)
         else:
@@ -96,18 +82,18 @@ def axis_rows(plot: Plot, scene: Scene) -> list[Line]:
     labels = [" "] * plot.cells
     free = 0
     for step in ticks(plot):
-        cell, text = plot.cell(step), count(step, glyphs.space)
+        cell, text = plot.cell(step), count(step)
         start = min(cell, plot.cells - len(text))
         if start >= free and 0 <= cell < plot.cells:
             rule[cell] = (glyphs.tick, "frame")
             labels[start : start + len(text)] = text
             free = start + len(text) + 2
     for cell, mark in sorted(plot.marks.items()):
-        text = glyphs.symbols.get(mark.level, "!")
+        text = glyphs.symbols[mark.symbol]
         for offset, character in enumerate(text[: plot.cells - cell]):
             rule[cell + offset] = (
                 character,
-                MARK_STYLES.get(mark.level, "watch") if mark.live else "faint",
+                mark.style if mark.live else "faint",
             )
     if plot.cursor is not None:
         rule[plot.cursor] = (glyphs.symbols["up"], "cursor")

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from selffit_tui.draw.format import count, safe, wrap
+from selffit.eventlog import kinds
+from selffit.numbers import count
+from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line
 from selffit_tui.model.scene import Scene
 
@@ -48,20 +50,20 @@ def why_empty(
 def no_channels(scene: Scene, width: int) -> list[Line]:
     """Why there is no channel probe to show, and when one comes."""
     step = scene.next_probe()
-    where = "" if step is None else f" at step {count(step, scene.glyphs.space)}"
+    where = "" if step is None else f" at step {count(step)}"
     return why_empty(
         scene,
         width,
         "channel probe",
         comes=(f"the first comes with the probe{where}",),
-        measured=len(scene.state.channels) > 0,
+        measured=len(scene.state.all(kinds.ChannelProbe)) > 0,
         probes="channel_images",
     )
 
 
 def no_full_set(scene: Scene, width: int, what: str, measured: bool) -> list[Line]:
     """Why there is no full set of self-information, or no `what` that comes with one."""
-    run = safe(scene.state.run, scene.glyphs.plain) or "RUN"
+    run = scene.state.run or "RUN"
     comes = (
         "a full set is measured when the budget is full, when signals move, at an onset and at the "
         "end",

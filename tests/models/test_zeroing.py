@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from selffit.models import build
-from selffit.models.masks import Masks, masked
+from selffit.models.zeroing import Zeroing, zeroing
 from selffit.probes.channels import watching
 
 
@@ -24,10 +24,10 @@ def hooks(net) -> int:
     return sum(len(module._forward_hooks) for module in net.modules())
 
 
-def test_masked_channels_are_zero_inside_and_back_afterwards():
+def test_zeroed_channels_are_zero_inside_and_back_afterwards():
     net = network()
     before = maps(net)
-    with masked(net, {"conv1": [1], "layer2.0.conv1": [0, 3]}):
+    with zeroing(net, {"conv1": [1], "layer2.0.conv1": [0, 3]}):
         inside = maps(net)
     assert inside["conv1"][:, 1].eq(0).all() and inside["layer2.0.conv1"][:, [0, 3]].eq(0).all()
     kept = [0, 2, 3]
@@ -40,11 +40,11 @@ def test_masked_channels_are_zero_inside_and_back_afterwards():
     assert all(torch.equal(after[site], before[site]) for site in before) and hooks(net) == 0
 
 
-def test_a_mask_lies_on_top_of_a_lasting_suppression():
+def test_a_passing_zeroing_lies_on_top_of_a_lasting_one():
     net = network()
-    lasting = Masks(net, torch.device("cpu"))
-    lasting.set({"conv1": {"channels": [0], "mode": "mask"}})
-    with masked(net, {"conv1": [1]}):
+    lasting = Zeroing(net, torch.device("cpu"))
+    lasting.set({"conv1": {"channels": [0]}})
+    with zeroing(net, {"conv1": [1]}):
         assert maps(net)["conv1"][:, :2].eq(0).all()
     assert maps(net)["conv1"][:, 0].eq(0).all() and maps(net)["conv1"][:, 1].ne(0).any()
     lasting.set({})
@@ -54,14 +54,14 @@ def test_a_mask_lies_on_top_of_a_lasting_suppression():
 def test_no_channels_change_nothing():
     net = network()
     before = maps(net)
-    with masked(net, {"conv1": []}):
+    with zeroing(net, {"conv1": []}):
         assert torch.equal(maps(net)["conv1"], before["conv1"])
 
 
 def test_hooks_are_removed_after_an_error():
     net = network()
-    with pytest.raises(ZeroDivisionError), masked(net, {"conv1": [1]}):
+    with pytest.raises(ZeroDivisionError), zeroing(net, {"conv1": [1]}):
         raise ZeroDivisionError
-    with pytest.raises(KeyError), masked(net, {"conv1": [1], "conv7": [1]}):
+    with pytest.raises(KeyError), zeroing(net, {"conv1": [1], "conv7": [1]}):
         pass
     assert hooks(net) == 0

@@ -1,5 +1,5 @@
-"""Suppressed channels: the maps of a layer with some channels set to zero, in training and in
-probes alike.
+"""Zeroed channels: the maps of a layer with some channels set to zero, in training and in probes
+alike.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,22 +13,23 @@ from torch.utils.hooks import RemovableHandle
 from selffit.models.base import Network
 
 
-class Masks:
-    """The suppression of one network, attached by hooks at its sites and removable without a trace."""
+class Zeroing:
+    """The zeroed channels of one network, held by hooks at its sites and removable without a trace."""
 
     def __init__(self, model: Network, device: torch.device) -> None:
-        self._model, self._device = model, device
+        self._model = model
+        self._device = device
         self._handles: list[RemovableHandle] = []
 
-    def set(self, suppressed: Mapping[str, Any]) -> None:
-        """Mask exactly these from now on: {layer: {"channels": [int, …], "mode": "mask"}}."""
+    def set(self, zeroed: Mapping[str, Any]) -> None:
+        """Zero exactly these from now on: {layer: {"channels": [int, …]}}."""
         for handle in self._handles:
             handle.remove()
         sites = self._model.sites()
-        hooks = [(sites[layer], self._mask(spec["channels"])) for layer, spec in suppressed.items()]
+        hooks = [(sites[layer], self._zero(spec["channels"])) for layer, spec in zeroed.items()]
         self._handles = [site.register_forward_hook(hook) for site, hook in hooks]
 
-    def _mask(self, channels: Sequence[int]) -> Any:
+    def _zero(self, channels: Sequence[int]) -> Any:
         index = torch.tensor(channels, dtype=torch.int64, device=self._device)
 
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -38,14 +39,14 @@ class Masks:
 
 
 @contextmanager
-def masked(model: Network, channels: Mapping[str, Sequence[int]]) -> Iterator[None]:
-    """These channels of these sites are zero inside, {site: channels}, on top of what is suppressed
+def zeroing(model: Network, channels: Mapping[str, Sequence[int]]) -> Iterator[None]:
+    """These channels of these sites are zero inside, {site: channels}, on top of what is zeroed
     already.
     """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    masks = Masks(model, device)
-    masks.set({site: {"channels": indices} for site, indices in channels.items()})
+    held = Zeroing(model, device)
+    held.set({site: {"channels": indices} for site, indices in channels.items()})
     try:
         yield
     finally:
-        masks.set({})
+        held.set({})

@@ -1,0 +1,39 @@
+"""The run configuration: the table of settings, how their values are read, and how a run's come
+together.
+"""
+
+from selffit.config.parsing import (
+    OutOfRange,
+    milestones,
+    nearest,
+    parse_number,
+    parse_setting,
+    parse_size,
+)
+from selffit.config.resolve import from_dict, preset_names, resolve
+from selffit.config.table import (
+    DEFAULT_PRESET,
+    FIELDS,
+    HELDOUT,
+    LIVE,
+    ROLLBACK,
+    RunConfig,
+)
+
+__all__ = [
+    "DEFAULT_PRESET",
+    "FIELDS",
+    "HELDOUT",
+    "LIVE",
+    "ROLLBACK",
+    "OutOfRange",
+    "RunConfig",
+    "from_dict",
+    "milestones",
+    "nearest",
+    "parse_number",
+    "parse_setting",
+    "parse_size",
+    "preset_names",
+    "resolve",
+]

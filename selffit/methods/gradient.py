@@ -1,0 +1,63 @@
+"""The input gradient that attacks see, and the modes of batch norm while it is taken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from selffit.methods.base import Gradient, PerImage
+
+
+def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+    """The loss [B] of each image."""
+    return F.cross_entropy(logits, y, reduction="none")
+
+
+def input_gradient(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    objective: PerImage | None = None,
+    autocast: torch.dtype | None = None,
+    bn_eval: bool = False,
+) -> Gradient:
+    """Cross-entropy and its gradient with respect to x, at x itself; weights get no gradient (2 of
+    the step's 5U).
+
+    Losses are summed, so an image's gradient does not depend on the batch
+    size. `objective` may take the place of cross-entropy. Where `autocast` is a
+    dtype, the network runs in it; x and the gradient stay float32. x is a leaf:
+    never pass it through a clamp inside the graph, whose gradient is 0 at the
+    bound.
+
+    Batch norm: by default layers keep their mode. In training mode this forward
+    pass uses the batch's statistics and updates the running ones, so a
+    single-step training step updates them twice, as public codes do.
+    bn_eval=True uses the running statistics and leaves them alone.
+    """
+    leaf = x.detach().requires_grad_()
+    with torch.enable_grad(), batch_norm_in_eval(model) if bn_eval else nullcontext():
+        with torch.autocast(x.device.type, dtype=autocast, enabled=autocast is not None):
+            logits = model(leaf)
+        loss = (objective or cross_entropy)(logits.float(), y)
+        (grad,) = torch.autograd.grad(loss.sum(), leaf)
+    return Gradient(grad, loss.detach(), logits.detach().float())
+
+
+@contextmanager
+def batch_norm_in_eval(model: nn.Module) -> Iterator[None]:
+    """Batch-norm layers that train use their running statistics inside, without updating them."""
+    training = [
+        module for module in model.modules() if isinstance(module, _BatchNorm) and module.training
+    ]
+    for module in training:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.train()

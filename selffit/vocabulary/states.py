@@ -1,0 +1,291 @@
+"""What can be said of a run: levels of alerts, endings and states, and the names of diseases.
+
+`symbol` and `style` are names that the terminal's side draws (`selffit_tui.draw`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """How grave an alert is.
+
+    style, banner: its ink beside other text, and where a whole line shouts. serious: charts draw it
+    through. rank: of marks in one place the highest is seen. aliases: what older logs call it.
+    """
+
+    name: str
+    meaning: str
+    symbol: str
+    style: str
+    banner: str
+    serious: bool = False
+    rank: int = 0
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The level as a headline has it."""
+        return self.name.upper()
+
+
+SUSPECT = Level(
+    name="suspect",
+    meaning="signals left their band; a multi-step probe decides",
+    symbol="suspect",
+    style="warn",
+    banner="warn",
+    aliases=("watch",),
+)
+ONSET = Level(
+    name="onset",
+    meaning="catastrophic overfitting, confirmed by a multi-step probe; with the name of the "
+    "disease",
+    symbol="onset",
+    style="alert",
+    banner="onset",
+    serious=True,
+    rank=3,
+)
+MASKED = Level(
+    name="masked",
+    meaning="PGD accuracy seems to be back, but a strong attack leaves none of it",
+    symbol="masked",
+    style="alert",
+    banner="onset",
+    serious=True,
+    rank=2,
+)
+RECOVERED = Level(
+    name="recovered",
+    meaning="PGD accuracy is back; a stronger attack has to confirm it",
+    symbol="recovered",
+    style="good",
+    banner="good",
+)
+LEVELS: Mapping[str, Level] = {level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED)}
+# What can stand beside that: states of the verdict that are no alerts.
+UNMEASURED = Level(
+    name="unmeasured",
+    meaning="no probe has looked yet",
+    symbol="starting",
+    style="dim",
+    banner="title",
+)
+HEALTHY = Level(
+    name="healthy",
+    meaning="probes have looked, and nothing that was found stands",
+    symbol="recovered",
+    style="good",
+    banner="good",
+)
+ROLLED_BACK = Level(
+    name="rolled back",
+    meaning="the branch was begun by a roll-back, and nothing was found on it since",
+    symbol="applied",
+    style="act",
+    banner="act",
+)
+STANDING: Mapping[str, Level] = {
+    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), ROLLED_BACK)
+}
+_BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name, *level.aliases)}
+
+
+def level_of(name: str) -> Level:
+    """The level of that name, or of an older one; one that is not known is drawn like a suspicion."""
+    known = _BY_ANY_NAME.get(name)
+    if known is not None:
+        return known
+    return Level(name=name, meaning="", symbol="suspect", style="warn", banner="warn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The state of a run in a word. bad: somebody should look; following such a run ends with 1."""
+
+    word: str
+    meaning: str
+    symbol: str
+    style: str
+    bad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending(State):
+    """How an attempt ended.
+
+    name: `how` of its records. code: exit code of the trainer and of its supervisor, None for 128 +
+    the number of a signal. accident: another attempt may go on from the newest checkpoint.
+    """
+
+    name: str
+    code: int | None
+    accident: bool = False
+
+
+_STATES = (
+    State(
+        word="starting",
+        meaning="the process is coming up",
+        symbol="starting",
+        style="title",
+    ),
+    State(word="data", meaning="images are being loaded", symbol="starting", style="title"),
+    State(word="model", meaning="the network is being built", symbol="starting", style="title"),
+    State(word="training", meaning="steps are being done", symbol="running", style="good"),
+    State(
+        word="paused",
+        meaning="training is held before the next step, as somebody asked",
+        symbol="paused",
+        style="paused",
+    ),
+    State(
+        word="finishing",
+        meaning="the last probe and the last checkpoint are being made",
+        symbol="running",
+        style="good",
+    ),
+    State(
+        word="restarting",
+        meaning="an attempt ended by accident; the next one begins",
+        symbol="starting",
+        style="warn",
+    ),
+    State(
+        word="silent",
+        meaning="nothing was heard of a trainer on another machine for a while",
+        symbol="unknown",
+        style="warn",
+    ),
+)
+STARTING = _STATES[0]
+LOST = State(
+    word="lost",
+    meaning="the trainer is gone and nothing recorded why",
+    symbol="unknown",
+    style="ended",
+    bad=True,
+)
+_ENDINGS = (
+    Ending(
+        name="finished",
+        word="finished",
+        meaning="all epochs are done",
+        symbol="finished",
+        style="good",
+        code=0,
+    ),
+    Ending(
+        name="stopped",
+        word="stopped",
+        meaning="somebody, or a rule of the run, asked it to stop",
+        symbol="stopped",
+        style="title",
+        code=0,
+    ),
+    Ending(
+        name="refused",
+        word="refused",
+        meaning="the trainer did not start, and said why",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=2,
+    ),
+    Ending(
+        name="crashed",
+        word="crashed",
+        meaning="the program raised an error",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=1,
+        accident=True,
+    ),
+    Ending(  # of an attempt: the run goes on in another one, so it is no bad end
+        name="superseded",
+        word="superseded",
+        meaning="another attempt took over this run",
+        symbol="stopped",
+        style="title",
+        code=3,
+    ),
+    Ending(
+        name="killed",
+        word="killed",
+        meaning="a signal ended the process",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=None,
+        accident=True,
+    ),
+    Ending(
+        name="oom",
+        word="out of memory",
+        meaning="the kernel ended the process, probably for want of memory",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=None,
+        accident=True,
+    ),
+)
+ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
+STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, LOST, *_ENDINGS)}
+
+
+def ending_word(how: str) -> str:
+    """What people read of an attempt that ended like this."""
+    return ENDINGS[how].word if how in ENDINGS else how or "ended"
+
+
+def exit_code(how: str, signal: int = 0) -> int:
+    """The exit code of a process whose attempt ended like this, by that signal if by one."""
+    code = ENDINGS[how].code if how in ENDINGS else None
+    return 128 + signal if code is None else code
+
+
+def state_of(word: str) -> State:
+    """The state of that word; one that is not known looks like a run that is starting."""
+    known = STATES.get(word)
+    if known is not None:
+        return known
+    return State(word=word, meaning="", symbol=STARTING.symbol, style=STARTING.style)
+
+
+def ended_badly(how: str) -> bool:
+    """Whether an attempt that ended like this needs somebody to look."""
+    return how in ENDINGS and ENDINGS[how].bad
+
+
+@dataclass(frozen=True)
+class Disease:
+    """What an onset is called once self-information was measured; `sure`: the name says what it is."""
+
+    name: str
+    meaning: str
+    symbol: str
+    style: str
+    sure: bool = True
+
+
+DISEASES: Mapping[str, Disease] = {
+    disease.name: disease
+    for disease in (
+        Disease("self-fitting", "the network reads its own perturbation", "onset", "alert"),
+        Disease(
+            "gradient masking", "the network does not read its own perturbation", "onset", "warn"
+        ),
+        Disease(
+            "undecided", "the signs of self-fitting do not agree", "unknown", "strong", sure=False
+        ),
+    )
+}
+
+
+def disease_of(name: str) -> Disease:
+    """The disease of that name, or one that is not known."""
+    return DISEASES.get(name) or Disease(name, "", "unknown", "strong", sure=False)
