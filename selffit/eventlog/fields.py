@@ -153,12 +153,12 @@ def _series(kind: Any) -> Decode:
 
 
 def _fixed(each: Sequence[Decode]) -> Decode:
-    """A tuple of given length, of unknown values where the logged list is of another."""
+    """A tuple of given length; the field is left as it is declared where the list is of another."""
 
     def decode(value: Any) -> Any:
         entries = items(value)
         if len(entries) != len(each):
-            entries = [None] * len(each)
+            return msgspec.UNSET
         return tuple(one(entry) for one, entry in zip(each, entries, strict=True))
 
     return decode
@@ -181,7 +181,9 @@ def fields_of(cls: type[msgspec.Struct]) -> list[tuple[str, str, Decode, Any]]:
 def decoded(cls: type[P], data: Mapping[str, Any], **more: Any) -> P:
     """Return the object of a class that logged data say, tolerantly; `more` are further fields."""
     for name, key, decode, _ in fields_of(cls):
-        more[name] = decode(data.get(key))
+        value = decode(data.get(key))
+        if value is not msgspec.UNSET:
+            more[name] = value
     return cls(**more)
 
 

@@ -1,56 +1,30 @@
 """The reducer: a run's state as a pure function of its events."""
 
 import base64
-import itertools
 import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up.records import (
+    alert,
+    diagnosis,
+    on,
+    probe,
+    record,
+    roll_back,
+    self_probe,
+    start,
+    steps,
+)
 
+from selffit.eventlog import kinds
 from selffit.eventlog.history import History
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.records import Notice
 from selffit.run.state import RunState, reduce, reduce_all
-from selffit.run.summary import run_state_word, seconds_left, status_dict
-
-COUNTER = itertools.count(1)
-
-
-def record(kind, data, step=0, *, attempt=1, t=100.0, stream="trainer"):
-    return Record(
-        v=1, a=attempt, q=next(COUNTER), t=t, k=kind, b="main", s=step, d=data, stream=stream
-    )
-
-
-def start(**config):
-    return record(
-        "run.start",
-        {
-            "config": {"method": "fgsm", "eps": 0.16, **config},
-            "steps_total": 200,
-            "steps_per_epoch": 50,
-        },
-    )
-
-
-def steps(first, n=10, t=100.0, **cols):
-    cols = {"eps": [0.1] * n, "lr": [0.5] * n, **cols}
-    return record(
-        "steps", {"n": n, "cols": cols, "img_s": 1000.0, "epoch": (first + n) / 50}, first, t=t
-    )
-
-
-def probe(step, pgd, **more):
-    return record(
-        "probe.robust", {"n": 512, "eps": 0.1, "clean": 0.9, "fgsm": 0.5, "pgd": pgd, **more}, step
-    )
-
-
-def alert(level, step=10, **more):
-    return record(
-        "alert", {"level": level, "text": f"{level}!", "evidence": {"gap": 0.8}, **more}, step
-    )
+from selffit.run.summary import seconds_left, status_dict
+from selffit.run.word import state_word
 
 
 def test_a_block_of_steps_moves_step_epoch_and_settings():
@@ -66,7 +40,7 @@ def test_folding_one_by_one_equals_folding_at_once_and_leaves_older_states_alone
         start(),
         steps(0),
         probe(10, 0.4),
-        alert("watch"),
+        alert("suspect"),
         steps(10),
         probe(20, 0.01),
         alert("onset", 20),
@@ -76,13 +50,13 @@ def test_folding_one_by_one_equals_folding_at_once_and_leaves_older_states_alone
         states.append(reduce(states[-1], item))
     for length, state in enumerate(states):
         assert state == reduce_all(RunState(), items[:length])
-    assert len(states[3].probes) == 1
-    assert len(states[-1].probes) == 2
+    assert len(states[3].all(kinds.RobustProbe)) == 1
+    assert len(states[-1].all(kinds.RobustProbe)) == 2
 
 
 def test_the_order_between_streams_does_not_matter():
     trainer = [
-        record("open", {"run": "r", "pid": 7}),
+        record("open", {"run": "r", "host": "here", "boot": "b", "pid": 7, "pstart": 5}),
         start(),
         steps(0),
         record("end", {"how": "finished"}, 10),
@@ -94,18 +68,23 @@ def test_the_order_between_streams_does_not_matter():
     one = reduce_all(RunState(), trainer + supervisor)
     other = reduce_all(RunState(), supervisor + trainer)
     assert one.ending == other.ending
-    assert (one.step, one.identity, one.t) == (other.step, other.identity, other.t)
+    assert (one.step, one.now, one.t) == (other.step, other.now, other.t)
+    assert one.now.identity.pid == 7
 
 
 def test_a_probe_during_an_eps_schedule_keeps_both_budgets():
     state = reduce(RunState(), probe(5, 0.6, final={"eps": 0.16, "fgsm": 0.2, "pgd": 0.1}))
-    assert (state.probes[0].eps, state.probes[0].final_eps, state.probes[0].final_pgd) == (
+    assert (
+        state.all(kinds.RobustProbe)[0].eps,
+        state.all(kinds.RobustProbe)[0].final_eps,
+        state.all(kinds.RobustProbe)[0].final_pgd,
+    ) == (
         0.1,
         0.16,
         0.1,
     )
     state = reduce(state, probe(6, 0.6, final=None))
-    assert math.isnan(state.probes[1].final_pgd)
+    assert math.isnan(state.all(kinds.RobustProbe)[1].final_pgd)
 
 
 def test_channels_are_kept_per_layer_through_time():
@@ -120,17 +99,20 @@ def test_channels_are_kept_per_layer_through_time():
         }
     ]
     state = reduce(RunState(), record("probe.channels", {"n": 64, "layers": layers}, 7))
-    layer = state.channels[0].layer("conv1")
+    layer = state.all(kinds.ChannelProbe)[0].layer("conv1")
     assert list(layer.dominance) == [0.5, -0.5]
     assert math.isnan(layer.rand[1])
-    assert state.channels[0].layer("conv9") is None
+    assert state.all(kinds.ChannelProbe)[0].layer("conv9") is None
 
 
 def test_an_alert_keeps_its_evidence_and_the_last_healthy_point():
     state = reduce(RunState(), alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4}))
-    assert (state.alerts[0].level, state.alerts[0].onset_step) == ("onset", 18)
-    assert (state.alerts[0].healthy_step, state.alerts[0].healthy_pgd) == (10, 0.4)
-    assert state.alerts[0].evidence == {"gap": 0.8}
+    assert (state.all(kinds.Alert)[0].level, state.all(kinds.Alert)[0].onset_step) == ("onset", 18)
+    assert (state.all(kinds.Alert)[0].healthy_step, state.all(kinds.Alert)[0].healthy_pgd) == (
+        10,
+        0.4,
+    )
+    assert state.all(kinds.Alert)[0].evidence == {"gap": 0.8}
 
 
 def test_how_a_run_ended_is_the_supervisors_word_first():
@@ -138,7 +120,7 @@ def test_how_a_run_ended_is_the_supervisors_word_first():
         RunState(),
         [start(), record("sup.exit", {"how": "killed", "stderr": ["x"]}, stream="supervisor")],
     )
-    assert run_state_word(state, False, 101.0) == "killed"
+    assert state_word(state, False, 101.0) == "killed"
     assert state.ending.stderr == ("x",)
 
 
@@ -148,22 +130,36 @@ def test_a_new_attempt_is_not_ended_by_the_end_of_the_one_before():
     )
     again = reduce(ended, record("open", {"run": "r"}, attempt=2))
     assert again.ending is None
-    assert run_state_word(again, True, 101.0) == "starting"
+    assert state_word(again, True, 101.0) == "starting"
 
 
 def test_words_for_a_silent_and_a_lost_run():
     state = reduce_all(RunState(), [start(), steps(0, t=100.0)])
-    assert run_state_word(state, True, 1000.0) == "training"
-    assert run_state_word(state, False, 100.5) == "lost"
-    assert run_state_word(state, None, 110.0) == "training"
-    assert run_state_word(state, None, 200.0) == "silent"
+    assert state_word(state, True, 1000.0) == "training"
+    assert state_word(state, False, 100.5) == "lost"
+    assert state_word(state, None, 110.0) == "training"
+    assert state_word(state, None, 200.0) == "silent"
 
 
-def test_the_time_left_follows_the_recent_pace_with_pauses_counted():
-    state = reduce_all(
-        RunState(), [start(), steps(0, t=100.0), steps(10, t=101.0), steps(20, t=102.0)]
-    )
-    assert seconds_left(state) == (200 - 30) * 0.1
+def test_the_time_left_follows_the_recent_steps_without_probes_and_pauses():
+    blocks = [steps(0, t=100.0), steps(10, t=101.0), steps(20, t=600.0)]
+    state = reduce_all(RunState(), [start(), *blocks])
+    assert seconds_left(state) == pytest.approx((200 - 30) * 0.05)
+
+
+def test_the_time_left_is_unknown_until_this_attempt_has_done_steps():
+    state = reduce_all(RunState(), [start(), steps(0), steps(10)])
+    again = reduce(state, record("open", {"run": "r"}, attempt=2))
+    assert math.isnan(seconds_left(again))
+    slower = record("steps", {**steps(0).d, "sec": 2.0}, 20, attempt=2)
+    assert seconds_left(reduce(again, slower)) == pytest.approx((200 - 30) * 0.2)
+
+
+def test_the_time_left_does_not_count_what_another_branch_took():
+    state = reduce_all(RunState(), [start(), steps(0), steps(10), *roll_back("b1", base=10)])
+    assert math.isnan(seconds_left(state))
+    state = reduce(state, on("b1", record("steps", {**steps(0).d, "sec": 1.0}, 10)))
+    assert seconds_left(state) == pytest.approx((200 - 20) * 0.1)
 
 
 def test_dropped_metrics_and_reader_notices_are_counted():
@@ -176,7 +172,7 @@ def test_dropped_metrics_and_reader_notices_are_counted():
 
 
 def test_status_has_no_nan_in_its_json():
-    state = reduce_all(RunState(), [start(), probe(0, "NaN"), alert("watch", confidence="NaN")])
+    state = reduce_all(RunState(), [start(), probe(0, "NaN"), alert("suspect", confidence="NaN")])
     status = status_dict(state, "training", 101.0)
     assert status["last"]["pgd"] is None
     assert status["alerts"][0]["confidence"] is None
@@ -184,30 +180,16 @@ def test_status_has_no_nan_in_its_json():
 
 
 # ---- what explains a collapse --------------------------------------------------------------------
-def self_probe(step, **more):
-    data = {
-        "n": 128,
-        "full": True,
-        "why": "interval",
-        "eps": 0.16,
-        "attack": "fgsm",
-        "reference": {"step": 100, "branch": "main"},
-        "values": {"carrier_grey": 0.82, "abnormal": 0.98},
-        "index": 0.56,
-        "components": {"carrier": 0.8, "abnormal": 0.98},
-        "dose": {"k": [0, 0.5, 1.0], "acc": [0.9, 0.2, 0.9]},
-        "mix": None,
-    }
-    return record("probe.self", {**data, **more}, step)
-
-
 def strong(step, **more):
     data = {"n": 256, "eps": 0.16, "steps": 50, "restarts": 2, "pgd": 0.01, "weak": 0.3}
     return record("probe.strong", {**data, **more}, step)
 
 
+LEFT = {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1}
+
+
 def causal(step, **more):
-    left = {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1}
+    left = LEFT
     data = {
         "n": 64,
         "n_rank": 64,
@@ -245,27 +227,13 @@ def images(step, **more):
     return record("probe.images", {**data, **more}, step)
 
 
-def diagnosis(step, **more):
-    data = {
-        "disease": "self-fitting",
-        "text": "self-fitting: …",
-        "index": 0.56,
-        "components": {"carrier": 0.8},
-        "evidence": {"carrier_z": 27.0},
-        "onset_step": 620,
-        "index_step": 589,
-        "lead": 31,
-    }
-    return record("diagnosis", {**data, **more}, step)
-
-
 def only(history):
     (entry,) = history
     return entry
 
 
 def test_self_information_is_kept_with_values_components_and_curves():
-    entry = only(reduce(RunState(), self_probe(620)).selfs)
+    entry = only(reduce(RunState(), self_probe(620)).all(kinds.SelfProbe))
     assert (entry.branch, entry.step, entry.n, entry.full, entry.why) == (
         "main",
         620,
@@ -276,48 +244,53 @@ def test_self_information_is_kept_with_values_components_and_curves():
     assert (entry.eps, entry.attack, entry.reference_step, entry.index) == (0.16, "fgsm", 100, 0.56)
     assert entry.values == {"carrier_grey": 0.82, "abnormal": 0.98}
     assert entry.components == {"carrier": 0.8, "abnormal": 0.98}
-    assert (list(entry.dose[0]), list(entry.dose[1])) == (
+    assert (list(entry.doses[0]), list(entry.doses[1])) == (
         [0.0, 0.5, 1.0],
         pytest.approx([0.9, 0.2, 0.9]),
     )
-    assert [len(axis) for axis in entry.mix] == [0, 0]
+    assert [len(axis) for axis in entry.mixes] == [0, 0]
 
 
 def test_without_a_reference_network_there_is_no_reference_step():
-    assert only(reduce(RunState(), self_probe(5, reference=None)).selfs).reference_step is None
+    assert (
+        only(reduce(RunState(), self_probe(5, reference=None)).all(kinds.SelfProbe)).reference_step
+        is None
+    )
 
 
 def test_a_curve_with_axes_of_different_lengths_keeps_the_points_that_have_both():
     entry = only(
-        reduce(RunState(), self_probe(5, dose={"k": [0, 1, 2], "acc": [0.5, "NaN"]})).selfs
+        reduce(RunState(), self_probe(5, dose={"k": [0, 1, 2], "acc": [0.5, "NaN"]})).all(
+            kinds.SelfProbe
+        )
     )
     assert (
-        list(entry.dose[0]) == [0, 1] and entry.dose[1][0] == 0.5 and math.isnan(entry.dose[1][1])
+        list(entry.doses[0]) == [0, 1]
+        and entry.doses[1][0] == 0.5
+        and math.isnan(entry.doses[1][1])
     )
 
 
 def test_a_strong_attack_is_kept_beside_the_weak_one():
-    entry = only(reduce(RunState(), strong(620)).strongs)
+    entry = only(reduce(RunState(), strong(620)).all(kinds.StrongProbe))
     assert (entry.step, entry.n, entry.steps, entry.restarts) == (620, 256, 50, 2)
     assert (entry.eps, entry.pgd, entry.weak) == (0.16, 0.01, 0.3)
 
 
 def test_the_causal_check_keeps_groups_and_single_channels():
-    entry = only(reduce(RunState(), causal(620)).causals)
-    assert (entry.n, entry.n_rank, entry.base["fgsm"], entry.base["swap"]) == (64, 64, 0.9, 0.1)
+    entry = only(reduce(RunState(), causal(620)).all(kinds.CausalProbe))
+    assert (entry.n, entry.n_rank, entry.base.fgsm, entry.base.swap) == (64, 64, 0.9, 0.1)
     row = only(entry.rows)
     assert (row.stage, row.group, row.share, row.channels) == ("conv1", "self", 0.1, 2)
-    assert row.values == {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1, "swap": 0.1}
+    assert {name: row.value(name) for name in (*LEFT, "swap")} == {**LEFT, "swap": 0.1}
     single = entry.channel("conv1", 3)
-    assert (single.dominance, single.values) == (
-        0.7,
-        {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1},
-    )
+    assert single.dominance == 0.7 and math.isnan(single.swap)
+    assert {name: single.value(name) for name in LEFT} == LEFT
     assert entry.channel("conv1", 4) is None and entry.channel("conv2", 3) is None
 
 
 def test_images_are_bytes_in_the_order_of_their_rows():
-    entry = only(reduce(RunState(), images(620)).strips)
+    entry = only(reduce(RunState(), images(620)).all(kinds.ImageStrip))
     assert (entry.shape, entry.eps, entry.attack, entry.classes) == (
         (1, 2, 3),
         0.16,
@@ -331,7 +304,7 @@ def test_images_are_bytes_in_the_order_of_their_rows():
 
 
 def test_a_diagnosis_keeps_disease_evidence_and_lead():
-    entry = only(reduce(RunState(), diagnosis(620)).diagnoses)
+    entry = only(reduce(RunState(), diagnosis(620)).all(kinds.Diagnosis))
     assert (entry.disease, entry.index, entry.onset_step, entry.index_step, entry.lead) == (
         "self-fitting",
         0.56,
@@ -340,19 +313,25 @@ def test_a_diagnosis_keeps_disease_evidence_and_lead():
         31,
     )
     assert (entry.components, entry.evidence) == ({"carrier": 0.8}, {"carrier_z": 27.0})
-    entry = only(reduce(RunState(), diagnosis(620, index_step=None, lead=None)).diagnoses)
+    entry = only(
+        reduce(RunState(), diagnosis(620, index_step=None, lead=None)).all(kinds.Diagnosis)
+    )
     assert (entry.index_step, entry.lead) == (None, None)
-    assert only(reduce(RunState(), diagnosis(620, lead=-31)).diagnoses).lead == -31
+    assert only(reduce(RunState(), diagnosis(620, lead=-31)).all(kinds.Diagnosis)).lead == -31
 
 
 def test_an_onset_has_its_disease_and_older_ones_have_none():
     state = reduce_all(RunState(), [alert("onset", 20, disease="self-fitting"), alert("onset", 30)])
-    assert [entry.disease for entry in state.alerts] == ["self-fitting", ""]
+    assert [entry.disease for entry in state.all(kinds.Alert)] == ["self-fitting", ""]
 
 
 def test_channels_of_an_older_log_have_no_carrier_response():
     layers = [{"name": "new", "car": [1, 2], "rho": 0.9, "agree": 0.5}, {"name": "old"}]
-    new, old = reduce(RunState(), record("probe.channels", {"layers": layers})).channels[0].layers
+    new, old = (
+        reduce(RunState(), record("probe.channels", {"layers": layers}))
+        .all(kinds.ChannelProbe)[0]
+        .layers
+    )
     assert (list(new.car), new.rho, new.agree) == ([1, 2], 0.9, 0.5)
     assert len(old.car) == 0 and math.isnan(old.rho) and math.isnan(old.agree)
 
@@ -374,7 +353,7 @@ def test_channels_of_an_older_log_have_no_carrier_response():
     ],
 )
 def test_images_that_do_not_fit_their_shape_are_left_out(shape):
-    assert only(reduce(RunState(), images(5, shape=shape)).strips).images == ()
+    assert only(reduce(RunState(), images(5, shape=shape)).all(kinds.ImageStrip)).images == ()
 
 
 @pytest.mark.parametrize(
@@ -394,29 +373,33 @@ def test_images_that_do_not_fit_their_shape_are_left_out(shape):
 )
 def test_an_image_with_unreadable_pixels_is_left_out_and_the_others_stay(bad):
     shown = only(
-        reduce(RunState(), images(5, rows=[image(**bad), None, 7, image(y=1)])).strips
+        reduce(RunState(), images(5, rows=[image(**bad), None, 7, image(y=1)])).all(
+            kinds.ImageStrip
+        )
     ).images
     assert [entry.y for entry in shown] == [1]
 
 
 def test_a_guess_that_is_none_is_class_minus_one():
     guesses = {"clean": None, "own": [1], "carrier": ["x", "NaN"]}
-    shown = only(only(reduce(RunState(), images(5, rows=[image(**guesses)])).strips).images)
+    shown = only(
+        only(reduce(RunState(), images(5, rows=[image(**guesses)])).all(kinds.ImageStrip)).images
+    )
     assert shown.clean[0] == shown.own[0] == -1 and math.isnan(shown.clean[1])
     assert shown.carrier[0] == 0 and math.isnan(shown.carrier[1])
 
 
 @pytest.mark.parametrize("junk", [None, "NaN", [], {}, [[]], {"carrier": {}}, 1e400, 10**400, True])
 def test_junk_in_every_field_gives_an_entry_without_numbers(junk):
-    for make, history in (
-        (self_probe, "selfs"),
-        (strong, "strongs"),
-        (causal, "causals"),
-        (images, "strips"),
-        (diagnosis, "diagnoses"),
+    for make, kind in (
+        (self_probe, kinds.SelfProbe),
+        (strong, kinds.StrongProbe),
+        (causal, kinds.CausalProbe),
+        (images, kinds.ImageStrip),
+        (diagnosis, kinds.Diagnosis),
     ):
         data = dict.fromkeys(make(5).d, junk)
-        entry = only(getattr(reduce(RunState(), record(make(5).k, data, 5)), history))
+        entry = only(reduce(RunState(), record(make(5).k, data, 5)).all(kind))
         assert (entry.branch, entry.step) == ("main", 5)
         if hasattr(entry, "index"):
             assert not math.isfinite(entry.index)
@@ -425,12 +408,12 @@ def test_junk_in_every_field_gives_an_entry_without_numbers(junk):
 
 def test_rows_that_are_no_objects_have_neither_names_nor_numbers():
     entry = only(
-        reduce(
-            RunState(), causal(5, rows=[None, 3, {"stage": 7, "share": "x"}], single="ab")
-        ).causals
+        reduce(RunState(), causal(5, rows=[None, 3, {"stage": 7, "share": "x"}], single="ab")).all(
+            kinds.CausalProbe
+        )
     )
     assert all(
-        (row.stage, row.channels, row.values) == ("", 0, {}) and math.isnan(row.share)
+        (row.stage, row.channels) == ("", 0) and math.isnan(row.share) and math.isnan(row.pgd)
         for row in entry.rows
     )
     assert entry.single == ()
@@ -447,14 +430,14 @@ def test_a_resumed_attempt_drops_what_comes_again_from_every_history():
             images(step),
             diagnosis(step),
         ]
-        items += [alert("watch", step), record("probe.channels", {"layers": []}, step)]
+        items += [alert("suspect", step), record("probe.channels", {"layers": []}, step)]
     state = reduce(
         reduce_all(RunState(), items), record("resumed", {"branch": "main"}, 10, attempt=2)
     )
-    kept = ("probes", "selfs", "strongs", "causals", "strips", "diagnoses", "alerts", "channels")
-    assert {name: [entry.step for entry in getattr(state, name)] for name in kept} == {
-        name: [10] for name in kept
-    }
+    made_again = [kind for kind in kinds.KINDS.values() if kind.KIND.on_branch]
+    told = {kind: [entry.step for entry in state.all(kind)] for kind in made_again}
+    del told[kinds.Steps]  # nothing was trained
+    assert len(told) == 8 and told == {kind: [10] for kind in told}
 
 
 def test_status_has_the_newest_self_information_and_what_it_means():
@@ -548,7 +531,7 @@ KEYS = [
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(KEYS), json_values))
 def test_no_data_whatever_breaks_the_reducer_or_the_status(kind, data):
     state = reduce_all(RunState(), [record(kind, data, 3)])
-    json.dumps(status_dict(state, run_state_word(state, None, 101.0), 101.0), allow_nan=False)
+    json.dumps(status_dict(state, state_word(state, None, 101.0), 101.0), allow_nan=False)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers())))
@@ -560,10 +543,6 @@ def test_a_history_continued_twice_is_two_histories(moves):
         versions.append(versions[base].append(item))
         models.append((*models[base], item))
     assert [tuple(version) for version in versions] == models
-
-
-def on(branch, item):
-    return Record(v=1, a=item.a, q=next(COUNTER), t=item.t, k=item.k, b=branch, s=item.s, d=item.d)
 
 
 def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_part():
@@ -578,9 +557,9 @@ def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_par
     )
     assert (after.branch, after.step) == ("b1", 10)
     assert after.setting("method") == "n-fgsm"
-    assert [entry.step for entry in after.probes] == [10, 20]
+    assert [entry.step for entry in after.all(kinds.RobustProbe)] == [10, 20]
     again = reduce(after, on("b1", probe(20, 0.5)))
-    assert [(entry.branch, entry.step) for entry in again.probes] == [
+    assert [(entry.branch, entry.step) for entry in again.all(kinds.RobustProbe)] == [
         ("main", 10),
         ("main", 20),
         ("b1", 20),
@@ -591,7 +570,7 @@ def test_what_a_resumed_attempt_does_again_is_not_shown_twice():
     items = [
         start(),
         steps(0),
-        alert("watch", 8),
+        alert("suspect", 8),
         probe(10, 0.4),
         steps(10),
         probe(20, 0.3),
@@ -602,15 +581,16 @@ def test_what_a_resumed_attempt_does_again_is_not_shown_twice():
     resumed = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10, attempt=2)
     state = reduce(before, resumed)
     assert state.step == 10
-    assert [entry.step for entry in state.probes] == [10]
-    assert [entry.step for entry in state.steps] == [0]
-    assert [entry.step for entry in state.alerts] == [8]
-    assert len(before.steps) == 3
+    assert [entry.step for entry in state.all(kinds.RobustProbe)] == [10]
+    assert [entry.step for entry in state.all(kinds.Steps)] == [0]
+    assert [entry.step for entry in state.all(kinds.Alert)] == [8]
+    assert len(before.all(kinds.Steps)) == 3
 
 
 def test_a_failed_change_brings_the_old_values_back():
-    state = reduce_all(RunState(), [start(), record("ctl.applied", {"new": {"method": "pgd"}})])
+    change = {"id": "a" * 8, "op": "set", "args": {"method": "pgd"}, "by": "me", "version": 1}
+    applied = {**change, "old": {"method": "fgsm"}, "new": {"method": "pgd"}}
+    state = reduce_all(RunState(), [start(), record("ctl.applied", applied)])
     assert state.setting("method") == "pgd"
-    assert (
-        reduce(state, record("ctl.failed", {"new": {"method": "fgsm"}})).setting("method") == "fgsm"
-    )
+    failed = {"id": "a" * 8, "op": "set", "reason": "…", "new": {"method": "fgsm"}, "version": 2}
+    assert reduce(state, record("ctl.failed", failed)).setting("method") == "fgsm"
