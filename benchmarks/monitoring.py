@@ -31,16 +31,15 @@ import torch
 from torch import Tensor, nn
 
 from selffit.config import resolve
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import Columns
 from selffit.eventlog.writer import EventWriter
 from selffit.models import build
-from selffit.probes import (
-    ProbeAttack,
-    causal_check,
-    channel_dominance,
-    robust_accuracies,
-    self_information,
-)
-from selffit.probes.examine import BRIEF_SHARES, BRIEF_SINGLES
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.causal import BRIEF_SHARES, BRIEF_SINGLES, causal_check
+from selffit.probes.channels import channel_dominance
+from selffit.probes.robust import robust_accuracies
+from selffit.probes.selfinfo import self_information
 from selffit.train.blocks import six_digits
 from selffit.train.setup import choose_precision, cpu_name
 from selffit.train.signals import MEASURED, SignalBuffer
@@ -117,7 +116,8 @@ def main() -> int:
 
         def a_record() -> None:
             columns = {name: six_digits(values) for name in (*MEASURED, "lr", "eps", "alpha")}
-            log.emit("steps", {"n": block, "cols": columns, "img_s": 1.0, "sec": 1.0, "epoch": 1.0})
+            cols = Columns(columns)
+            log.emit(kinds.Steps(n=block, cols=cols, img_s=1.0, sec=1.0, epoch=1.0))
 
         parts = {
             "signals": seconds(a_block, 5) / block,
@@ -179,9 +179,17 @@ def main() -> int:
     began = time.perf_counter() if CUDA else time.process_time()
     # on a CPU the whole check takes minutes; its time is in proportion to the images
     n = config.causal_images // 4
-    pgd = {"pgd_steps": config.probe_steps, "pgd_alpha": config.probe_alpha}
-    brief = {"shares": BRIEF_SHARES, "singles": BRIEF_SINGLES}
-    causal_check(model, images[:n], right[:n], attack=attack, generator=generator, **pgd, **brief)
+    causal_check(
+        model,
+        images[:n],
+        right[:n],
+        attack=attack,
+        pgd_alpha=config.probe_alpha,
+        pgd_steps=config.probe_steps,
+        generator=generator,
+        shares=BRIEF_SHARES,
+        singles=BRIEF_SINGLES,
+    )
     causal = 4 * ((time.perf_counter() if CUDA else time.process_time()) - began)
     interval = config.probe_every or IMAGES // batch
 

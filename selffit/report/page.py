@@ -84,8 +84,8 @@ def _summary(report: Report) -> str:
     attack = f", attack {last.selfinfo.attack}" if last.selfinfo else ""
     eps = f"eps {budget(last.robust.eps)}" if last.robust else "eps unknown"
     how = (
-        f"{text(about.get('model'))} on {text(about.get('data'))}, {count(whole(about.get('n')))} images, "
-        f"{eps}{attack}; "
+        f"{text(about.get('model'))} on {text(about.get('data'))}, "
+        f"{count(whole(about.get('n')))} images, {eps}{attack}; "
         f"measured on {text(about.get('device'))} with selffit {__version__}."
     )
     said = (
