@@ -21,7 +21,8 @@ def refuse_impossible(config: RunConfig, root: Path = Path("/")) -> None:
     `root` is where the system's files are.
     """
     if not config.download and not DATA_SETS[config.data].generator:
-        if says := missing(config.data, config.data_dir):
+        says = missing(config.data, config.data_dir)
+        if says:
             raise UserError(says)
     if config.device.startswith("cuda") and sys.platform == "linux":
         _check_cuda(config.device, root)

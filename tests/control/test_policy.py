@@ -111,7 +111,7 @@ def test_after_the_last_rollback_only_a_note_says_so(ledger):
     assert "1 of max_rollbacks 1 are made" in note.args["text"]
 
 
-# ---- changes on a suspect alert -----------------------------------------------------------------------
+# ---- changes on a suspect alert -----------------------------------------------------------------
 def test_a_suspect_alert_may_zero_channels_in_several_layers(ledger):
     commands = parse_policy(on_suspect="zero: conv1=2, layer1.0.conv2=4").reaction(
         "suspect", ledger
