@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
