@@ -140,7 +140,7 @@ def _check_count(config: RunConfig, name: str) -> None:
 
 
 def from_dict(data: Mapping[str, Any]) -> RunConfig:
-    """The configuration that `as_dict` stored. Raises UserError where it does not fit this version."""
+    """The configuration that `as_dict` stored. Raises UserError where this version has no such."""
     data = {OLD_NAMES.get(key, key): value for key, value in data.items()}
     unknown = [key for key in data if key not in FIELDS]
     if unknown:

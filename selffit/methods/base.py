@@ -125,7 +125,7 @@ class Method:
 
 
 def uniform_start(x: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
-    """x + U(-radius, radius) in every pixel, clipped to [0,1]. The noise follows x's memory format."""
+    """x + U(-radius, radius) in every pixel, clipped to [0,1]; the noise has x's memory format."""
     noise = x.detach().clone().uniform_(-1, 1, generator=generator)
     return (x + radius * noise).clamp(0, 1)
 

@@ -14,7 +14,7 @@ from selffit.models.base import Network
 
 
 class Zeroing:
-    """The zeroed channels of one network, held by hooks at its sites and removable without a trace."""
+    """The zeroed channels of one network, by hooks at its sites that leave no trace."""
 
     def __init__(self, model: Network, device: torch.device) -> None:
         self._model = model

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -115,10 +115,10 @@ def _command(op: str, row: Operation) -> Callable[..., None]:
 
 
 def _argument(name: str, row: Operation) -> inspect.Parameter:
-    """One argument of an operation as typer wants it; its text is parsed by the table's own rule."""
+    """One argument of an operation as typer wants it; the table's own rule parses its text."""
     about, flag = row.args[name], "--" + name.replace("_", "-")
     default = row.defaults.get(name)
-    annotation: Any = str if name in row.required else Optional[str]
+    annotation: Any = str if name in row.required else str | None
     if about.positional:
         info: Any = typer.Argument(metavar=about.metavar, help=about.help)
     elif isinstance(default, bool):

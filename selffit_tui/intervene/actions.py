@@ -219,7 +219,10 @@ def _zeroing(ledger: Ledger, layer: str) -> list[Action]:
         total = ledger.layers[layer]
         hint = f"how many of the {total} channels of {layer}, at most {total - 1}"
         top = (Field("top", "channels", str(ZERO_TOP), hint),)
-        does = f"The most dominant channels of {layer} are held at zero from the next step on, until that is undone."
+        does = (
+            f"The most dominant channels of {layer} are held at zero from the next step on, until "
+            "that is undone."
+        )
         found.append(
             Action(
                 "zero",
