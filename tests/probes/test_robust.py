@@ -8,8 +8,7 @@ from selffit.methods.base import Budget
 from selffit.methods.gradient import input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
-from selffit.probes import robust_accuracies, robust_accuracy
-from selffit.probes.robust import RobustAccuracy
+from selffit.probes.robust import RobustAccuracy, robust_accuracies, robust_accuracy
 
 
 class Brightness(nn.Module):

@@ -8,15 +8,13 @@ import torch
 from torch import nn
 
 from selffit.models import build
-from selffit.probes import (
-    ProbeAttack,
-    causal_check,
-    channel_dominance,
-    image_strip,
-    robust_accuracy,
-    self_information,
-    strong_accuracy,
-)
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.causal import causal_check
+from selffit.probes.channels import channel_dominance
+from selffit.probes.robust import robust_accuracy
+from selffit.probes.selfinfo import self_information
+from selffit.probes.strip import image_strip
+from selffit.probes.strong import strong_accuracy
 
 ATTACK = ProbeAttack(0.03, 2)
 PROBES = {
