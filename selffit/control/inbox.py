@@ -152,7 +152,10 @@ def _read(folder: int, name: str) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:  # a link (ELOOP), a socket, no permission
-        reason = f"it is not a regular file that the trainer can read ({error.strerror}); submit it with selffit ctl"
+        reason = (
+            f"it is not a regular file that the trainer can read ({error.strerror}); "
+            "submit it with selffit ctl"
+        )
         raise Refusal("not-a-file", reason) from None
     try:
         status = os.fstat(fd)

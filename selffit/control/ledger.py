@@ -66,8 +66,8 @@ class Checkpoint:
 class Branch:
     """A line of history.
 
-    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was killed
-    after it committed the roll-back, and writes the event when it starts again.
+    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was
+    killed after it committed the roll-back, and writes the event when it starts again.
     """
 
     name: str

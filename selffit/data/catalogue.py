@@ -26,7 +26,7 @@ class DataSet:
     files: tuple[str, ...] = ()
 
     def root(self, data_dir: str) -> Path:
-        """torchvision's root for a data folder, "" for the default.
+        """Torchvision's root for a data folder, "" for the default.
 
         The folder may also be (or lie in) the set's own.
         """

@@ -28,7 +28,7 @@ class ImageSet:
 
 
 def as_float(images: Tensor) -> Tensor:
-    """uint8 [B,C,H,W] to float32 pixels in [0,1], channels_last; 0 and 255 become exactly 0 and 1."""
+    """uint8 [B,C,H,W] to float32 pixels in [0,1], channels_last; 0 and 255 become exactly 0, 1."""
     return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
 

@@ -100,7 +100,8 @@ class GradientOracle(Protocol):
     The gradient of the cross-entropy at x, or of another objective of the logits.
     """
 
-    def __call__(self, x: Tensor, y: Tensor, objective: PerImage | None = None, /) -> Gradient: ...
+    def __call__(self, x: Tensor, y: Tensor, objective: PerImage | None = None, /) -> Gradient:
+        """The gradient of each image's own objective at x [B,C,H,W], by default cross-entropy."""
 
 
 AttackFunction = Callable[["GradientOracle", "Tensor", "Tensor", Budget, "torch.Generator"], Attack]
@@ -128,7 +129,10 @@ class Method:
 
 
 def uniform_start(x: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
-    """x + U(-radius, radius) in every pixel, clipped to [0,1]; the noise has x's memory format."""
+    """The image plus U(-radius, radius) in every pixel, clipped to [0,1].
+
+    The noise follows x's memory format.
+    """
     noise = x.detach().clone().uniform_(-1, 1, generator=generator)
     return (x + radius * noise).clamp(0, 1)
 

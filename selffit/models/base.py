@@ -32,6 +32,7 @@ class Normalise(nn.Module):
             self.register_buffer(name, numbers.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W] in [0,1], normalised."""
         return (x - self.mean) * self.scale
 
 

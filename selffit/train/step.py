@@ -79,7 +79,7 @@ class Step:
     def gradient_at(self, x: Tensor, y: Tensor, objective: PerImage | None = None) -> Gradient:
         """The attack's view of the network.
 
-        2 + 1 units of the step's 5: a forward pass, and back to the input.
+        2 of the step's 5 units: a forward pass, and back to the input.
         """
         return input_gradient(
             self.model,

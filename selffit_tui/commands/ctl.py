@@ -1,4 +1,4 @@
-"""`selffit ctl RUN OP …`: act on a running training, and wait until the log says what came of it."""
+"""`selffit ctl RUN OP …`: act on a running training, and wait for what came of it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -22,7 +22,8 @@ EPILOG = (
 
 ctl = typer.Typer(
     name="ctl",
-    help="Act on a running training: selffit ctl RUN pause, selffit ctl latest rollback --method n-fgsm, …",
+    help="Act on a running training: selffit ctl RUN pause, "
+    "selffit ctl latest rollback --method n-fgsm, …",
     epilog=EPILOG,
     no_args_is_help=True,
     subcommand_metavar="OPERATION [ARGS]...",
