@@ -35,6 +35,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.fields import Columns
 from selffit.eventlog.writer import EventWriter
 from selffit.models import build
+from selffit.models.preact_resnet import PreActResNet18
 from selffit.probes.attacks import ProbeAttack
 from selffit.probes.causal import BRIEF_SHARES, BRIEF_SINGLES, causal_check
 from selffit.probes.channels import channel_dominance
@@ -95,6 +96,7 @@ def main() -> int:
     config, autocast = resolve("cifar10-fgsm-8"), choose_precision("auto", device)
     batch, block = config.batch_size, config.block_steps
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()
+    assert isinstance(model, PreActResNet18)
     step = Step(config, model, make_optimizer(config, model, device), device, autocast)
     step.set(0.01, config.eps, config.alpha)
     generator = torch.Generator(device)
@@ -103,7 +105,7 @@ def main() -> int:
 
     whole = seconds(lambda: step(x, y, generator, with_input_gradient=False), 10)
     attack, trained = step(x, y, generator, with_input_gradient=True)
-    signals = SignalBuffer(block, batch, SHAPE, device)
+    signals: SignalBuffer[None] = SignalBuffer(block, batch, SHAPE, device)
 
     def a_block() -> None:
         for _ in range(block):
@@ -157,7 +159,7 @@ def main() -> int:
         3,
     )
     other = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).eval()
-    attack = ProbeAttack(config.eps)
+    own = ProbeAttack(config.eps)
 
     def explain(n: int, full: bool) -> float:
         return seconds(
@@ -165,7 +167,7 @@ def main() -> int:
                 model,
                 images[:n],
                 right[:n],
-                attack=attack,
+                attack=own,
                 generator=generator,
                 classes=CLASSES,
                 mean=torch.full(SHAPE, 0.5, device=device),
@@ -183,7 +185,7 @@ def main() -> int:
         model,
         images[:n],
         right[:n],
-        attack=attack,
+        attack=own,
         pgd_alpha=config.probe_alpha,
         pgd_steps=config.probe_steps,
         generator=generator,

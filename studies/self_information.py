@@ -34,13 +34,13 @@ from pathlib import Path
 from typing import Any
 
 SETS = ("patterns", "strokes", "mnist")
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "fgsm": {"method": "fgsm"},
     "rs-fgsm": {"method": "rs-fgsm"},
     "n-fgsm": {"method": "n-fgsm"},
     "pgd-5": {"method": "pgd", "attack_steps": 5},
 }
-INTERVENTIONS = {
+INTERVENTIONS: dict[str, dict[str, Any]] = {
     "fgsm": METHODS["fgsm"],
     "zero 25 % at suspect": {"on_suspect": "zero:conv1=4,conv2=8"},
     "30 % signs at suspect": {"on_suspect": "set:mix_signs=0.3"},
@@ -154,17 +154,17 @@ def measure(run: Any, brief: bool) -> dict[str, Any]:
         before = next(step for step in steps if step >= config.eps_ramp * state.steps_total)
     earlier = max((step for step in steps if step <= before - epoch), default=steps[0])
     ids = [f"main-{step}" for step in (earlier, before, steps[-1])]
-    earlier, before, last = (load_checkpoint(run, id, images, device) for id in ids)
+    reference, healthy, last = (load_checkpoint(run, id, images, device) for id in ids)
     acted = [applied.step for applied in state.all(kinds.Applied)]
     named = [diagnosis for diagnosis in state.all(kinds.Diagnosis) if diagnosis.disease]
     return {
-        "onset": None if onset is None else onset.onset_step or onset.step,
-        "before_step": before.step,
+        "onset": None if onset is None else onset.about,
+        "before_step": before,
         "acted": acted[0] if acted else None,
         "disease": named[-1].disease if named else "",
         "lead": named[-1].lead if named else None,
-        "before": values(before, earlier, images, epoch, brief),
-        "after": values(last, before, images, epoch, brief),
+        "before": values(healthy, reference, images, epoch, brief),
+        "after": values(last, healthy, images, epoch, brief),
     }
 
 

@@ -1,6 +1,4 @@
-"""The run configuration: the table of settings, how their values are read, and how a run's come
-together.
-"""
+"""The run configuration: its table of settings, how values are read and come together."""
 
 from selffit.config.parsing import (
     OutOfRange,

@@ -1,5 +1,4 @@
-"""The typed run configuration: one table of settings that presets, the command line and run.json
-share.
+"""The typed run configuration: one table of settings for presets, command line and run.json.
 
 A setting is a field of `RunConfig` made with `setting()`, live or not. The options of the command
 line, what a `set` may change, the fields and sentences of the dialog and the words for a value all

@@ -1,5 +1,4 @@
-"""What a person or a policy may ask of a running trainer: a closed table of operations with typed,
-ranged arguments.
+"""What may be asked of a running trainer: a closed table of operations with typed arguments.
 
 There is no operation that runs code or names a path. `check` is the one gate: the viewer uses it
 before it writes a command, the trainer when it reads one.
@@ -31,8 +30,9 @@ _CHECKPOINT = re.compile(r"((?:main|b[1-9][0-9]{0,8})-[0-9]{1,15})\Z")
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One request. `expect` is the configuration version its author saw, `ttl` seconds from `t`,
-    the wall clock.
+    """One request.
+
+    `expect` is the configuration version its author saw, `ttl` seconds from `t`, the wall clock.
     """
 
     id: str
@@ -45,8 +45,9 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def new_id(t: float) -> str:
-    """An id whose alphabetical order is the order of submission: `c`, 12 hex of milliseconds, 8
-    random hex.
+    """An id whose alphabetical order is that of submission.
+
+    `c`, 12 hex of milliseconds, 8 random hex.
     """
     return f"c{int(t * 1000) & 0xFFFFFFFFFFFF:012x}{secrets.token_hex(4)}"
 
@@ -65,16 +66,18 @@ def new_command(
     ttl: float | None = None,
     t: float | None = None,
 ) -> Command:
-    """A checked command with a new id; `t` is the wall clock in seconds, now by default. Raises
-    Refusal.
+    """A checked command with a new id.
+
+    `t` is the wall clock in seconds, now by default. Raises Refusal.
     """
     when = time.time() if t is None else t
     return checked(Command(new_id(when), op, dict(args or {}), by, expect, ttl, when))
 
 
 def checked(command: Command) -> Command:
-    """The command with normalised arguments and a harmless name of its author, in the words of
-    today. Raises Refusal.
+    """The command with normalised arguments and a harmless name of its author, in today's words.
+
+    Raises Refusal.
     """
     if not is_id(command.id):
         raise Refusal(

@@ -66,8 +66,8 @@ class Checkpoint:
 class Branch:
     """A line of history.
 
-    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was killed
-    after it committed the roll-back, and writes the event when it starts again.
+    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was
+    killed after it committed the roll-back, and writes the event when it starts again.
     """
 
     name: str
@@ -133,8 +133,9 @@ class Ledger:
         return line[::-1]
 
     def target(self, to: str) -> Checkpoint | None:
-        """The checkpoint that a roll-back `to` means: an id, or "healthy", the newest healthy one
-        of this history.
+        """The checkpoint that a roll-back `to` means.
+
+        An id, or "healthy", the newest healthy one of this history.
         """
         if to != "healthy":
             return self.checkpoints.get(to)

@@ -197,7 +197,7 @@ def encoded(value: msgspec.Struct) -> dict[str, Any]:
         entry = getattr(value, name)
         if get_origin(annotation) is Annotated and NULL in get_args(annotation):
             entry = None if isinstance(entry, float) and math.isnan(entry) else entry
-        data[key] = plain(entry)
+        data[key] = entry if annotation is Columns else plain(entry)  # columns are long, and plain
     return data
 
 

@@ -47,8 +47,8 @@ Readers keep unknown kinds, ignore unknown fields, and take what is missing or o
 unknown.
 
 Marks of a kind: **critical**: on the disk before training goes on. **listed**: a line of the event
-list. **kept**: the state of a run keeps every one, or the newest. **by branch**: belongs to a step of
-a branch; what is done again after a resume is dropped.
+list. **kept**: the state of a run keeps every one, or the newest. **by branch**: belongs to a step
+of a branch; what is done again after a resume is dropped.
 
 Before version 0.2 the alert level *suspect* was called watch, and zeroing channels was called
 suppress; readers understand both.

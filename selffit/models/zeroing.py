@@ -1,6 +1,4 @@
-"""Zeroed channels: the maps of a layer with some channels set to zero, in training and in probes
-alike.
-"""
+"""Zeroed channels: maps of a layer that are set to zero, in training and in probes alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,8 +38,9 @@ class Zeroing:
 
 @contextmanager
 def zeroing(model: Network, channels: Mapping[str, Sequence[int]]) -> Iterator[None]:
-    """These channels of these sites are zero inside, {site: channels}, on top of what is zeroed
-    already.
+    """These channels of these sites are zero inside, on top of what is zeroed already.
+
+    As {site: channels}.
     """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     held = Zeroing(model, device)

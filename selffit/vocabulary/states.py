@@ -94,7 +94,7 @@ _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name
 
 
 def level_of(name: str) -> Level:
-    """The level of that name, or of an older one; one that is not known is drawn like a suspicion."""
+    """The level of that name, or of an older one; an unknown one is drawn like a suspicion."""
     known = _BY_ANY_NAME.get(name)
     if known is not None:
         return known
@@ -263,7 +263,10 @@ def ended_badly(how: str) -> bool:
 
 @dataclass(frozen=True)
 class Disease:
-    """What an onset is called once self-information was measured; `sure`: the name says what it is."""
+    """What an onset is called once self-information was measured.
+
+    sure: the name says what it is.
+    """
 
     name: str
     meaning: str

@@ -20,9 +20,7 @@ CLEAR = 0.1  # changes from here on are drawn bright
 
 
 def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
-    """Everything that `selffit diagnose` prints, from top to bottom, for a terminal of `width`
-    columns.
-    """
+    """Everything that `selffit diagnose` prints, for a terminal of `width` columns."""
     found = report.found
     yield overview(found, width)
     yield Text(lead_sentence(found))
@@ -47,7 +45,7 @@ def overview(found: Sequence[Findings], width: int) -> Table:
 
 
 def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableType]:
-    """One network: what was done to it, its self-information, dose, channels, and the causal check."""
+    """One network: what was done to it, its self-information, dose, channels, causal check."""
     robust, strong, probe = found.robust, found.strong, found.selfinfo
     title = Text.assemble((found.id, "bold"))
     if robust is not None and probe is not None:
@@ -107,9 +105,7 @@ def _curves(probe: kinds.SelfProbe) -> Iterator[Text]:
 
 
 def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
-    """Every layer: how concentrated its response is, how stable the ranking, and the most dominant
-    channels.
-    """
+    """Every layer: how concentrated its response is, how stable the ranking, who dominates."""
     heads = [CHANNEL[name].short for name in ("gini", "top10", "pr", "rho", "agree")]
     table = _table("layer", "channels", *heads, numbers=6)
     table.add_column("most dominant (dominance)", ratio=1)

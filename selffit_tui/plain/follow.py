@@ -1,4 +1,4 @@
-"""Following a run without a screen: once for `status`, line by line for pipes and dumb terminals."""
+"""Following a run without a screen: once for `status`, line by line for pipes."""
 
 import os
 import sys
@@ -39,8 +39,9 @@ def check_refused(state: RunState) -> None:
 
 
 def wait_for_life(run: RunDir, process: "Popen[bytes]", attempt: int) -> None:
-    """Return once this attempt, or a later one, has written a record. Raises UserError where none
-    will.
+    """Return once this attempt, or a later one, has written a record.
+
+    Raises UserError where none will.
     """
     follower = Follower.of(run)
     while follower.state.attempt < attempt:
@@ -65,8 +66,9 @@ def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
 
 
 def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
-    """Return once the newest attempt trains or has ended. Raises UserError where it was refused or
-    never came up.
+    """Return once the newest attempt trains or has ended.
+
+    Raises UserError where it was refused or never came up.
     """
     follower = Follower.of(run)
     while (
@@ -80,11 +82,10 @@ def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
 
 
 def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
-    """Print a run as plain lines until it ends; returns the exit code. Raises UserError where it
-    was refused.
+    """Print a run as plain lines until it ends; returns the exit code.
 
-    `process` is the supervisor when this command started it: if it dies without a word, nothing
-    will follow.
+    Raises UserError where it was refused. `process` is the supervisor when this command started it:
+    if it dies without a word, nothing will follow.
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 
