@@ -229,7 +229,7 @@ def main() -> None:
         writer = EventWriter(short, "trainer", 1, opening={"run": "short"})
         for event in synthetic.events(400):
             if event.stream == "trainer" and event.kind != "open":
-                writer.emit(event.kind, event.data, step=event.step)
+                writer.put(event.kind, event.data, step=event.step)
         with show_run(str(short), **env) as terminal:  # warms the byte code
             terminal.wait_for("TRAINING", 60)
             leave(terminal)
@@ -241,7 +241,7 @@ def main() -> None:
         def live(stop: threading.Event) -> None:
             for event in synthetic.events():
                 if event.step >= 400 and event.stream == "trainer" and event.kind != "end":
-                    writer.emit(event.kind, event.data, step=event.step)
+                    writer.put(event.kind, event.data, step=event.step)
                     if event.kind == "steps" and stop.wait(0.5):
                         return
 

@@ -43,6 +43,7 @@ def tiny_run(tmp_path_factory):
     Never to be changed: copy it.
     """
     from selffit.config import resolve
+    from selffit.eventlog import kinds
     from selffit.eventlog.liveness import here
     from selffit.eventlog.writer import EventWriter
     from selffit.run.run_dir import RunDir
@@ -70,5 +71,5 @@ def tiny_run(tmp_path_factory):
         loop = begin(run, 1, log, config, StopSwitch(), empty_summary())
         loop.run()
         loop.checkpoints.close()
-        log.emit("end", {"how": "finished"}, step=10, critical=True)
+        log.emit(kinds.End(how="finished"), step=10)
     return run

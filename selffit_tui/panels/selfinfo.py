@@ -284,7 +284,9 @@ def _chance(state: RunState) -> float:
 
 def _style(row: Measure) -> str:
     """The ink of what speaks of the image, or of the network itself; the index stands above both."""
-    return "strong" if row is INDEX else row.of
+    if row is INDEX:
+        return "strong"
+    return "self" if row.of == "self" else "data"
 
 
 def _value(name: str, probe: kinds.SelfProbe) -> float:
