@@ -1,14 +1,19 @@
 """No two surfaces disagree: each prints the verdict that is a function of the log."""
 
+import io
 import json
 import sys
+from html import escape
 
 import pytest
 from made_up.records import alert, diagnosis, on, probe, record, roll_back, start, steps
+from rich.console import Console
 
+from selffit.analysis.past import Past
 from selffit.config import resolve
 from selffit.eventlog import kinds
 from selffit.eventlog.writer import EventWriter
+from selffit.report.findings import Report
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.verdict import Verdict, verdict
@@ -17,6 +22,7 @@ from selffit_tui import cli
 from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.header import header_lines
+from selffit_tui.plain.diagnosis import diagnosis_tables
 
 CONFIG = {**resolve().as_dict(), "on_co": "rollback:n-fgsm", "epochs": 4}
 HEALTHY = [start(**CONFIG), steps(0), probe(10, 0.40, fgsm=0.5)]
@@ -76,6 +82,8 @@ class Told:
             with EventWriter(self.run.path, "trainer", number, opening=opening) as log:
                 for item in items:
                     log.put(item.k, item.d, step=item.s, branch=item.b)
+            with EventWriter(self.run.path, "supervisor", number, opening=opening) as log:
+                log.put("sup.exit", {"how": "stopped", "text": "enough"})
         self.follower = Follower.of(self.run)
         self.state = self.follower.read_all()
         self.verdict: Verdict = verdict(self.state)
@@ -118,14 +126,14 @@ def test_every_surface_prints_the_same_verdict(moment):
         *(state, branch),
         *(cause or None, since),
     ]
-    (listed,) = json.loads(told.command("runs", "--json"))
+    listed = json.loads(told.command("runs", "--json"))
     assert listed["verdict"] == status["verdict"]
     assert state in told.command("runs")
 
     banner = told.header(200).replace("\xa0", " ")
     assert state.upper() in banner
     assert cause in banner
-    assert since is None or f"{since}" in banner
+    assert state in ("unmeasured", "healthy") or f"{since}" in banner
     assert state.upper() in told.header(60)
 
 
@@ -145,3 +153,23 @@ def test_alerts_in_json_carry_their_branch_and_the_newest_cause(moment):
         assert newest["stands"] and newest["disease"] == cause
     if state == "rolled back":
         assert not any(a["stands"] for a in alerts)
+
+
+def test_a_diagnosis_tells_of_the_run_what_stands_in_it(moment):
+    told, _ = moment
+    about = {"name": "told", "verdict": Past(told.state).verdict()}
+    robust = {"n": 512, "eps": 0.1, "clean": 0.9, "fgsm": 0.5, "pgd": 0.4}
+    place = {"checkpoint": "main-10", "branch": "main", "step": 10}
+    report = Report.read(
+        json.dumps({"k": kind, "checkpoint": "", "step": 0, "branch": "", "d": data} | at)
+        for kind, data, at in (("target", about, {}), ("probe.robust", robust, place))
+    )
+    words = sentence(told.state, told.verdict)
+    assert report.stands == words
+    console = Console(width=400, file=io.StringIO())
+    console.print(next(diagnosis_tables(report, 400)))
+    assert f"told now: {words}" in console.file.getvalue()
+    pytest.importorskip("matplotlib")
+    from selffit.report.page import page
+
+    assert escape(words) in page(report)

@@ -92,7 +92,9 @@ def _summary(report: Report) -> str:
     said = (
         f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
     )
-    return f"<p class='dim'>{escape(how)}</p>{said}<p>{escape(lead_sentence(report.found))}</p>"
+    stands = f"<p>The run now: <b>{escape(report.stands)}</b></p>" if report.stands else ""
+    lead = f"<p>{escape(lead_sentence(report.found))}</p>"
+    return f"<p class='dim'>{escape(how)}</p>{stands}{said}{lead}"
 
 
 def _verdict(found: Findings) -> str:

@@ -22,6 +22,8 @@ CLEAR = 0.1  # changes from here on are drawn bright
 def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
     """Everything that `selffit diagnose` prints, for a terminal of `width` columns."""
     found = report.found
+    if report.stands:
+        yield Text(f"{report.name} now: {report.stands}")
     yield overview(found, width)
     yield Text(lead_sentence(found))
     yield from detail(found[-1], report.chance, width)

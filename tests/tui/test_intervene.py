@@ -10,8 +10,9 @@ from made_up.looks import SETS, plain_text
 from selffit.config import FIELDS
 from selffit.control import lines
 from selffit.control.commands import Command
-from selffit.run.lineage import Control, standing_onset
+from selffit.eventlog import kinds
 from selffit.run.state import RunState, reduce_all
+from selffit.run.verdict import verdict
 from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines
@@ -37,11 +38,11 @@ def acting(drive, run_dir):
 
         async def go(app, pilot):
             async def grow():
-                app.feed._source.items = list(log.records)
+                app.feed._follower.source.items = list(log.records)
                 for _ in range(100):
                     await pilot.pause(0.03)
-                    if len(app.run_screen.newest.state.control) == len(
-                        reduce_all(RunState(), log.records).control
+                    if len(app.run_screen.newest.state.events) == len(
+                        reduce_all(RunState(), log.records).events
                     ):
                         break
                 await pilot.pause()
@@ -167,15 +168,13 @@ def test_the_life_of_a_request_comes_from_the_log(acting, acted_on, shown):
         (file,) = await sent(at)
         assert strip(shown(at.app)) == "◆ roll back to main-558, method n-fgsm requested"
         command, log = Command(**file), at.log
-        log.add("ctl.received", lines.received(command), 702)
+        log.emit(lines.received(command), 702)
         await at.grow()
         assert strip(shown(at.app)).endswith("requested → received")
-        data = lines.applied(log.ledger, command, {"method": "n-fgsm"}, branch="b1")
-        log.add("ctl.applied", data, 702)
+        log.emit(lines.applied(log.ledger, command, {"method": "n-fgsm"}, branch="b1"), 702)
         log.branch = "b1"
-        log.add(
-            "branch", {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}, 558
-        )
+        begun = kinds.BranchBegun(name="b1", parent="main", base_step=558, ckpt="main-558")
+        log.emit(begun, 558)
         await at.grow()
         assert strip(shown(at.app)).endswith(
             "requested → received → applied at step 702, on as branch b1"
@@ -245,7 +244,7 @@ def test_no_answer_for_ten_seconds_says_what_is_wrong(acting, acted_on, shown, a
         at.app.run_screen.action_intervene("probe")
         await at.pilot.press("enter")
         await sent(at)
-        at.app.feed._source.alive_now = alive
+        at.app.feed._follower.source.alive_now = alive
         at.clock.now += 11
         for _ in range(120):
             at.app.run_screen.tick()
@@ -311,10 +310,8 @@ def test_the_palette_finds_an_intervention_by_its_name(acting, acted_on):
 # ---- the dialog without a screen  --------------------------------------------------------
 def dialog_of(log, layer="conv1"):
     state = reduce_all(RunState(), log.records)
-    control = Control()
-    control.take(state)
-    onset = standing_onset(state, control.line)
-    return Dialog(control.ledger, state, onset, layer, "ann@lab", lambda: 1.79e9)
+    fallen = verdict(state).fallen
+    return Dialog(state.ledger, state, fallen, layer, "ann@lab", lambda: 1.79e9)
 
 
 def other(field):

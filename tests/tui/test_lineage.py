@@ -1,12 +1,15 @@
 """Branches: what belongs to the active line, what a roll-back left behind, and how it is drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up.looks import SETS
 
 from selffit.control.ledger import Branch, Ledger
-from selffit.run.lineage import ActiveLine, Control, Piece, active_line, standing_onset
+from selffit.run.lineage import ActiveLine, Piece, active_line
 from selffit.run.state import RunState, reduce_all
+from selffit.run.verdict import verdict
 from selffit_tui.model.marks import INTERVENTION, Mark, neighbour_mark
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.accuracy import accuracy_lines
@@ -29,17 +32,17 @@ def words(lines):
 
 
 def test_the_line_goes_through_every_ancestor_up_to_where_it_was_left():
-    ledger = Ledger()
-    ledger.branches |= {
+    branches = {
+        "main": Branch("main"),
         "b1": Branch("b1", "main", 500),
         "b2": Branch("b2", "b1", 620),
         "b3": Branch("b3", "main", 400),
     }
-    ledger.branch = "b2"
+    ledger = Ledger(branches=branches, branch="b2")
     line = active_line(ledger, "b2")
     assert line == ActiveLine((Piece("main", 500), Piece("b1", 620), Piece("b2")))
     assert line.holds("main", 500) and not line.holds("main", 501) and not line.holds("b3", 401)
-    ledger.branch = "b3"
+    ledger = replace(ledger, branch="b3")
     assert active_line(ledger, "b3") == ActiveLine((Piece("main", 400), Piece("b3")))
 
 
@@ -77,14 +80,14 @@ def test_growing_slice_by_slice_gives_the_same_line_as_all_at_once(acted_on, sli
             assert np.array_equal(table.column(name), other.column(name), equal_nan=True)
     assert len(grown.abandoned) == len(whole.abandoned) == 2
     assert grown.marks == whole.marks and grown.channels == whole.channels
-    assert grown.control.line == ActiveLine((Piece("main", 620), Piece("b2")))
+    assert grown.line == ActiveLine((Piece("main", 620), Piece("b2")))
 
 
 def test_an_older_state_has_its_own_line_again(acted_on):
     log = acted_on.rolled_back()
     columns = columns_of(log.records)
     columns.take(reduce_all(RunState(), log.records[:60]))
-    assert columns.control.line == ActiveLine() and columns.abandoned == []
+    assert columns.line == ActiveLine() and columns.abandoned == []
     assert all(mark.level != INTERVENTION for mark in columns.marks)
 
 
@@ -92,7 +95,7 @@ def test_marks_of_what_was_left_behind_are_not_live_and_can_be_jumped_to(acted_o
     found = columns_of(acted_on.rolled_back().records).marks
     assert found == [
         Mark(558, INTERVENTION),
-        Mark(588, "watch", False),
+        Mark(588, "suspect", False),
         Mark(620, "onset", False),
         Mark(702, INTERVENTION, False),
     ]
@@ -114,15 +117,14 @@ def test_saving_and_probing_leave_no_mark(acted_on):
 
 def test_an_onset_stands_until_a_roll_back_to_before_it(acted_on, made_up):
     def standing(records):
-        state, control = reduce_all(RunState(), records), Control()
-        control.take(state)
-        return standing_onset(state, control.line)
+        found = verdict(reduce_all(RunState(), records))
+        return (found.state, found.since) if found.fallen else None
 
-    assert standing(acted_on.with_checkpoints(702).records).onset_step == 620
+    assert standing(acted_on.with_checkpoints(702).records) == ("onset", 620)
     assert standing(acted_on.rolled_back().records) is None
     late = acted_on.with_checkpoints(702)
     late.ask("rollback", {"to": "main-682"}, 702)
-    assert standing(late.records).onset_step == 620
+    assert standing(late.records) == ("onset", 620)
 
 
 @pytest.mark.parametrize("glyphs", SETS)
@@ -156,7 +158,7 @@ def test_a_paused_run_says_so_by_word_and_symbol(acted_on, scene):
     assert "‖ PAUSED" in text and "ETA" not in text
 
 
-def test_masked_channels_are_marked_in_the_ranking(acted_on, scene):
+def test_zeroed_channels_are_marked_in_the_ranking(acted_on, scene):
     log = acted_on.with_checkpoints(300)
     log.ask("zero", {"layer": "conv1", "channels": [4, 15]}, 300)
     for glyphs, symbol in (("braille", "×"), ("ascii", "x")):

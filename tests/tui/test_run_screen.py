@@ -59,7 +59,7 @@ def test_a_frozen_view_keeps_its_curves_while_reading_goes_on(drive, made_up, sh
     async def freeze(app, pilot):
         await pilot.press("space")
         frozen = app.run_screen.drawn
-        app.feed._source.items = made_up.records()
+        app.feed._follower.source.items = made_up.records()
         for _ in range(100):
             await pilot.pause(0.05)
             if app.run_screen.newest.state.step == made_up.TOTAL:
@@ -445,7 +445,7 @@ def test_a_log_that_was_replaced_is_read_again(drive, made_up):
     from selffit.eventlog.records import Notice
 
     async def replace(app, pilot):
-        source = app.feed._source
+        source = app.feed._follower.source
         source.items = [*source.items, Notice("restarted", "trainer", "f", 0, "replaced")]
         real_restart = source.restart
 
@@ -485,7 +485,7 @@ def test_a_defect_in_the_reading_thread_ends_the_view_instead_of_looking_like_a_
         def poll(limit):
             raise RuntimeError("a defect")
 
-        app.feed._source.poll = poll
+        app.feed._follower.source.poll = poll
         await pilot.pause(1.0)
 
     with pytest.raises(RuntimeError, match="a defect"):
