@@ -1,6 +1,7 @@
 """The run configuration: its table of settings, how values are read and come together."""
 
 from selffit.config.parsing import (
+    TRUTH,
     OutOfRange,
     milestones,
     nearest,
@@ -24,6 +25,7 @@ __all__ = [
     "HELDOUT",
     "LIVE",
     "ROLLBACK",
+    "TRUTH",
     "OutOfRange",
     "RunConfig",
     "from_dict",

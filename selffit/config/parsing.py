@@ -8,6 +8,8 @@ from typing import Any
 from selffit.config.table import FIELDS, RunConfig
 from selffit.errors import UserError
 
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """What to say after an unknown name: the nearest valid one, or all of them."""
@@ -71,14 +73,7 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
     try:
         if kind is bool:
             if isinstance(raw, str):
-                return {
-                    "true": True,
-                    "yes": True,
-                    "1": True,
-                    "false": False,
-                    "no": False,
-                    "0": False,
-                }[raw.lower()]
+                return TRUTH[raw.lower()]
             if not isinstance(raw, bool):
                 raise ValueError
             return raw

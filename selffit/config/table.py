@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from selffit.data.catalogue import DATA_SETS
+from selffit.data.catalogue import AUGMENTATIONS, DATA_SETS
 from selffit.methods.base import STARTS
 from selffit.methods.catalogue import METHODS
 from selffit.models.catalogue import MODELS
@@ -83,7 +83,7 @@ class RunConfig:
     holdout: int = setting(
         1000, "data", "training images held out for the probes", low=16, high=100_000
     )
-    augment: str = setting("none", "data", "augmentation", choices=("none", "crop", "crop-flip"))
+    augment: str = setting("none", "data", "augmentation", choices=AUGMENTATIONS)
 
     model: str = setting("small", "model", "network", choices=MODELS)
     width: int = setting(

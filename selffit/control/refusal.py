@@ -31,7 +31,8 @@ class Refusal(UserError):
     """
 
     def __init__(self, rule: str, reason: str) -> None:
-        self.rule, self.reason = rule, clean(reason)[:MAX_REASON]
+        self.rule = rule
+        self.reason = clean(reason)[:MAX_REASON]
         super().__init__(self.reason)
 
     def __repr__(self) -> str:

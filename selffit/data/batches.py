@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from selffit.data.catalogue import AUGMENTATIONS
 from selffit.data.imageset import as_float
 from selffit.data.seeds import step_seed
 from selffit.errors import UserError
@@ -25,15 +26,18 @@ class Batches:
     def __init__(
         self, images: Tensor, labels: Tensor, batch_size: int, augment: str, seed: int
     ) -> None:
-        if augment not in ("none", "crop", "crop-flip"):
-            raise UserError(f"unknown augmentation '{augment}'; use none, crop or crop-flip")
+        if augment not in AUGMENTATIONS:
+            raise UserError(f"unknown augmentation '{augment}'; valid: {', '.join(AUGMENTATIONS)}")
         if batch_size > len(images):
             raise UserError(
                 f"a batch of {batch_size} is larger than the {len(images)} training images; lower "
                 "the batch size"
             )
-        self.images, self.labels = images, labels
-        self.batch_size, self.augment, self.seed = batch_size, augment, seed
+        self.images = images
+        self.labels = labels
+        self.batch_size = batch_size
+        self.augment = augment
+        self.seed = seed
         self.steps_per_epoch = len(images) // batch_size
         self._epoch = -1
         self._order = self._rows = self._columns = torch.empty(0)

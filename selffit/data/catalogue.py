@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_DIR = "data"
+AUGMENTATIONS = ("none", "crop", "crop-flip")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from selffit.vocabulary import (
     DEFINITIONS,
     EFFECT,
     GROUPS,
+    OF_A_LAYER,
     SELF,
     SOURCE,
     VALUES,
@@ -196,12 +197,11 @@ def _channel_table(probe: ChannelProbe) -> str:
     for layer in probe.layers:
         order = sorted((-value, c) for c, value in enumerate(layer.dominance))
         top = ", ".join(f"{c} ({signed(layer.dominance[c])})" for _, c in order[:5])
-        numbers = (layer.gini, layer.top10, layer.pr, layer.rho, layer.agree)
+        numbers = (getattr(layer, name) for name in OF_A_LAYER)
         rows.append(
             [escape(layer.name), str(len(layer.dominance)), *map(share, numbers), escape(top)]
         )
-    columns = ("gini", "top10", "pr", "rho", "agree")
-    names = [CHANNEL[name].label for name in columns]
+    names = [CHANNEL[name].label for name in OF_A_LAYER]
     head = ["layer", "channels", *names, "most dominant (dominance)"]
     return _table(head, rows, 1, 6)
 

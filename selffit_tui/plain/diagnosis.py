@@ -11,7 +11,7 @@ from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
-from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, SELF, VALUES
+from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, OF_A_LAYER, SELF, VALUES
 from selffit_tui.words.accuracy import pgd_label
 
 # columns from which the overview spells its headings out, and more channels of a layer are named
@@ -108,7 +108,7 @@ def _curves(probe: kinds.SelfProbe) -> Iterator[Text]:
 
 def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
     """Every layer: how concentrated its response is, how stable the ranking, who dominates."""
-    heads = [CHANNEL[name].short for name in ("gini", "top10", "pr", "rho", "agree")]
+    heads = [CHANNEL[name].short for name in OF_A_LAYER]
     table = _table("layer", "channels", *heads, numbers=6)
     table.add_column("most dominant (dominance)", ratio=1)
     for layer in probe.layers:
