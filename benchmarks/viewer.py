@@ -230,11 +230,7 @@ def main() -> None:
         for event in synthetic.events(400):
             if event.stream == "trainer" and event.kind != "open":
                 writer.put(event.kind, event.data, step=event.step)
-<<<<<<< HEAD
         with show_run(str(short), 120, 40, **env) as terminal:  # warms the byte code
-=======
-        with show_run(str(short), **env) as terminal:  # warms the byte code
->>>>>>> tui
             terminal.wait_for("TRAINING", 60)
             leave(terminal)
 
