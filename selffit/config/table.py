@@ -70,7 +70,7 @@ def setting(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Everything that decides how a run trains. Pixels and budgets are in units of [0, 1]."""
 

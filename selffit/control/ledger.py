@@ -19,7 +19,7 @@ from selffit.eventlog.records import Notice, Record
 _KEYS = frozenset((*LIVE, SEED, ZEROED))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """A change of settings at a step.
 
@@ -51,7 +51,7 @@ class Outcome:
     text: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A saved checkpoint, neither pruned nor found damaged. `pgd` is in [0, 1] or NaN."""
 
@@ -226,7 +226,17 @@ def _changes(ledger: Ledger, event: kinds.Applied) -> Changed:
         changed["rollbacks"] = ledger.rollbacks + (event.by == POLICY)
     old, new = _known(event.old), _known(event.new)
     version = max(ledger.version + 1, event.version)
-    change = Change(event.id, event.op, event.by, at, home, event.branch, old, new, version)
+    change = Change(
+        id=event.id,
+        op=event.op,
+        by=event.by,
+        step=at,
+        branch=home,
+        asked_on=event.branch,
+        old=old,
+        new=new,
+        version=version,
+    )
     changed["overrides"] = {**ledger.overrides, **new}
     changed["version"] = version
     changed["history"] = (*ledger.history, change)
@@ -265,7 +275,9 @@ def _branch(ledger: Ledger, event: kinds.BranchBegun) -> Changed:
 
 def _saved(ledger: Ledger, event: kinds.CheckpointSaved) -> Changed:
     home = event.of_branch or event.branch
-    saved = Checkpoint(event.id, home, event.of_step, event.pgd, event.healthy)
+    saved = Checkpoint(
+        id=event.id, branch=home, step=event.of_step, pgd=event.pgd, healthy=event.healthy
+    )
     return {"checkpoints": {**ledger.checkpoints, event.id: saved}}
 
 

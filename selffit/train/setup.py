@@ -24,7 +24,7 @@ from selffit.train.schedule import Schedule
 from selffit.train.step import Step, make_optimizer
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Setup:
     """A run that is ready for a step: a function of its settings alone.
 
@@ -92,7 +92,16 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     model = build_network(config, images).to(device)
     step = Step(config, model, make_optimizer(config, model, device), device, autocast)
     schedule = Schedule(config, batches.steps_per_epoch)
-    return Setup(config, device, images, batches, model, step, schedule, Zeroing(model, device))
+    return Setup(
+        config=config,
+        device=device,
+        images=images,
+        batches=batches,
+        model=model,
+        step=step,
+        schedule=schedule,
+        zeroing=Zeroing(model, device),
+    )
 
 
 def build_network(config: RunConfig, images: ImageSet) -> Network:

@@ -261,7 +261,7 @@ def ended_badly(how: str) -> bool:
     return how in ENDINGS and ENDINGS[how].bad
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Disease:
     """What an onset is called once self-information was measured.
 
@@ -278,12 +278,24 @@ class Disease:
 DISEASES: Mapping[str, Disease] = {
     disease.name: disease
     for disease in (
-        Disease("self-fitting", "the network reads its own perturbation", "onset", "alert"),
         Disease(
-            "gradient masking", "the network does not read its own perturbation", "onset", "warn"
+            name="self-fitting",
+            meaning="the network reads its own perturbation",
+            symbol="onset",
+            style="alert",
         ),
         Disease(
-            "undecided", "the signs of self-fitting do not agree", "unknown", "strong", sure=False
+            name="gradient masking",
+            meaning="the network does not read its own perturbation",
+            symbol="onset",
+            style="warn",
+        ),
+        Disease(
+            name="undecided",
+            meaning="the signs of self-fitting do not agree",
+            symbol="unknown",
+            style="strong",
+            sure=False,
         ),
     )
 }
@@ -291,4 +303,7 @@ DISEASES: Mapping[str, Disease] = {
 
 def disease_of(name: str) -> Disease:
     """The disease of that name, or one that is not known."""
-    return DISEASES.get(name) or Disease(name, "", "unknown", "strong", sure=False)
+    known = DISEASES.get(name)
+    if known is not None:
+        return known
+    return Disease(name=name, meaning="", symbol="unknown", style="strong", sure=False)
