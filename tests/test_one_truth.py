@@ -166,9 +166,9 @@ def test_a_diagnosis_tells_of_the_run_what_stands_in_it(moment):
     )
     words = sentence(told.state, told.verdict)
     assert report.stands == words
-    console = Console(width=400, file=io.StringIO())
-    console.print(next(diagnosis_tables(report, 400)))
-    assert f"told now: {words}" in console.file.getvalue()
+    printed = io.StringIO()
+    Console(width=400, file=printed).print(next(diagnosis_tables(report, 400)))
+    assert f"told now: {words}" in printed.getvalue()
     pytest.importorskip("matplotlib")
     from selffit.report.page import page
 

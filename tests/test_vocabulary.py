@@ -23,6 +23,7 @@ from selffit.vocabulary import (
     state_of,
 )
 from selffit.vocabulary.glossary import FAMILIES, glossary
+from selffit.vocabulary.states import Disease, Level, State
 from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.draw.styles import palette
 
@@ -77,7 +78,7 @@ def test_what_is_not_known_still_has_looks():
 
 
 def test_there_is_a_symbol_and_an_ink_for_everything():
-    looks = [*LEVELS.values(), *STATES.values(), *DISEASES.values()]
+    looks: list[Level | State | Disease] = [*LEVELS.values(), *STATES.values(), *DISEASES.values()]
     for glyphs in (BRAILLE, ASCII):
         assert {one.symbol for one in looks} <= set(glyphs.symbols)
     assert {one.style for one in looks} | {level.banner for level in LEVELS.values()} <= {

@@ -1,6 +1,7 @@
 """Made-up records, one at a time: as a reader returns them, with what a trainer would log."""
 
 import itertools
+from typing import Any
 
 from selffit.eventlog.records import Record
 
@@ -82,8 +83,9 @@ def diagnosis(step, **more):
 
 def roll_back(name, *, base, asked=20, parent="main", by="me", method="n-fgsm", t=100.0):
     """The records of a roll-back."""
-    change = {"id": f"{name}-{'0' * 8}", "op": "rollback", "args": {"to": f"{parent}-{base}"}}
-    change |= {"by": by, "branch": name, "new": {"method": method}, "old": {}, "version": 1}
+    change: dict[str, Any] = {"id": f"{name}-{'0' * 8}", "op": "rollback"}
+    change |= {"args": {"to": f"{parent}-{base}"}, "by": by, "branch": name}
+    change |= {"new": {"method": method}, "old": {}, "version": 1}
     begun = {"name": name, "parent": parent, "base_step": base, "ckpt": f"{parent}-{base}"}
     applied = on(parent, record("ctl.applied", change, asked, t=t))
     return [applied, on(name, record("branch", begun, base, t=t))]

@@ -67,7 +67,7 @@ def test_random_start_is_uniform_and_inside_the_image(name):
     x = torch.cat([torch.full((1, 1, 50, 50), 0.5), torch.zeros(1, 1, 50, 50)])
     starts: list[Tensor] = []
 
-    def flat(x: Tensor, y: Tensor) -> Gradient:
+    def flat(x: Tensor, y: Tensor, objective: object = None) -> Gradient:
         starts.append(x)
         return Gradient(torch.zeros_like(x), torch.zeros(2), torch.zeros(2, 2))
 

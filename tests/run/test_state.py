@@ -27,6 +27,16 @@ from selffit.run.summary import seconds_left, status_dict
 from selffit.run.word import state_word
 
 
+def only(history):
+    (entry,) = history
+    return entry
+
+
+def kept(kind, item):
+    """The one event of a kind that a state made of this item alone has."""
+    return only(reduce(RunState(), item).all(kind))
+
+
 def test_a_block_of_steps_moves_step_epoch_and_settings():
     state = reduce_all(RunState(), [start(lr=0.1), steps(0), steps(10, eps=[0.1] * 9 + [0.12])])
     assert (state.step, state.epoch) == (20, 0.4)
@@ -36,15 +46,8 @@ def test_a_block_of_steps_moves_step_epoch_and_settings():
 
 
 def test_folding_one_by_one_equals_folding_at_once_and_leaves_older_states_alone():
-    items = [
-        start(),
-        steps(0),
-        probe(10, 0.4),
-        alert("suspect"),
-        steps(10),
-        probe(20, 0.01),
-        alert("onset", 20),
-    ]
+    items = [start(), steps(0), probe(10, 0.4), alert("suspect"), steps(10), probe(20, 0.01)]
+    items.append(alert("onset", 20))
     states = [RunState()]
     for item in items:
         states.append(reduce(states[-1], item))
@@ -69,65 +72,45 @@ def test_the_order_between_streams_does_not_matter():
     other = reduce_all(RunState(), supervisor + trainer)
     assert one.ending == other.ending
     assert (one.step, one.now, one.t) == (other.step, other.now, other.t)
-    assert one.now.identity.pid == 7
+    assert one.now.identity is not None and one.now.identity.pid == 7
 
 
 def test_a_probe_during_an_eps_schedule_keeps_both_budgets():
     state = reduce(RunState(), probe(5, 0.6, final={"eps": 0.16, "fgsm": 0.2, "pgd": 0.1}))
-    assert (
-        state.all(kinds.RobustProbe)[0].eps,
-        state.all(kinds.RobustProbe)[0].final_eps,
-        state.all(kinds.RobustProbe)[0].final_pgd,
-    ) == (
-        0.1,
-        0.16,
-        0.1,
-    )
+    found = only(state.all(kinds.RobustProbe))
+    assert (found.eps, found.final_eps, found.final_pgd) == (0.1, 0.16, 0.1)
     state = reduce(state, probe(6, 0.6, final=None))
     assert math.isnan(state.all(kinds.RobustProbe)[1].final_pgd)
 
 
 def test_channels_are_kept_per_layer_through_time():
-    layers = [
-        {
-            "name": "conv1",
-            "dominance": [0.5, -0.5],
-            "si": [1, 1],
-            "di": [1, 1],
-            "rand": [1, "NaN"],
-            "gini": 0.1,
-        }
-    ]
-    state = reduce(RunState(), record("probe.channels", {"n": 64, "layers": layers}, 7))
-    layer = state.all(kinds.ChannelProbe)[0].layer("conv1")
+    conv1 = {"name": "conv1", "dominance": [0.5, -0.5], "si": [1, 1], "di": [1, 1]}
+    layers = [{**conv1, "rand": [1, "NaN"], "gini": 0.1}]
+    found = kept(kinds.ChannelProbe, record("probe.channels", {"n": 64, "layers": layers}, 7))
+    layer = found.layer("conv1")
     assert list(layer.dominance) == [0.5, -0.5]
     assert math.isnan(layer.rand[1])
-    assert state.all(kinds.ChannelProbe)[0].layer("conv9") is None
+    assert found.layer("conv9") is None
 
 
 def test_an_alert_keeps_its_evidence_and_the_last_healthy_point():
-    state = reduce(RunState(), alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4}))
-    assert (state.all(kinds.Alert)[0].level, state.all(kinds.Alert)[0].onset_step) == ("onset", 18)
-    assert (state.all(kinds.Alert)[0].healthy_step, state.all(kinds.Alert)[0].healthy_pgd) == (
-        10,
-        0.4,
-    )
-    assert state.all(kinds.Alert)[0].evidence == {"gap": 0.8}
+    onset = alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4})
+    told = kept(kinds.Alert, onset)
+    assert (told.level, told.onset_step) == ("onset", 18)
+    assert (told.healthy_step, told.healthy_pgd) == (10, 0.4)
+    assert told.evidence == {"gap": 0.8}
 
 
 def test_how_a_run_ended_is_the_supervisors_word_first():
-    state = reduce_all(
-        RunState(),
-        [start(), record("sup.exit", {"how": "killed", "stderr": ["x"]}, stream="supervisor")],
-    )
+    killed = record("sup.exit", {"how": "killed", "stderr": ["x"]}, stream="supervisor")
+    state = reduce_all(RunState(), [start(), killed])
     assert state_word(state, False, 101.0) == "killed"
-    assert state.ending.stderr == ("x",)
+    assert state.ending is not None and state.ending.stderr == ("x",)
 
 
 def test_a_new_attempt_is_not_ended_by_the_end_of_the_one_before():
-    ended = reduce_all(
-        RunState(), [start(), record("sup.exit", {"how": "crashed"}, stream="supervisor")]
-    )
+    crashed = record("sup.exit", {"how": "crashed"}, stream="supervisor")
+    ended = reduce_all(RunState(), [start(), crashed])
     again = reduce(ended, record("open", {"run": "r"}, attempt=2))
     assert again.ending is None
     assert state_word(again, True, 101.0) == "starting"
@@ -164,9 +147,8 @@ def test_the_time_left_does_not_count_what_another_branch_took():
 
 def test_dropped_metrics_and_reader_notices_are_counted():
     notice = Notice(kind="torn", stream="trainer", file="x", offset=5, text="torn tail of 9 bytes")
-    state = reduce_all(
-        RunState(), [record("log.gap", {"dropped": 3}), record("log.gap", {"dropped": 4}), notice]
-    )
+    gaps = [record("log.gap", {"dropped": dropped}) for dropped in (3, 4)]
+    state = reduce_all(RunState(), [*gaps, notice])
     assert state.dropped == 7
     assert state.notices.last == notice
 
@@ -227,58 +209,38 @@ def images(step, **more):
     return record("probe.images", {**data, **more}, step)
 
 
-def only(history):
-    (entry,) = history
-    return entry
-
-
 def test_self_information_is_kept_with_values_components_and_curves():
-    entry = only(reduce(RunState(), self_probe(620)).all(kinds.SelfProbe))
-    assert (entry.branch, entry.step, entry.n, entry.full, entry.why) == (
-        "main",
-        620,
-        128,
-        True,
-        "interval",
-    )
+    entry = kept(kinds.SelfProbe, self_probe(620))
+    assert (entry.branch, entry.step) == ("main", 620)
+    assert (entry.n, entry.full, entry.why) == (128, True, "interval")
     assert (entry.eps, entry.attack, entry.reference_step, entry.index) == (0.16, "fgsm", 100, 0.56)
     assert entry.values == {"carrier_grey": 0.82, "abnormal": 0.98}
     assert entry.components == {"carrier": 0.8, "abnormal": 0.98}
-    assert (list(entry.doses[0]), list(entry.doses[1])) == (
-        [0.0, 0.5, 1.0],
-        pytest.approx([0.9, 0.2, 0.9]),
-    )
+    factors, accuracies = entry.doses
+    assert list(factors) == [0.0, 0.5, 1.0]
+    assert list(accuracies) == pytest.approx([0.9, 0.2, 0.9])
     assert [len(axis) for axis in entry.mixes] == [0, 0]
 
 
 def test_without_a_reference_network_there_is_no_reference_step():
-    assert (
-        only(reduce(RunState(), self_probe(5, reference=None)).all(kinds.SelfProbe)).reference_step
-        is None
-    )
+    assert kept(kinds.SelfProbe, self_probe(5, reference=None)).reference_step is None
 
 
 def test_a_curve_with_axes_of_different_lengths_keeps_the_points_that_have_both():
-    entry = only(
-        reduce(RunState(), self_probe(5, dose={"k": [0, 1, 2], "acc": [0.5, "NaN"]})).all(
-            kinds.SelfProbe
-        )
-    )
-    assert (
-        list(entry.doses[0]) == [0, 1]
-        and entry.doses[1][0] == 0.5
-        and math.isnan(entry.doses[1][1])
-    )
+    curve = {"k": [0, 1, 2], "acc": [0.5, "NaN"]}
+    factors, accuracies = kept(kinds.SelfProbe, self_probe(5, dose=curve)).doses
+    assert list(factors) == [0, 1]
+    assert accuracies[0] == 0.5 and math.isnan(accuracies[1])
 
 
 def test_a_strong_attack_is_kept_beside_the_weak_one():
-    entry = only(reduce(RunState(), strong(620)).all(kinds.StrongProbe))
+    entry = kept(kinds.StrongProbe, strong(620))
     assert (entry.step, entry.n, entry.steps, entry.restarts) == (620, 256, 50, 2)
     assert (entry.eps, entry.pgd, entry.weak) == (0.16, 0.01, 0.3)
 
 
 def test_the_causal_check_keeps_groups_and_single_channels():
-    entry = only(reduce(RunState(), causal(620)).all(kinds.CausalProbe))
+    entry = kept(kinds.CausalProbe, causal(620))
     assert (entry.n, entry.n_rank, entry.base.fgsm, entry.base.swap) == (64, 64, 0.9, 0.1)
     row = only(entry.rows)
     assert (row.stage, row.group, row.share, row.channels) == ("conv1", "self", 0.1, 2)
@@ -290,13 +252,9 @@ def test_the_causal_check_keeps_groups_and_single_channels():
 
 
 def test_images_are_bytes_in_the_order_of_their_rows():
-    entry = only(reduce(RunState(), images(620)).all(kinds.ImageStrip))
-    assert (entry.shape, entry.eps, entry.attack, entry.classes) == (
-        (1, 2, 3),
-        0.16,
-        "fgsm",
-        ("a", "b"),
-    )
+    entry = kept(kinds.ImageStrip, images(620))
+    assert (entry.shape, entry.classes) == ((1, 2, 3), ("a", "b"))
+    assert (entry.eps, entry.attack) == (0.16, "fgsm")
     shown = only(entry.images)
     assert (shown.y, shown.clean, shown.own, shown.carrier) == (4, (4, 0.9), (2, 0.8), (4, 0.7))
     assert list(shown.x) == [0, 255, 7, 1, 2, 3]
@@ -304,20 +262,13 @@ def test_images_are_bytes_in_the_order_of_their_rows():
 
 
 def test_a_diagnosis_keeps_disease_evidence_and_lead():
-    entry = only(reduce(RunState(), diagnosis(620)).all(kinds.Diagnosis))
-    assert (entry.disease, entry.index, entry.onset_step, entry.index_step, entry.lead) == (
-        "self-fitting",
-        0.56,
-        620,
-        589,
-        31,
-    )
+    entry = kept(kinds.Diagnosis, diagnosis(620))
+    assert (entry.disease, entry.index) == ("self-fitting", 0.56)
+    assert (entry.onset_step, entry.index_step, entry.lead) == (620, 589, 31)
     assert (entry.components, entry.evidence) == ({"carrier": 0.8}, {"carrier_z": 27.0})
-    entry = only(
-        reduce(RunState(), diagnosis(620, index_step=None, lead=None)).all(kinds.Diagnosis)
-    )
+    entry = kept(kinds.Diagnosis, diagnosis(620, index_step=None, lead=None))
     assert (entry.index_step, entry.lead) == (None, None)
-    assert only(reduce(RunState(), diagnosis(620, lead=-31)).all(kinds.Diagnosis)).lead == -31
+    assert kept(kinds.Diagnosis, diagnosis(620, lead=-31)).lead == -31
 
 
 def test_an_onset_has_its_disease_and_older_ones_have_none():
@@ -327,11 +278,7 @@ def test_an_onset_has_its_disease_and_older_ones_have_none():
 
 def test_channels_of_an_older_log_have_no_carrier_response():
     layers = [{"name": "new", "car": [1, 2], "rho": 0.9, "agree": 0.5}, {"name": "old"}]
-    new, old = (
-        reduce(RunState(), record("probe.channels", {"layers": layers}))
-        .all(kinds.ChannelProbe)[0]
-        .layers
-    )
+    new, old = kept(kinds.ChannelProbe, record("probe.channels", {"layers": layers})).layers
     assert (list(new.car), new.rho, new.agree) == ([1, 2], 0.9, 0.5)
     assert len(old.car) == 0 and math.isnan(old.rho) and math.isnan(old.agree)
 
@@ -339,21 +286,12 @@ def test_channels_of_an_older_log_have_no_carrier_response():
 @pytest.mark.parametrize(
     "shape",
     [
-        None,
-        "123",
-        [],
-        [1, 2],
-        [1, 2, 3, 1],
-        [0, 2, 3],
-        [-1, 2, 3],
-        [1, 2, 4],
-        [1, 2, 257],
-        [1e9] * 3,
-        ["1", 2, 3],
+        *(None, "123", [], [1, 2], [1, 2, 3, 1], [0, 2, 3], [-1, 2, 3], [1, 2, 4], [1, 2, 257]),
+        *([1e9] * 3, ["1", 2, 3]),
     ],
 )
 def test_images_that_do_not_fit_their_shape_are_left_out(shape):
-    assert only(reduce(RunState(), images(5, shape=shape)).all(kinds.ImageStrip)).images == ()
+    assert kept(kinds.ImageStrip, images(5, shape=shape)).images == ()
 
 
 @pytest.mark.parametrize(
@@ -372,19 +310,14 @@ def test_images_that_do_not_fit_their_shape_are_left_out(shape):
     ],
 )
 def test_an_image_with_unreadable_pixels_is_left_out_and_the_others_stay(bad):
-    shown = only(
-        reduce(RunState(), images(5, rows=[image(**bad), None, 7, image(y=1)])).all(
-            kinds.ImageStrip
-        )
-    ).images
+    rows = [image(**bad), None, 7, image(y=1)]
+    shown = kept(kinds.ImageStrip, images(5, rows=rows)).images
     assert [entry.y for entry in shown] == [1]
 
 
 def test_a_guess_that_is_none_is_class_minus_one():
     guesses = {"clean": None, "own": [1], "carrier": ["x", "NaN"]}
-    shown = only(
-        only(reduce(RunState(), images(5, rows=[image(**guesses)])).all(kinds.ImageStrip)).images
-    )
+    shown = only(kept(kinds.ImageStrip, images(5, rows=[image(**guesses)])).images)
     assert shown.clean[0] == shown.own[0] == -1 and math.isnan(shown.clean[1])
     assert shown.carrier[0] == 0 and math.isnan(shown.carrier[1])
 
@@ -399,7 +332,7 @@ def test_junk_in_every_field_gives_an_entry_without_numbers(junk):
         (diagnosis, kinds.Diagnosis),
     ):
         data = dict.fromkeys(make(5).d, junk)
-        entry = only(reduce(RunState(), record(make(5).k, data, 5)).all(kind))
+        entry = kept(kind, record(make(5).k, data, 5))
         assert (entry.branch, entry.step) == ("main", 5)
         if hasattr(entry, "index"):
             assert not math.isfinite(entry.index)
@@ -407,33 +340,22 @@ def test_junk_in_every_field_gives_an_entry_without_numbers(junk):
 
 
 def test_rows_that_are_no_objects_have_neither_names_nor_numbers():
-    entry = only(
-        reduce(RunState(), causal(5, rows=[None, 3, {"stage": 7, "share": "x"}], single="ab")).all(
-            kinds.CausalProbe
-        )
-    )
-    assert all(
-        (row.stage, row.channels) == ("", 0) and math.isnan(row.share) and math.isnan(row.pgd)
-        for row in entry.rows
-    )
+    rows = [None, 3, {"stage": 7, "share": "x"}]
+    entry = kept(kinds.CausalProbe, causal(5, rows=rows, single="ab"))
+    for row in entry.rows:
+        assert (row.stage, row.channels) == ("", 0)
+        assert math.isnan(row.share) and math.isnan(row.pgd)
     assert entry.single == ()
 
 
 def test_a_resumed_attempt_drops_what_comes_again_from_every_history():
     items = [start()]
     for step in (10, 20):
-        items += [
-            probe(step, 0.4),
-            self_probe(step),
-            strong(step),
-            causal(step),
-            images(step),
-            diagnosis(step),
-        ]
-        items += [alert("suspect", step), record("probe.channels", {"layers": []}, step)]
-    state = reduce(
-        reduce_all(RunState(), items), record("resumed", {"branch": "main"}, 10, attempt=2)
-    )
+        items += [probe(step, 0.4), self_probe(step), strong(step), causal(step), images(step)]
+        items += [diagnosis(step), alert("suspect", step)]
+        items += [record("probe.channels", {"layers": []}, step)]
+    resumed = record("resumed", {"branch": "main"}, 10, attempt=2)
+    state = reduce(reduce_all(RunState(), items), resumed)
     made_again = [kind for kind in kinds.KINDS.values() if kind.KIND.on_branch]
     told = {kind: [entry.step for entry in state.all(kind)] for kind in made_again}
     del told[kinds.Steps]  # nothing was trained
@@ -442,14 +364,12 @@ def test_a_resumed_attempt_drops_what_comes_again_from_every_history():
 
 def test_status_has_the_newest_self_information_and_what_it_means():
     assert status_dict(reduce(RunState(), start()), "training", 101.0)["selfinfo"] is None
-    state = reduce_all(
-        RunState(), [start(), self_probe(600, index=0.1), self_probe(620, index="NaN")]
-    )
+    probes = [self_probe(600, index=0.1), self_probe(620, index="NaN")]
+    state = reduce_all(RunState(), [start(), *probes])
     told = status_dict(state, "training", 101.0)["selfinfo"]
     assert (told["step"], told["index"], told["disease"], told["lead"]) == (620, None, None, None)
-    state = reduce_all(
-        state, [diagnosis(620, disease="undecided"), diagnosis(650), self_probe(650)]
-    )
+    later = [diagnosis(620, disease="undecided"), diagnosis(650), self_probe(650)]
+    state = reduce_all(state, later)
     assert status_dict(state, "training", 101.0)["selfinfo"] == {
         "step": 650,
         "n": 128,
@@ -479,52 +399,14 @@ json_values = st.recursive(
     max_leaves=8,
 )
 KINDS = [
-    "open",
-    "phase",
-    "run.start",
-    "steps",
-    "probe.robust",
-    "probe.channels",
-    "probe.self",
-    "probe.strong",
-    "probe.causal",
-    "probe.images",
-    "diagnosis",
-    "alert",
-    "host",
-    "log.gap",
-    "end",
-    "sup.exit",
-    "?",
+    *("open", "phase", "run.start", "steps", "probe.robust", "probe.channels", "probe.self"),
+    *("probe.strong", "probe.causal", "probe.images", "diagnosis", "alert", "host", "log.gap"),
+    *("end", "sup.exit", "?"),
 ]
 KEYS = [
-    "n",
-    "cols",
-    "config",
-    "layers",
-    "final",
-    "healthy",
-    "evidence",
-    "how",
-    "stderr",
-    "dropped",
-    "name",
-    "eps",
-    "steps_total",
-    "values",
-    "index",
-    "components",
-    "reference",
-    "dose",
-    "mix",
-    "base",
-    "rows",
-    "single",
-    "shape",
-    "classes",
-    "disease",
-    "onset_step",
-    "lead",
+    *("n", "cols", "config", "layers", "final", "healthy", "evidence", "how", "stderr", "dropped"),
+    *("name", "eps", "steps_total", "values", "index", "components", "reference", "dose", "mix"),
+    *("base", "rows", "single", "shape", "classes", "disease", "onset_step", "lead"),
 ]
 
 
@@ -537,7 +419,8 @@ def test_no_data_whatever_breaks_the_reducer_or_the_status(kind, data):
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers())))
 def test_a_history_continued_twice_is_two_histories(moves):
     """Against plain tuples: any older version can be continued, and none of them changes."""
-    versions, models = [History()], [()]
+    versions: list[History[int]] = [History()]
+    models: list[tuple[int, ...]] = [()]
     for base, item in moves:
         base = min(base, len(versions) - 1)
         versions.append(versions[base].append(item))
@@ -547,36 +430,21 @@ def test_a_history_continued_twice_is_two_histories(moves):
 
 def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_part():
     before = reduce_all(RunState(), [start(), steps(0), probe(10, 0.4), steps(10), probe(20, 0.01)])
-    applied = record(
-        "ctl.applied",
-        {"op": "rollback", "new": {"method": "n-fgsm", "eps": 0.1}, "branch": "b1"},
-        20,
-    )
-    after = reduce_all(
-        before, [applied, on("b1", record("branch", {"name": "b1", "parent": "main"}, 10))]
-    )
+    change = {"op": "rollback", "new": {"method": "n-fgsm", "eps": 0.1}, "branch": "b1"}
+    applied = record("ctl.applied", change, 20)
+    begun = on("b1", record("branch", {"name": "b1", "parent": "main"}, 10))
+    after = reduce_all(before, [applied, begun])
     assert (after.branch, after.step) == ("b1", 10)
     assert after.setting("method") == "n-fgsm"
     assert [entry.step for entry in after.all(kinds.RobustProbe)] == [10, 20]
     again = reduce(after, on("b1", probe(20, 0.5)))
-    assert [(entry.branch, entry.step) for entry in again.all(kinds.RobustProbe)] == [
-        ("main", 10),
-        ("main", 20),
-        ("b1", 20),
-    ]
+    places = [(entry.branch, entry.step) for entry in again.all(kinds.RobustProbe)]
+    assert places == [("main", 10), ("main", 20), ("b1", 20)]
 
 
 def test_what_a_resumed_attempt_does_again_is_not_shown_twice():
-    items = [
-        start(),
-        steps(0),
-        alert("suspect", 8),
-        probe(10, 0.4),
-        steps(10),
-        probe(20, 0.3),
-        alert("onset", 20),
-        steps(20),
-    ]
+    items = [start(), steps(0), alert("suspect", 8), probe(10, 0.4)]
+    items += [steps(10), probe(20, 0.3), alert("onset", 20), steps(20)]
     before = reduce_all(RunState(), items)
     resumed = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10, attempt=2)
     state = reduce(before, resumed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -76,9 +76,8 @@ class Trained:
         attempt = self.run.claim_attempt(here())
         stop, waiting = stop or StopSwitch(), dict(at or {})
         with EventWriter(self.run.path, "trainer", attempt) as writer:
-            self.loop = loop = begin(
-                self.run, attempt, Ear(writer, self.records), self.config, stop, self.summary
-            )  # type: ignore[arg-type]
+            ear = cast(EventWriter, Ear(writer, self.records))
+            self.loop = loop = begin(self.run, attempt, ear, self.config, stop, self.summary)
             boundary = loop.commander.boundary
 
             def watched() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from made_up.looks import SETS, plain_text
 
+from selffit.eventlog import kinds
 from selffit_tui.model.scene import View
 from selffit_tui.panels.channels import channel_lines
 from selffit_tui.panels.parts.causal import causal_lines, effect, stage_of
@@ -73,8 +74,9 @@ def test_the_stage_of_a_layer_is_the_first_part_of_its_name():
     [(0.49, "-.31"), (0.92, "+.12"), (0.804, "0"), (1.8, "+1.0"), (float("nan"), "")],
 )
 def test_an_effect_is_a_signed_change_in_four_cells(value, shown):
-    assert effect({"fgsm": value}, {"fgsm": 0.8}, "fgsm") == shown
-    assert effect({}, {"fgsm": 0.8}, "fgsm") == ""
+    base = kinds.Effects(fgsm=0.8)
+    assert effect(kinds.Effects(fgsm=value), base, "fgsm") == shown
+    assert effect(kinds.Effects(), base, "fgsm") == ""
 
 
 def test_a_channel_that_was_zeroed_alone_shows_what_that_changed(scene, channels, causal, record):

@@ -161,8 +161,8 @@ def test_hostile_diseases_are_only_text(scene, onset):
 
 def test_status_and_runs_name_the_disease(onset):
     summary = status_dict(reduce_all(RunState(run="x"), onset(MASKING)), "training", 0.0)
-    assert "  !! onset at step 30, gradient masking: it fell" in status_lines(summary)
+    assert "  !! onset at step 30, gradient masking: it fell" in status_lines(summary, stands="")
     assert "!! onset @20 gradient masking" in runs_table([summary])[1]
     older = status_dict(reduce_all(RunState(run="x"), onset("")), "training", 0.0)
-    assert "  !! onset at step 30: it fell" in status_lines(older)
+    assert "  !! onset at step 30: it fell" in status_lines(older, stands="")
     assert runs_table([older])[1].endswith("!! onset @20")

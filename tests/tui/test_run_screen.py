@@ -470,7 +470,7 @@ def test_a_watch_alert_stands_in_the_header_until_a_probe_has_looked(drive, made
     async def look(app, pilot):
         standing.append("! WATCH step 588  training signals moved" in shown(app).splitlines()[0])
 
-    standing = []
+    standing: list[bool] = []
     records = made_up.records(588)
     last_alert = max(i for i, item in enumerate(records) if item.k == "alert")
     drive(records[: last_alert + 1], look)
