@@ -183,7 +183,7 @@ def _head(columns: Sequence[Column], width: int, glyphs: Glyphs) -> Line:
     middle = ends[0] + ends[1].center(max(1, bar - 4)) + ends[2]
     labels = "".join(_label(column).rjust(CELL) for column in columns)
     return [
-        (" rank   ch    Δ  ", "faint"),
+        (" rank   ch  chg  ", "faint"),
         (fit(middle, bar, ""), "faint"),
         ("     d" + labels, "faint"),
     ]

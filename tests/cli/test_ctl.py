@@ -69,9 +69,7 @@ class Trainer:
         while not self.stop.wait(0.02):
             for item in inbox.poll():
                 if not isinstance(item, Command):
-                    self.emit(
-                        kinds.Rejected(id=item.id, rule=item.rule, reason=item.reason), 30
-                    )
+                    self.emit(kinds.Rejected(id=item.id, rule=item.rule, reason=item.reason), 30)
                 elif (refusal := admit(item, self.ledger, time.time())) is not None:
                     self.emit(lines.rejected(item, refusal), 30)
                 else:

@@ -16,7 +16,6 @@ from selffit_tui.words.diagnosis import lead_words
 from selffit_tui.words.events import describe
 
 
-
 def said(kind, step, data):
     """The line of an event of a log."""
     return describe(kinds.of_data(kind, data, kinds.Place(step=step)))
@@ -54,7 +53,7 @@ HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
     ],
 )
 def test_numbers(got, wanted):
-    assert got == wanted
+    assert folded(got, plain=False) == wanted  # no line is broken at a blank among thousands
 
 
 def test_hostile_text_becomes_visible_escapes():
