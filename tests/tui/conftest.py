@@ -11,6 +11,7 @@ from made_up import rollback
 from made_up import run as synthetic
 from made_up.looks import SETS
 
+from selffit.eventlog.clean import clean, clean_data
 from selffit.eventlog.records import Record
 from selffit.run.state import RunState, reduce_all
 from selffit_tui.app.app import RunApp
@@ -161,14 +162,13 @@ def snapshot() -> Callable[[str, str], None]:
 
 @pytest.fixture
 def record() -> Callable[..., Record]:
-    """One record of a kind."""
+    """One record of a kind, cleaned as a reader does."""
 
     def make(
         kind: str, data: dict[str, Any], step: int = 0, t: float = synthetic.START, **more: Any
     ) -> Record:
-        return Record(
-            1, more.get("a", 1), 1, t, kind, "main", step, data, more.get("stream", "trainer")
-        )
+        attempt, stream = more.get("a", 1), more.get("stream", "trainer")
+        return Record(1, attempt, 1, t, clean(kind), "main", step, clean_data(data), stream)
 
     return make
 

@@ -109,7 +109,7 @@ def test_a_check_that_a_roll_back_left_behind_does_not_count(scene, acted_on, ca
 
 def test_a_roomy_panel_adds_the_response_to_random_signs(scene, channels, causal):
     lines = words(channel_lines(scene([channels, causal]), 80, 16))
-    assert lines[1].split()[-6:-1] == ["ΔFGSM", "ΔPGD", "own", "rand", "clean"]
+    assert lines[1].split()[-6:-1] == ["ΔFGSM", "ΔPGD", "resp", "rand", "clean"]
     assert lines[2].split("+0.90")[1].split()[:4] == ["-.31", "+.12", "1.90", "0.40"]
 
 
@@ -149,10 +149,11 @@ def test_without_a_check_the_panel_says_how_to_get_one(scene, channels, record):
 
 
 def test_the_participation_ratio_is_drawn_as_a_share_of_the_channels(scene, made_up):
-    text = plain_text(channel_lines(scene(made_up.records(702), glyphs=SETS["ascii"]), 48, 16))
+    whole = scene(made_up.records(702), glyphs=SETS["ascii"])
+    text = plain_text(channel_lines(whole, 48, 16), ascii=True)
     line = next(line for line in text.split("\n") if "particip." in line)
     # it falls from high to low
-    assert "13.0 -> 5.6" in line and "'" in line and "." in line.split("5.6")[1]
+    assert "13.0 ->5.6" in line and "'" in line and "." in line.split("5.6")[1]
 
 
 def test_a_check_that_lies_is_drawn_all_the_same(scene, channels, record):

@@ -53,7 +53,7 @@ HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
     ],
 )
 def test_numbers(got, wanted):
-    assert got == wanted
+    assert folded(got, plain=False) == wanted  # no line is broken at a blank among thousands
 
 
 def test_hostile_text_becomes_visible_escapes():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 
 from selffit.control.ledger import Branch, Ledger
 from selffit.run.lineage import ActiveLine, Piece, active_line
@@ -25,10 +25,6 @@ def columns_of(records):
     columns = Columns()
     columns.take(reduce_all(RunState(), records))
     return columns
-
-
-def words(lines):
-    return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
 def test_the_line_goes_through_every_ancestor_up_to_where_it_was_left():
@@ -133,7 +129,7 @@ def test_what_was_left_behind_is_drawn_dotted_in_a_style_of_its_own(acted_on, sc
     for lines in (accuracy_lines(whole, 72, 17), signal_lines(whole, 72, 13)):
         styles = {style for line in lines for text, style in line if text.strip()}
         assert {style for style in styles if style.startswith("past")}
-    assert "dotted: left behind" in words(accuracy_lines(whole, 72, 17))
+    assert "dotted: left behind" in plain_text(accuracy_lines(whole, 72, 17))
     before = scene(acted_on.with_checkpoints(702).records, glyphs=SETS[glyphs])
     styles = {style for line in accuracy_lines(before, 72, 17) for _, style in line}
     assert not [style for style in styles if style.startswith("past")]
@@ -141,11 +137,11 @@ def test_what_was_left_behind_is_drawn_dotted_in_a_style_of_its_own(acted_on, sc
 
 
 def test_the_header_names_the_branch_and_no_onset_that_was_left_behind(acted_on, scene):
-    text = words(header_lines(scene(acted_on.rolled_back().records), 120, 5))
+    text = plain_text(header_lines(scene(acted_on.rolled_back().records), 120, 5))
     assert "n-fgsm" in text and "branch b1" in text and "ONSET" not in text
-    narrow = words(header_lines(scene(acted_on.rolled_back().records, narrow=True), 80, 5))
+    narrow = plain_text(header_lines(scene(acted_on.rolled_back().records, narrow=True), 80, 5))
     assert "branch b1" in narrow
-    assert "ONSET  step 620  on main, left behind" in words(
+    assert "ONSET  step 620  on main, left behind" in plain_text(
         alert_lines(scene(acted_on.rolled_back().records), 60, 12)
     )
 
@@ -154,7 +150,7 @@ def test_a_paused_run_says_so_by_word_and_symbol(acted_on, scene):
     log = acted_on.with_checkpoints(300)
     log.ask("pause", {}, 300)
     log.add("phase", {"name": "paused"}, 300)
-    text = words(header_lines(scene(log.records), 120, 5))
+    text = plain_text(header_lines(scene(log.records), 120, 5))
     assert "‖ PAUSED" in text and "ETA" not in text
 
 
@@ -162,7 +158,9 @@ def test_zeroed_channels_are_marked_in_the_ranking(acted_on, scene):
     log = acted_on.with_checkpoints(300)
     log.ask("zero", {"layer": "conv1", "channels": [4, 15]}, 300)
     for glyphs, symbol in (("braille", "×"), ("ascii", "x")):
-        lines = words(channel_lines(scene(log.records, glyphs=SETS[glyphs]), 60, 24)).split("\n")
+        lines = plain_text(channel_lines(scene(log.records, glyphs=SETS[glyphs]), 60, 24)).split(
+            "\n"
+        )
         marked = [line for line in lines if line[1:2] == symbol]
         assert f"{symbol} 2 zeroed" in lines[0] and [
             int(line[2:].split()[1]) for line in marked
