@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import secrets
 import stat
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from selffit.errors import UserError
 from selffit.eventlog.liveness import ProcessIdentity, here
-from selffit.run import run_dir as rundir
-from selffit.run.run_dir import RunDir, find_run, is_name, list_runs
+from selffit.eventlog.names import is_name
+from selffit.run.run_dir import RunDir, find_run, list_runs
 
 
 def make(root: Path, name: str, created: float | None = None) -> RunDir:
@@ -58,7 +59,7 @@ def test_taken_digits_are_tried_again_and_in_the_end_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = iter(["d" * 16, "aaaa", "e" * 16, "aaaa", "bbbb", "f" * 16] + ["aaaa"] * 1000)
-    monkeypatch.setattr(rundir.secrets, "token_hex", lambda n: next(digits))
+    monkeypatch.setattr(secrets, "token_hex", lambda n: next(digits))
     assert [RunDir.create(tmp_path, None, {}).name for _ in range(2)] == ["run-aaaa", "run-bbbb"]
     with pytest.raises(UserError, match="name the run yourself"):
         RunDir.create(tmp_path, None, {})
@@ -85,7 +86,7 @@ def test_a_taken_name_is_refused_and_left_alone(tmp_path: Path, kind: str) -> No
 def test_a_name_taken_at_the_last_moment_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rundir.os.path, "lexists", lambda path: False)
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)
     make(tmp_path, "taken")
     with pytest.raises(UserError, match="choose another name"):
         RunDir.create(tmp_path, "taken", {})
