@@ -15,6 +15,7 @@ from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import mapping, text
 from selffit.eventlog.records import Notice, Record
+from selffit.vocabulary import ENDINGS
 
 _KEYS = frozenset((*LIVE, SEED, ZEROED))
 
@@ -166,7 +167,7 @@ def _run_start(ledger: Ledger, event: kinds.RunStart) -> Changed:
 
 def _end(ledger: Ledger, event: kinds.End) -> Changed:
     ended = event.how or "ended"
-    if ended in ("finished", "stopped"):
+    if ended in ENDINGS and ENDINGS[ended].code == 0:
         return {"ended": ended, "paused": False, "stopping": ""}
     return {"ended": ended}  # after anything else the next attempt goes on where this one was
 

@@ -31,6 +31,8 @@ class Refusal(UserError):
     """
 
     def __init__(self, rule: str, reason: str) -> None:
+        if rule not in RULES:
+            raise ValueError(f"'{rule}' is no rule of the closed list")
         self.rule = rule
         self.reason = clean(reason)[:MAX_REASON]
         super().__init__(self.reason)

@@ -12,7 +12,7 @@ from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.word import refusal
 from selffit.vocabulary import state_of
-from selffit_tui.talk import put, say, watch_command
+from selffit_tui.talk import dumb, put, say, watch_command
 
 POLL_SECONDS = 0.25
 SLICE = 10_000  # items of one read
@@ -20,10 +20,7 @@ SLICE = 10_000  # items of one read
 
 def is_plain_terminal() -> bool:
     """Whether stdout is no terminal that a screen could be drawn on."""
-    return not (sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get("TERM", "") in (
-        "",
-        "dumb",
-    )
+    return not (sys.stdout.isatty() and sys.stdin.isatty()) or dumb(os.environ)
 
 
 def read_once(run: RunDir) -> tuple[RunState, str]:

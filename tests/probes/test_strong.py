@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from made_up.probing import robust_accuracy
 from torch import Tensor, nn
 
 from selffit.models import build
-from selffit.probes.robust import robust_accuracy
 from selffit.probes.strong import margin_gradient, strong_accuracy
 
 

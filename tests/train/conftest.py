@@ -14,9 +14,9 @@ from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
-from selffit.train.__main__ import empty_summary
 from selffit.train.begin import begin
 from selffit.train.loop import Loop
+from selffit.train.scores import empty_summary
 from selffit.train.session import Session
 from selffit.train.stopping import Stop, StopSwitch
 
