@@ -19,6 +19,7 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.models.base import Network
 from selffit.models.zeroing import Zeroing
+from selffit.numbers import plural
 from selffit.probes.channels import watching
 from selffit.train.schedule import Schedule
 from selffit.train.step import Step, make_optimizer
@@ -174,7 +175,7 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 name = line.split(":", 1)[1].strip()
                 break
-    return f"{name}, {torch.get_num_threads()} threads"
+    return f"{name}, {plural(torch.get_num_threads(), 'thread')}"
 
 
 def layers(model: Network, images: ImageSet) -> tuple[kinds.Layer, ...]:

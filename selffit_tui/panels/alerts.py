@@ -147,17 +147,16 @@ def alert_block(
 def _disease(
     alert: kinds.Alert, diagnosis: kinds.Diagnosis | None, width: int, glyphs: Glyphs
 ) -> list[Line]:
-    """What the disease was called, and is called now where that is newer; when its index moved."""
+    """What the disease is called, what it was called first where that differs, when it showed."""
     first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
     if not first:
         return []
-    lines: list[Line] = [[("    ", "text"), (cause_words(first), "alert")]]
     if diagnosis is None:
-        return lines
+        return [[("    ", "text"), (cause_words(first), "alert")]]
+    lines: list[Line] = [[("    ", "text"), (cause_words(diagnosis.disease), "alert")]]
     if diagnosis.disease != first:
-        now = cause_words(diagnosis.disease)
-        at = count(diagnosis.step)
-        lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
+        said = f" (first {first}), step {count(diagnosis.step)}"
+        lines = [[*lines[0], (said, "dim")]]
     words = lead_words(diagnosis.lead)
     return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
 
