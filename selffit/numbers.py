@@ -123,7 +123,7 @@ def size(value: float) -> str:
 
 
 def in_unit(value: float, unit: str) -> str:
-    """A measure in the unit that `selffit.vocabulary` gives it; a unit that is not known: as it is."""
+    """A measure in the unit that `selffit.vocabulary` gives it; as it is in one not known."""
     if unit in ("share", "cosine", "ratio", "nats"):
         return share(value)
     if unit == "pixels":

@@ -43,12 +43,12 @@ def tiny_run(tmp_path_factory):
     Never to be changed: copy it.
     """
     from selffit.config import resolve
-    from selffit.eventlog.kinds import End
+    from selffit.eventlog import kinds
     from selffit.eventlog.liveness import here
     from selffit.eventlog.writer import EventWriter
     from selffit.run.run_dir import RunDir
-    from selffit.train.__main__ import empty_summary
     from selffit.train.begin import begin
+    from selffit.train.scores import empty_summary
     from selffit.train.stopping import StopSwitch
 
     small: dict[str, Any] = {
@@ -71,5 +71,5 @@ def tiny_run(tmp_path_factory):
         loop = begin(run, 1, log, config, StopSwitch(), empty_summary())
         loop.run()
         loop.checkpoints.close()
-        log.emit(End(how="finished"), step=10)
+        log.emit(kinds.End(how="finished"), step=10)
     return run

@@ -15,11 +15,12 @@ from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import mapping, text
 from selffit.eventlog.records import Notice, Record
+from selffit.vocabulary import ENDINGS
 
 _KEYS = frozenset((*LIVE, SEED, ZEROED))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """A change of settings at a step.
 
@@ -51,7 +52,7 @@ class Outcome:
     text: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A saved checkpoint, neither pruned nor found damaged. `pgd` is in [0, 1] or NaN."""
 
@@ -66,8 +67,8 @@ class Checkpoint:
 class Branch:
     """A line of history.
 
-    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was killed
-    after it committed the roll-back, and writes the event when it starts again.
+    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was
+    killed after it committed the roll-back, and writes the event when it starts again.
     """
 
     name: str
@@ -133,8 +134,9 @@ class Ledger:
         return line[::-1]
 
     def target(self, to: str) -> Checkpoint | None:
-        """The checkpoint that a roll-back `to` means: an id, or "healthy", the newest healthy one
-        of this history.
+        """The checkpoint that a roll-back `to` means.
+
+        An id, or "healthy", the newest healthy one of this history.
         """
         if to != "healthy":
             return self.checkpoints.get(to)
@@ -165,7 +167,7 @@ def _run_start(ledger: Ledger, event: kinds.RunStart) -> Changed:
 
 def _end(ledger: Ledger, event: kinds.End) -> Changed:
     ended = event.how or "ended"
-    if ended in ("finished", "stopped"):
+    if ended in ENDINGS and ENDINGS[ended].code == 0:
         return {"ended": ended, "paused": False, "stopping": ""}
     return {"ended": ended}  # after anything else the next attempt goes on where this one was
 
@@ -225,7 +227,17 @@ def _changes(ledger: Ledger, event: kinds.Applied) -> Changed:
         changed["rollbacks"] = ledger.rollbacks + (event.by == POLICY)
     old, new = _known(event.old), _known(event.new)
     version = max(ledger.version + 1, event.version)
-    change = Change(event.id, event.op, event.by, at, home, event.branch, old, new, version)
+    change = Change(
+        id=event.id,
+        op=event.op,
+        by=event.by,
+        step=at,
+        branch=home,
+        asked_on=event.branch,
+        old=old,
+        new=new,
+        version=version,
+    )
     changed["overrides"] = {**ledger.overrides, **new}
     changed["version"] = version
     changed["history"] = (*ledger.history, change)
@@ -264,7 +276,9 @@ def _branch(ledger: Ledger, event: kinds.BranchBegun) -> Changed:
 
 def _saved(ledger: Ledger, event: kinds.CheckpointSaved) -> Changed:
     home = event.of_branch or event.branch
-    saved = Checkpoint(event.id, home, event.of_step, event.pgd, event.healthy)
+    saved = Checkpoint(
+        id=event.id, branch=home, step=event.of_step, pgd=event.pgd, healthy=event.healthy
+    )
     return {"checkpoints": {**ledger.checkpoints, event.id: saved}}
 
 

@@ -153,12 +153,12 @@ def _series(kind: Any) -> Decode:
 
 
 def _fixed(each: Sequence[Decode]) -> Decode:
-    """A tuple of given length, of unknown values where the logged list is of another."""
+    """A tuple of given length; the field is left as it is declared where the list is of another."""
 
     def decode(value: Any) -> Any:
         entries = items(value)
         if len(entries) != len(each):
-            entries = [None] * len(each)
+            return msgspec.UNSET
         return tuple(one(entry) for one, entry in zip(each, entries, strict=True))
 
     return decode
@@ -181,7 +181,9 @@ def fields_of(cls: type[msgspec.Struct]) -> list[tuple[str, str, Decode, Any]]:
 def decoded(cls: type[P], data: Mapping[str, Any], **more: Any) -> P:
     """Return the object of a class that logged data say, tolerantly; `more` are further fields."""
     for name, key, decode, _ in fields_of(cls):
-        more[name] = decode(data.get(key))
+        value = decode(data.get(key))
+        if value is not msgspec.UNSET:
+            more[name] = value
     return cls(**more)
 
 
@@ -211,24 +213,16 @@ def _plan(cls: type[msgspec.Struct]) -> _Plan:
     return plan
 
 
-_AS_IT_IS = (float, int, str, bool, float | None, int | None, str | None, bool | None)
+# Columns are long, and plain
+_AS_IT_IS = (float, int, str, bool, Columns, float | None, int | None, str | None, bool | None)
 
 
 def _encoder(kind: Any) -> Callable[[Any], Any]:
-    if get_origin(kind) is Annotated and NULL in get_args(kind):
-        return _unless_nan
-    return _lists if kind is Columns else plain
+    return _unless_nan if get_origin(kind) is Annotated and NULL in get_args(kind) else plain
 
 
 def _unless_nan(number: Any) -> Any:
     return None if number != number else plain(number)
-
-
-def _lists(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns hold numbers, thousands in a long block: lists are passed on without a look inside."""
-    return {
-        name: values if type(values) is list else plain(values) for name, values in columns.items()
-    }
 
 
 def plain(value: Any) -> Any:

@@ -35,8 +35,9 @@ _NAMED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One event, decoded, with every string cleaned. `stream` is the folder it was read from; it is
-    not in the line.
+    """One event, decoded, with every string cleaned.
+
+    `stream` is the folder it was read from; it is not in the line.
     """
 
     v: int
@@ -68,8 +69,9 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 def num(value: object) -> float:
-    """A JSON value as a float: numbers, the three named non-finite ones; NaN for anything else,
-    never an error.
+    """A JSON value as a float, NaN for what is none; never an error.
+
+    Numbers, and the three named non-finite ones.
     """
     if isinstance(value, bool):
         return math.nan

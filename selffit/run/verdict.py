@@ -165,7 +165,7 @@ def clears(
 
 
 def roll_back(state: RunState) -> RollBack | None:
-    """Return the last roll-back that led to the active branch; None on the first line of history."""
+    """Return the last roll-back that led to the active branch; None on the first branch."""
     branch = state.line.branch
     for change in reversed(state.ledger.history):
         if change.op == "rollback" and change.branch == branch and not change.failed:

@@ -86,7 +86,7 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
         zeroed = None
     body = _body(layer, before, zeroed, off, scene, width - 2, height - 2)
     since = "" if base is None else _since(scene.view.baseline, base.step)
-    words = f"change since {since}" if since else "first probe: no change of rank yet"
+    words = f"chg since {since}" if since else "first probe: no change of rank yet"
     if zeroed is not None:
         told = f"ΔFGSM, ΔPGD: zeroed alone, step {count(zeroed.step)}  "
         words = told + words if len(told + words) + 6 <= width else words
@@ -183,7 +183,7 @@ def _head(columns: Sequence[Column], width: int, glyphs: Glyphs) -> Line:
     middle = ends[0] + ends[1].center(max(1, bar - 4)) + ends[2]
     labels = "".join(_label(column).rjust(CELL) for column in columns)
     return [
-        (" rank   ch    Δ  ", "faint"),
+        (" rank   ch  chg  ", "faint"),
         (fit(middle, bar, ""), "faint"),
         ("     d" + labels, "faint"),
     ]

@@ -248,7 +248,7 @@ def _machine(scene: Scene, width: int) -> Line:
             used = f"{host.gpu_mem / 2**30:.1f}/{host.gpu_total / 2**30:.0f} GiB"
             items.append((2, [("gpu memory ", "dim"), (used, "text")]))
         if known(host.gpu_temp):
-            items.append((5, [(f"{host.gpu_temp:.0f} °C", "text")]))
+            items.append((5, [(f"{host.gpu_temp:.0f}°C", "text")]))
         if known(host.cpu):
             items.append((1, [("cpu ", "dim"), (f"{percent(host.cpu):>5}", "text")]))
         if known(host.rss):

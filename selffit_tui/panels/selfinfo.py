@@ -24,7 +24,7 @@ from selffit_tui.words.diagnosis import lead_words
 LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
 ALIGNED_HISTORY = 20  # cells from which it takes the place of the plots above it
-NAME, NUMBER = 15, 6  # cells of a row beside its bar and its history
+NAME, NUMBER = 16, 6  # cells of a row beside its bar and its history
 MEANING = 28  # cells of what a row measures, in a wide panel
 NOTCHED = 10  # cells of a bar from which chance is marked in it
 
@@ -283,7 +283,7 @@ def _chance(state: RunState) -> float:
 
 
 def _style(row: Measure) -> str:
-    """The ink of what speaks of the image, or of the network itself; the index stands above both."""
+    """The ink of what speaks of the image, or of the network; the index stands above both."""
     if row is INDEX:
         return "strong"
     return "self" if row.of == "self" else "data"

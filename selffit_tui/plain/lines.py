@@ -167,7 +167,10 @@ def _setting(name: str, value: Any) -> str:
 def _alert(alert: Mapping[str, Any]) -> str:
     """An alert in the list of those that were raised; one that is left behind is only named."""
     level = level_of(alert["level"])
-    head = f"{'!!' if level.serious else '!'} {level.name} at step {count(alert['step'])}"
+    about = alert["step"] if alert["onset_step"] is None else alert["onset_step"]
+    head = f"{'!!' if level.serious else '!'} {level.name} at step {count(about)}"
+    if about != alert["step"]:
+        head += f", noticed at {count(alert['step'])}"
     if not alert["stands"]:
         return f"{head} of {alert['branch']}, left behind"
     cause = cause_words(alert["disease"])

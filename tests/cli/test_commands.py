@@ -44,7 +44,7 @@ def run(tmp_path):
 def write_run(root, name, how="finished", alert="probe [/b] \x1b[2J says so"):
     run = RunDir.create(root, name, {"config": resolve().as_dict()})
     with EventWriter(run.path, "trainer", 1) as log:
-        log.emit(
+        log.put(
             "run.start", {"config": resolve().as_dict(), "steps_total": 40, "steps_per_epoch": 20}
         )
         cols = {
@@ -53,8 +53,8 @@ def write_run(root, name, how="finished", alert="probe [/b] \x1b[2J says so"):
             "alpha": [0.16] * 20,
             "loss_adv": [1.0] * 20,
         }
-        log.emit("steps", {"n": 20, "cols": cols, "img_s": 1000.0, "epoch": 1.0})
-        log.emit(
+        log.put("steps", {"n": 20, "cols": cols, "img_s": 1000.0, "epoch": 1.0})
+        log.put(
             "probe.robust", {"n": 512, "eps": 0.16, "clean": 0.9, "fgsm": 0.8, "pgd": 0.01}, step=20
         )
         onset = {
@@ -63,9 +63,9 @@ def write_run(root, name, how="finished", alert="probe [/b] \x1b[2J says so"):
             "onset_step": 18,
             "healthy": {"step": 10, "pgd": 0.4},
         }
-        log.emit("alert", onset, step=20, critical=True)
+        log.put("alert", onset, step=20, critical=True)
         if how:
-            log.emit("end", {"how": how, "reason": "because"}, step=20, critical=True)
+            log.put("end", {"how": how, "reason": "because"}, step=20, critical=True)
     return run
 
 
@@ -100,7 +100,7 @@ def test_status_without_a_name_means_the_newest_run(command, run):
     assert "demo  finished" in command("status", run.path)[1]
 
 
-def test_a_run_whose_process_is_gone_without_a_word_is_lost(command, tmp_path):
+def test_a_run_whose_process_is_gone_without_a_word_is_lost(command, tmp_path, monkeypatch):
     run = RunDir.create(tmp_path / "runs", "gone", {"config": resolve().as_dict()})
     boot = (
         Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -109,7 +109,10 @@ def test_a_run_whose_process_is_gone_without_a_word_is_lost(command, tmp_path):
     )
     dead = {"host": socket.gethostname(), "boot": boot, "pid": 2**22 - 1, "pstart": 1.0}
     with EventWriter(run.path, "trainer", 1, opening=dead) as log:
-        log.emit("phase", {"name": "training"})
+        log.put("phase", {"name": "training"})
+    # its supervisor may still have a word to say of one that has only just gone
+    assert json.loads(command("status", "gone", "--json")[1])["state"] == "training"
+    monkeypatch.setattr("selffit.run.follow.GONE_SECONDS", 0.0)
     assert json.loads(command("status", "gone", "--json")[1])["state"] == "lost"
     assert command("watch", "gone", "--plain")[0] == 1
 
@@ -136,7 +139,10 @@ def test_watching_an_ended_run_in_plain_lines_tells_its_story(command, run):
     assert code == 0
     assert "PGD 0.01" in out.replace("PGD-0", "PGD")
     assert "ONSET" in out
-    assert out.splitlines()[-1] == "run demo: finished – because"
+    assert out.splitlines()[-1] == (
+        "run demo: finished, because; onset at step 18; PGD 0.01, FGSM 0.80 at step 20; "
+        "last healthy step 10"
+    )
 
 
 def test_a_run_that_crashed_gives_exit_code_1(command, tmp_path):

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import msgspec
 import pytest
 
 from selffit.config import resolve
@@ -16,12 +17,11 @@ from selffit.control.commands import OPERATIONS, Command
 from selffit.control.inbox import Inbox
 from selffit.control.ledger import Ledger
 from selffit.control.settings import live_settings
+from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit_tui import cli
-
-LAYERS = [{"name": "conv1", "channels": 16}]
 
 
 class Trainer:
@@ -32,76 +32,70 @@ class Trainer:
 
     def __init__(self, root, name="demo", answers=True, identity=None, fails=False):
         self.run = RunDir.create(root, name, {"config": resolve().as_dict()})
-        self.ledger, self.fails = Ledger(), fails
+        self.ledger = Ledger()
+        self.fails = fails
         self.log = EventWriter(
             self.run.path, "trainer", 1, opening={"run": name, **(identity or here().as_data())}
         )
-        start = {
-            "config": resolve().as_dict(),
-            "steps_total": 40,
-            "steps_per_epoch": 20,
-            "layers": LAYERS,
-        }
-        self.emit("run.start", start)
+        config = resolve().as_dict()
         self.emit(
-            "ckpt.saved",
-            {"id": "main-20", "step": 20, "branch": "main", "pgd": 0.4, "healthy": True},
-            20,
+            kinds.RunStart(
+                config=config,
+                steps_total=40,
+                steps_per_epoch=20,
+                device="cpu",
+                device_name="",
+                torch="",
+                params=0,
+                layers=(kinds.Layer(name="conv1", channels=16),),
+            )
         )
+        saved = kinds.CheckpointSaved(
+            id="main-20", of_step=20, of_branch="main", pgd=0.4, healthy=True
+        )
+        self.emit(saved, 20)
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.work, daemon=True)
         if answers:
             self.thread.start()
 
-    def emit(self, kind, data, step=0, branch="main"):
-        self.log.emit(kind, data, step=step, branch=branch, critical=True)
-        self.ledger.note(kind, data, step=step, branch=branch)
+    def emit(self, event, step=0, branch="main"):
+        self.log.emit(event, step=step, branch=branch)
+        at = kinds.Place(branch=branch, step=step)
+        self.ledger = self.ledger.after(msgspec.structs.replace(event, at=at))
 
     def work(self):
         inbox = Inbox(self.run.path)
         while not self.stop.wait(0.02):
             for item in inbox.poll():
                 if not isinstance(item, Command):
-                    self.emit(
-                        "ctl.rejected",
-                        {"id": item.id, "op": "", "rule": item.rule, "reason": item.reason},
-                        30,
-                    )
+                    self.emit(kinds.Rejected(id=item.id, rule=item.rule, reason=item.reason), 30)
                 elif (refusal := admit(item, self.ledger, time.time())) is not None:
-                    self.emit("ctl.rejected", lines.rejected(item, refusal), 30)
+                    self.emit(lines.rejected(item, refusal), 30)
                 else:
                     self.apply(item)
                 inbox.retire(item.id)
 
     def apply(self, command):
-        self.emit("ctl.received", lines.received(command), 30)
+        self.emit(lines.received(command), 30)
         if command.op != "rollback":
-            self.emit(
-                "ctl.applied",
-                lines.applied(self.ledger, command, new_settings(command, self.ledger)),
-                30,
-            )
+            new = new_settings(command, self.ledger)
+            self.emit(lines.applied(self.ledger, command, new), 30)
         else:
             new = new_settings(command, self.ledger, at=live_settings(self.ledger.config))
             args = {**command.args, "to": "main-20"}
-            self.emit(
-                "ctl.applied", lines.applied(self.ledger, command, new, branch="b1", args=args), 30
-            )
-            self.emit(
-                "branch",
-                {"name": "b1", "parent": "main", "base_step": 20, "ckpt": "main-20"},
-                20,
-                "b1",
-            )
+            self.emit(lines.applied(self.ledger, command, new, branch="b1", args=args), 30)
+            begun = kinds.BranchBegun(name="b1", parent="main", base_step=20, ckpt="main-20")
+            self.emit(begun, 20, "b1")
         if self.fails:
-            self.emit("ctl.failed", lines.failed(self.ledger, command, "no memory left"), 30)
+            self.emit(lines.failed(self.ledger, command, "no memory left"), 30)
 
     def close(self, how="finished"):
         self.stop.set()
         if self.thread.is_alive():
             self.thread.join()
         if how:
-            self.emit("end", {"how": how, "reason": ""})
+            self.emit(kinds.End(how=how))
         self.log.close("closed")
 
 
@@ -144,7 +138,7 @@ def test_a_setting_is_changed_and_the_step_is_told(ctl, trainer):
     one = trainer()
     code, out, err = ctl("demo", "set", "eps=8/255", "weight-decay=0.001")
     assert (code, err) == (0, "")
-    assert out == "applied at step 30 of branch main: set eps 0.031, weight decay 0.001\n"
+    assert out == "applied at step 30 of branch main: set eps 8/255, weight decay 0.001\n"
     assert one.ledger.settings["eps"] == 8 / 255 and waiting(one) == []
 
 
@@ -267,7 +261,8 @@ def test_a_trainer_that_does_not_look_gives_exit_code_4(ctl, trainer):
 
 def test_a_trainer_that_ends_without_an_answer_is_not_waited_for(ctl, trainer):
     one = trainer(answers=False)
-    threading.Timer(0.3, lambda: one.emit("end", {"how": "crashed", "reason": "bang"})).start()
+    crashed = kinds.End(how="crashed", reason="bang")
+    threading.Timer(0.3, lambda: one.emit(crashed)).start()
     began = time.monotonic()
     code, _, err = ctl("demo", "pause")
     assert code == 4 and "the run has ended (crashed) without looking at it" in err
@@ -284,7 +279,8 @@ def test_a_run_that_has_ended_is_refused_at_once_and_nothing_is_written(ctl, tra
     assert waiting(one) == []
 
 
-def test_a_run_whose_trainer_is_gone_is_refused_at_once(ctl, trainer):
+def test_a_run_whose_trainer_is_gone_is_refused_at_once(ctl, trainer, monkeypatch):
+    monkeypatch.setattr("selffit.run.follow.GONE_SECONDS", 0.0)  # it went long ago
     dead = {**here().as_data(), "pid": 2**22 - 1}
     one = trainer(answers=False, identity=dead)
     code, _, err = ctl("demo", "pause")

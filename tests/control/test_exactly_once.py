@@ -285,7 +285,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         args = {"to": ids[pick % len(ids)]} | ({"lr_scale": 0.5, "exact": True} if lower else {})
         self.send(life, "rollback", args, by, expects=expects)
 
-    @precondition(lambda self: getattr(self, "submitted", None))
+    @precondition(lambda self: bool(getattr(self, "submitted", None)))
     @rule(life=LIFE, data=st.data())
     def submit_again(self, life, data: st.DataObject) -> None:
         submit(self.disk.path, self.submitted[data.draw(st.sampled_from(sorted(self.submitted)))])
@@ -306,9 +306,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.now += seconds
         self.live(life)
 
-    @precondition(lambda self: getattr(self, "trainer", None))
+    @precondition(lambda self: getattr(self, "trainer", None) is not None)
     @rule(fuel=st.sampled_from([None, None, 0, 1, 2]), life=LIFE)
     def save(self, fuel: int | None, life) -> None:
+        assert self.trainer is not None
         try:
             self.trainer.fuel = fuel
             self.trainer.save()
@@ -349,7 +350,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         """The settings by the meaning of the submitted commands, in the order in which the log
         applied them.
         """
-        now = {
+        now: dict[str, Any] = {
             "weight_decay": 0.0,
             "lr_scale": 1.0,
             "probe_every": 50,

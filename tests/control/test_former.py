@@ -54,6 +54,7 @@ def test_an_old_file_in_the_inbox_is_read(tmp_path, mode, says):
     if says:
         assert isinstance(found, Rejected) and says in found.reason
     else:
+        assert isinstance(found, Command)
         assert (found.op, found.args) == ("zero", {"layer": "conv1", "channels": [3, 5]})
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from selffit.control import lines
 from selffit.control.admission import admit, new_settings
-from selffit.control.commands import new_command
+from selffit.control.commands import Command, new_command
 from selffit.control.ledger import Ledger
-from selffit.control.refusal import RULES
+from selffit.control.refusal import RULES, Refusal
 from selffit.control.replay import replay_plan
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Notice, Record
@@ -44,6 +44,7 @@ class Log:
         assert admit(command, self.ledger, 1000.0) is None
         if op == "rollback":
             target = self.ledger.target(command.args["to"])
+            assert target is not None
             new, branch = new_settings(command, self.ledger, at=at), self.ledger.next_branch()
             args = {**command.args, "to": target.id}
             self.add(lines.applied(self.ledger, command, new, branch=branch, args=args), step)
@@ -64,8 +65,14 @@ class Log:
         self.add(saved, step)
 
     def refusal(self, op, args=None, now=1000.0, **kwargs):
-        refusal = admit(new_command(op, args or {}, by="bob", t=1000.0, **kwargs), self.ledger, now)
-        assert refusal is not None and refusal.rule in RULES
+        refusal = self.refused(new_command(op, args or {}, by="bob", t=1000.0, **kwargs), now)
+        assert refusal.rule in RULES
+        return refusal
+
+    def refused(self, command: Command, now: float) -> Refusal:
+        """Why the command is not admitted."""
+        refusal = admit(command, self.ledger, now)
+        assert refusal is not None
         return refusal
 
     def plan(self, from_step, branch=None):
@@ -121,14 +128,15 @@ def test_what_was_received_only_is_pending_and_taken_up_again(log):
     log.add(lines.received(command))
     assert log.ledger.pending == {command.id: command}
     assert admit(command, log.ledger, 1001.0) is None
-    assert admit(command, log.ledger, 1100.0).rule == "expired"
-    log.add(lines.rejected(command, admit(command, log.ledger, 1100.0)))
+    refusal = log.refused(command, 1100.0)
+    assert refusal.rule == "expired"
+    log.add(lines.rejected(command, refusal))
     assert log.ledger.pending == {}
 
 
 def test_a_command_is_decided_once(log):
     command = log.apply("set", {"eps": 0.2}, step=7)
-    assert admit(command, log.ledger, 1000.0).rule == "duplicate"
+    assert log.refused(command, 1000.0).rule == "duplicate"
     before = Ledger.fold(log.records)
     log.add(lines.applied(log.ledger, command, {"eps": 0.5}))
     log.put("ctl.rejected", {"id": command.id, "reason": "late"})
@@ -340,7 +348,7 @@ def test_nonsense_in_a_log_is_not_an_error(log):
 def test_a_pending_command_of_another_version_is_refused_not_an_error(log):
     log.put("ctl.received", {"id": "c" + "0" * 20, "op": "warp", "args": {}, "by": "ann"})
     (command,) = log.ledger.pending.values()
-    assert admit(command, log.ledger, 0.0).rule == "unknown-op"
+    assert log.refused(command, 0.0).rule == "unknown-op"
 
 
 def test_the_ledger_of_a_supervisor_record_is_unchanged(log):

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.draw.spans import Line
+from selffit_tui.gate import folded
 
 SETS = {"braille": BRAILLE, "ascii": ASCII}
 
 
-def plain_text(lines: Iterable[Line]) -> str:
-    """The lines without their styles."""
-    return "\n".join("".join(text for text, _ in line) for line in lines)
+def plain_text(lines: Iterable[Line], ascii: bool = False) -> str:
+    """The lines without their styles, as the screen shows them: folded to what may be drawn."""
+    return "\n".join("".join(folded(text, ascii) for text, _ in line) for line in lines)

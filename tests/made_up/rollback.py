@@ -12,6 +12,7 @@ from selffit.control import lines
 from selffit.control.admission import new_settings
 from selffit.control.commands import Command, new_command
 from selffit.control.ledger import Ledger
+from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
 
 SAVE_EVERY = 2 * synthetic.PROBE_EVERY
@@ -31,7 +32,11 @@ class Log:
 
     def keep(self, record: Record) -> None:
         self.records.append(record)
-        self.ledger.add(record)
+        self.ledger = self.ledger.after(kinds.of_record(record))
+
+    def emit(self, event: kinds.Event, step: int) -> None:
+        """One more event of the trainer."""
+        self.add(event.KIND.name, event.data(), step)
 
     def add(self, kind: str, data: dict[str, Any], step: int) -> None:
         """One more record of the trainer, 0.02 s after the last."""
@@ -41,29 +46,22 @@ class Log:
     def ask(self, op: str, args: dict[str, Any], step: int, by: str = BY) -> Command:
         """A command is received and applied, or refused."""
         command = new_command(op, args, by=by, t=self.records[-1].t)
-        self.add("ctl.received", lines.received(command), step)
+        self.emit(lines.received(command), step)
         if op == "rollback":
             target = self.ledger.target(command.args["to"])
             assert target is not None
-            branch, told = self.ledger.next_branch(), {**command.args, "to": target.id}
-            data = lines.applied(
-                self.ledger, command, new_settings(command, self.ledger), branch=branch, args=told
-            )
-            self.add("ctl.applied", data, step)
+            branch = self.ledger.next_branch()
+            told = {**command.args, "to": target.id}
+            new = new_settings(command, self.ledger)
+            self.emit(lines.applied(self.ledger, command, new, branch=branch, args=told), step)
             self.branch = branch
-            base = {
-                "name": branch,
-                "parent": target.branch,
-                "base_step": target.step,
-                "ckpt": target.id,
-            }
-            self.add("branch", base, target.step)
-        else:
-            self.add(
-                "ctl.applied",
-                lines.applied(self.ledger, command, new_settings(command, self.ledger)),
-                step,
+            begun = kinds.BranchBegun(
+                name=branch, parent=target.branch, base_step=target.step, ckpt=target.id
             )
+            self.emit(begun, target.step)
+        else:
+            new = new_settings(command, self.ledger)
+            self.emit(lines.applied(self.ledger, command, new), step)
         return command
 
 

@@ -1,4 +1,5 @@
-"""A made-up run for benchmarks and tests: healthy, then a watch alert, then CO. No training.
+"""A made-up run for benchmarks and tests: healthy, then a suspicion, then CO. No
+training.
 
 `events` gives what a trainer would log; `records` turns it into what a reader would return; `write`
 makes a run directory of it.
@@ -27,7 +28,7 @@ INDEX_CLEAR = 0.2
 
 
 class Event(NamedTuple):
-    """What is given to `EventWriter.emit`, with its wall clock and stream."""
+    """What is given to `EventWriter.put`, with its wall clock and stream."""
 
     kind: str
     data: dict[str, Any]
@@ -193,10 +194,10 @@ def onset_alert(
     }
 
 
-def watch_alert() -> dict[str, Any]:
+def suspicion() -> dict[str, Any]:
     """The alert that signals raise before any probe has decided."""
     return {
-        "level": "watch",
+        "level": "suspect",
         "text": "training signals moved: abnormal-example fraction 0.02 → 0.31",
         "onset_step": None,
         "onset_low": None,
@@ -266,9 +267,9 @@ def events(upto: int = TOTAL, onset: int = 620, name: str = "strokes-fgsm-7f3a")
             yield Event("steps", {"n": BLOCK, "cols": cols, **timing}, first, t)
         if step % 100 == 0:
             yield Event("host", host(t), step, t)
-        if step >= onset - 32 and "watch" not in told:
-            told.add("watch")
-            yield Event("alert", watch_alert(), step, t, True)
+        if step >= onset - 32 and "suspicion" not in told:
+            told.add("suspicion")
+            yield Event("alert", suspicion(), step, t, True)
             yield Event("probe.robust", at := probe(step, onset, rng, "suspicion"), step, t)
             yield from _self_probe(step, onset, t, at, True, "suspicion")
         if step % PROBE_EVERY == 0:
@@ -340,6 +341,7 @@ def write(run_dir: Path, upto: int = TOTAL, onset: int = 620) -> None:
             writers[event.stream] = EventWriter(
                 run_dir, event.stream, 1, opening={"run": run_dir.name}
             )
-        writers[event.stream].emit(event.kind, event.data, step=event.step)
+        writer = writers[event.stream]
+        writer.put(event.kind, event.data, step=event.step, critical=event.critical)
     for writer in writers.values():
         writer.close("finished")

@@ -11,6 +11,7 @@ from made_up import rollback
 from made_up import run as synthetic
 from made_up.looks import SETS
 
+from selffit.eventlog.clean import clean, clean_data
 from selffit.eventlog.records import Record
 from selffit.run.state import RunState, reduce_all
 from selffit_tui.app.app import RunApp
@@ -27,8 +28,8 @@ class ListSource:
     def __init__(self, items: Sequence[Any], alive: bool | None = True) -> None:
         self.items, self.alive_now, self.taken = list(items), alive, 0
 
-    def poll(self, limit: int) -> list[Any]:
-        new = self.items[self.taken : self.taken + limit]
+    def poll(self, limit: int | None = None) -> list[Any]:
+        new = self.items[self.taken :][:limit]
         self.taken += len(new)
         return new
 
@@ -161,14 +162,13 @@ def snapshot() -> Callable[[str, str], None]:
 
 @pytest.fixture
 def record() -> Callable[..., Record]:
-    """One record of a kind."""
+    """One record of a kind, cleaned as a reader does."""
 
     def make(
         kind: str, data: dict[str, Any], step: int = 0, t: float = synthetic.START, **more: Any
     ) -> Record:
-        return Record(
-            1, more.get("a", 1), 1, t, kind, "main", step, data, more.get("stream", "trainer")
-        )
+        attempt, stream = more.get("a", 1), more.get("stream", "trainer")
+        return Record(1, attempt, 1, t, clean(kind), "main", step, clean_data(data), stream)
 
     return make
 

@@ -3,6 +3,7 @@
 import pytest
 from made_up.looks import SETS, plain_text
 
+from selffit.eventlog import kinds
 from selffit_tui.model.scene import View
 from selffit_tui.panels.channels import channel_lines
 from selffit_tui.panels.parts.causal import causal_lines, effect, stage_of
@@ -73,8 +74,9 @@ def test_the_stage_of_a_layer_is_the_first_part_of_its_name():
     [(0.49, "-.31"), (0.92, "+.12"), (0.804, "0"), (1.8, "+1.0"), (float("nan"), "")],
 )
 def test_an_effect_is_a_signed_change_in_four_cells(value, shown):
-    assert effect({"fgsm": value}, {"fgsm": 0.8}, "fgsm") == shown
-    assert effect({}, {"fgsm": 0.8}, "fgsm") == ""
+    base = kinds.Effects(fgsm=0.8)
+    assert effect(kinds.Effects(fgsm=value), base, "fgsm") == shown
+    assert effect(kinds.Effects(), base, "fgsm") == ""
 
 
 def test_a_channel_that_was_zeroed_alone_shows_what_that_changed(scene, channels, causal, record):
@@ -107,7 +109,7 @@ def test_a_check_that_a_roll_back_left_behind_does_not_count(scene, acted_on, ca
 
 def test_a_roomy_panel_adds_the_response_to_random_signs(scene, channels, causal):
     lines = words(channel_lines(scene([channels, causal]), 80, 16))
-    assert lines[1].split()[-6:-1] == ["ΔFGSM", "ΔPGD", "own", "rand", "clean"]
+    assert lines[1].split()[-6:-1] == ["ΔFGSM", "ΔPGD", "resp", "rand", "clean"]
     assert lines[2].split("+0.90")[1].split()[:4] == ["-.31", "+.12", "1.90", "0.40"]
 
 
@@ -147,10 +149,11 @@ def test_without_a_check_the_panel_says_how_to_get_one(scene, channels, record):
 
 
 def test_the_participation_ratio_is_drawn_as_a_share_of_the_channels(scene, made_up):
-    text = plain_text(channel_lines(scene(made_up.records(702), glyphs=SETS["ascii"]), 48, 16))
+    whole = scene(made_up.records(702), glyphs=SETS["ascii"])
+    text = plain_text(channel_lines(whole, 48, 16), ascii=True)
     line = next(line for line in text.split("\n") if "particip." in line)
     # it falls from high to low
-    assert "13.0 -> 5.6" in line and "'" in line and "." in line.split("5.6")[1]
+    assert "13.0 ->5.6" in line and "'" in line and "." in line.split("5.6")[1]
 
 
 def test_a_check_that_lies_is_drawn_all_the_same(scene, channels, record):

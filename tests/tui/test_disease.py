@@ -7,6 +7,8 @@ from made_up.looks import plain_text
 
 from selffit.run.state import RunState, reduce_all
 from selffit.run.summary import status_dict
+from selffit.run.verdict import verdict
+from selffit.run.wording import sentence
 from selffit_tui.draw.glyphs import ASCII
 from selffit_tui.model.scene import View
 from selffit_tui.panels.alerts import alert_lines
@@ -59,22 +61,22 @@ def banner(scene, items, width=100):
 
 @pytest.mark.parametrize(
     ("disease", "shown"),
-    [(SELF, SELF), (MASKING, MASKING), ("undecided", "disease undecided"), ("", "it fell")],
+    [(SELF, SELF), (MASKING, MASKING), ("undecided", "cause undecided"), ("", "it fell")],
 )
 def test_the_first_line_of_an_onset_and_the_banner_name_the_disease(scene, onset, disease, shown):
     lines = [line.strip("│ ") for line in alert_text(scene, onset(disease)).split("\n")]
     assert lines[1].startswith("!! ONSET") and (lines[2] == shown or not disease)
-    assert ("disease" in "".join(lines)) == (disease == "undecided")
-    assert (f"ONSET step 20  {shown}  PGD 0.10" in banner(scene, onset(disease))) == bool(disease)
+    assert ("cause" in "".join(lines)) == (disease == "undecided")
+    assert (f"ONSET  at step 20  {shown}" in banner(scene, onset(disease))) == bool(disease)
 
 
 def test_the_evidence_of_self_information_has_its_names(scene, onset):
     text = alert_text(scene, onset())
     for words in (
-        "self index 0.50",
-        "carrier    0.70",
-        "conflict   0.40",
-        "abn. probe 0.90",
+        "index      0.50",
+        "grey car   0.70",
+        "conf self  0.40",
+        "abn probe  0.90",
         "label swap 0.20",
     ):
         assert words in text
@@ -131,16 +133,13 @@ def test_a_masked_alert_looks_as_serious_as_an_onset(scene, onset, record):
     assert "strong PGD 0.01" in alert_text(scene, items)
     whole = scene(items)
     lines = header_lines(whole, 100, 6)
-    assert banners(whole) == 2
-    assert "ONSET step 20" in lines[0][0][0] and lines[0][0][1] == "onset"
-    assert (
-        "?! MASKED step 70  PGD accuracy is back at 0.40" in lines[1][0][0]
-        and lines[1][0][1] == "onset"
-    )
+    assert banners(whole) == 1  # the newest verdict alone
+    assert "?! MASKED  at step 70  self-fitting" in lines[0][0][0] and lines[0][0][1] == "onset"
     styles = {text.strip(): style for line in alert_lines(whole, 60, 30) for text, style in line}
     assert styles["?! MASKED"] == styles["!! ONSET"] == "onset"
     recovered = record("alert", {"level": "recovered", "text": "back"}, 90)
-    assert banners(scene([*items, recovered])) == 0
+    first = header_lines(scene([*items, recovered]), 100, 6)[0][0]
+    assert "RECOVERED  at step 90  self-fitting" in first[0] and first[1] == "good"
 
 
 def test_in_forty_columns_the_banner_still_names_the_disease(scene, onset):
@@ -160,9 +159,15 @@ def test_hostile_diseases_are_only_text(scene, onset):
 
 
 def test_status_and_runs_name_the_disease(onset):
-    summary = status_dict(reduce_all(RunState(run="x"), onset(MASKING)), "training", 0.0)
-    assert "  !! onset at step 30, gradient masking: it fell" in status_lines(summary)
+    state = reduce_all(RunState(run="x"), onset(MASKING))
+    summary, stands = status_dict(state, "training", 0.0), sentence(state, verdict(state))
+    lines = status_lines(summary, stands)
+    assert "  onset at step 20; gradient masking" in lines
+    assert "  !! onset at step 20, noticed at 30, gradient masking: it fell" in lines
     assert "!! onset @20 gradient masking" in runs_table([summary])[1]
-    older = status_dict(reduce_all(RunState(run="x"), onset("")), "training", 0.0)
-    assert "  !! onset at step 30: it fell" in status_lines(older)
+    state = reduce_all(RunState(run="x"), onset(""))
+    older = status_dict(state, "training", 0.0)
+    assert "  !! onset at step 20, noticed at 30: it fell" in status_lines(
+        older, "onset at step 20"
+    )
     assert runs_table([older])[1].endswith("!! onset @20")

@@ -6,8 +6,9 @@ from base64 import b64encode
 
 import numpy as np
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 from rich.cells import cell_len
+from rich.color import Color
 from rich.style import Style
 
 from selffit.data import patterns
@@ -62,10 +63,6 @@ def strip_data(count=4, shape=GREY, classes=(), eps=0.16, own=(), **more):
         "rows": rows,
     }
     return found | more
-
-
-def words(lines):
-    return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
 def on(scene, made_up, record, *strips, view=None, glyphs=SETS["braille"]):
@@ -124,7 +121,7 @@ def test_colours_come_from_the_cube_and_neutral_ones_from_the_ramp():
 def test_a_perturbation_is_blue_below_zero_grey_at_zero_orange_above_and_brighter_with_each_step():
     scale = signed_colours(np.linspace(-1, 1, 7)[None, None])[0].tolist()
     assert scale == [18, 25, 67, 245, 180, 216, 223]
-    colour = [Style(color=f"color({number})").color.get_truecolor() for number in scale]
+    colour = [Color.parse(f"color({number})").get_truecolor() for number in scale]
     brightness = [0.3 * c.red + 0.59 * c.green + 0.11 * c.blue for c in colour]
     assert (
         brightness == sorted(brightness)
@@ -195,62 +192,68 @@ def test_the_pixels_on_show_are_those_of_the_four_pictures(scene, made_up, recor
 def test_predictions_stand_below_with_a_mark_that_needs_no_colour(scene, made_up, record):
     whole = on(scene, made_up, record, strip_data(1))
     caption = next(
-        line for line in words(image_lines(whole, 118, 36)).splitlines() if "true class 0" in line
+        line
+        for line in plain_text(image_lines(whole, 118, 36)).splitlines()
+        if "true class 0" in line
     )
     assert caption.startswith("│ 0 0.93 ✔ ")
     assert "1 0.99 ×" in caption and "0 0.82 ✔" in caption
-    plain = words(image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 118, 36))
+    plain = plain_text(
+        image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 118, 36)
+    )
     assert "0 0.93 ok" in plain and "1 0.99 x" in plain
 
 
 def test_classes_are_named_and_long_names_give_way_to_what_is_short(scene, made_up, record):
     names = ("airplane", "automobile", "bird", "cat", "\x1b[31mdeer")
     whole = on(scene, made_up, record, strip_data(4, classes=names, own=[4, 0.5]))
-    wide = words(image_lines(whole, 118, 36))
+    wide = plain_text(image_lines(whole, 118, 36))
     assert (
         "airplane 0.93 ✔" in wide and "automobile 0.93 ✔" in wide and "true class airplane" in wide
     )
     assert "\x1b" not in wide and "0.50 ×" in wide
-    assert "airplane .93 ✔" in words(image_lines(whole, 80, 19))
-    small = words(image_lines(whole, 36, 8))
+    assert "airplane .93 ✔" in plain_text(image_lines(whole, 80, 19))
+    small = plain_text(image_lines(whole, 36, 8))
     assert "airp… ✔ y=airp…" in small and "93" not in small  # the class is what counts
-    tiny = words(image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 36, 8))
+    tiny = plain_text(image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 36, 8))
     assert "0 ok" in tiny
 
 
 def test_delta_says_how_much_it_is_amplified(scene, made_up, record):
     whole = on(scene, made_up, record, strip_data())
     for size in ((118, 36), (80, 19), (36, 8)):
-        assert "delta 3.1× amplified" in words(image_lines(whole, *size))
+        assert "delta 3.1× amplified" in plain_text(image_lines(whole, *size))
     unknown = on(scene, made_up, record, strip_data(eps=None))
-    assert "delta in units of eps" in words(image_lines(unknown, 118, 36))
+    assert "delta in units of eps" in plain_text(image_lines(unknown, 118, 36))
 
 
 def test_the_cursor_picks_the_strip_and_only_the_active_line_counts(scene, made_up, record):
     strips = [strip_data(1, attack=f"attack {i}") for i in (1, 2, 3)]
-    assert "attack 3 eps 0.160" in words(image_lines(on(scene, made_up, record, *strips), 80, 19))
+    assert "attack 3 eps 0.160" in plain_text(
+        image_lines(on(scene, made_up, record, *strips), 80, 19)
+    )
     at = on(scene, made_up, record, *strips, view=View(panel="images", cursor=125))
-    assert "attack 2" in words(image_lines(at, 80, 19)) and "step 124" in words(
+    assert "attack 2" in plain_text(image_lines(at, 80, 19)) and "step 124" in plain_text(
         image_lines(at, 80, 19)
     )
     early = on(scene, made_up, record, *strips, view=View(panel="images", cursor=10))
-    assert "no images before the cursor" in words(image_lines(early, 80, 19))
+    assert "no images before the cursor" in plain_text(image_lines(early, 80, 19))
     items = [record("run.start", made_up.run_start())]
     items += [record("probe.images", strip, 62 * i) for i, strip in enumerate(strips, 1)]
     base = {"name": "b1", "parent": "main", "base_step": 62, "ckpt": "main-62"}
     items.append(Record(1, 1, 9, items[0].t, "branch", "b1", 62, base, "trainer"))
-    assert "attack 1" in words(image_lines(scene(items), 80, 19))
+    assert "attack 1" in plain_text(image_lines(scene(items), 80, 19))
 
 
 def test_more_images_than_fit_are_counted_and_scrolled_to(scene, made_up, record):
     strip = strip_data(4)
-    first = words(image_lines(on(scene, made_up, record, strip), 118, 36))
+    first = plain_text(image_lines(on(scene, made_up, record, strip), 118, 36))
     assert "1-2 of 4" in first and "true class 0" in first and "true class 2" not in first
     last = on(scene, made_up, record, strip, view=View(panel="images", scroll=99))
-    assert "3-4 of 4" in words(image_lines(last, 118, 36)) and "true class 3" in words(
+    assert "3-4 of 4" in plain_text(image_lines(last, 118, 36)) and "true class 3" in plain_text(
         image_lines(last, 118, 36)
     )
-    everything = words(image_lines(on(scene, made_up, record, strip), 118, 90))
+    everything = plain_text(image_lines(on(scene, made_up, record, strip), 118, 90))
     assert (
         "of 4" not in everything
         and "true class 3" in everything
@@ -267,12 +270,12 @@ def test_eighty_by_twenty_four_shows_four_pictures(scene, made_up, record):
 def test_without_256_colours_there_are_characters_instead(scene, made_up, record):
     whole = on(scene, made_up, record, strip_data())
     for name, half in (("256", True), ("ansi", False), ("none", False)):
-        text = words(ImagePanel(palette(name)).draw(whole, 80, 19))
+        text = plain_text(ImagePanel(palette(name)).draw(whole, 80, 19))
         assert ("▀" in text) == half and any(shade in text for shade in "%@") != half, name
     plain = ImagePanel(palette("256")).draw(
         on(scene, made_up, record, strip_data(), glyphs=ASCII), 80, 19
     )
-    assert words(plain).isascii()
+    assert plain_text(plain, ascii=True).isascii()
 
 
 def test_every_style_of_the_panel_is_known_to_it(scene, made_up, record):
@@ -284,18 +287,18 @@ def test_every_style_of_the_panel_is_known_to_it(scene, made_up, record):
 
 
 def test_an_empty_panel_says_why(scene, made_up, record):
-    text = words(image_lines(on(scene, made_up, record), 60, 12))
+    text = plain_text(image_lines(on(scene, made_up, record), 60, 12))
     assert "no images yet" in text and "selffit ctl strokes-fgsm-7f3a probe" in text
     start = made_up.run_start()
     start["config"]["self_images"] = 0
-    off = words(image_lines(scene([record("run.start", start)]), 60, 12))
+    off = plain_text(image_lines(scene([record("run.start", start)]), 60, 12))
     assert "probes are off" in off and "--self-images 128" in off
     for strip in (
         strip_data(shape=(1, 9999, 28), rows=[{}]),
         strip_data(shape=(2, 8, 8)),
         strip_data(rows="none"),
     ):
-        assert "none that can be drawn" in words(
+        assert "none that can be drawn" in plain_text(
             image_lines(on(scene, made_up, record, strip), 60, 12)
         )
 

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import pytest
 from made_up.looks import SETS, plain_text
 
+from selffit.config import FIELDS
 from selffit.control import lines
 from selffit.control.commands import Command
-from selffit.run.lineage import Control, standing_onset
+from selffit.eventlog import kinds
 from selffit.run.state import RunState, reduce_all
+from selffit.run.verdict import verdict
 from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines
@@ -36,11 +38,11 @@ def acting(drive, run_dir):
 
         async def go(app, pilot):
             async def grow():
-                app.feed._source.items = list(log.records)
+                app.feed._follower.source.items = list(log.records)
                 for _ in range(100):
                     await pilot.pause(0.03)
-                    if len(app.run_screen.newest.state.control) == len(
-                        reduce_all(RunState(), log.records).control
+                    if len(app.run_screen.newest.state.events) == len(
+                        reduce_all(RunState(), log.records).events
                     ):
                         break
                 await pilot.pause()
@@ -152,7 +154,7 @@ def test_a_form_is_checked_while_it_is_filled_in(acting, acted_on, shown):
         await at.pilot.press("enter")
         assert at.app.screen.dialog.stage == FORM and await sent(at) == []
         await at.pilot.press(*"/255")
-        assert "eps 0.350 → 0.031, alpha 0.350 → 0.031" in shown(at.app)
+        assert "eps 0.350 → 8/255, alpha 0.350 → 8/255" in shown(at.app)
         await at.pilot.press("enter")
         (command,) = await sent(at)
         assert command["args"] == {"eps": 8 / 255} and command["expect"] == 0
@@ -166,15 +168,13 @@ def test_the_life_of_a_request_comes_from_the_log(acting, acted_on, shown):
         (file,) = await sent(at)
         assert strip(shown(at.app)) == "◆ roll back to main-558, method n-fgsm requested"
         command, log = Command(**file), at.log
-        log.add("ctl.received", lines.received(command), 702)
+        log.emit(lines.received(command), 702)
         await at.grow()
         assert strip(shown(at.app)).endswith("requested → received")
-        data = lines.applied(log.ledger, command, {"method": "n-fgsm"}, branch="b1")
-        log.add("ctl.applied", data, 702)
+        log.emit(lines.applied(log.ledger, command, {"method": "n-fgsm"}, branch="b1"), 702)
         log.branch = "b1"
-        log.add(
-            "branch", {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}, 558
-        )
+        begun = kinds.BranchBegun(name="b1", parent="main", base_step=558, ckpt="main-558")
+        log.emit(begun, 558)
         await at.grow()
         assert strip(shown(at.app)).endswith(
             "requested → received → applied at step 702, on as branch b1"
@@ -244,7 +244,7 @@ def test_no_answer_for_ten_seconds_says_what_is_wrong(acting, acted_on, shown, a
         at.app.run_screen.action_intervene("probe")
         await at.pilot.press("enter")
         await sent(at)
-        at.app.feed._source.alive_now = alive
+        at.app.feed._follower.source.alive_now = alive
         at.clock.now += 11
         for _ in range(120):
             at.app.run_screen.tick()
@@ -263,7 +263,7 @@ def test_when_somebody_else_was_faster_the_person_looks_again(acting, acted_on, 
         await at.grow()
         dialog = at.app.screen.dialog
         assert (dialog.stage, dialog.version) == (LIST, 1) and await sent(at) == []
-        assert "bob@lab: eps 0.350 → 0.200" in " ".join(shown(at.app).split())
+        assert "bob@lab: eps 0.350 → 51/255" in " ".join(shown(at.app).split())
         await at.pilot.press("enter", "y")
         (command,) = await sent(at)
         assert command["expect"] == 1
@@ -310,10 +310,16 @@ def test_the_palette_finds_an_intervention_by_its_name(acting, acted_on):
 # ---- the dialog without a screen  --------------------------------------------------------
 def dialog_of(log, layer="conv1"):
     state = reduce_all(RunState(), log.records)
-    control = Control()
-    control.take(state)
-    onset = standing_onset(state, control.line)
-    return Dialog(control.ledger, state, onset, layer, "ann@lab", lambda: 1.79e9)
+    fallen = verdict(state).fallen
+    return Dialog(state.ledger, state, fallen, layer, "ann@lab", lambda: 1.79e9)
+
+
+def other(field):
+    """A value for a field that differs from the present one, where it is a setting."""
+    if field.name not in FIELDS:
+        return field.text
+    about = FIELDS[field.name].metadata
+    return about["choices"][-1] if about["choices"] else f"{min(about['high'], about['low'] + 1):g}"
 
 
 def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
@@ -333,7 +339,7 @@ def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
         command = dialog.enter()
         if dialog.stage == FORM:
             for place, field in enumerate(dialog.action.fields):
-                dialog.edits[place] = Edit(given.get(field.name, field.text), 0)
+                dialog.edits[place] = Edit(given.get(field.name) or other(field), 0)
             command = dialog.enter()
         if dialog.stage == CONFIRM:
             command = dialog.enter()

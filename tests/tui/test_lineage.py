@@ -1,12 +1,15 @@
 """Branches: what belongs to the active line, what a roll-back left behind, and how it is drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 
 from selffit.control.ledger import Branch, Ledger
-from selffit.run.lineage import ActiveLine, Control, Piece, active_line, standing_onset
+from selffit.run.lineage import ActiveLine, Piece, active_line
 from selffit.run.state import RunState, reduce_all
+from selffit.run.verdict import verdict
 from selffit_tui.model.marks import INTERVENTION, Mark, neighbour_mark
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.accuracy import accuracy_lines
@@ -24,22 +27,18 @@ def columns_of(records):
     return columns
 
 
-def words(lines):
-    return "\n".join("".join(text for text, _ in line) for line in lines)
-
-
 def test_the_line_goes_through_every_ancestor_up_to_where_it_was_left():
-    ledger = Ledger()
-    ledger.branches |= {
+    branches = {
+        "main": Branch("main"),
         "b1": Branch("b1", "main", 500),
         "b2": Branch("b2", "b1", 620),
         "b3": Branch("b3", "main", 400),
     }
-    ledger.branch = "b2"
+    ledger = Ledger(branches=branches, branch="b2")
     line = active_line(ledger, "b2")
     assert line == ActiveLine((Piece("main", 500), Piece("b1", 620), Piece("b2")))
     assert line.holds("main", 500) and not line.holds("main", 501) and not line.holds("b3", 401)
-    ledger.branch = "b3"
+    ledger = replace(ledger, branch="b3")
     assert active_line(ledger, "b3") == ActiveLine((Piece("main", 400), Piece("b3")))
 
 
@@ -77,14 +76,14 @@ def test_growing_slice_by_slice_gives_the_same_line_as_all_at_once(acted_on, sli
             assert np.array_equal(table.column(name), other.column(name), equal_nan=True)
     assert len(grown.abandoned) == len(whole.abandoned) == 2
     assert grown.marks == whole.marks and grown.channels == whole.channels
-    assert grown.control.line == ActiveLine((Piece("main", 620), Piece("b2")))
+    assert grown.line == ActiveLine((Piece("main", 620), Piece("b2")))
 
 
 def test_an_older_state_has_its_own_line_again(acted_on):
     log = acted_on.rolled_back()
     columns = columns_of(log.records)
     columns.take(reduce_all(RunState(), log.records[:60]))
-    assert columns.control.line == ActiveLine() and columns.abandoned == []
+    assert columns.line == ActiveLine() and columns.abandoned == []
     assert all(mark.level != INTERVENTION for mark in columns.marks)
 
 
@@ -92,7 +91,7 @@ def test_marks_of_what_was_left_behind_are_not_live_and_can_be_jumped_to(acted_o
     found = columns_of(acted_on.rolled_back().records).marks
     assert found == [
         Mark(558, INTERVENTION),
-        Mark(588, "watch", False),
+        Mark(588, "suspect", False),
         Mark(620, "onset", False),
         Mark(702, INTERVENTION, False),
     ]
@@ -114,15 +113,14 @@ def test_saving_and_probing_leave_no_mark(acted_on):
 
 def test_an_onset_stands_until_a_roll_back_to_before_it(acted_on, made_up):
     def standing(records):
-        state, control = reduce_all(RunState(), records), Control()
-        control.take(state)
-        return standing_onset(state, control.line)
+        found = verdict(reduce_all(RunState(), records))
+        return (found.state, found.since) if found.fallen else None
 
-    assert standing(acted_on.with_checkpoints(702).records).onset_step == 620
+    assert standing(acted_on.with_checkpoints(702).records) == ("onset", 620)
     assert standing(acted_on.rolled_back().records) is None
     late = acted_on.with_checkpoints(702)
     late.ask("rollback", {"to": "main-682"}, 702)
-    assert standing(late.records).onset_step == 620
+    assert standing(late.records) == ("onset", 620)
 
 
 @pytest.mark.parametrize("glyphs", SETS)
@@ -131,7 +129,7 @@ def test_what_was_left_behind_is_drawn_dotted_in_a_style_of_its_own(acted_on, sc
     for lines in (accuracy_lines(whole, 72, 17), signal_lines(whole, 72, 13)):
         styles = {style for line in lines for text, style in line if text.strip()}
         assert {style for style in styles if style.startswith("past")}
-    assert "dotted: left behind" in words(accuracy_lines(whole, 72, 17))
+    assert "dotted: left behind" in plain_text(accuracy_lines(whole, 72, 17))
     before = scene(acted_on.with_checkpoints(702).records, glyphs=SETS[glyphs])
     styles = {style for line in accuracy_lines(before, 72, 17) for _, style in line}
     assert not [style for style in styles if style.startswith("past")]
@@ -139,11 +137,11 @@ def test_what_was_left_behind_is_drawn_dotted_in_a_style_of_its_own(acted_on, sc
 
 
 def test_the_header_names_the_branch_and_no_onset_that_was_left_behind(acted_on, scene):
-    text = words(header_lines(scene(acted_on.rolled_back().records), 120, 5))
+    text = plain_text(header_lines(scene(acted_on.rolled_back().records), 120, 5))
     assert "n-fgsm" in text and "branch b1" in text and "ONSET" not in text
-    narrow = words(header_lines(scene(acted_on.rolled_back().records, narrow=True), 80, 5))
+    narrow = plain_text(header_lines(scene(acted_on.rolled_back().records, narrow=True), 80, 5))
     assert "branch b1" in narrow
-    assert "ONSET  step 620  on main, left behind" in words(
+    assert "ONSET  step 620  on main, left behind" in plain_text(
         alert_lines(scene(acted_on.rolled_back().records), 60, 12)
     )
 
@@ -152,15 +150,17 @@ def test_a_paused_run_says_so_by_word_and_symbol(acted_on, scene):
     log = acted_on.with_checkpoints(300)
     log.ask("pause", {}, 300)
     log.add("phase", {"name": "paused"}, 300)
-    text = words(header_lines(scene(log.records), 120, 5))
+    text = plain_text(header_lines(scene(log.records), 120, 5))
     assert "‖ PAUSED" in text and "ETA" not in text
 
 
-def test_masked_channels_are_marked_in_the_ranking(acted_on, scene):
+def test_zeroed_channels_are_marked_in_the_ranking(acted_on, scene):
     log = acted_on.with_checkpoints(300)
     log.ask("zero", {"layer": "conv1", "channels": [4, 15]}, 300)
     for glyphs, symbol in (("braille", "×"), ("ascii", "x")):
-        lines = words(channel_lines(scene(log.records, glyphs=SETS[glyphs]), 60, 24)).split("\n")
+        lines = plain_text(channel_lines(scene(log.records, glyphs=SETS[glyphs]), 60, 24)).split(
+            "\n"
+        )
         marked = [line for line in lines if line[1:2] == symbol]
         assert f"{symbol} 2 zeroed" in lines[0] and [
             int(line[2:].split()[1]) for line in marked

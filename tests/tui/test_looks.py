@@ -52,9 +52,10 @@ PICTURES = {  # panel, steps read, view, glyphs, size
 }
 
 
-def text_of(lines):
+def text_of(lines, glyphs="braille"):
     """The lines as a snapshot holds them."""
-    return "".join(line.rstrip() + "\n" for line in plain_text(lines).split("\n"))
+    text = plain_text(lines, ascii=glyphs == "ascii")
+    return "".join(line.rstrip() + "\n" for line in text.split("\n"))
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -74,7 +75,7 @@ def test_snapshot_of_a_panel(name, made_up, scene, snapshot):
     panel, upto, view, glyphs, size = PICTURES[name]
     (chosen,) = (kind for kind in PANELS if kind.name == panel)
     whole = scene(made_up.records(upto), view, SETS[glyphs])
-    snapshot(name, text_of(chosen(INKS).draw(whole, *size)))
+    snapshot(name, text_of(chosen(INKS).draw(whole, *size), glyphs))
 
 
 @pytest.mark.parametrize("name", [panel.name for panel in PANELS])
@@ -108,8 +109,10 @@ def test_snapshot_of_the_header_of_a_crash(width, made_up, record, scene, snapsh
         snapshot("crashed-alerts", text_of(alerts))
 
 
-def test_snapshot_of_the_header_of_a_watch_alert(made_up, scene, snapshot):
-    snapshot("watch-header", text_of(header_lines(scene(made_up.records(588)), 120, 5)))
+def test_snapshot_of_the_header_of_a_suspicion(made_up, scene, snapshot):
+    records = made_up.records(588)
+    last = max(i for i, item in enumerate(records) if item.k == "alert")
+    snapshot("suspect-header", text_of(header_lines(scene(records[: last + 1]), 120, 5)))
 
 
 @pytest.mark.parametrize("glyphs", SETS)
@@ -137,6 +140,7 @@ def test_every_panel_fills_every_size_exactly(glyphs, upto, made_up, scene):
                         assert all(
                             sum(cell_len(text) for text, _ in line) == width for line in lines
                         ), panel.name
+                        assert all(panel._inks[style] for line in lines for _, style in line)
                     assert len(header_lines(whole, width, height)) <= height
                 assert sum(cell_len(text) for text, _ in footer_line(whole, width)) == width
                 assert sum(cell_len(text) for text, _ in tab_line(whole, width)) == width
@@ -147,9 +151,11 @@ def test_ascii_screens_hold_ascii_only(made_up, scene):
         whole = scene(made_up.records(702), view, SETS["ascii"])
         for panel in PANELS:
             lines = panel(palette("256")).draw(whole, 118, 30)
-            assert all(text.isascii() for line in lines for text, _ in line), panel.name
-    assert all(text.isascii() for line in header_lines(whole, 118, 5) for text, _ in line)
-    assert all(text.isascii() for text, _ in footer_line(whole, 118))
+            text = plain_text(lines, ascii=True)
+            assert text.isascii(), panel.name
+            assert {len(line) for line in text.split("\n")} == {118}
+    assert plain_text(header_lines(whole, 118, 5), ascii=True).isascii()
+    assert plain_text([footer_line(whole, 118)], ascii=True).isascii()
 
 
 def test_the_empty_panels_explain_themselves(made_up, scene, record):

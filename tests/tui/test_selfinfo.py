@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from made_up.looks import SETS
+from made_up.looks import SETS, plain_text
 from rich.cells import cell_len
 
 from selffit.eventlog.records import Record
@@ -113,13 +113,9 @@ def whole_run(made_up, record):
     return run_records(made_up, record)
 
 
-def words(lines):
-    return "\n".join("".join(text for text, _ in line) for line in lines)
-
-
 def row(lines, name):
     """The line of that name."""
-    return next(line for line in words(lines).splitlines() if line[1:].startswith(f" {name} "))
+    return next(line for line in plain_text(lines).splitlines() if line[1:].startswith(f" {name} "))
 
 
 def alone(panel="self", cursor=None):
@@ -129,7 +125,7 @@ def alone(panel="self", cursor=None):
 # ---- self-information
 def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
     lines = self_lines(scene(whole_run, alone()), 80, 19)
-    assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "carrier").rstrip(
+    assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "grey carrier").rstrip(
         "│ "
     ).endswith("0.82")
     assert (
@@ -138,23 +134,23 @@ def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
         > row(lines, "label swap").count("█")
     )
     # its history: chance, then high
-    assert "▁▁▁▁" in row(lines, "carrier") and "▇" in row(lines, "carrier")
-    text = words(lines)
+    assert "▁▁▁▁" in row(lines, "grey carrier") and "▇" in row(lines, "grey carrier")
+    text = plain_text(lines)
     assert "n 128" in text and "step 682" in text and "other network: step 558" in text
     assert "index 0.59  !! self-fitting  index moved 62 steps before the onset" in text
 
 
 def test_a_small_panel_keeps_the_most_telling_rows(scene, whole_run):
-    text = words(self_lines(scene(whole_run), 36, 8))
-    for name in ("clean", "own", "carrier", "conflict self", "abnormal"):
+    text = plain_text(self_lines(scene(whole_run), 36, 8))
+    for name in ("clean", "own delta", "grey carrier", "conflict self", "abnormal probe"):
         assert f" {name} " in text
     assert "label swap" not in text and "random signs" not in text
     assert "!! self-fitting" in text and "62 steps before the onset" in text
 
 
 def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_step(scene, whole_run):
-    text = words(self_lines(scene(whole_run, alone()), 118, 36))
-    assert "mean of  carrier 0.80  conflict 0.44  abnormal 0.98  label swap 0.02" in text
+    text = plain_text(self_lines(scene(whole_run, alone()), 118, 36))
+    assert "mean of  carrier 0.80  conflict 0.44  abnormal probe 0.98  swap 0.02" in text
     assert (
         "grey + own delta" in text
         and "our operational definition" in text
@@ -167,14 +163,14 @@ def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_ste
 
 def test_full_only_values_come_from_the_newest_full_set_before_the_cursor(scene, whole_run):
     lines = self_lines(scene(whole_run, alone(cursor=500)), 118, 36)
-    assert " full set of step 310 " in words(lines) and "step 496" in words(lines)
+    assert " full set of step 310 " in plain_text(lines) and "step 496" in plain_text(lines)
     assert row(lines, "mean carrier").rstrip("│ ").endswith("0.11")
-    early = words(self_lines(scene(whole_run, alone(cursor=200)), 118, 36))
+    early = plain_text(self_lines(scene(whole_run, alone(cursor=200)), 118, 36))
     assert "full set" not in early and "step 186" in early
 
 
 def test_the_cursor_picks_the_probe_and_hides_a_later_diagnosis(scene, whole_run):
-    text = words(self_lines(scene(whole_run, alone(cursor=619)), 80, 19))
+    text = plain_text(self_lines(scene(whole_run, alone(cursor=619)), 80, 19))
     assert (
         "step 558" in text
         and "self-fitting" not in text
@@ -182,49 +178,55 @@ def test_the_cursor_picks_the_probe_and_hides_a_later_diagnosis(scene, whole_run
         and "index 0.02" in text
     )
     # histories go on
-    assert "▇" in row(self_lines(scene(whole_run, alone(cursor=619)), 80, 19), "carrier")
+    assert "▇" in row(self_lines(scene(whole_run, alone(cursor=619)), 80, 19), "grey carrier")
     assert "no healthy one" in text  # there was no other network to compare with
-    assert "self-fitting" in words(self_lines(scene(whole_run, alone(cursor=620)), 80, 19))
-    before = words(self_lines(scene(whole_run, alone(cursor=10)), 60, 14))
+    assert "self-fitting" in plain_text(self_lines(scene(whole_run, alone(cursor=620)), 80, 19))
+    before = plain_text(self_lines(scene(whole_run, alone(cursor=10)), 60, 14))
     assert "no self-information before the cursor" in before
 
 
 def test_a_lag_is_told_from_a_lead_however_short_the_line(scene, made_up, record):
     items = run_records(made_up, record, ONSET - 1)
     late = [*items, record("diagnosis", diagnosis_data(-62), ONSET)]
-    assert "index moved 62 steps after the onset" in words(self_lines(scene(late, alone()), 80, 19))
-    assert "62 steps after the onset" in words(self_lines(scene(late), 36, 8))
+    assert "index moved 62 steps after the onset" in plain_text(
+        self_lines(scene(late, alone()), 80, 19)
+    )
+    assert "62 steps after the onset" in plain_text(self_lines(scene(late), 36, 8))
     never = [*items, record("diagnosis", diagnosis_data(None), ONSET)]
-    assert "the index has not moved" in words(self_lines(scene(never), 36, 8))
+    assert "the index has not moved" in plain_text(self_lines(scene(never), 36, 8))
 
 
 def test_an_onset_without_a_diagnosis_is_not_called_healthy(scene, made_up, record):
     items = run_records(made_up, record, ONSET - 1)
     items.append(record("alert", {"level": "onset", "onset_step": 600}, 610))
-    assert "onset, not diagnosed yet" in words(self_lines(scene(items, alone(cursor=605)), 80, 19))
-    assert "no onset so far" in words(self_lines(scene(items, alone(cursor=599)), 80, 19))
+    assert "onset, not diagnosed yet" in plain_text(
+        self_lines(scene(items, alone(cursor=605)), 80, 19)
+    )
+    assert "no onset so far" in plain_text(self_lines(scene(items, alone(cursor=599)), 80, 19))
 
 
 def test_other_diseases_and_a_recovery_are_named(scene, made_up, record):
     items = run_records(made_up, record, ONSET - 1)
     masking = [*items, record("diagnosis", diagnosis_data(None, "gradient masking"), ONSET)]
-    assert "!! gradient masking" in words(self_lines(scene(masking, alone()), 80, 19))
+    assert "!! gradient masking" in plain_text(self_lines(scene(masking, alone()), 80, 19))
     undecided = [*items, record("diagnosis", diagnosis_data(None, "undecided"), ONSET)]
-    assert "? disease undecided" in words(self_lines(scene(undecided, alone()), 80, 19))
+    assert "? cause undecided" in plain_text(self_lines(scene(undecided, alone()), 80, 19))
     recovered = [*masking, record("alert", {"level": "recovered"}, ONSET + 31)]
-    assert "recovered from gradient masking" in words(self_lines(scene(recovered, alone()), 80, 19))
+    assert "recovered from gradient masking" in plain_text(
+        self_lines(scene(recovered, alone()), 80, 19)
+    )
 
 
 def test_only_the_active_line_counts(scene, whole_run):
     log = [*whole_run]
     base = {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}
     log.append(Record(1, 1, len(log) + 1, log[-1].t, "branch", "b1", 558, base, "trainer"))
-    back = words(self_lines(scene(log, alone()), 80, 19))
+    back = plain_text(self_lines(scene(log, alone()), 80, 19))
     assert "step 558" in back and "self-fitting" not in back and "0.95" not in back
-    assert "step 310" in words(dose_lines(scene(log, alone("dose")), 80, 19))
+    assert "step 310" in plain_text(dose_lines(scene(log, alone("dose")), 80, 19))
     healthy = self_data(589, fallen=False)
     log.append(Record(1, 1, len(log) + 1, log[-1].t, "probe.self", "b1", 589, healthy, "trainer"))
-    assert "step 589" in words(self_lines(scene(log, alone()), 80, 19))
+    assert "step 589" in plain_text(self_lines(scene(log, alone()), 80, 19))
 
 
 def test_histories_keep_a_change_that_lasts_one_probe_and_hold_values_between_probes(
@@ -261,16 +263,19 @@ def test_bars_are_full_at_one_and_notched_at_chance():
 
 def test_histories_have_eight_levels_a_line(scene, whole_run):
     place = replace(plot(scene(whole_run), 4 + LEFT + RIGHT), marks={}, cursor=None)
-    assert words(history_rows([0.0, 0.5, 1.0, math.nan], 1, "self", place, BRAILLE)) == "▁▄█ "
-    assert words(history_rows([0.0, 0.5, 1.0, math.nan], 2, "self", place, BRAILLE)) == "  █ \n▁██ "
+    assert plain_text(history_rows([0.0, 0.5, 1.0, math.nan], 1, "self", place, BRAILLE)) == "▁▄█ "
+    assert (
+        plain_text(history_rows([0.0, 0.5, 1.0, math.nan], 2, "self", place, BRAILLE))
+        == "  █ \n▁██ "
+    )
 
 
 def test_in_an_overview_the_histories_lie_below_the_plots_of_the_other_charts(
     scene, whole_run, record
 ):
     whole = scene([*whole_run, record("steps", {"n": 2, "cols": {"abnormal": [0.9, 0.9]}}, 700)])
-    below = words(self_lines(whole, 72, 12)).splitlines()[2:11]
-    above = words(signal_lines(whole, 72, 14)).splitlines()[1:11]
+    below = plain_text(self_lines(whole, 72, 12)).splitlines()[2:11]
+    above = plain_text(signal_lines(whole, 72, 14)).splitlines()[1:11]
     assert (
         {line.index("│", 1) for line in below} == {line.index("│", 1) for line in above} == {LEFT}
     )
@@ -282,13 +287,13 @@ def test_in_an_overview_the_histories_lie_below_the_plots_of_the_other_charts(
 
 def test_an_empty_panel_says_why(scene, made_up, record):
     items = run_records(made_up, record, 0)
-    assert "no self-information yet" in words(self_lines(scene(items), 60, 12))
-    assert "with every probe" in words(self_lines(scene(items), 60, 12))
-    off = words(self_lines(scene(run_records(made_up, record, 0, self_images=0)), 60, 12))
+    assert "no self-information yet" in plain_text(self_lines(scene(items), 60, 12))
+    assert "with every probe" in plain_text(self_lines(scene(items), 60, 12))
+    off = plain_text(self_lines(scene(run_records(made_up, record, 0, self_images=0)), 60, 12))
     assert "probes are off" in off and "--self-images 128 turns them on" in off
     ended = [*items, record("end", {"how": "finished"}, 40)]
-    assert "the run ended with no self-information" in words(self_lines(scene(ended), 60, 12))
-    assert "the run ended with no full set" in words(dose_lines(scene(ended), 60, 12))
+    assert "the run ended with no self-information" in plain_text(self_lines(scene(ended), 60, 12))
+    assert "the run ended with no full set" in plain_text(dose_lines(scene(ended), 60, 12))
 
 
 def test_a_log_that_lies_is_drawn_all_the_same(scene, made_up, record):
@@ -311,13 +316,13 @@ def test_a_log_that_lies_is_drawn_all_the_same(scene, made_up, record):
     for panel in (self_lines, dose_lines):
         for glyphs in SETS.values():
             lines = panel(scene(items, alone(), glyphs), 60, 20)
-            assert "\x1b" not in words(lines) and "\u202e" not in words(lines)
-            assert glyphs is not ASCII or words(lines).isascii()
+            assert "\x1b" not in plain_text(lines) and "\u202e" not in plain_text(lines)
+            assert glyphs is not ASCII or plain_text(lines, ascii=True).isascii()
 
 
 # ---- dose  -------------------------------------------------------------------------------
 def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(scene, whole_run):
-    lines = words(dose_lines(scene(whole_run, alone("dose")), 60, 14)).splitlines()
+    lines = plain_text(dose_lines(scene(whole_run, alone("dose")), 60, 14)).splitlines()
     ticks = next(line for line in lines if " k " in line and "1.5" in line)
     now, before = lines[lines.index(ticks) + 1 :][:2]
     assert " 620 " in now and " 310 " in before
@@ -338,7 +343,7 @@ def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(s
 
 def test_the_curve_dips_before_the_full_dose_and_one_is_marked(scene, whole_run):
     drawn = dose_lines(scene(whole_run, alone("dose")), 60, 30)
-    marked = {line.index("┊") for line in words(drawn).splitlines() if "┊" in line}
+    marked = {line.index("┊") for line in plain_text(drawn).splitlines() if "┊" in line}
     assert marked == {40}  # k = 1: two thirds along the plot, which begins at 9
     styled = [
         [(text, style) for text, style in line if style == "fgsm" and text.strip()]
@@ -352,28 +357,28 @@ def test_the_curve_dips_before_the_full_dose_and_one_is_marked(scene, whole_run)
 def test_before_the_onset_the_dose_is_compared_with_the_set_before(scene, made_up, record):
     items = run_records(made_up, record, 558)
     items.append(record("probe.self", self_data(558, True), 558))
-    text = words(dose_lines(scene(items, alone("dose")), 80, 19))
+    text = plain_text(dose_lines(scene(items, alone("dose")), 80, 19))
     assert "step 558" in text and "dotted: step 310" in text
-    first = words(dose_lines(scene(items, alone("dose", cursor=400)), 80, 19))
+    first = plain_text(dose_lines(scene(items, alone("dose", cursor=400)), 80, 19))
     assert "step 310" in first and "dotted" not in first
 
 
 def test_after_the_onset_it_is_compared_with_the_last_set_before_it(scene, whole_run, record):
     items = [*whole_run, record("probe.self", self_data(690, True), 690)]
-    text = words(dose_lines(scene(items, alone("dose")), 80, 19))
+    text = plain_text(dose_lines(scene(items, alone("dose")), 80, 19))
     assert "step 690" in text and "dotted: step 310" in text
 
 
 def test_without_a_full_set_the_dose_says_how_to_get_one(scene, made_up, record):
     items = run_records(made_up, record, 248)
-    text = words(dose_lines(scene(items), 60, 12))
+    text = plain_text(dose_lines(scene(items), 60, 12))
     assert (
         "no full set yet" in text
         and "selffit ctl strokes-fgsm-7f3a probe" in text
         and "onset" in text
     )
     whole = run_records(made_up, record)
-    assert "no full set before the cursor" in words(
+    assert "no full set before the cursor" in plain_text(
         dose_lines(scene(whole, View(cursor=100)), 60, 12)
     )
 
@@ -400,6 +405,6 @@ def test_in_ascii_both_panels_are_ascii(scene, whole_run):
         whole = scene(whole_run, view, ASCII)
         for size in ((36, 8), (72, 9), (118, 36)):
             assert (
-                words(self_lines(whole, *size)).isascii()
-                and words(dose_lines(whole, *size)).isascii()
+                plain_text(self_lines(whole, *size), ascii=True).isascii()
+                and plain_text(dose_lines(whole, *size), ascii=True).isascii()
             )

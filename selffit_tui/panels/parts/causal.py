@@ -17,8 +17,8 @@ NAMES = 13  # cells of share and group
 WIDTH = NAMES + CELL * len(EFFECT)
 TYPICAL = 0.1  # the share that is shown first where there is no room for all
 CLEAR = 0.1  # changes from here on are drawn bright
-_SAID = ", ".join(f"{group.meaning} ({group.name})" for group in GROUPS.values())
-ABOUT = f"Zeroed in the stage: {_SAID}."
+_SAID = ", ".join(f"{group.name}: {group.meaning}" for group in GROUPS.values())
+ABOUT = f"{_SAID}; zeroed in the stage"
 
 
 def stage_of(layer: str) -> str:
