@@ -1,8 +1,8 @@
-"""`selffit ctl RUN OP …`: act on a running training, and wait until the log says what came of it."""
+"""`selffit ctl RUN OP …`: act on a running training, and wait for what the log says came of it."""
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,8 @@ EPILOG = (
 
 ctl = typer.Typer(
     name="ctl",
-    help="Act on a running training: selffit ctl RUN pause, selffit ctl latest rollback --method n-fgsm, …",
+    help="Act on a running training: selffit ctl RUN pause, "
+    "selffit ctl latest rollback --method n-fgsm, …",
     epilog=EPILOG,
     no_args_is_help=True,
     subcommand_metavar="OPERATION [ARGS]...",
@@ -115,10 +116,10 @@ def _command(op: str, row: Operation) -> Callable[..., None]:
 
 
 def _argument(name: str, row: Operation) -> inspect.Parameter:
-    """One argument of an operation as typer wants it; its text is parsed by the table's own rule."""
+    """One argument of an operation as typer wants it; the table's own rule parses its text."""
     about, flag = row.args[name], "--" + name.replace("_", "-")
     default = row.defaults.get(name)
-    annotation: Any = str if name in row.required else Optional[str]
+    annotation: Any = str if name in row.required else str | None
     if about.positional:
         info: Any = typer.Argument(metavar=about.metavar, help=about.help)
     elif isinstance(default, bool):

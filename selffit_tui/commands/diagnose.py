@@ -29,8 +29,8 @@ def diagnose(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="a run (path, name, unique prefix, 'latest'): all its checkpoints; RUN:main-480 or the path of a "
-            "checkpoint's folder: that one; with --foreign a .pt file",
+            help="a run (path, name, unique prefix, 'latest'): all its checkpoints; RUN:main-480 "
+            "or the path of a checkpoint's folder: that one; with --foreign a .pt file",
         ),
     ] = "latest",
     runs: RunsOption = RUNS,
@@ -162,7 +162,7 @@ def diagnose(
 
 
 def check_html(path: Path) -> None:
-    """Before minutes of measuring: raises UserError where a report could not be drawn or written."""
+    """Raises UserError, before minutes of measuring, where a report could not be written."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:

@@ -62,7 +62,7 @@ def setting_option(name: str) -> inspect.Parameter:
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for every setting of `RunConfig`; they arrive in its `**settings`."""
+    """Give a command one option for every setting of `RunConfig`; its `**settings` get them."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     params = [*own, *(setting_option(name) for name in FIELDS)]

@@ -283,7 +283,7 @@ def _chance(state: RunState) -> float:
 
 
 def _style(row: Measure) -> str:
-    """The ink of what speaks of the image, or of the network itself; the index stands above both."""
+    """The ink of what speaks of the image, or of the network; the index stands above both."""
     if row is INDEX:
         return "strong"
     return "self" if row.of == "self" else "data"

@@ -47,7 +47,7 @@ def overview(found: Sequence[Findings], width: int) -> Table:
 
 
 def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableType]:
-    """One network: what was done to it, its self-information, dose, channels, and the causal check."""
+    """One network: what was done to it, self-information, dose, channels and causal check."""
     robust, strong, probe = found.robust, found.strong, found.selfinfo
     title = Text.assemble((found.id, "bold"))
     if robust is not None and probe is not None:
