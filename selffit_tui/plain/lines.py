@@ -167,12 +167,12 @@ def _setting(name: str, value: Any) -> str:
 def _alert(alert: Mapping[str, Any]) -> str:
     """An alert in the list of those that were raised; one that is left behind is only named."""
     level = level_of(alert["level"])
-    about = alert["step"] if alert["onset_step"] is None else alert["onset_step"]
-    head = f"{'!!' if level.serious else '!'} {level.name} at step {count(about)}"
-    if about != alert["step"]:
-        head += f", noticed at {count(alert['step'])}"
+    noticed, onset = alert["step"], alert["onset_step"]
+    head = f"{'!!' if level.serious else '!'} {level.name} at step "
+    head += count(noticed if onset is None else onset)
     if not alert["stands"]:
         return f"{head} of {alert['branch']}, left behind"
+    head += f" (noticed at {count(noticed)})" if onset not in (None, noticed) else ""
     cause = cause_words(alert["disease"])
     return f"{head}{f', {cause}' if cause else ''}: {alert['text']}"
 
@@ -183,7 +183,8 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     mark = "!! " if level.serious else ""
     known_since = level.serious or level is SUSPECT or level is ROLLED_BACK
     at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
-    return f"{mark}{level.name}{at} {stands['cause'] or ''}".rstrip()
+    cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
+    return f"{mark}{level.name}{at} {cause}".rstrip()
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

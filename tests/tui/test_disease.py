@@ -163,11 +163,11 @@ def test_status_and_runs_name_the_disease(onset):
     summary, stands = status_dict(state, "training", 0.0), sentence(state, verdict(state))
     lines = status_lines(summary, stands)
     assert "  onset at step 20; gradient masking" in lines
-    assert "  !! onset at step 20, noticed at 30, gradient masking: it fell" in lines
-    assert "!! onset @20 gradient masking" in runs_table([summary])[1]
+    assert "  !! onset at step 20 (noticed at 30), gradient masking: it fell" in lines
+    assert runs_table([summary])[1].endswith("!! onset @20 gradient masking")
     state = reduce_all(RunState(run="x"), onset(""))
     older = status_dict(state, "training", 0.0)
-    assert "  !! onset at step 20, noticed at 30: it fell" in status_lines(
+    assert "  !! onset at step 20 (noticed at 30): it fell" in status_lines(
         older, "onset at step 20"
     )
     assert runs_table([older])[1].endswith("!! onset @20")
