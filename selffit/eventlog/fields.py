@@ -187,18 +187,42 @@ def decoded(cls: type[P], data: Mapping[str, Any], **more: Any) -> P:
     return cls(**more)
 
 
+_Plan = tuple[list[tuple[str, str]], list[tuple[str, Callable[[Any], Any]]]]
+_PLANS: dict[type[msgspec.Struct], _Plan] = {}
+
+
 def encoded(value: msgspec.Struct) -> dict[str, Any]:
     """Return the JSON-able data of an object, under the names of the log, in the order of fields.
 
     Numbers may be NaN or infinite; an unknown one that is `Unmeasured` is None.
     """
-    data: dict[str, Any] = {}
-    for name, key, _, annotation in fields_of(type(value)):
-        entry = getattr(value, name)
-        if get_origin(annotation) is Annotated and NULL in get_args(annotation):
-            entry = None if isinstance(entry, float) and math.isnan(entry) else entry
-        data[key] = entry if annotation is Columns else plain(entry)  # columns are long, and plain
+    names, encoders = _plan(type(value))
+    data = {key: getattr(value, name) for name, key in names}
+    for key, encode in encoders:
+        data[key] = encode(data[key])
     return data
+
+
+def _plan(cls: type[msgspec.Struct]) -> _Plan:
+    """Every field's name and its name in the log, and what is done to some: worked out once."""
+    plan = _PLANS.get(cls)
+    if plan is None:
+        fields = fields_of(cls)
+        encoders = [(key, _encoder(kind)) for _, key, _, kind in fields if kind not in _AS_IT_IS]
+        plan = _PLANS[cls] = ([(name, key) for name, key, _, _ in fields], encoders)
+    return plan
+
+
+# Columns are long, and plain
+_AS_IT_IS = (float, int, str, bool, Columns, float | None, int | None, str | None, bool | None)
+
+
+def _encoder(kind: Any) -> Callable[[Any], Any]:
+    return _unless_nan if get_origin(kind) is Annotated and NULL in get_args(kind) else plain
+
+
+def _unless_nan(number: Any) -> Any:
+    return None if number != number else plain(number)
 
 
 def plain(value: Any) -> Any:

@@ -7,8 +7,9 @@ from selffit.control.policy import Policy, parse_policy
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share
+from selffit.run.health import healthy_probes
 from selffit.run.state import RunState
-from selffit.run.verdict import RollBack, Verdict, healthy_probes, verdict
+from selffit.run.verdict import RollBack, Verdict, verdict
 from selffit.vocabulary import HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
 
 Part = tuple[int, str]  # importance (1 stays longest) and words
