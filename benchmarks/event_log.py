@@ -14,7 +14,16 @@ from selffit.eventlog.writer import EventWriter
 from selffit.vocabulary import STEP
 
 EVENTS = 500_000
-METRIC = kinds.Host(cpu=0.5, rss=123_456_789, gpu=0.97, gpu_temp=61.0)
+METRIC = kinds.Host(
+    cpu=0.5,
+    rss=1e8,
+    gpu=0.97,
+    gpu_mem=1e9,
+    gpu_total=8e10,
+    gpu_temp=61.0,
+    disk_free=1e11,
+    log_ok=True,
+)
 
 
 def line(name: str, figure: float, unit: str, target: float, at_least: bool) -> None:
@@ -31,7 +40,7 @@ def main() -> None:
     """Prints one line a figure."""
     rng = random.Random(0)
     values = Columns({name: [rng.random() for _ in range(20)] for name in STEP})
-    block = kinds.Steps(n=20, cols=values, img_s=2400.1)
+    block = kinds.Steps(n=20, cols=values, img_s=2400.1, sec=1.1, epoch=3.2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         run = Path(folder)
         writer = EventWriter(run, "trainer", 1)

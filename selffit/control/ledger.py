@@ -14,6 +14,8 @@ from selffit.control.commands import OPERATIONS, POLICY, Command, is_id
 from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import mapping, text
+from selffit.eventlog.history import History
+from selffit.eventlog.latest import Latest
 from selffit.eventlog.records import Notice, Record
 from selffit.vocabulary import ENDINGS
 
@@ -86,9 +88,9 @@ class Ledger:
     config: Mapping[str, Any] = field(default_factory=dict)  # of run.start
     layers: Mapping[str, int] = field(default_factory=dict)  # channels of each, from run.start
     overrides: Mapping[str, Any] = field(default_factory=dict)  # live settings that were changed
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)  # by command id
+    outcomes: Latest[str, Outcome] = field(default_factory=Latest)  # by command id
     pending: Mapping[str, Command] = field(default_factory=dict)  # received, not decided yet
-    history: tuple[Change, ...] = ()  # what changed settings, in the order of the log
+    history: History[Change] = field(default_factory=History)  # what changed settings
     branch: str = "main"  # the active one
     branches: Mapping[str, Branch] = field(default_factory=lambda: {"main": Branch("main")})
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
@@ -195,7 +197,7 @@ def _rejected(ledger: Ledger, event: kinds.Rejected) -> Changed:
 
 def _decided(ledger: Ledger, id: str, outcome: Outcome) -> Changed:
     pending = {other: command for other, command in ledger.pending.items() if other != id}
-    return {"pending": pending, "outcomes": {**ledger.outcomes, id: outcome}}
+    return {"pending": pending, "outcomes": ledger.outcomes.with_value(id, outcome)}
 
 
 def _applied(ledger: Ledger, event: kinds.Applied) -> Changed:
@@ -240,7 +242,7 @@ def _changes(ledger: Ledger, event: kinds.Applied) -> Changed:
     )
     changed["overrides"] = {**ledger.overrides, **new}
     changed["version"] = version
-    changed["history"] = (*ledger.history, change)
+    changed["history"] = ledger.history.append(change)
     return changed
 
 
@@ -258,7 +260,7 @@ def _failed(ledger: Ledger, event: kinds.Failed) -> Changed:
     back = replace(undone, old=undone.new, new=undone.old, version=version, failed=True)
     changed["overrides"] = {**ledger.overrides, **undone.old}
     changed["version"] = version
-    changed["history"] = (*ledger.history[:place], back, *ledger.history[place + 1 :])
+    changed["history"] = History([*ledger.history[:place], back, *ledger.history[place + 1 :]])
     if undone.op == "rollback":
         changed["branch"] = undone.asked_on
         changed["rollbacks"] = ledger.rollbacks - (undone.by == POLICY)
