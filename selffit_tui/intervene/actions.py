@@ -9,7 +9,7 @@ from selffit.config import FIELDS, LIVE, ROLLBACK
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
-from selffit.numbers import count, known, share
+from selffit.numbers import count, known, plural, share
 from selffit.run.state import RunState
 from selffit_tui.words.commands import label, value
 
@@ -21,8 +21,7 @@ YES_NO = ("no", "yes")
 AS_SAVED = "as in the checkpoint"
 PROBE = (
     "Everything is measured before the next step: robust accuracy, the full self-information, "
-    "channels and their "
-    "causal check, and what a strong attack leaves. Training waits for it."
+    "channels and their causal check, and what a strong attack leaves. Training waits for it."
 )
 
 
@@ -78,8 +77,10 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
     if healthy is not None:
         found.append(_back(ledger, state, healthy, method, fallen))
     elif fallen:
-        does = f"No healthy checkpoint is known, so training goes on from here with {method}, "
-        does += "from the next step on."
+        does = (
+            f"No healthy checkpoint is known, so training goes on from here with {method}, "
+            "from the next step on."
+        )
         found.append(
             Action(
                 "cure", f"switch to {method}", "set", does, {"method": method}, (), "", True, True
@@ -119,7 +120,10 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
         )
     )
     soon = "The run ends after a last probe and a checkpoint; it can be resumed from there."
-    now = "The run ends at once: no probe, no checkpoint. What came after the last one is lost."
+    now = (
+        "The run ends at once: no probe, no checkpoint. "
+        "What came after the last checkpoint is lost."
+    )
     found.append(Action("stop", "stop the run", "stop", soon, {"now": False}, costs=True))
     found.append(Action("stop-now", "stop the run at once", "stop", now, {"now": True}, costs=True))
     return found
@@ -147,11 +151,15 @@ def _begins(ledger: Ledger, target: Checkpoint) -> str:
 def _abandoned(ledger: Ledger, state: RunState, target: Checkpoint) -> str:
     steps = state.step - target.step
     if target.branch != ledger.branch or steps <= 0:
-        done = f"What branch {ledger.branch} has done is left behind"
-        return f"{done}: it stays in the log and is drawn dotted."
+        return (
+            f"What branch {ledger.branch} has done is left behind: "
+            "it stays in the log and is drawn dotted."
+        )
     span = f"steps {count(target.step)} to {count(state.step)}"
-    done = f"The {count(steps)} steps since ({span}) are left behind"
-    return f"{done}: they stay in the log and are drawn dotted."
+    return (
+        f"The {plural(steps, 'step')} since ({span}) are left behind: "
+        "they stay in the log and are drawn dotted."
+    )
 
 
 def _back_to(ledger: Ledger, state: RunState) -> Action:
@@ -170,8 +178,10 @@ def _back_to(ledger: Ledger, state: RunState) -> Action:
         *(_instead(name) for name in ROLLBACK),
         Field("exact", "repeat", "no", "yes: the same random numbers as the first time", YES_NO),
     )
-    does = f"Training continues from that checkpoint on a new branch {ledger.next_branch()}; "
-    does += "what came after it stays in the log and is drawn dotted."
+    does = (
+        f"Training continues from that checkpoint on a new branch {ledger.next_branch()}; "
+        "what came after it stays in the log and is drawn dotted."
+    )
     return Action(
         "rollback",
         "roll back: choose where to and with what",
@@ -224,8 +234,8 @@ def _zeroing(ledger: Ledger, layer: str) -> list[Action]:
         hint = f"how many of the {total} channels of {layer}, at most {total - 1}"
         top = (Field("top", "channels", str(ZERO_TOP), hint),)
         does = (
-            f"The most dominant channels of {layer} are held at zero from the next step on, until "
-            "that is undone."
+            f"The most dominant channels of {layer} are held at zero from the next step on, "
+            "until that is undone."
         )
         found.append(
             Action(

@@ -5,7 +5,7 @@ import math
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import text
 from selffit.eventlog.records import num
-from selffit.numbers import age, budget, count, duration, known, percent, rate, share, size
+from selffit.numbers import age, budget, count, duration, known, pace, percent, rate, share, size
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
 from selffit.run.wording import parts
@@ -170,7 +170,7 @@ def _progress_items(scene: Scene) -> list[Item]:
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):
-        items.append((6, [(count(round(block.img_s)), "text"), (" img/s", "dim")]))
+        items.append((6, [(pace(block.img_s), "text"), (" img/s", "dim")]))
     return items
 
 

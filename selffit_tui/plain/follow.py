@@ -1,4 +1,4 @@
-"""Following a run without a screen: once for `status`, line by line for pipes."""
+"""Following a run without a screen: once for `status`, by lines for pipes and dumb terminals."""
 
 import os
 import sys

@@ -8,7 +8,7 @@ from typing import Any
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, Record, num
-from selffit.numbers import UNKNOWN, count, duration, in_unit, known, share, small
+from selffit.numbers import UNKNOWN, count, duration, in_unit, known, pace, share
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
@@ -108,7 +108,7 @@ def progress(block: kinds.Steps, state: RunState) -> str:
     parts = [
         f"epoch {share(block.epoch)}{of}",
         f"step {count(block.end)}{total}",
-        f"{small(block.img_s)} img/s",
+        f"{pace(block.img_s)} img/s",
         f"ETA {duration(left)}" if known(left) else "",
         *(_newest(STEP[name], items(block.cols.get(name))) for name in STEP_SHOWN),
     ]
@@ -128,10 +128,10 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         f"{summary['branch']}"
     ]
     age = summary["data_age_s"]
-    pace = f"  {count(round(summary['img_s']))} img/s" if summary["img_s"] else ""
+    speed = f"  {pace(summary['img_s'])} img/s" if summary["img_s"] else ""
     eta = f"  ETA {duration(summary['eta_s'])}" if summary["eta_s"] else ""
     lines.append(
-        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{pace}{eta}"
+        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{speed}{eta}"
         + (f"  last event {duration(age)} ago" if age is not None else "")
     )
     lines.append(
@@ -167,12 +167,12 @@ def _setting(name: str, value: Any) -> str:
 def _alert(alert: Mapping[str, Any]) -> str:
     """An alert in the list of those that were raised; one that is left behind is only named."""
     level = level_of(alert["level"])
-    about = alert["step"] if alert["onset_step"] is None else alert["onset_step"]
-    head = f"{'!!' if level.serious else '!'} {level.name} at step {count(about)}"
-    if about != alert["step"]:
-        head += f", noticed at {count(alert['step'])}"
+    noticed, onset = alert["step"], alert["onset_step"]
+    head = f"{'!!' if level.serious else '!'} {level.name} at step "
+    head += count(noticed if onset is None else onset)
     if not alert["stands"]:
         return f"{head} of {alert['branch']}, left behind"
+    head += f" (noticed at {count(noticed)})" if onset not in (None, noticed) else ""
     cause = cause_words(alert["disease"])
     return f"{head}{f', {cause}' if cause else ''}: {alert['text']}"
 
@@ -183,7 +183,8 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     mark = "!! " if level.serious else ""
     known_since = level.serious or level is SUSPECT or level is ROLLED_BACK
     at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
-    return f"{mark}{level.name}{at} {stands['cause'] or ''}".rstrip()
+    cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
+    return f"{mark}{level.name}{at} {cause}".rstrip()
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

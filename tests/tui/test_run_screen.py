@@ -104,7 +104,7 @@ def test_the_change_of_rank_can_be_taken_since_earlier_probes(drive, made_up, sh
             "the first probe, step 0",
         ]
         for words in [*wanted, wanted[0]]:
-            assert f"change since {words}" in shown(app)
+            assert f"chg since {words}" in shown(app)
             await pilot.press("d")
 
     drive(made_up.records(702), baseline)
