@@ -13,6 +13,7 @@ from selffit.control.commands import new_command
 from selffit.control.inbox import Inbox
 from selffit.control.ledger import Ledger
 from selffit.control.submit import submit
+from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
 
 COMMANDS = 10_000  # in a log: far more than a person gives
@@ -45,8 +46,8 @@ def boundary() -> tuple[float, float]:
     from selffit.eventlog.liveness import here
     from selffit.eventlog.writer import EventWriter
     from selffit.run.run_dir import RunDir
-    from selffit.train.__main__ import empty_summary
     from selffit.train.begin import begin
+    from selffit.train.scores import empty_summary
     from selffit.train.stopping import StopSwitch
 
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -88,9 +89,10 @@ def main() -> None:
     ledger, records = Ledger(), []
     for step in range(COMMANDS):
         command = new_command("set", {"weight_decay": step / COMMANDS}, by="ann")
-        data = lines.applied(ledger, command, command.args)
-        records.append(Record(1, 1, step + 1, 0.0, "ctl.applied", "main", step, data))
-        ledger.add(records[-1])
+        applied = lines.applied(ledger, command, command.args)
+        data = applied.data()
+        records.append(Record(1, 1, step + 1, 0.0, applied.KIND.name, "main", step, data))
+        ledger = ledger.after(kinds.of_record(records[-1]))
     line(f"fold of {COMMANDS:,} commands", 1e3 * median(lambda: Ledger.fold(records), 3), "ms", 500)
     machine = platform.processor() or platform.machine()
     print(f"hardware: {os.cpu_count()} cores, {machine}, Python {platform.python_version()}")

@@ -7,21 +7,22 @@ import tempfile
 import time
 from pathlib import Path
 
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import Columns
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.writer import EventWriter
+from selffit.vocabulary import STEP
 
 EVENTS = 500_000
-METRIC = {"cpu": 0.5, "rss": 123_456_789, "gpu": 0.97, "gpu_temp": 61.0}
-SIGNALS = (
-    "loss_clean",
-    "loss_adv",
-    "acc_adv",
-    "abnormal",
-    "pertalign",
-    "delta",
-    "lr",
-    "eps",
-    "alpha",
+METRIC = kinds.Host(
+    cpu=0.5,
+    rss=1e8,
+    gpu=0.97,
+    gpu_mem=1e9,
+    gpu_total=8e10,
+    gpu_temp=61.0,
+    disk_free=1e11,
+    log_ok=True,
 )
 
 
@@ -38,17 +39,14 @@ def line(name: str, figure: float, unit: str, target: float, at_least: bool) -> 
 def main() -> None:
     """Prints one line a figure."""
     rng = random.Random(0)
-    block = {
-        "n": 20,
-        "cols": {name: [rng.random() for _ in range(20)] for name in SIGNALS},
-        "img_s": 2400.1,
-    }
+    values = Columns({name: [rng.random() for _ in range(20)] for name in STEP})
+    block = kinds.Steps(n=20, cols=values, img_s=2400.1, sec=1.1, epoch=3.2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         run = Path(folder)
         writer = EventWriter(run, "trainer", 1)
         began = time.perf_counter()
         for step in range(EVENTS):
-            writer.emit("host", METRIC, step=step)
+            writer.emit(METRIC, step=step)
         emitted = time.perf_counter()
         writer.close("done")
         ended = time.perf_counter()
@@ -88,17 +86,18 @@ def main() -> None:
         line("reader, idle poll", 1e3 * (time.perf_counter() - began), "us", 500, False)
 
         with EventWriter(run, "trainer", 2) as writer:
+            alert = kinds.Alert(level="suspect", text="")
             waits = []
             for step in range(50):
                 began = time.perf_counter()
-                writer.emit("alert", {"level": "watch"}, step=step, critical=True)
+                writer.emit(alert, step=step)
                 waits.append(time.perf_counter() - began)
             line(
                 "critical event, median wait for the disk", 1e3 * sorted(waits)[25], "ms", 50, False
             )
             began = time.perf_counter()
             for step in range(2000):
-                writer.emit("steps", block, step=step)
+                writer.emit(block, step=step)
             line(
                 "emit, block of 20 steps",
                 1e6 * (time.perf_counter() - began) / 2000,

@@ -31,16 +31,16 @@ import torch
 from torch import Tensor, nn
 
 from selffit.config import resolve
+from selffit.eventlog import kinds
+from selffit.eventlog.fields import Columns
 from selffit.eventlog.writer import EventWriter
 from selffit.models import build
-from selffit.probes import (
-    ProbeAttack,
-    causal_check,
-    channel_dominance,
-    robust_accuracies,
-    self_information,
-)
-from selffit.probes.examine import BRIEF_SHARES, BRIEF_SINGLES
+from selffit.models.preact_resnet import PreActResNet18
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.causal import BRIEF_SHARES, BRIEF_SINGLES, causal_check
+from selffit.probes.channels import channel_dominance
+from selffit.probes.robust import robust_accuracies
+from selffit.probes.selfinfo import self_information
 from selffit.train.blocks import six_digits
 from selffit.train.setup import choose_precision, cpu_name
 from selffit.train.signals import MEASURED, SignalBuffer
@@ -96,6 +96,7 @@ def main() -> int:
     config, autocast = resolve("cifar10-fgsm-8"), choose_precision("auto", device)
     batch, block = config.batch_size, config.block_steps
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()
+    assert isinstance(model, PreActResNet18)
     step = Step(config, model, make_optimizer(config, model, device), device, autocast)
     step.set(0.01, config.eps, config.alpha)
     generator = torch.Generator(device)
@@ -104,7 +105,7 @@ def main() -> int:
 
     whole = seconds(lambda: step(x, y, generator, with_input_gradient=False), 10)
     attack, trained = step(x, y, generator, with_input_gradient=True)
-    signals = SignalBuffer(block, batch, SHAPE, device)
+    signals: SignalBuffer[None] = SignalBuffer(block, batch, SHAPE, device)
 
     def a_block() -> None:
         for _ in range(block):
@@ -117,7 +118,8 @@ def main() -> int:
 
         def a_record() -> None:
             columns = {name: six_digits(values) for name in (*MEASURED, "lr", "eps", "alpha")}
-            log.emit("steps", {"n": block, "cols": columns, "img_s": 1.0, "sec": 1.0, "epoch": 1.0})
+            cols = Columns(columns)
+            log.emit(kinds.Steps(n=block, cols=cols, img_s=1.0, sec=1.0, epoch=1.0))
 
         parts = {
             "signals": seconds(a_block, 5) / block,
@@ -157,7 +159,7 @@ def main() -> int:
         3,
     )
     other = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).eval()
-    attack = ProbeAttack(config.eps)
+    own = ProbeAttack(config.eps)
 
     def explain(n: int, full: bool) -> float:
         return seconds(
@@ -165,7 +167,7 @@ def main() -> int:
                 model,
                 images[:n],
                 right[:n],
-                attack=attack,
+                attack=own,
                 generator=generator,
                 classes=CLASSES,
                 mean=torch.full(SHAPE, 0.5, device=device),
@@ -179,9 +181,17 @@ def main() -> int:
     began = time.perf_counter() if CUDA else time.process_time()
     # on a CPU the whole check takes minutes; its time is in proportion to the images
     n = config.causal_images // 4
-    pgd = {"pgd_steps": config.probe_steps, "pgd_alpha": config.probe_alpha}
-    brief = {"shares": BRIEF_SHARES, "singles": BRIEF_SINGLES}
-    causal_check(model, images[:n], right[:n], attack=attack, generator=generator, **pgd, **brief)
+    causal_check(
+        model,
+        images[:n],
+        right[:n],
+        attack=own,
+        pgd_alpha=config.probe_alpha,
+        pgd_steps=config.probe_steps,
+        generator=generator,
+        shares=BRIEF_SHARES,
+        singles=BRIEF_SINGLES,
+    )
     causal = 4 * ((time.perf_counter() if CUDA else time.process_time()) - began)
     interval = config.probe_every or IMAGES // batch
 

@@ -43,6 +43,7 @@ def textbook(model: nn.Module) -> Callable[[Tensor, Tensor], float]:
         x.requires_grad = True
         loss = F.cross_entropy(model(x), y)
         loss.backward()
+        assert x.grad is not None
         x_adv = torch.clamp(x.detach() + EPS * torch.sign(x.grad), 0, 1)
         optimizer.zero_grad()
         output = model(x_adv)
@@ -67,7 +68,7 @@ def ours(model: nn.Module, device: torch.device, batch: int) -> Callable[[Tensor
         device,
         choose_precision("auto", device),
     )
-    signals = SignalBuffer(1000, batch, SHAPE, device)
+    signals: SignalBuffer[None] = SignalBuffer(1000, batch, SHAPE, device)
     generator = torch.Generator(device)
     step.set(LR, EPS, EPS)
 
@@ -97,6 +98,7 @@ def main() -> int:
     torch.manual_seed(0)
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device)
     plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    loops: dict[str, Callable[[Tensor, Tensor], float | Tensor]]
     loops = {"textbook": textbook(plain), "ours": ours(model, device, batch)}
     layouts = {"textbook": torch.contiguous_format, "ours": torch.channels_last}
     x = torch.rand(8, batch, *SHAPE, device=device)

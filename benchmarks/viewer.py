@@ -99,7 +99,7 @@ def segments(lines: Iterable[bytes]) -> Iterator[bytes]:
 def first_paint(run_dir: Path, env: dict[str, str]) -> None:
     """Seconds to the first recognisable text, to a whole picture, and for a key while loading."""
     begin = time.monotonic()
-    with show_run(str(run_dir), **env) as terminal:
+    with show_run(str(run_dir), 120, 40, **env) as terminal:
         terminal.wait_for("TRAINING", 60)
         report("first paint with a long log", time.monotonic() - begin, "s", 1.0)
         pressed, size = time.monotonic(), len(terminal.output)
@@ -123,7 +123,7 @@ def steady(
     """CPU seconds a tick and bytes a second while `feed` writes to the log (or does not)."""
     stop = threading.Event()
     writing = threading.Thread(target=feed, args=(stop,))
-    with show_run(str(run_dir), **env) as terminal:
+    with show_run(str(run_dir), 120, 40, **env) as terminal:
         terminal.wait_for("TRAINING", 60)
         terminal.read(3.0)
         process = psutil.Process(terminal.process.pid)
@@ -230,7 +230,7 @@ def main() -> None:
         for event in synthetic.events(400):
             if event.stream == "trainer" and event.kind != "open":
                 writer.put(event.kind, event.data, step=event.step)
-        with show_run(str(short), **env) as terminal:  # warms the byte code
+        with show_run(str(short), 120, 40, **env) as terminal:  # warms the byte code
             terminal.wait_for("TRAINING", 60)
             leave(terminal)
 

@@ -1,3 +1,3 @@
 """selffit, headless: fast adversarial training, its probes, the detector and the event log."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -73,6 +73,11 @@ def rate(value: float) -> str:
     return f"{value:.4f}" if value >= 1e-3 or value == 0 else f"{value:.1e}"
 
 
+def pace(value: float) -> str:
+    """Images a second, whole: '4 216'."""
+    return count(round(value)) if known(value) else UNKNOWN
+
+
 def percent(value: float) -> str:
     """A part of a whole, in hundredths: 42 %."""
     return f"{value * 100:.0f} %" if math.isfinite(value) else UNKNOWN
@@ -123,7 +128,7 @@ def size(value: float) -> str:
 
 
 def in_unit(value: float, unit: str) -> str:
-    """A measure in the unit that `selffit.vocabulary` gives it; a unit that is not known: as it is."""
+    """A measure in the unit that `selffit.vocabulary` gives it; as it is in one not known."""
     if unit in ("share", "cosine", "ratio", "nats"):
         return share(value)
     if unit == "pixels":

@@ -1,5 +1,4 @@
-"""The `selffit` command: the table of its sub-commands, and what every one of them does on bad
-input.
+"""The `selffit` command: its sub-commands, and what each of them does on bad input.
 
 Exit codes: 0 done; 1 the run that was followed ended badly (crashed, killed, out of memory, lost);
 2 bad input, with one sentence on stderr; 3 and 4 see `selffit ctl`; 130 interrupted.

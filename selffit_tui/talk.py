@@ -4,6 +4,7 @@ import getpass
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +31,16 @@ def watch_command(path: Path) -> str:
     """The command that opens the view of this run again from the current folder."""
     home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
     return typed(f"watch {path.name if home else os.path.relpath(path)}")
+
+
+def terminal(environ: Mapping[str, str]) -> str:
+    """The kind of terminal, in lower case; "" where the environment does not tell."""
+    return environ.get("TERM", "").strip().lower()
+
+
+def dumb(environ: Mapping[str, str]) -> bool:
+    """Whether it can only print lines."""
+    return terminal(environ) in ("", "dumb", "unknown")
 
 
 def say(text: str) -> None:

@@ -34,13 +34,13 @@ from pathlib import Path
 from typing import Any
 
 SETS = ("patterns", "strokes", "mnist")
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "fgsm": {"method": "fgsm"},
     "rs-fgsm": {"method": "rs-fgsm"},
     "n-fgsm": {"method": "n-fgsm"},
     "pgd-5": {"method": "pgd", "attack_steps": 5},
 }
-INTERVENTIONS = {
+INTERVENTIONS: dict[str, dict[str, Any]] = {
     "fgsm": METHODS["fgsm"],
     "zero 25 % at suspect": {"on_suspect": "zero:conv1=4,conv2=8"},
     "30 % signs at suspect": {"on_suspect": "set:mix_signs=0.3"},
@@ -138,49 +138,58 @@ def measure(run: Any, brief: bool) -> dict[str, Any]:
     from selffit.analysis.past import Past
     from selffit.checkpoint.store import CheckpointStore
     from selffit.data import load
+    from selffit.eventlog import kinds
 
-    state, config, device = Past.read(run).state, run_config(run), torch.device("cpu")
+    past = Past.read(run)
+    state = past.state
+    config, device = run_config(run), torch.device("cpu")
     images = load(config, device)
-    onset = next((alert for alert in state.alerts if alert.level == "onset"), None)
+    onset = next(iter(past.onsets), None)
     steps = sorted(int(id.split("-")[1]) for id in CheckpointStore(run.path).ids("main"))
-    epoch = state.info["steps_per_epoch"]
+    assert state.start is not None
+    epoch = state.start.steps_per_epoch
     if onset is not None and onset.healthy_step is not None:
         before = max(step for step in steps if step <= onset.healthy_step or step == steps[0])
     else:
         before = next(step for step in steps if step >= config.eps_ramp * state.steps_total)
     earlier = max((step for step in steps if step <= before - epoch), default=steps[0])
     ids = [f"main-{step}" for step in (earlier, before, steps[-1])]
-    earlier, before, last = (load_checkpoint(run, id, images, device) for id in ids)
-    acted = [record.s for record in state.control if record.k == "ctl.applied"]
-    named = [diagnosis for diagnosis in state.diagnoses if diagnosis.disease]
+    reference, healthy, last = (load_checkpoint(run, id, images, device) for id in ids)
+    acted = [applied.step for applied in state.all(kinds.Applied)]
+    named = [diagnosis for diagnosis in state.all(kinds.Diagnosis) if diagnosis.disease]
     return {
-        "onset": None if onset is None else onset.onset_step or onset.step,
-        "before_step": before.step,
+        "onset": None if onset is None else onset.about,
+        "before_step": before,
         "acted": acted[0] if acted else None,
         "disease": named[-1].disease if named else "",
         "lead": named[-1].lead if named else None,
-        "before": values(before, earlier, images, epoch, brief),
-        "after": values(last, before, images, epoch, brief),
+        "before": values(healthy, reference, images, epoch, brief),
+        "after": values(last, healthy, images, epoch, brief),
     }
 
 
 def values(
-    subject: Any, reference: Any, images: Any, steps_per_epoch: int, brief: bool
-) -> dict[str, float]:
+    network: Any, reference: Any, images: Any, steps_per_epoch: int, brief: bool
+) -> dict[str, Any]:
     """All figures of one network at the budget of its step, by the names of ROWS."""
     import torch
 
     from selffit.detect.selffitting import verdict
-    from selffit.probes import causal_check
-    from selffit.probes.examine import Examiner, probe_attack, probe_generator, training_mean
+    from selffit.eventlog.kinds import Place
+    from selffit.probes.causal import causal_check
+    from selffit.probes.channels import channel_probe
+    from selffit.probes.robust import robust_probe
+    from selffit.probes.selfinfo import self_probe
+    from selffit.probes.strong import strong_probe
+    from selffit.probes.subject import Subject, probe_attack, probe_generator, training_mean
     from selffit.train.schedule import Schedule
 
-    config, schedule = subject.config, Schedule(subject.config, steps_per_epoch)
-    eps = schedule.eps(subject.step)
+    config, schedule = network.config, Schedule(network.config, steps_per_epoch)
+    eps = schedule.eps(network.step)
     cpu = torch.device("cpu")
-
-    examiner = Examiner(
-        model=subject.model,
+    subject = Subject(
+        model=network.model,
+        at=Place(branch=network.branch, step=network.step),
         images=images.held_x,
         labels=images.held_y,
         classes=images.classes,
@@ -193,34 +202,31 @@ def values(
         generator=lambda: probe_generator(cpu),
         reference=reference.model,
     )
-    robust, about = (
-        examiner.robust(IMAGES, "asked"),
-        examiner.self_information(True, IMAGES, "asked"),
-    )
-    found = {name: robust[name] for name in ("clean", "fgsm", "pgd")} | about["values"]
-    found |= {"strong": examiner.strong(IMAGES // 2)["pgd"], "index": about["index"]}
-    found["verdict"] = verdict(about["values"], 1 / images.classes, about["n"]).disease
+    robust = robust_probe(subject, IMAGES, why="asked")
+    about = self_probe(subject, IMAGES, full=True, why="asked")
+    found: dict[str, Any] = {"clean": robust.clean, "fgsm": robust.fgsm, "pgd": robust.pgd}
+    found |= about.values
+    found |= {"strong": strong_probe(subject, IMAGES // 2).pgd, "index": about.index}
+    found["verdict"] = verdict(about.values, 1 / images.classes, about.n).disease
     if brief:
         return found
-    layers, x, y = (
-        examiner.channels(IMAGES)["layers"],
-        images.held_x[:CAUSAL_IMAGES],
-        images.held_y[:CAUSAL_IMAGES],
-    )
-    weak = {
-        "pgd_steps": config.probe_steps,
-        "pgd_alpha": examiner.probe_alpha,
-        "generator": probe_generator(cpu),
-    }
+    layer = channel_probe(subject, IMAGES).layers[-1]
+    found |= {"gini": layer.gini, "rho": layer.rho}
     causal = causal_check(
-        subject.model, x, y, attack=examiner.attack, shares=(SHARE,), singles=0, **weak
-    ).as_data()
-    found |= {"gini": layers[-1]["gini"], "rho": layers[-1]["rho"]}
-    last = causal["rows"][-1]["stage"]
-    for row in causal["rows"]:
-        if row["stage"] == last and row["share"] == SHARE:
+        subject.model,
+        *subject.first(CAUSAL_IMAGES),
+        attack=subject.attack,
+        pgd_alpha=subject.probe_alpha,
+        pgd_steps=subject.probe_steps,
+        generator=subject.generator(),
+        shares=(SHARE,),
+        singles=0,
+    )
+    for row in causal.rows:
+        if row.stage == causal.rows[-1].stage:
             for name in ("fgsm", "pgd", "carrier"):
-                found[f"zero_{row['group']}_{name}"] = row[name] - causal["base"][name]
+                change = row.value(name) - causal.base.value(name)
+                found[f"zero_{row.group}_{name}"] = change
     return found
 
 

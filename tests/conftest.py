@@ -47,8 +47,8 @@ def tiny_run(tmp_path_factory):
     from selffit.eventlog.liveness import here
     from selffit.eventlog.writer import EventWriter
     from selffit.run.run_dir import RunDir
-    from selffit.train.__main__ import empty_summary
     from selffit.train.begin import begin
+    from selffit.train.scores import empty_summary
     from selffit.train.stopping import StopSwitch
 
     small: dict[str, Any] = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from selffit.control.ledger import Ledger
+from selffit.eventlog import kinds
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice
 from selffit.run.run_dir import RunDir
@@ -50,11 +51,12 @@ def len_done(length):
 
 def test_the_default_run_collapses_after_a_healthy_phase():
     state = reduce_all(RunState(), read(RUNS / "example-patterns-fgsm"))
-    [onset] = [alert for alert in state.alerts if alert.level == "onset"]
+    alerts, probes = state.all(kinds.Alert), state.all(kinds.RobustProbe)
+    [onset] = [alert for alert in alerts if alert.level == "onset"]
     assert onset.healthy_pgd > 0.25
-    assert state.probes[-1].pgd < 0.05 < 0.8 < state.probes[-1].fgsm
-    watches = [alert.step for alert in state.alerts if alert.level == "watch"]
-    assert watches and watches[0] < onset.step
+    assert probes[-1].pgd < 0.05 < 0.8 < probes[-1].fgsm
+    suspicions = [alert.step for alert in alerts if alert.level == "suspect"]
+    assert suspicions and suspicions[0] < onset.step
 
 
 def test_the_rolled_back_run_ends_healthy_on_its_branch_and_keeps_what_it_left_behind():
@@ -62,6 +64,7 @@ def test_the_rolled_back_run_ends_healthy_on_its_branch_and_keeps_what_it_left_b
     state, ledger = reduce_all(RunState(), items), Ledger.fold(items)
     assert (state.branch, ledger.branches["b1"].parent) == ("b1", "main")
     assert state.setting("method") == "n-fgsm"
-    assert state.probes[-1].pgd > 0.25
-    assert any(probe.branch == "main" and probe.pgd < 0.05 for probe in state.probes)
+    probes = state.all(kinds.RobustProbe)
+    assert probes[-1].pgd > 0.25
+    assert any(probe.branch == "main" and probe.pgd < 0.05 for probe in probes)
     assert math.isfinite(state.epoch)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from selffit.eventlog.kinds import End
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
 from selffit.eventlog.writer import EventWriter
@@ -95,14 +96,15 @@ def test_the_trainers_own_last_word_decides(run: RunDir) -> None:
     def trainer() -> None:
         wait_until(lambda: run.newest_attempt() == 1)
         with EventWriter(run.path, "trainer", 1) as log:
-            log.emit("end", {"how": "stopped", "reason": "stopped by SIGTERM"}, critical=True)
+            log.emit(End(how="stopped", reason="stopped by SIGTERM"))
 
     thread = threading.Thread(target=trainer)
     thread.start()
     exit = supervise(run, "import time; time.sleep(2)")
     thread.join()
     assert (exit.how, exit.text) == ("stopped", "stopped by SIGTERM")
-    assert trainer_end(run.path, 1) == {"how": "stopped", "reason": "stopped by SIGTERM"}
+    end = trainer_end(run.path, 1)
+    assert end == {"how": "stopped", "reason": "stopped by SIGTERM", "summary": {}}
     assert trainer_end(run.path, 2) is None
 
 

@@ -11,6 +11,9 @@ from selffit.run.follow import Follower
 from selffit.run.lineage import line_to
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
+from selffit.run.summary import verdict_dict
+from selffit.run.verdict import verdict
+from selffit.run.wording import sentence
 
 E = TypeVar("E", bound=kinds.Event)
 
@@ -70,6 +73,15 @@ class Past:
     def leads_to(self, branch: str, step: int, later: str, later_step: int) -> bool:
         """Whether a step of a branch lies before (or at) another, on the line that leads there."""
         return line_to(self.state.ledger, later, later_step).holds(branch, step)
+
+    def verdict(self) -> dict[str, Any] | None:
+        """What stands in the run now, as `selffit status --json` has it, and in a sentence.
+
+        None where there is no run.
+        """
+        if self.state.start is None:
+            return None
+        return {**verdict_dict(self.state), "text": sentence(self.state, verdict(self.state))}
 
     def as_data(self) -> dict[str, Any]:
         """Probes and onsets between the checkpoints in columns, for a report."""

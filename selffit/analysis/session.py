@@ -216,6 +216,7 @@ def _emit_target(name: str, bench: Bench, model: str, past: Past) -> None:
         "n": bench.n,
         "device": str(bench.device),
         "past": past.as_data() if bench.comparable else {},
+        "verdict": past.verdict(),
     }
     _write({"k": "target", "checkpoint": "", "step": 0, "branch": "", "d": about})
 

@@ -1,8 +1,7 @@
-"""The run configuration: the table of settings, how their values are read, and how a run's come
-together.
-"""
+"""The run configuration: its table of settings, how values are read and come together."""
 
 from selffit.config.parsing import (
+    TRUTH,
     OutOfRange,
     milestones,
     nearest,
@@ -26,6 +25,7 @@ __all__ = [
     "HELDOUT",
     "LIVE",
     "ROLLBACK",
+    "TRUTH",
     "OutOfRange",
     "RunConfig",
     "from_dict",

@@ -1,6 +1,4 @@
-"""Raw values of settings (text, TOML, JSON) as typed ones in their ranges, or a refusal that says
-what to do.
-"""
+"""Raw values of settings (text, TOML, JSON) as typed ones in their ranges, or a refusal."""
 
 import math
 from collections.abc import Iterable
@@ -9,6 +7,8 @@ from typing import Any
 
 from selffit.config.table import FIELDS, RunConfig
 from selffit.errors import UserError
+
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -25,10 +25,9 @@ def parse_number(text: str) -> float:
 
 
 def parse_size(name: str, raw: Any, eps: float, auto: float) -> float:
-    """A step size in pixel units: a number, a multiple of eps ('1.25eps'), or 'auto'; its range is
-    not checked.
+    """A step size in pixels: a number, a multiple of eps ('1.25eps'), or 'auto'.
 
-    Raises UserError.
+    Its range is not checked. Raises UserError.
     """
     if isinstance(raw, str):
         text = raw.strip().lower().replace("·", "").replace("*", "")
@@ -66,21 +65,15 @@ def flag(name: str) -> str:
 
 
 def _convert(name: str, raw: Any, shown: str = "") -> Any:
-    """One raw value (text from the command line or a TOML value) as the field's type. Raises
-    UserError.
+    """One raw value (text from the command line, TOML, JSON) as the field's type.
+
+    Raises UserError.
     """
     kind = FIELDS[name].type
     try:
         if kind is bool:
             if isinstance(raw, str):
-                return {
-                    "true": True,
-                    "yes": True,
-                    "1": True,
-                    "false": False,
-                    "no": False,
-                    "0": False,
-                }[raw.lower()]
+                return TRUTH[raw.lower()]
             if not isinstance(raw, bool):
                 raise ValueError
             return raw

@@ -28,10 +28,10 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """The settings of a preset as a flat mapping; `name` is a shipped preset or a path to a TOML
-    file.
+    """The settings of a preset as a flat mapping.
 
-    Raises UserError for an unknown preset, unreadable TOML, or a table or key that does not exist.
+    `name` is a shipped preset or a path to a TOML file. Raises UserError for an unknown preset,
+    unreadable TOML, or a table or key that does not exist.
     """
     names = preset_names()
     if name in names:
@@ -69,8 +69,7 @@ def load_preset(name: str) -> dict[str, Any]:
 
 
 def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """The configuration of a run: defaults, then the preset, then what was given on the command
-    line.
+    """The configuration of a run: defaults, then the preset, then what the command line gives.
 
     Values may be text ('8/255', '1.25eps'); the result is fully typed, `alpha` and `probe_alpha` in
     pixel units at the final eps. Raises UserError for unknown names and impossible values.
@@ -140,7 +139,7 @@ def _check_count(config: RunConfig, name: str) -> None:
 
 
 def from_dict(data: Mapping[str, Any]) -> RunConfig:
-    """The configuration that `as_dict` stored. Raises UserError where it does not fit this version."""
+    """The configuration that `as_dict` stored. Raises UserError where this version has no such."""
     data = {OLD_NAMES.get(key, key): value for key, value in data.items()}
     unknown = [key for key in data if key not in FIELDS]
     if unknown:

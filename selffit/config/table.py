@@ -1,5 +1,4 @@
-"""The typed run configuration: one table of settings that presets, the command line and run.json
-share.
+"""The typed run configuration: one table of settings for presets, command line and run.json.
 
 A setting is a field of `RunConfig` made with `setting()`, live or not. The options of the command
 line, what a `set` may change, the fields and sentences of the dialog and the words for a value all
@@ -12,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from selffit.data.catalogue import DATA_SETS
+from selffit.data.catalogue import AUGMENTATIONS, DATA_SETS
 from selffit.methods.base import STARTS
 from selffit.methods.catalogue import METHODS
 from selffit.models.catalogue import MODELS
@@ -71,7 +70,7 @@ def setting(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Everything that decides how a run trains. Pixels and budgets are in units of [0, 1]."""
 
@@ -84,7 +83,7 @@ class RunConfig:
     holdout: int = setting(
         1000, "data", "training images held out for the probes", low=16, high=100_000
     )
-    augment: str = setting("none", "data", "augmentation", choices=("none", "crop", "crop-flip"))
+    augment: str = setting("none", "data", "augmentation", choices=AUGMENTATIONS)
 
     model: str = setting("small", "model", "network", choices=MODELS)
     width: int = setting(

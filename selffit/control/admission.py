@@ -1,4 +1,4 @@
-"""Whether a well-formed command may be applied now, given what the log says; and what it changes."""
+"""Whether a command may be applied now, by what the log says; and what it changes."""
 
 from typing import Any
 
@@ -27,12 +27,11 @@ def admit(command: Command, ledger: Ledger, now: float) -> Refusal | None:
 def new_settings(
     command: Command, ledger: Ledger, at: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The live settings that an admitted command changes, as `lines.applied` wants them; {} for
-    what changes none.
+    """The live settings that an admitted command changes, {} for what changes none.
 
-    A roll-back gives `at`, the live settings that its checkpoint holds. `zero` must name
-    channels by now: the trainer replaces `top` by those that are most dominant at this step. Raises
-    Refusal.
+    They are as `lines.applied` wants them. A roll-back gives `at`, the live settings that its
+    checkpoint holds. `zero` must name channels by now: the trainer replaces `top` by those that are
+    most dominant at this step. Raises Refusal.
     """
     args = command.args
     if command.op == "set":
@@ -101,10 +100,16 @@ def _decide(command: Command, ledger: Ledger, now: float) -> None:
 def _stale(expect: int, ledger: Ledger) -> str:
     since = [change for change in ledger.history if change.version > expect]
     if not since:
-        return f"you expected version {expect} of the settings, the run is at {ledger.version}; look again"
+        return (
+            f"you expected version {expect} of the settings, the run is at {ledger.version}; "
+            "look again"
+        )
     told = "; ".join(_told(change) for change in since[-_SHOWN:])
     more = f"; and {len(since) - _SHOWN} earlier changes" if len(since) > _SHOWN else ""
-    return f"since you looked (version {expect}, now {ledger.version}): {told}{more}; look again and decide anew"
+    return (
+        f"since you looked (version {expect}, now {ledger.version}): {told}{more}; "
+        "look again and decide anew"
+    )
 
 
 def _told(change: Change) -> str:

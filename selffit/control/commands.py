@@ -1,5 +1,4 @@
-"""What a person or a policy may ask of a running trainer: a closed table of operations with typed,
-ranged arguments.
+"""What may be asked of a running trainer: a closed table of operations with typed arguments.
 
 There is no operation that runs code or names a path. `check` is the one gate: the viewer uses it
 before it writes a command, the trainer when it reads one.
@@ -14,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from selffit.config import FIELDS, LIVE, nearest
+from selffit.config import FIELDS, LIVE, TRUTH, nearest
 from selffit.control.refusal import Refusal
 from selffit.control.settings import parse_live
 from selffit.eventlog.clean import clean
@@ -31,8 +30,9 @@ _CHECKPOINT = re.compile(r"((?:main|b[1-9][0-9]{0,8})-[0-9]{1,15})\Z")
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One request. `expect` is the configuration version its author saw, `ttl` seconds from `t`,
-    the wall clock.
+    """One request.
+
+    `expect` is the configuration version its author saw, `ttl` seconds from `t`, the wall clock.
     """
 
     id: str
@@ -45,8 +45,9 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def new_id(t: float) -> str:
-    """An id whose alphabetical order is the order of submission: `c`, 12 hex of milliseconds, 8
-    random hex.
+    """An id whose alphabetical order is that of submission.
+
+    `c`, 12 hex of milliseconds, 8 random hex.
     """
     return f"c{int(t * 1000) & 0xFFFFFFFFFFFF:012x}{secrets.token_hex(4)}"
 
@@ -65,16 +66,18 @@ def new_command(
     ttl: float | None = None,
     t: float | None = None,
 ) -> Command:
-    """A checked command with a new id; `t` is the wall clock in seconds, now by default. Raises
-    Refusal.
+    """A checked command with a new id.
+
+    `t` is the wall clock in seconds, now by default. Raises Refusal.
     """
     when = time.time() if t is None else t
     return checked(Command(new_id(when), op, dict(args or {}), by, expect, ttl, when))
 
 
 def checked(command: Command) -> Command:
-    """The command with normalised arguments and a harmless name of its author, in the words of
-    today. Raises Refusal.
+    """The command with normalised arguments and a harmless name of its author, in today's words.
+
+    Raises Refusal.
     """
     if not is_id(command.id):
         raise Refusal(
@@ -143,8 +146,7 @@ Parse = Callable[[str, Any], Any]
 
 
 def _truth(name: str, raw: Any) -> bool:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    value = words.get(raw.lower()) if isinstance(raw, str) else raw
+    value = TRUTH.get(raw.lower()) if isinstance(raw, str) else raw
     if not isinstance(value, bool):
         raise Refusal("bad-argument", f"{name} must be true or false, not {_shown(raw)}")
     return value
@@ -240,14 +242,15 @@ class Operation:
     """One row of the table, which the command line of `ctl` is made from too.
 
     help: what it does, and what it needs. more: what else people should know. title: what people
-    call it, by default its name. settings: every live setting is an argument too: "options" of the
-    command line, or "pairs" such as eps=8/255. changes: applying it raises the configuration
-    version.
+    call it, by default its name. did: what is said of a policy that did it. settings: every live
+    setting is an argument too: "options" of the command line, or "pairs" such as eps=8/255.
+    changes: applying it raises the configuration version.
     """
 
     help: str
     more: str = ""
     title: str = ""
+    did: str = ""
     args: Mapping[str, Argument] = field(default_factory=dict)
     settings: Literal["", "options", "pairs"] = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -263,20 +266,24 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "pause": Operation(help="hold training before the next step"),
+    "pause": Operation(help="hold training before the next step", did="paused"),
     "resume": Operation(help="go on after a pause", title="go on"),
     "stop": Operation(
         help="end the run: with a checkpoint and a last probe, or at once with now",
+        did="stopped",
         args={"now": Argument(_truth, "at once: no last probe, no checkpoint")},
         defaults={"now": False},
     ),
-    "checkpoint": Operation(help="save a checkpoint before the next step"),
+    "checkpoint": Operation(
+        help="save a checkpoint before the next step", did="saved a checkpoint"
+    ),
     "rollback": Operation(
         help="continue from an earlier checkpoint on a new branch, with other settings if any are "
         "given",
         more="What came after the checkpoint stays in the log. Settings given here hold from there "
         "on.",
         title="roll back",
+        did="rolled back",
         args={
             "to": Argument(
                 _target, "such as main-1200, or 'healthy', the newest that was healthy", "CKPT"
@@ -289,6 +296,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "set": Operation(
         help="change settings from the next step on",
+        did="changed settings",
         more="For example: set eps=8/255 alpha=1.25eps.",
         settings="pairs",
         together=_something,
@@ -297,6 +305,7 @@ OPERATIONS: dict[str, Operation] = {
     "zero": Operation(
         help="hold channels of a layer at zero from the next step on",
         title="zero channels",
+        did="zeroed channels",
         args={
             "layer": Argument(_layer, "name of the layer, as the channel panel shows it", "NAME"),
             "top": Argument(_top, "the K most dominant channels now", "K"),
@@ -315,7 +324,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "probe": Operation(
         help="measure before the next step: robust accuracy, the full self-information set, "
-        "channels, the causal check, and a strong attack"
+        "channels, the causal check, and a strong attack",
+        did="measured",
     ),
     "note": Operation(
         help="write a line into the log",

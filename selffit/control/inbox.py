@@ -1,6 +1,4 @@
-"""The trainer's end of the command channel: what lies in the inbox, checked as if somebody hostile
-had put it there.
-"""
+"""The trainer's end of the command channel: what lies in the inbox is checked as if hostile."""
 
 import os
 import stat
@@ -27,8 +25,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class Rejected:
-    """Something in the inbox that is no command: `id` is the command's id, or the (cleaned) file
-    name.
+    """Something in the inbox that is no command.
+
+    `id` is the command's id, or the (cleaned) file name.
     """
 
     id: str
@@ -37,8 +36,9 @@ class Rejected:
 
 
 class Inbox:
-    """Follows `control/inbox` of a run. It remembers nothing that matters: what was decided, the
-    log knows.
+    """Follows `control/inbox` of a run.
+
+    It remembers nothing that matters: what was decided, the log knows.
     """
 
     def __init__(self, run_path: Path) -> None:
@@ -49,11 +49,11 @@ class Inbox:
         self.fault = ""  # why the last poll could not read the folder, "" when it could
 
     def poll(self, now: float | None = None) -> list[Command | Rejected]:
-        """What lies in the inbox, in the order of ids, until it is retired; `now` is the wall clock
-        in seconds.
+        """What lies in the inbox, in the order of ids, until it is retired.
 
-        Names with a leading dot are being written and are left alone. At most MAX_FILES at a time.
-        Never raises: when the folder cannot be read, `fault` says why.
+        `now` is the wall clock in seconds. Names with a leading dot are being written and are left
+        alone. At most MAX_FILES at a time. Never raises: when the folder cannot be read, `fault`
+        says why.
         """
         try:
             fd = os.open(self._inbox, _FOLDER)
@@ -80,8 +80,9 @@ class Inbox:
             os.close(fd)
 
     def has_news(self) -> bool:
-        """Whether something lies in the inbox that no poll has seen; False where the folder cannot
-        be read.
+        """Whether something lies in the inbox that no poll has seen.
+
+        False where the folder cannot be read.
         """
         try:
             names = {name for name in os.listdir(self._inbox) if not name.startswith(".")}
@@ -90,11 +91,10 @@ class Inbox:
         return not names <= self._left | set(self._names.values())
 
     def retire(self, id: str) -> None:
-        """Move what was polled under this id to `control/done`; repeating it is harmless, and so is
-        a failure.
+        """Move what was polled under this id to `control/done`.
 
-        A link, pipe or the like is removed, never followed. A folder stays where it is and is not
-        polled again.
+        Repeating it is harmless, and so is a failure. A link, pipe or the like is removed, never
+        followed. A folder stays where it is and is not polled again.
         """
         name = self._names.pop(id, f"{id}.json" if is_id(id) else "")
         if not name:
@@ -152,7 +152,10 @@ def _read(folder: int, name: str) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:  # a link (ELOOP), a socket, no permission
-        reason = f"it is not a regular file that the trainer can read ({error.strerror}); submit it with selffit ctl"
+        reason = (
+            f"it is not a regular file that the trainer can read ({error.strerror}); "
+            "submit it with selffit ctl"
+        )
         raise Refusal("not-a-file", reason) from None
     try:
         status = os.fstat(fd)

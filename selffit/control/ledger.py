@@ -14,12 +14,15 @@ from selffit.control.commands import OPERATIONS, POLICY, Command, is_id
 from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import mapping, text
+from selffit.eventlog.history import History
+from selffit.eventlog.latest import Latest
 from selffit.eventlog.records import Notice, Record
+from selffit.vocabulary import ENDINGS
 
 _KEYS = frozenset((*LIVE, SEED, ZEROED))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """A change of settings at a step.
 
@@ -51,7 +54,7 @@ class Outcome:
     text: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A saved checkpoint, neither pruned nor found damaged. `pgd` is in [0, 1] or NaN."""
 
@@ -66,8 +69,8 @@ class Checkpoint:
 class Branch:
     """A line of history.
 
-    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was killed
-    after it committed the roll-back, and writes the event when it starts again.
+    `announced`: its `branch` event is in the log; if the active one's is not, the trainer was
+    killed after it committed the roll-back, and writes the event when it starts again.
     """
 
     name: str
@@ -85,9 +88,9 @@ class Ledger:
     config: Mapping[str, Any] = field(default_factory=dict)  # of run.start
     layers: Mapping[str, int] = field(default_factory=dict)  # channels of each, from run.start
     overrides: Mapping[str, Any] = field(default_factory=dict)  # live settings that were changed
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)  # by command id
+    outcomes: Latest[str, Outcome] = field(default_factory=Latest)  # by command id
     pending: Mapping[str, Command] = field(default_factory=dict)  # received, not decided yet
-    history: tuple[Change, ...] = ()  # what changed settings, in the order of the log
+    history: History[Change] = field(default_factory=History)  # what changed settings
     branch: str = "main"  # the active one
     branches: Mapping[str, Branch] = field(default_factory=lambda: {"main": Branch("main")})
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
@@ -133,8 +136,9 @@ class Ledger:
         return line[::-1]
 
     def target(self, to: str) -> Checkpoint | None:
-        """The checkpoint that a roll-back `to` means: an id, or "healthy", the newest healthy one
-        of this history.
+        """The checkpoint that a roll-back `to` means.
+
+        An id, or "healthy", the newest healthy one of this history.
         """
         if to != "healthy":
             return self.checkpoints.get(to)
@@ -165,7 +169,7 @@ def _run_start(ledger: Ledger, event: kinds.RunStart) -> Changed:
 
 def _end(ledger: Ledger, event: kinds.End) -> Changed:
     ended = event.how or "ended"
-    if ended in ("finished", "stopped"):
+    if ended in ENDINGS and ENDINGS[ended].code == 0:
         return {"ended": ended, "paused": False, "stopping": ""}
     return {"ended": ended}  # after anything else the next attempt goes on where this one was
 
@@ -193,7 +197,7 @@ def _rejected(ledger: Ledger, event: kinds.Rejected) -> Changed:
 
 def _decided(ledger: Ledger, id: str, outcome: Outcome) -> Changed:
     pending = {other: command for other, command in ledger.pending.items() if other != id}
-    return {"pending": pending, "outcomes": {**ledger.outcomes, id: outcome}}
+    return {"pending": pending, "outcomes": ledger.outcomes.with_value(id, outcome)}
 
 
 def _applied(ledger: Ledger, event: kinds.Applied) -> Changed:
@@ -225,10 +229,20 @@ def _changes(ledger: Ledger, event: kinds.Applied) -> Changed:
         changed["rollbacks"] = ledger.rollbacks + (event.by == POLICY)
     old, new = _known(event.old), _known(event.new)
     version = max(ledger.version + 1, event.version)
-    change = Change(event.id, event.op, event.by, at, home, event.branch, old, new, version)
+    change = Change(
+        id=event.id,
+        op=event.op,
+        by=event.by,
+        step=at,
+        branch=home,
+        asked_on=event.branch,
+        old=old,
+        new=new,
+        version=version,
+    )
     changed["overrides"] = {**ledger.overrides, **new}
     changed["version"] = version
-    changed["history"] = (*ledger.history, change)
+    changed["history"] = ledger.history.append(change)
     return changed
 
 
@@ -246,7 +260,7 @@ def _failed(ledger: Ledger, event: kinds.Failed) -> Changed:
     back = replace(undone, old=undone.new, new=undone.old, version=version, failed=True)
     changed["overrides"] = {**ledger.overrides, **undone.old}
     changed["version"] = version
-    changed["history"] = (*ledger.history[:place], back, *ledger.history[place + 1 :])
+    changed["history"] = History([*ledger.history[:place], back, *ledger.history[place + 1 :]])
     if undone.op == "rollback":
         changed["branch"] = undone.asked_on
         changed["rollbacks"] = ledger.rollbacks - (undone.by == POLICY)
@@ -264,7 +278,9 @@ def _branch(ledger: Ledger, event: kinds.BranchBegun) -> Changed:
 
 def _saved(ledger: Ledger, event: kinds.CheckpointSaved) -> Changed:
     home = event.of_branch or event.branch
-    saved = Checkpoint(event.id, home, event.of_step, event.pgd, event.healthy)
+    saved = Checkpoint(
+        id=event.id, branch=home, step=event.of_step, pgd=event.pgd, healthy=event.healthy
+    )
     return {"checkpoints": {**ledger.checkpoints, event.id: saved}}
 
 

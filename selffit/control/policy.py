@@ -1,5 +1,6 @@
-"""What the trainer does by itself when the detector speaks: decided once at the start, in the words
-of a command.
+"""What the trainer does by itself when the detector speaks, in the words of a command.
+
+It is decided once, at the start.
 """
 
 import time
@@ -33,11 +34,10 @@ _SET = "write it as set:KEY=VALUE[,KEY=VALUE], e.g. set:mix_signs=0.3"
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Reactions to alerts: operations and their arguments; `max_rollbacks` ends a series of
-    roll-backs.
+    """Reactions to alerts: operations and their arguments.
 
-    `suspect` holds the arguments of each command that a suspect alert calls for: `zero` takes one
-    for each layer.
+    `max_rollbacks` ends a series of roll-backs. `suspect` holds the arguments of each command that
+    a suspect alert calls for: `zero` takes one for each layer.
     """
 
     on_co: str = "alert"
@@ -91,10 +91,9 @@ def _id_on(branch: str, command: Command) -> str:
 
 
 def parse_policy(on_co: str = "alert", on_suspect: str = "none", max_rollbacks: int = 3) -> Policy:
-    """The policy that the options --on-co, --on-suspect and --max-rollbacks describe. Raises
-    UserError.
+    """The policy that the options --on-co, --on-suspect and --max-rollbacks describe.
 
-    Whether a network has the layers of `zero:…` shows when they are to be zeroed.
+    Raises UserError. Whether a network has the layers of `zero:…` shows when they are to be zeroed.
     """
     if max_rollbacks < 0:
         raise UserError(f"--max-rollbacks must be at least 0, not {max_rollbacks}")
@@ -152,8 +151,9 @@ def _rollback_args(text: str) -> Mapping[str, Any]:
 
 
 def _pairs(where: str, parts: Sequence[str], form: str, *, settings: bool) -> dict[str, str]:
-    """The pairs of parts such as 'conv1=2'. `form` says how it is written; `settings` may be
-    spelled like options.
+    """The pairs of parts such as 'conv1=2'.
+
+    `form` says how it is written; `settings` may be spelled like options.
     """
     pairs: dict[str, str] = {}
     for part in parts:

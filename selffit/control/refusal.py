@@ -13,7 +13,7 @@ RULES = {
     "bad-id": "the id is not `c` + 20 hex digits, or is not the file's name",
     "bad-command": "a field of the command is missing, unknown or of a wrong type",
     "unknown-op": "no such operation",
-    "bad-argument": "an argument is missing, unknown, of a wrong type, or makes no sense with the others",
+    "bad-argument": "an argument is missing, unknown, of a wrong type, or at odds with the others",
     "out-of-range": "an argument has the right type but no allowed value",
     "expired": "the command waited longer than its time to live",
     "duplicate": "the command has been decided already",
@@ -25,12 +25,16 @@ RULES = {
 
 
 class Refusal(UserError):
-    """A command that is not applied. `rule` is a key of `RULES`; `reason` says what is wrong and
-    what to do.
+    """A command that is not applied.
+
+    `rule` is a key of `RULES`; `reason` says what is wrong and what to do.
     """
 
     def __init__(self, rule: str, reason: str) -> None:
-        self.rule, self.reason = rule, clean(reason)[:MAX_REASON]
+        if rule not in RULES:
+            raise ValueError(f"'{rule}' is no rule of the closed list")
+        self.rule = rule
+        self.reason = clean(reason)[:MAX_REASON]
         super().__init__(self.reason)
 
     def __repr__(self) -> str:

@@ -1,6 +1,4 @@
-"""Which changes of settings a resumed trainer makes again, and at which steps: the log decides, not
-memory.
-"""
+"""Which changes of settings a resumed trainer makes again, and at which steps: the log decides."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,15 +10,14 @@ from selffit.eventlog.records import Record
 def replay_plan(
     log: Ledger | Iterable[Record], branch: str, from_step: int
 ) -> list[tuple[int, Change]]:
-    """The changes of `branch` and its ancestors from `from_step` on, as (step, change), in the
-    order to apply them.
+    """The changes of `branch` and its ancestors from `from_step` on, in the order to apply them.
 
-    `from_step` is the step of the checkpoint that the trainer starts from. Changes at that very
-    step are included: whether the checkpoint holds them or not, values are absolute and the last
-    one wins. Changes that failed are not. Where steps were done twice (a crash, then a command
-    while they were done again), a later decision replaces, setting by setting, what an earlier one
-    did at later steps: so the end is always what the log says last, and no step is ever applied out
-    of order.
+    As (step, change). `from_step` is the step of the checkpoint that the trainer starts from.
+    Changes at that very step are included: whether the checkpoint holds them or not, values are
+    absolute and the last one wins. Changes that failed are not. Where steps were done twice (a
+    crash, then a command while they were done again), a later decision replaces, setting by
+    setting, what an earlier one did at later steps: so the end is always what the log says last,
+    and no step is ever applied out of order.
     """
     ledger = log if isinstance(log, Ledger) else Ledger.fold(log)
     line = ledger.lineage(branch)

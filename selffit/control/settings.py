@@ -1,5 +1,4 @@
-"""The settings that may change while a run trains: their values, their ranges, and what a `set`
-makes of them.
+"""The settings that may change while a run trains: values, ranges, and what a `set` makes of them.
 
 Live settings are a flat mapping: the names of `LIVE`; `zeroed`, the channels that are held at zero,
 as {layer: {"channels": [int, …]}}; and `seed`. Values are absolute, so applying one twice changes
@@ -23,8 +22,9 @@ SEED = "seed"
 
 
 def live_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The live settings at the start of a run with this (flat) configuration; defaults for what it
-    does not name.
+    """The live settings at the start of a run with this (flat) configuration.
+
+    Defaults for what it does not name.
     """
     settings = {name: config.get(name, FIELDS[name].default) for name in (*LIVE, SEED)}
     return {**settings, ZEROED: {}}
@@ -64,13 +64,12 @@ def _alpha_text(raw: str) -> Any:
 def changed(
     now: Mapping[str, Any], args: Mapping[str, Any], config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The live settings after `set` with checked `args` on the settings `now`; the same mapping if
-    nothing differs.
+    """The live settings after `set` with checked `args` on the settings `now`.
 
-    What is not named follows: a new method (or number of steps) brings its own step size and start,
-    and turns off what it does not use, a new eps keeps the ratio alpha/eps. `config` is the run's
-    configuration, for what does not change. Raises Refusal for values that are fine alone but not
-    together.
+    The same mapping if nothing differs. What is not named follows: a new method (or number of
+    steps) brings its own step size and start, and turns off what it does not use, a new eps keeps
+    the ratio alpha/eps. `config` is the run's configuration, for what does not change. Raises
+    Refusal for values that are fine alone but not together.
     """
     new = {**now, **{name: args[name] for name in LIVE if name in args}}
     method = METHODS[new["method"]]

@@ -1,4 +1,4 @@
-"""The viewer's end of the command channel: one new file in the inbox, complete or not there at all."""
+"""The viewer's end of the command channel: one new file in the inbox, complete or not there."""
 
 import errno
 import os

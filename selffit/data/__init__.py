@@ -1,5 +1,4 @@
-"""Image sets for training and probing: embedded ones, torchvision's, and batches cut from them on
-the device.
+"""Image sets for training and probing: embedded ones, torchvision's, and batches cut from them.
 
 Importing this package loads no torch, so that `selffit.config` can read the catalogue.
 """
@@ -42,8 +41,7 @@ def load_set(
     holdout: int = 1000,
     device: "torch.device | str" = "cpu",
 ) -> "ImageSet":
-    """Training and held-out images of a set, on `device`; the same images in every run, whatever
-    its seed.
+    """Training and held-out images of a set, on `device`: the same whatever the run's seed.
 
     train_images: how many to train on, 0 for all; the choice is class-balanced.
     holdout: how many to hold out for probes, class-balanced. An embedded set

@@ -1,11 +1,10 @@
-"""Training batches as a pure function of the step, cut and augmented on the device that holds the
-images.
-"""
+"""Training batches as a pure function of the step, cut and augmented where the images are."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from selffit.data.catalogue import AUGMENTATIONS
 from selffit.data.imageset import as_float
 from selffit.data.seeds import step_seed
 from selffit.errors import UserError
@@ -14,8 +13,7 @@ PAD = 4
 
 
 class Batches:
-    """Shuffled batches of a resident uint8 set; `batch(step)` never depends on what was asked
-    before.
+    """Shuffled batches of a resident uint8 set; `batch(step)` depends on the step alone.
 
     augment: "none"; "crop" pads each image by 4 black pixels and cuts a random
     window of the old size; "crop-flip" also mirrors half of the images. The
@@ -28,22 +26,26 @@ class Batches:
     def __init__(
         self, images: Tensor, labels: Tensor, batch_size: int, augment: str, seed: int
     ) -> None:
-        if augment not in ("none", "crop", "crop-flip"):
-            raise UserError(f"unknown augmentation '{augment}'; use none, crop or crop-flip")
+        if augment not in AUGMENTATIONS:
+            raise UserError(f"unknown augmentation '{augment}'; valid: {', '.join(AUGMENTATIONS)}")
         if batch_size > len(images):
             raise UserError(
                 f"a batch of {batch_size} is larger than the {len(images)} training images; lower "
                 "the batch size"
             )
-        self.images, self.labels = images, labels
-        self.batch_size, self.augment, self.seed = batch_size, augment, seed
+        self.images = images
+        self.labels = labels
+        self.batch_size = batch_size
+        self.augment = augment
+        self.seed = seed
         self.steps_per_epoch = len(images) // batch_size
         self._epoch = -1
         self._order = self._rows = self._columns = torch.empty(0)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch of optimiser step `step` (from 0): x float32 [B,C,H,W] in [0,1], channels_last, and
-        y int64 [B].
+        """Batch of optimiser step `step` (from 0).
+
+        x float32 [B,C,H,W] in [0,1], channels_last, and y int64 [B].
         """
         epoch, index = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
@@ -56,9 +58,7 @@ class Batches:
         return as_float(images), self.labels[chosen]
 
     def _draw(self, epoch: int) -> None:
-        """The order of an epoch, and the source row and column of every pixel row and column of its
-        images.
-        """
+        """The order of an epoch, and where each pixel row and column of its images comes from."""
         count, _, height, width = self.images.shape
         device = self.images.device
         generator = torch.Generator().manual_seed(step_seed(self.seed, "batches", epoch))

@@ -1,11 +1,13 @@
-"""Every image set by name: where its images come from, and what its classes are called. Loads no
-torch.
+"""Every image set by name: where its images come from, and what its classes are called.
+
+Loads no torch.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_DIR = "data"
+AUGMENTATIONS = ("none", "crop", "crop-flip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +27,9 @@ class DataSet:
     files: tuple[str, ...] = ()
 
     def root(self, data_dir: str) -> Path:
-        """torchvision's root for a data folder, "" for the default, that may also be (or lie in)
-        the set's own folder.
+        """Torchvision's root for a data folder, "" for the default.
+
+        The folder may also be (or lie in) the set's own.
         """
         given = Path(data_dir or DEFAULT_DIR).expanduser().absolute()
         own = Path(self.folder).parts

@@ -1,6 +1,4 @@
-"""The in-memory image set that training and probes work on, and the class-balanced order it is cut
-in.
-"""
+"""The in-memory image set that training and probes work on, and the order in which it is cut."""
 
 from dataclasses import dataclass
 
@@ -30,7 +28,7 @@ class ImageSet:
 
 
 def as_float(images: Tensor) -> Tensor:
-    """uint8 [B,C,H,W] to float32 pixels in [0,1], channels_last; 0 and 255 become exactly 0 and 1."""
+    """uint8 [B,C,H,W] to float32 pixels in [0,1], channels_last; 0 and 255 become exactly 0, 1."""
     return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
 

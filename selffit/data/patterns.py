@@ -1,5 +1,4 @@
-"""The embedded set `patterns`: smooth class patterns of random strength under smooth clutter and
-noise.
+"""The embedded set `patterns`: smooth class patterns of random strength under clutter and noise.
 
 Why it looks like this: the strength of the class pattern is drawn anew for
 every image, so some images carry little class information, as in real data;
@@ -20,8 +19,9 @@ PATTERN, CLUTTER, NOISE = 0.30, 0.15, 0.05
 
 
 def _bicubic(source: int, target: int) -> np.ndarray:
-    """[target, source] matrix of 1-D bicubic interpolation (Keys, a = -0.75), corners aligned,
-    borders repeated.
+    """[target, source] matrix of 1-D bicubic interpolation (Keys, a = -0.75).
+
+    Corners are aligned, borders repeated.
     """
     position = np.arange(target) * (source - 1) / (target - 1)
     left = np.minimum(np.floor(position).astype(int), source - 2)

@@ -1,13 +1,10 @@
-"""Seeds as pure functions of (seed, stream name, step), so that resume and roll-back need no stored
-RNG state.
-"""
+"""Seeds as pure functions of (seed, stream name, step): nothing to store for a resume."""
 
 import hashlib
 
 
 def step_seed(seed: int, stream: str, step: int) -> int:
-    """A 63-bit seed for one step of one named random stream; the same in every process and on every
-    machine.
+    """A 63-bit seed for one step of one named random stream, the same everywhere.
 
     Neighbouring steps, and streams of other names, get unrelated seeds: the
     triple is hashed (BLAKE2b), not added up.

@@ -77,8 +77,9 @@ def _explain(
 
 
 def _damage(source: DataSet, dataset_class: Any, folder: Path) -> str:
-    """Names the first file that is missing or whose MD5 is not torchvision's; "" where no file can
-    be blamed.
+    """Name the first file that is missing or whose MD5 is not torchvision's.
+
+    "" where no file can be blamed.
     """
     check_integrity = import_module("torchvision.datasets.utils").check_integrity
     # None: must exist

@@ -23,10 +23,11 @@ class Detector:
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
     only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
-    level. cooldown: least number of steps between two probes on suspicion, and between two `suspect`
-    alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy that has
-    come back is not believed: the detector sets `wants_strong`, and what a strong attack leaves
-    (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is open.
+    level. cooldown: least number of steps between two probes on suspicion, and between two
+    `suspect` alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy
+    that has come back is not believed: the detector sets `wants_strong`, and what a strong attack
+    leaves (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is
+    open.
 
     At most one onset is open at a time; while it is open only `recovered`, which closes it, and
     `masked` can follow. Probes with missing PGD accuracy or no images, and non-finite signals,

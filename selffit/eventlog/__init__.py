@@ -1,3 +1,1 @@
-"""The event log: records, framing, writer, reader, run directories, liveness, and the state reduced
-from them.
-"""
+"""The event log: kinds of events, their writer and reader, and the gate for what is read."""

@@ -30,8 +30,7 @@ _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)
 
 
 def is_plain(block: bytes) -> bool:
-    """Whether no string in these lines can hold a character that needs cleaning: ASCII, no escape,
-    no DEL.
+    """Whether no string in these lines can need cleaning: ASCII, no escape, no DEL.
 
     (Raw control characters inside strings are refused by the decoder.) Asked once for a block of
     many lines.
@@ -40,10 +39,10 @@ def is_plain(block: bytes) -> bool:
 
 
 def decode(line: bytes, stream: str, attempt: int, plain: bool) -> Record:
-    """The record of a line without its newline, which must belong to the given attempt; `plain`:
-    see is_plain.
+    """The record of a line without its newline, which must belong to the given attempt.
 
-    Raises `Damaged`, or `NewerFormat` for an intact line of a higher version.
+    `plain`: see is_plain. Raises `Damaged`, or `NewerFormat` for an intact line of a higher
+    version.
     """
     if not verify(line):
         raise Damaged("the checksum does not match")
@@ -70,8 +69,9 @@ def decode(line: bytes, stream: str, attempt: int, plain: bool) -> Record:
 
 
 def _is_large(line: bytes) -> bool:
-    """Whether a plain line may hold a string too long or too many keys; every second piece is
-    between quotes.
+    """Whether a plain line may hold a string too long or too many keys.
+
+    Every second piece is between quotes.
     """
     return (
         max(map(len, line.split(b'"')[1::2]), default=0) > MAX_TEXT or line.count(b":") > MAX_KEYS
@@ -88,8 +88,9 @@ def _clean(record: Record) -> None:
 
 
 def _second_look(line: bytes, error: Exception) -> Record:
-    """Lone surrogates, which JSON allows and the decoder does not, as visible text; otherwise says
-    what is wrong.
+    """Lone surrogates, which JSON allows and the decoder does not, as visible text.
+
+    Otherwise says what is wrong.
     """
     if isinstance(error, RecursionError):
         raise Damaged(f"nested deeper than {MAX_DEPTH}") from None

@@ -54,11 +54,9 @@ def _plain(value: Any, levels: int) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _name(value)
     if isinstance(value, int):
-        return (
-            int(value)
-            if value.bit_length() <= 1024
-            else _name(math.inf if value > 0 else -math.inf)
-        )
+        if value.bit_length() <= 1024:
+            return int(value)
+        return _name(math.inf if value > 0 else -math.inf)
     if isinstance(value, Mapping | list | tuple | set | frozenset) and levels == 0:
         return "…"
     if isinstance(value, Mapping):

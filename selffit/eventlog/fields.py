@@ -153,12 +153,12 @@ def _series(kind: Any) -> Decode:
 
 
 def _fixed(each: Sequence[Decode]) -> Decode:
-    """A tuple of given length, of unknown values where the logged list is of another."""
+    """A tuple of given length; the field is left as it is declared where the list is of another."""
 
     def decode(value: Any) -> Any:
         entries = items(value)
         if len(entries) != len(each):
-            entries = [None] * len(each)
+            return msgspec.UNSET
         return tuple(one(entry) for one, entry in zip(each, entries, strict=True))
 
     return decode
@@ -181,8 +181,14 @@ def fields_of(cls: type[msgspec.Struct]) -> list[tuple[str, str, Decode, Any]]:
 def decoded(cls: type[P], data: Mapping[str, Any], **more: Any) -> P:
     """Return the object of a class that logged data say, tolerantly; `more` are further fields."""
     for name, key, decode, _ in fields_of(cls):
-        more[name] = decode(data.get(key))
+        value = decode(data.get(key))
+        if value is not msgspec.UNSET:
+            more[name] = value
     return cls(**more)
+
+
+_Plan = tuple[list[tuple[str, str]], list[tuple[str, Callable[[Any], Any]]]]
+_PLANS: dict[type[msgspec.Struct], _Plan] = {}
 
 
 def encoded(value: msgspec.Struct) -> dict[str, Any]:
@@ -190,13 +196,33 @@ def encoded(value: msgspec.Struct) -> dict[str, Any]:
 
     Numbers may be NaN or infinite; an unknown one that is `Unmeasured` is None.
     """
-    data: dict[str, Any] = {}
-    for name, key, _, annotation in fields_of(type(value)):
-        entry = getattr(value, name)
-        if get_origin(annotation) is Annotated and NULL in get_args(annotation):
-            entry = None if isinstance(entry, float) and math.isnan(entry) else entry
-        data[key] = plain(entry)
+    names, encoders = _plan(type(value))
+    data = {key: getattr(value, name) for name, key in names}
+    for key, encode in encoders:
+        data[key] = encode(data[key])
     return data
+
+
+def _plan(cls: type[msgspec.Struct]) -> _Plan:
+    """Every field's name and its name in the log, and what is done to some: worked out once."""
+    plan = _PLANS.get(cls)
+    if plan is None:
+        fields = fields_of(cls)
+        encoders = [(key, _encoder(kind)) for _, key, _, kind in fields if kind not in _AS_IT_IS]
+        plan = _PLANS[cls] = ([(name, key) for name, key, _, _ in fields], encoders)
+    return plan
+
+
+# Columns are long, and plain
+_AS_IT_IS = (float, int, str, bool, Columns, float | None, int | None, str | None, bool | None)
+
+
+def _encoder(kind: Any) -> Callable[[Any], Any]:
+    return _unless_nan if get_origin(kind) is Annotated and NULL in get_args(kind) else plain
+
+
+def _unless_nan(number: Any) -> Any:
+    return None if number != number else plain(number)
 
 
 def plain(value: Any) -> Any:

@@ -29,6 +29,10 @@ class History(Sequence[T], Generic[T]):
         buffer.append(item)
         return History(buffer, self._length + 1)
 
+    def shares(self, other: "History[T]") -> bool:
+        """Whether one of the two begins with the other, known without comparing items."""
+        return self._buffer is other._buffer
+
     def __len__(self) -> int:
         return self._length
 

@@ -71,7 +71,7 @@ def _boot() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except OSError:  # not Linux
-        import psutil  # type: ignore[import-untyped,unused-ignore]
+        import psutil
 
         return str(int(psutil.boot_time()))
 
@@ -81,7 +81,7 @@ def _start_time(pid: int) -> float | None:
         return None
     if os.path.exists("/proc/self/stat"):
         return _linux_start_time(pid)
-    import psutil  # type: ignore[import-untyped,unused-ignore]
+    import psutil
 
     try:
         process = psutil.Process(pid)

@@ -6,12 +6,11 @@ Prints docs/event-log.md; a test says when that file is out of date.
 import inspect
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from selffit.eventlog import kinds
 from selffit.eventlog.fields import NULL, Columns, Floats, fields_of
 from selffit.eventlog.kinds import KINDS, Event
 
@@ -47,8 +46,8 @@ Readers keep unknown kinds, ignore unknown fields, and take what is missing or o
 unknown.
 
 Marks of a kind: **critical**: on the disk before training goes on. **listed**: a line of the event
-list. **kept**: the state of a run keeps every one, or the newest. **by branch**: belongs to a step of
-a branch; what is done again after a resume is dropped.
+list. **kept**: the state of a run keeps every one, or the newest. **by branch**: belongs to a step
+of a branch; what is done again after a resume is dropped.
 
 Before version 0.2 the alert level *suspect* was called watch, and zeroing channels was called
 suppress; readers understand both.
@@ -123,13 +122,6 @@ def _type(hint: Any) -> str:
         return "object"
     names = {float: "number", int: "integer", str: "text", bool: "true or false", bytes: "text"}
     return names[hint]
-
-
-def undescribed() -> Iterator[str]:
-    """Return the fields that no docstring describes: there should be none."""
-    for name, cls in kinds.KINDS.items():
-        told = described(cls)[1]
-        yield from (f"{name}.{key}" for _, key, _, _ in fields_of(cls) if key not in told)
 
 
 if __name__ == "__main__":

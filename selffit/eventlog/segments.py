@@ -114,11 +114,6 @@ class SegmentedLog:
         """Whether something is in the file that is not known to be on the disk."""
         return bool(self._unsynced)
 
-    @property
-    def waits(self) -> bool:
-        """Whether the disk has refused events that wait to be written again."""
-        return bool(self._waiting)
-
     def add(self, events: Iterable[Line]) -> None:
         """Take events in order; while the disk is full, only the critical ones."""
         if self.full:

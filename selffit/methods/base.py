@@ -22,8 +22,9 @@ STARTS = ("default", "zero", "random")
 
 @dataclass(frozen=True)
 class Gradient:
-    """The network at one input point: grad [B,C,H,W] of each image's own loss, loss [B], logits
-    [B,K]; detached.
+    """The network at one input point, detached.
+
+    grad [B,C,H,W] of each image's own loss, loss [B], logits [B,K].
     """
 
     grad: Tensor
@@ -33,8 +34,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Budget:
-    """eps and alpha in pixels, 0-d tensors on the images' device, so that a live change needs no
-    new graph.
+    """eps and alpha in pixels, 0-d tensors on the images' device: a change needs no new graph.
 
     steps counts gradient steps (multi-step methods only). start: "zero" = the
     image itself, "random" = uniform noise, "default" = the method's own choice.
@@ -50,8 +50,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Attack:
-    """x_adv [B,C,H,W] in [0,1], float32, what the step trains on; start: the first gradient of the
-    cross-entropy, at the start point.
+    """What an attack has made.
+
+    x_adv [B,C,H,W] in [0,1], float32, is what the step trains on; start is the first gradient of
+    the cross-entropy, at the start point.
     """
 
     x_adv: Tensor
@@ -77,8 +79,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a training step descends on, 0-d with its graph, and the logits [B,K] at x_adv that the
-    signals read.
+    """What a training step descends on.
+
+    mean: 0-d with its graph. logits: [B,K] at x_adv, which the signals read.
     """
 
     mean: Tensor
@@ -92,11 +95,13 @@ Loss = Callable[[Batch], Objective]
 
 
 class GradientOracle(Protocol):
-    """A method's only sight of the network: the gradient of the cross-entropy at x, or of another
-    objective of the logits.
+    """A method's only sight of the network.
+
+    The gradient of the cross-entropy at x, or of another objective of the logits.
     """
 
-    def __call__(self, x: Tensor, y: Tensor, objective: PerImage | None = None, /) -> Gradient: ...
+    def __call__(self, x: Tensor, y: Tensor, objective: PerImage | None = None, /) -> Gradient:
+        """The gradient of each image's own objective at x [B,C,H,W], by default cross-entropy."""
 
 
 AttackFunction = Callable[["GradientOracle", "Tensor", "Tensor", Budget, "torch.Generator"], Attack]
@@ -104,8 +109,7 @@ AttackFunction = Callable[["GradientOracle", "Tensor", "Tensor", Budget, "torch.
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A training method. Its file in this folder is all that it takes: everything else reads this
-    record.
+    """A training method: its file is all that it takes, everything else reads this record.
 
     attack: from a batch to what the step trains on. loss: what the step descends on, None for the
     mean cross-entropy at x_adv. default_alpha: eps, steps → the step size of the literature, in
@@ -125,7 +129,10 @@ class Method:
 
 
 def uniform_start(x: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
-    """x + U(-radius, radius) in every pixel, clipped to [0,1]. The noise follows x's memory format."""
+    """The image plus U(-radius, radius) in every pixel, clipped to [0,1].
+
+    The noise follows x's memory format.
+    """
     noise = x.detach().clone().uniform_(-1, 1, generator=generator)
     return (x + radius * noise).clamp(0, 1)
 
@@ -136,8 +143,9 @@ def project(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:
 
 
 def to_corner(delta: Tensor, eps: Tensor | float) -> Tensor:
-    """The perturbation eps·sign(delta) in the corner of the ball; 0 where delta is 0 up to
-    rounding.
+    """The perturbation eps·sign(delta) in the corner of the ball.
+
+    0 where delta is 0 up to rounding.
     """
     return eps * delta.sign() * (delta.abs() > ROUNDING)
 

@@ -1,4 +1,4 @@
-"""Every training method by name, found by looking: a file of this folder that holds a METHOD is one.
+"""Every training method by name, found by looking: each file of this folder with a METHOD is one.
 
 Loads no torch.
 """

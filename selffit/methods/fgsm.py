@@ -1,5 +1,6 @@
-"""FGSM (Goodfellow et al. 2015): one step of the whole budget along the sign of the gradient, from
-the image itself.
+"""FGSM (Goodfellow et al. 2015): one step of the whole budget along the gradient's sign.
+
+It starts from the image itself.
 """
 
 from __future__ import annotations

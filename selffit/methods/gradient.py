@@ -25,14 +25,12 @@ def input_gradient(
     autocast: torch.dtype | None = None,
     bn_eval: bool = False,
 ) -> Gradient:
-    """Cross-entropy and its gradient with respect to x, at x itself; weights get no gradient (2 of
-    the step's 5U).
+    """Cross-entropy and its gradient with respect to x, at x itself; weights get no gradient.
 
-    Losses are summed, so an image's gradient does not depend on the batch
-    size. `objective` may take the place of cross-entropy. Where `autocast` is a
-    dtype, the network runs in it; x and the gradient stay float32. x is a leaf:
-    never pass it through a clamp inside the graph, whose gradient is 0 at the
-    bound.
+    It costs 2 of the step's 5 units. Losses are summed, so an image's gradient does not depend on
+    the batch size. `objective` may take the place of cross-entropy. Where `autocast` is a dtype,
+    the network runs in it; x and the gradient stay float32. x is a leaf: never pass it through a
+    clamp inside the graph, whose gradient is 0 at the bound.
 
     Batch norm: by default layers keep their mode. In training mode this forward
     pass uses the batch's statistics and updates the running ones, so a

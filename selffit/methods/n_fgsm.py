@@ -1,5 +1,6 @@
-"""N-FGSM (de Jorge et al. 2022, "Make some noise"): noise of twice the budget, then FGSM, not
-clipped to the ball.
+"""N-FGSM (de Jorge et al. 2022, "Make some noise"): noise of twice the budget, then FGSM.
+
+The sum is not clipped to the ball.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ NOISE = 2  # radius of the noise in units of eps
 def n_fgsm(
     gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
 ) -> Attack:
-    """η ~ U(±2eps); x_adv = clip(x + η + alpha·sign g(x + η)), up to 3·eps away. The paper takes
-    alpha = eps.
+    """x_adv = clip(x + η + alpha·sign g(x + η)) with η ~ U(±2eps), up to 3·eps away.
 
-    x + η is clipped to [0,1] before the gradient is taken. sign(0) = 0. With
-    start "zero", η = 0.
+    The paper takes alpha = eps. x + η is clipped to [0,1] before the gradient is taken. sign(0) =
+    0. With start "zero", η = 0.
     """
     check_start(budget)
     start = x if budget.start == "zero" else uniform_start(x, NOISE * budget.eps, generator)

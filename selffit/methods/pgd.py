@@ -1,6 +1,4 @@
-"""PGD-k (Madry et al. 2018): k steps of size alpha along the sign of the gradient, each projected
-into the ball.
-"""
+"""PGD-k (Madry et al. 2018): k steps of size alpha along the gradient's sign, each projected."""
 
 from __future__ import annotations
 
@@ -31,13 +29,11 @@ def default_alpha(eps: float, steps: int) -> float:
 def pgd(
     gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
 ) -> Attack:
-    """x₀ = clip(x + U(±eps)); xₜ₊₁ = project(xₜ + alpha·sign g(xₜ)); x_adv = x_k with k =
-    budget.steps.
+    """x₀ = clip(x + U(±eps)); xₜ₊₁ = project(xₜ + alpha·sign g(xₜ)); x_adv = x_k.
 
-    sign(0) = 0. With start "zero", x₀ = x. With `corner` the last step ends in
-    clip(x + eps·sign(x_k - x)), so that every pixel moves as far as FGSM moves it:
-    few large steps then overfit as a single one does. Raises UserError for less
-    than one step.
+    k = budget.steps. sign(0) = 0. With start "zero", x₀ = x. With `corner` the last step ends in
+    clip(x + eps·sign(x_k - x)), so that every pixel moves as far as FGSM moves it: few large steps
+    then overfit as a single one does. Raises UserError for less than one step.
     """
     check_start(budget)
     if budget.steps < 1:

@@ -1,5 +1,6 @@
-"""RS-FGSM (Wong, Rice and Kolter 2020, "Fast is better than free"): FGSM from a random start,
-inside the ball.
+"""RS-FGSM (Wong, Rice and Kolter 2020, "Fast is better than free"): FGSM from a random start.
+
+The start, and what comes of it, lie inside the ball.
 """
 
 from __future__ import annotations
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
 def rs_fgsm(
     gradient: GradientAt, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
 ) -> Attack:
-    """d₀ ~ U(±eps); d = clip_eps(d₀ + alpha·sign g(x + d₀)); x_adv = clip(x + d). The paper takes
-    alpha = 1.25·eps.
+    """d₀ ~ U(±eps); d = clip_eps(d₀ + alpha·sign g(x + d₀)); x_adv = clip(x + d).
 
-    x + d₀ is clipped to [0,1] before the gradient is taken. sign(0) = 0. With
-    start "zero", d₀ = 0.
+    The paper takes alpha = 1.25·eps. x + d₀ is clipped to [0,1] before the gradient is taken.
+    sign(0) = 0. With start "zero", d₀ = 0.
     """
     check_start(budget)
     start = x if budget.start == "zero" else uniform_start(x, budget.eps, generator)

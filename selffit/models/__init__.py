@@ -1,5 +1,4 @@
-"""Networks by name. Each has named sites where its channels can be watched, and normalises its
-input itself.
+"""Networks by name, with named sites where channels can be watched; each normalises its input.
 
 Importing this package loads no torch, so that `selffit.config` can read the catalogue.
 """
@@ -25,13 +24,12 @@ def build(
     mean: float | Sequence[float] = 0.0,
     scale: float | Sequence[float] = 1.0,
 ) -> "Network":
-    """A new network with torch's default initialisation, in channels_last; the caller sets torch's
-    seed.
+    """A new network with torch's default initialisation, in channels_last.
 
-    shape: [C,H,W] of the images, H and W at least 28. width: channels of the
-    first convolution, 0 for the network's own. The network sees
-    (x - mean)·scale, each one number or one a channel. Raises UserError for an
-    unknown name or numbers that do not fit the channels.
+    The caller sets torch's seed. shape: [C,H,W] of the images, H and W at least 28. width: channels
+    of the first convolution, 0 for the network's own. The network sees (x - mean)·scale, each one
+    number or one a channel. Raises UserError for an unknown name or numbers that do not fit the
+    channels.
     """
     import torch
 

@@ -1,6 +1,4 @@
-"""What every network of the project offers: normalised input, and named sites where its channels
-can be watched.
-"""
+"""What every network of the project offers: normalised input, and sites to watch channels at."""
 
 from collections.abc import Sequence
 
@@ -34,6 +32,7 @@ class Normalise(nn.Module):
             self.register_buffer(name, numbers.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W] in [0,1], normalised."""
         return (x - self.mean) * self.scale
 
 

@@ -1,6 +1,4 @@
-"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"): the usual network of
-fast AT.
-"""
+"""PreAct ResNet-18 for small images (He et al. 2016, "Identity mappings"), usual in fast AT."""
 
 from torch import Tensor, nn
 
@@ -24,6 +22,7 @@ class PreActBlock(nn.Module):
             self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps [B,C,H,W] → maps, of another size where the block strides."""
         active = self.relu1(self.bn1(x))
         kept = x if self.shortcut is None else self.shortcut(active)
         h = self.conv1(active)
@@ -32,9 +31,7 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet18(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the
-    literature).
-    """
+    """Four stages of two blocks with 1, 2, 4 and 8 times `width` channels (the literature: 64)."""
 
     def __init__(
         self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise
@@ -57,12 +54,14 @@ class PreActResNet18(Network):
         self.output = nn.Linear(8 * width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W] → logits [B,K]."""
         h = self.conv1(self.normalise(x))
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))
         logits: Tensor = self.output(self.relu(self.bn(h)).mean(dim=(2, 3)))
         return logits
 
     def sites(self) -> dict[str, nn.Module]:
+        """The activation behind each convolution, for the last of a block that of the next one."""
         found: dict[str, nn.Module] = {}
         previous = "conv1"  # the convolution whose map the next block's first activation shows
         for name, block in self.named_modules():

@@ -6,6 +6,7 @@ from selffit.models.base import Network, Normalise
 
 
 def conv3x3(inputs: int, outputs: int, stride: int) -> nn.Conv2d:
+    """A 3×3 convolution that keeps the size, but for its stride."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
 
 
@@ -27,6 +28,7 @@ class Block(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps [B,C,H,W] → maps, of another size where the block strides."""
         h = self.relu1(self.bn1(self.conv1(x)))
         h = self.bn2(self.conv2(h))
         active: Tensor = self.relu2(h + self.shortcut(x))
@@ -34,9 +36,7 @@ class Block(nn.Module):
 
 
 class ResNet18(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times `width` channels (64 in the
-    literature).
-    """
+    """Four stages of two blocks with 1, 2, 4 and 8 times `width` channels (the literature: 64)."""
 
     def __init__(
         self, shape: tuple[int, int, int], classes: int, width: int, normalise: Normalise
@@ -53,12 +53,14 @@ class ResNet18(Network):
         self.output = nn.Linear(8 * width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W] → logits [B,K]."""
         h = self.relu(self.bn1(self.conv1(self.normalise(x))))
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))
         logits: Tensor = self.output(h.mean(dim=(2, 3)))
         return logits
 
     def sites(self) -> dict[str, nn.Module]:
+        """The activation behind each convolution."""
         found: dict[str, nn.Module] = {"conv1": self.relu}
         for name, block in self.named_modules():
             if isinstance(block, Block):

@@ -1,8 +1,7 @@
-"""The small network of the embedded recipes: two strided convolutions and a hidden layer, no
-normalisation layers.
+"""The small network of the embedded recipes: two strided convolutions and a hidden layer.
 
-The layout that is usual for adversarial training on MNIST (e.g. Wong, Rice and
-Kolter 2020): catastrophic overfitting fits into half a minute on a CPU.
+It has no normalisation layers. The layout that is usual for adversarial training on MNIST (e.g.
+Wong, Rice and Kolter 2020): catastrophic overfitting fits into half a minute on a CPU.
 """
 
 import torch
@@ -26,6 +25,7 @@ class HalvingConv(nn.Conv2d):
         super().__init__(inputs, outputs, 4, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W], H and W even → maps of half the size."""
         outputs, inputs = self.weight.shape[:2]
         blocks = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1)), 2).contiguous(
             memory_format=torch.channels_last
@@ -55,6 +55,7 @@ class Small(Network):
         self.output = nn.Linear(HIDDEN, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W] → logits [B,K]."""
         h = self.relu1(self.conv1(self.normalise(x)))
         h = self.relu2(self.conv2(h))
         h = self.relu3(self.hidden(torch.flatten(h, 1)))
@@ -62,4 +63,5 @@ class Small(Network):
         return logits
 
     def sites(self) -> dict[str, nn.Module]:
+        """The activation behind each convolution."""
         return {"conv1": self.relu1, "conv2": self.relu2}

@@ -1,6 +1,4 @@
-"""Zeroed channels: the maps of a layer with some channels set to zero, in training and in probes
-alike.
-"""
+"""Zeroed channels: maps of a layer that are set to zero, in training and in probes alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from selffit.models.base import Network
 
 
 class Zeroing:
-    """The zeroed channels of one network, held by hooks at its sites and removable without a trace."""
+    """The zeroed channels of one network, by hooks at its sites that leave no trace."""
 
     def __init__(self, model: Network, device: torch.device) -> None:
         self._model = model
@@ -40,8 +38,9 @@ class Zeroing:
 
 @contextmanager
 def zeroing(model: Network, channels: Mapping[str, Sequence[int]]) -> Iterator[None]:
-    """These channels of these sites are zero inside, {site: channels}, on top of what is zeroed
-    already.
+    """These channels of these sites are zero inside, on top of what is zeroed already.
+
+    As {site: channels}.
     """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     held = Zeroing(model, device)

@@ -1,0 +1,1 @@
+"""Settings that go together, a TOML file each."""

@@ -142,11 +142,11 @@ def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> kind
     first, second = (_dominance(*responses) for responses in zip(si, di, strict=True))
     return kinds.LayerChannels(
         name=name,
-        dominance=_dominance(si.sum(0), di.sum(0)).tolist(),
-        si=_relative(si.sum(0)).tolist(),
-        di=_relative(di.sum(0)).tolist(),
-        rand=_relative(rand.sum(0)).tolist(),
-        car=_relative(car.sum(0)).tolist(),
+        dominance=Floats(_dominance(si.sum(0), di.sum(0)).tolist()),
+        si=Floats(_relative(si.sum(0)).tolist()),
+        di=Floats(_relative(di.sum(0)).tolist()),
+        rand=Floats(_relative(rand.sum(0)).tolist()),
+        car=Floats(_relative(car.sum(0)).tolist()),
         gini=gini(si.sum(0)),
         top10=top_share(si.sum(0)),
         pr=participation_ratio(si.sum(0)),

@@ -67,30 +67,6 @@ def robust_probe(
     )
 
 
-def robust_accuracy(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    *,
-    eps: float,
-    pgd_steps: int,
-    pgd_alpha: float,
-    batch_size: int = 256,
-    generator: torch.Generator,
-) -> RobustAccuracy:
-    """Accuracy at one budget; see `robust_accuracies`."""
-    budgets = [(eps, pgd_alpha)]
-    return robust_accuracies(
-        model,
-        images,
-        labels,
-        budgets=budgets,
-        pgd_steps=pgd_steps,
-        batch_size=batch_size,
-        generator=generator,
-    )[0]
-
-
 def robust_accuracies(
     model: nn.Module,
     images: Tensor,

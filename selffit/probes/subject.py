@@ -16,6 +16,7 @@ from torch import Tensor
 from selffit.config import RunConfig
 from selffit.data import step_seed
 from selffit.eventlog import kinds
+from selffit.methods import METHODS
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack
 
@@ -77,10 +78,10 @@ def timed(probe: Callable[Concatenate[Subject, P], E]) -> Callable[Concatenate[S
 def probe_attack(config: RunConfig, eps: float) -> ProbeAttack:
     """The attack of the training as a probe at budget eps.
 
-    Its steps from a zero start for PGD, one step for the others. The step size keeps the ratio to
-    eps that the configuration has.
+    Its steps from a zero start for a method of several, one step for the others. The step size
+    keeps the ratio to eps that the configuration has.
     """
-    if config.method != "pgd":
+    if "attack_steps" not in METHODS[config.method].uses:
         return ProbeAttack(eps)
     alpha = config.alpha * (eps / config.eps) if config.eps else config.alpha
     return ProbeAttack(eps, config.attack_steps, alpha, config.corner)

@@ -129,6 +129,11 @@ class Report:
         return clean(text(self.about.get("name")))
 
     @property
+    def stands(self) -> str:
+        """What stands in the run that was diagnosed, in a sentence; "" where it was no run."""
+        return clean(text(mapping(self.about.get("verdict")).get("text")))
+
+    @property
     def chance(self) -> float:
         """The accuracy of guessing; NaN where it is not known."""
         classes = whole(self.about.get("classes"))

@@ -22,6 +22,7 @@ from selffit.vocabulary import (
     DEFINITIONS,
     EFFECT,
     GROUPS,
+    OF_A_LAYER,
     SELF,
     SOURCE,
     VALUES,
@@ -84,14 +85,16 @@ def _summary(report: Report) -> str:
     attack = f", attack {last.selfinfo.attack}" if last.selfinfo else ""
     eps = f"eps {budget(last.robust.eps)}" if last.robust else "eps unknown"
     how = (
-        f"{text(about.get('model'))} on {text(about.get('data'))}, {count(whole(about.get('n')))} images, "
-        f"{eps}{attack}; "
+        f"{text(about.get('model'))} on {text(about.get('data'))}, "
+        f"{count(whole(about.get('n')))} images, {eps}{attack}; "
         f"measured on {text(about.get('device'))} with selffit {__version__}."
     )
     said = (
         f"<p><b>{escape(last.id)}:</b> {escape(last.diagnosis.text)}</p>" if last.diagnosis else ""
     )
-    return f"<p class='dim'>{escape(how)}</p>{said}<p>{escape(lead_sentence(report.found))}</p>"
+    stands = f"<p>The run now: <b>{escape(report.stands)}</b></p>" if report.stands else ""
+    lead = f"<p>{escape(lead_sentence(report.found))}</p>"
+    return f"<p class='dim'>{escape(how)}</p>{stands}{said}{lead}"
 
 
 def _verdict(found: Findings) -> str:
@@ -194,12 +197,11 @@ def _channel_table(probe: ChannelProbe) -> str:
     for layer in probe.layers:
         order = sorted((-value, c) for c, value in enumerate(layer.dominance))
         top = ", ".join(f"{c} ({signed(layer.dominance[c])})" for _, c in order[:5])
-        numbers = (layer.gini, layer.top10, layer.pr, layer.rho, layer.agree)
+        numbers = (getattr(layer, name) for name in OF_A_LAYER)
         rows.append(
             [escape(layer.name), str(len(layer.dominance)), *map(share, numbers), escape(top)]
         )
-    columns = ("gini", "top10", "pr", "rho", "agree")
-    names = [CHANNEL[name].label for name in columns]
+    names = [CHANNEL[name].label for name in OF_A_LAYER]
     head = ["layer", "channels", *names, "most dominant (dominance)"]
     return _table(head, rows, 1, 6)
 

@@ -161,15 +161,6 @@ class RunDir:
             return 0
         return max((int(match[1]) for match in map(_ATTEMPT.fullmatch, names) if match), default=0)
 
-    def attempt_identity(self, attempt: int) -> ProcessIdentity | None:
-        """The process that claimed an attempt; None when its file is missing or unusable."""
-        try:
-            return ProcessIdentity.from_data(
-                read_small(self.path / "attempts" / f"{attempt:06d}.json")
-            )
-        except (OSError, ValueError):
-            return None
-
     def remove(self) -> None:
         """Delete a run that was refused before it began.
 

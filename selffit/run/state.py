@@ -1,9 +1,10 @@
 """The state of a run as a pure function of its events: `reduce(state, item) -> state`.
 
 Live watching, `status` and replay all use this one function; it knows nothing of files, clocks or
-screens. The streams of a run may reach a reader in any interleaving, so what the supervisor says and
-what the trainer says is kept apart by attempt and only combined when asked for: the order between
-streams does not matter. What is kept of a kind is declared with the kind (`selffit.eventlog.kinds`).
+screens. The streams of a run may reach a reader in any interleaving, so what the supervisor says
+and what the trainer says is kept apart by attempt and only combined when asked for: the order
+between streams does not matter. What is kept of a kind is declared with the kind
+(`selffit.eventlog.kinds`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -135,7 +136,7 @@ class RunState:
 
     @property
     def last_step(self) -> int:
-        """The step at which training ends: earlier than `steps_total` where `stop_epoch` says so."""
+        """The step at which training ends: before `steps_total` where `stop_epoch` says so."""
         stop = num(self.setting("stop_epoch"))
         if self.start is None or not stop > 0:
             return self.steps_total
@@ -173,7 +174,7 @@ def reduce(state: RunState, item: Record | Notice) -> RunState:
 
 
 def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
-    """Return the state after all items: as `reduce` one by one, with one new state for the batch."""
+    """Return the state after all items: as one by one, with one new state for the batch."""
     draft = {name: getattr(state, name) for name in RunState.__dataclass_fields__}
     draft["kept"] = dict(state.kept)
     latest: dict[type[Event], Record] = {}  # a long log is half heartbeats: only the newest counts

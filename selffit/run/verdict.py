@@ -16,9 +16,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selffit.detect.robust_rule import RobustRule, RuleThresholds
-from selffit.detect.types import point_of
 from selffit.eventlog import kinds
+from selffit.run.health import healthy_probes
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
 from selffit.vocabulary import (
@@ -165,24 +164,8 @@ def clears(
     return any(p.step >= alert.step and alert.t <= p.t <= until for p in healthy)
 
 
-def healthy_probes(state: RunState) -> list[kinds.RobustProbe]:
-    """Return the probes of the active line that the detector's rule finds healthy."""
-    classes = state.start.classes if state.start is not None else 0
-    rule = RobustRule(RuleThresholds(), 1 / classes if classes else 0.0)
-    line = state.line
-    found: list[kinds.RobustProbe] = []
-    for probe in state.all(kinds.RobustProbe):
-        point = point_of(probe)
-        if not (_on(line, probe) and 0.0 <= point.pgd <= 1.0 and point.n > 0):
-            continue
-        rule.learn(point)
-        if 0.0 <= point.fgsm <= 1.0 and rule.judge(point).state == HEALTHY.name:
-            found.append(probe)
-    return found
-
-
 def roll_back(state: RunState) -> RollBack | None:
-    """Return the last roll-back that led to the active branch; None on the first line of history."""
+    """Return the last roll-back that led to the active branch; None on the first branch."""
     branch = state.line.branch
     for change in reversed(state.ledger.history):
         if change.op == "rollback" and change.branch == branch and not change.failed:

@@ -2,27 +2,17 @@
 
 from math import isfinite
 
-from selffit.control.commands import POLICY
+from selffit.control.commands import OPERATIONS, POLICY
 from selffit.control.policy import Policy, parse_policy
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share
+from selffit.run.health import healthy_probes
 from selffit.run.state import RunState
-from selffit.run.verdict import RollBack, Verdict, healthy_probes, verdict
+from selffit.run.verdict import RollBack, Verdict, verdict
 from selffit.vocabulary import HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
 
 Part = tuple[int, str]  # importance (1 stays longest) and words
-
-_DID = {  # operations as what a policy did
-    "pause": "paused",
-    "stop": "stopped",
-    "checkpoint": "saved a checkpoint",
-    "probe": "measured",
-    "rollback": "rolled back",
-    "set": "changed settings",
-    "zero": "zeroed channels",
-    "note": "left a note",
-}
 
 
 def sentence(state: RunState, verdict: Verdict) -> str:
@@ -155,7 +145,8 @@ def _did(state: RunState, verdict: Verdict) -> str:
     for applied in reversed(state.all(kinds.Applied)):
         mine = applied.by == POLICY and applied.branch == verdict.alert.branch
         if mine and applied.t >= verdict.alert.t:
-            return f"{_DID.get(applied.op, applied.op)} at step {count(applied.step)}"
+            did = OPERATIONS[applied.op].did if applied.op in OPERATIONS else ""
+            return f"{did or applied.op} at step {count(applied.step)}"
     return ""
 
 

@@ -18,13 +18,9 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
+from selffit.train.scores import empty_summary
 from selffit.train.stopping import Stop, StopSwitch
 from selffit.vocabulary import exit_code
-
-
-def empty_summary() -> dict[str, Any]:
-    """What the `end` record says when nothing was measured. Accuracies are at the final budget."""
-    return dict.fromkeys(("clean", "fgsm", "pgd", "n", "best_pgd", "onset_step"))
 
 
 class Trainer:

@@ -22,7 +22,7 @@ from selffit.train.session import Saved, Session
 
 @dataclass(frozen=True)
 class _Save:
-    """A save under way in the other thread; `about` is what the log will say of it, but the cost."""
+    """A save under way in the other thread; `about`: what the log will say of it, but the cost."""
 
     about: kinds.CheckpointSaved
     began: float

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil  # type: ignore[import-untyped,unused-ignore]
+import psutil
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ class Gpu:
 
         CUDA's device numbers are not NVML's where devices are hidden or reordered.
         """
-        import pynvml  # type: ignore[import-untyped,unused-ignore]
+        import pynvml
 
         self._nvml = pynvml
         self._handle: Any = None

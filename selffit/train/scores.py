@@ -7,6 +7,11 @@ from typing import Any
 from selffit.eventlog import kinds
 
 
+def empty_summary() -> dict[str, Any]:
+    """What the `end` record says when nothing was measured. Accuracies are at the final budget."""
+    return dict.fromkeys(("clean", "fgsm", "pgd", "n", "best_pgd", "onset_step"))
+
+
 class Summary:
     """What the `end` record says, kept up to date. Accuracies are at the final budget."""
 

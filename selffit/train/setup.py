@@ -19,12 +19,13 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.models.base import Network
 from selffit.models.zeroing import Zeroing
+from selffit.numbers import plural
 from selffit.probes.channels import watching
 from selffit.train.schedule import Schedule
 from selffit.train.step import Step, make_optimizer
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Setup:
     """A run that is ready for a step: a function of its settings alone.
 
@@ -92,7 +93,16 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     model = build_network(config, images).to(device)
     step = Step(config, model, make_optimizer(config, model, device), device, autocast)
     schedule = Schedule(config, batches.steps_per_epoch)
-    return Setup(config, device, images, batches, model, step, schedule, Zeroing(model, device))
+    return Setup(
+        config=config,
+        device=device,
+        images=images,
+        batches=batches,
+        model=model,
+        step=step,
+        schedule=schedule,
+        zeroing=Zeroing(model, device),
+    )
 
 
 def build_network(config: RunConfig, images: ImageSet) -> Network:
@@ -165,7 +175,7 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 name = line.split(":", 1)[1].strip()
                 break
-    return f"{name}, {torch.get_num_threads()} threads"
+    return f"{name}, {plural(torch.get_num_threads(), 'thread')}"
 
 
 def layers(model: Network, images: ImageSet) -> tuple[kinds.Layer, ...]:

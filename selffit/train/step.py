@@ -1,6 +1,4 @@
-"""One training step, the same for every method: attack the batch, then descend on what the attack
-made.
-"""
+"""One training step, the same for every method: attack the batch, then descend on its loss."""
 
 from dataclasses import replace
 
@@ -17,8 +15,9 @@ from selffit.train.signals import TrainedOn
 def make_optimizer(
     config: RunConfig, model: nn.Module, device: torch.device
 ) -> torch.optim.Optimizer:
-    """SGD or Adam in its fused form; lr is a 0-d tensor on the device, so that a new value needs no
-    new graph.
+    """SGD or Adam in its fused form.
+
+    lr is a 0-d tensor on the device, so that a new value needs no new graph.
     """
     lr = torch.zeros((), device=device)
     if config.optimizer == "adam":
@@ -78,8 +77,9 @@ class Step:
             group["lr"].fill_(lr)
 
     def gradient_at(self, x: Tensor, y: Tensor, objective: PerImage | None = None) -> Gradient:
-        """The attack's view of the network (2 + 1 units of the step's 5: a forward pass, and back
-        to the input).
+        """The attack's view of the network.
+
+        2 of the step's 5 units: a forward pass, and back to the input.
         """
         return input_gradient(
             self.model,
@@ -101,8 +101,9 @@ class Step:
     def __call__(
         self, x: Tensor, y: Tensor, generator: torch.Generator, *, with_input_gradient: bool
     ) -> tuple[Attack, TrainedOn]:
-        """Attack x, then take one optimiser step on the method's loss, by default the mean
-        cross-entropy at x_adv. Nothing waits for the device.
+        """Attack x, then take one optimiser step on the method's loss.
+
+        By default that is the mean cross-entropy at x_adv. Nothing waits for the device.
         """
         attack = self.method.attack(self.gradient_at, x, y, self.budget, generator)
         if self.mix_signs:

@@ -3,7 +3,14 @@
 Without torch, and below everything else: whoever shows a number or a state looks its words up here.
 """
 
-from selffit.vocabulary.channels import CHANNEL, CONCENTRATION, EFFECT, GROUPS, Group
+from selffit.vocabulary.channels import (
+    CHANNEL,
+    CONCENTRATION,
+    EFFECT,
+    GROUPS,
+    OF_A_LAYER,
+    Group,
+)
 from selffit.vocabulary.definitions import DEFINITIONS, SOURCE
 from selffit.vocabulary.evidence import ALERT, EVIDENCE
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
@@ -51,6 +58,7 @@ __all__ = [
     "LEVELS",
     "LOST",
     "MASKED",
+    "OF_A_LAYER",
     "ONSET",
     "RECOVERED",
     "ROLLED_BACK",

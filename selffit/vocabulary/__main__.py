@@ -1,4 +1,4 @@
-"""Prints the glossary: python -m selffit.vocabulary > docs/glossary.md"""
+"""Prints the glossary: `python -m selffit.vocabulary > docs/glossary.md`."""
 
 from selffit.vocabulary.glossary import glossary
 

@@ -75,6 +75,7 @@ CHANNEL = family(
     ),
 )
 CONCENTRATION = ("gini", "top10", "pr")  # of a layer
+OF_A_LAYER = (*CONCENTRATION, "rho", "agree")
 
 
 @dataclass(frozen=True)

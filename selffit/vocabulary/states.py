@@ -94,7 +94,7 @@ _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name
 
 
 def level_of(name: str) -> Level:
-    """The level of that name, or of an older one; one that is not known is drawn like a suspicion."""
+    """The level of that name, or of an older one; an unknown one is drawn like a suspicion."""
     known = _BY_ANY_NAME.get(name)
     if known is not None:
         return known
@@ -261,9 +261,12 @@ def ended_badly(how: str) -> bool:
     return how in ENDINGS and ENDINGS[how].bad
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Disease:
-    """What an onset is called once self-information was measured; `sure`: the name says what it is."""
+    """What an onset is called once self-information was measured.
+
+    sure: the name says what it is.
+    """
 
     name: str
     meaning: str
@@ -275,12 +278,24 @@ class Disease:
 DISEASES: Mapping[str, Disease] = {
     disease.name: disease
     for disease in (
-        Disease("self-fitting", "the network reads its own perturbation", "onset", "alert"),
         Disease(
-            "gradient masking", "the network does not read its own perturbation", "onset", "warn"
+            name="self-fitting",
+            meaning="the network reads its own perturbation",
+            symbol="onset",
+            style="alert",
         ),
         Disease(
-            "undecided", "the signs of self-fitting do not agree", "unknown", "strong", sure=False
+            name="gradient masking",
+            meaning="the network does not read its own perturbation",
+            symbol="onset",
+            style="warn",
+        ),
+        Disease(
+            name="undecided",
+            meaning="the signs of self-fitting do not agree",
+            symbol="unknown",
+            style="strong",
+            sure=False,
         ),
     )
 }
@@ -288,4 +303,7 @@ DISEASES: Mapping[str, Disease] = {
 
 def disease_of(name: str) -> Disease:
     """The disease of that name, or one that is not known."""
-    return DISEASES.get(name) or Disease(name, "", "unknown", "strong", sure=False)
+    known = DISEASES.get(name)
+    if known is not None:
+        return known
+    return Disease(name=name, meaning="", symbol="unknown", style="strong", sure=False)

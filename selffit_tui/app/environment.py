@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from selffit_tui.talk import dumb, terminal
+
 SWITCHES = {
     "TEXTUAL_ANIMATIONS": "none",  # nothing here moves; a slow link must not pay for easing
     # also keeps Textual off in-band resize reports, which an input line can forge
@@ -62,7 +64,7 @@ def colours(environ: Mapping[str, str]) -> str:
         return "none"
     if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return "256"
-    term = environ.get("TERM", "").strip().lower()
-    if term in ("", "dumb", "unknown"):
+    if dumb(environ):
         return "none"
+    term = terminal(environ)
     return "256" if "256color" in term or "direct" in term or "kitty" in term else "ansi"

@@ -1,4 +1,4 @@
-"""`selffit ctl RUN OP …`: act on a running training, and wait for what the log says came of it."""
+"""`selffit ctl RUN OP …`: act on a running training, and wait for what came of it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -88,8 +88,9 @@ def _about(row: Operation) -> str:
 
 
 def _command(op: str, row: Operation) -> Callable[..., None]:
-    """The function that typer calls: an option or a word for each argument, and those that all
-    operations have.
+    """The function that typer calls, with options of its own and those of all operations.
+
+    An option, or a word, for each argument.
     """
 
     def command(context: typer.Context, **options: Any) -> None:
@@ -160,8 +161,9 @@ def _ask(
     by: str | None,
     json: bool,
 ) -> None:
-    """Check, find the run, send, wait, tell. Raises UserError for bad input, typer.Exit for other
-    than success.
+    """Check, find the run, send, wait, tell.
+
+    Raises UserError for bad input, typer.Exit for other than success.
     """
     from selffit.control.commands import new_command
     from selffit.run.run_dir import find_run

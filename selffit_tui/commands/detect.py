@@ -23,8 +23,8 @@ def detect(
 ) -> None:
     """Find catastrophic overfitting in recorded traces.
 
-    CSV files with the columns epoch, clean_acc, fgsm_acc, pgd_acc: one row an epoch, accuracies in
-    \\[0, 1].
+    CSV files with the columns epoch, clean_acc, fgsm_acc, pgd_acc: one row an epoch, accuracies
+    from 0 to 1.
     """
     from selffit.detect.offline import detect_trace
 

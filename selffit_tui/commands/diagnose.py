@@ -162,7 +162,7 @@ def diagnose(
 
 
 def check_html(path: Path) -> None:
-    """Raises UserError, before minutes of measuring, where a report could not be written."""
+    """Raises UserError, before minutes of measuring, where no report could be drawn or written."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:

@@ -1,6 +1,4 @@
-"""Options that several commands share, and the training options generated from the table in
-`selffit.config`.
-"""
+"""Options that several commands share, and those made from the table in `selffit.config`."""
 
 import inspect
 from collections.abc import Callable
@@ -34,8 +32,9 @@ ReadonlyOption = Annotated[
 
 
 def setting_option(name: str) -> inspect.Parameter:
-    """The command-line option of one setting; its text is parsed by `selffit.config`, which knows
-    the types.
+    """The command-line option of one setting.
+
+    Its text is parsed by `selffit.config`, which knows the types.
     """
     field = FIELDS[name]
     flag, meta = "--" + name.replace("_", "-"), field.metadata
@@ -62,7 +61,7 @@ def setting_option(name: str) -> inspect.Parameter:
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for every setting of `RunConfig`; its `**settings` get them."""
+    """Give a command an option for every setting of `RunConfig`; they arrive in `**settings`."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     params = [*own, *(setting_option(name) for name in FIELDS)]

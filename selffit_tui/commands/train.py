@@ -115,8 +115,9 @@ def train(
 
 
 def open_screen(path: Path, readonly: bool = False) -> int:
-    """Show the Run screen; returns the exit code. Raises UserError where the trainer refused to
-    start.
+    """Show the Run screen; returns the exit code.
+
+    Raises UserError where the trainer refused to start.
     """
     from selffit_tui.app.app import RunApp
 
@@ -133,8 +134,9 @@ def open_screen(path: Path, readonly: bool = False) -> int:
 
 
 def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
-    """The run to go on with. Raises UserError where it runs, has finished, or settings were `given`
-    beside it.
+    """The run to go on with.
+
+    Raises UserError where it runs, has finished, or settings were `given` beside it.
     """
     from selffit.run.run_dir import find_run
     from selffit_tui.plain.follow import read_once

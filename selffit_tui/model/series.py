@@ -12,13 +12,13 @@ from selffit.eventlog import kinds
 from selffit.eventlog.records import num
 from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
+from selffit.vocabulary import CONCENTRATION
 from selffit_tui.draw.raster import Floats
 from selffit_tui.model.marks import Mark, marks
 
 # those of the log's per-step signals that are drawn
 SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")
 PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
-CONCENTRATION = ("gini", "top10", "pr")
 MARKED = (kinds.Alert, kinds.Applied, kinds.BranchBegun)  # kinds of events that marks are made of
 SAME_BUDGET = 1e-9  # pixels
 

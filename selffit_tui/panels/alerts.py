@@ -15,7 +15,8 @@ from selffit_tui.panels.panel import Panel
 from selffit_tui.words.diagnosis import lead_words
 
 MOST_LINES = 20  # of one alert
-NAME = 11  # cells of what a number is called
+NAME, NARROW = 15, 11  # cells of what a number is called, and where room is short
+ROOMY = 30  # cells of a number with its name from which there is no need to be short
 
 
 class AlertPanel(Panel):
@@ -146,17 +147,16 @@ def alert_block(
 def _disease(
     alert: kinds.Alert, diagnosis: kinds.Diagnosis | None, width: int, glyphs: Glyphs
 ) -> list[Line]:
-    """What the disease was called, and is called now where that is newer; when its index moved."""
+    """What the disease is called, what it was called first where that differs, when it showed."""
     first = alert.disease or (diagnosis.disease if diagnosis is not None else "")
     if not first:
         return []
-    lines: list[Line] = [[("    ", "text"), (cause_words(first), "alert")]]
     if diagnosis is None:
-        return lines
+        return [[("    ", "text"), (cause_words(first), "alert")]]
+    lines: list[Line] = [[("    ", "text"), (cause_words(diagnosis.disease), "alert")]]
     if diagnosis.disease != first:
-        now = cause_words(diagnosis.disease)
-        at = count(diagnosis.step)
-        lines.append([("    now: ", "dim"), (now, "alert"), (f", step {at}", "dim")])
+        said = f" (first {first}), step {count(diagnosis.step)}"
+        lines = [[*lines[0], (said, "dim")]]
     words = lead_words(diagnosis.lead)
     return lines + [[(f"    {part}", "text")] for part in wrap(words, width - 5)]
 
@@ -174,43 +174,44 @@ def evidence_rows(
 ) -> list[Line]:
     """The numbers behind an alert in two aligned columns."""
     pairs: list[tuple[str, str]] = []
+    columns = 2 if width >= 36 else 1
+    cell = width // columns
+    room = NAME if cell >= ROOMY else NARROW
     names = [name for name in EVIDENCE if name in evidence] + [
         name for name in evidence if name not in EVIDENCE
     ]
     for name in names:
         if name.endswith("_usual") and name[:-6] in evidence:
             continue
-        pairs.append((_name(name), _number(name, evidence)))
+        pairs.append((_name(name, room), _number(name, evidence)))
     if alert.confidence is not None:
-        pairs.append((_name("confidence"), share(alert.confidence)))
+        pairs.append((_name("confidence", room), share(alert.confidence)))
     if alert.n:
-        pairs.append((_name("n"), count(alert.n)))
-    columns = 2 if width >= 36 else 1
-    cell = width // columns
-    wide = [pair for pair in pairs if len(pair[1]) > cell - NAME - 1]  # each on a row of its own
+        pairs.append((_name("n", room), count(alert.n)))
+    wide = [pair for pair in pairs if len(pair[1]) > cell - room - 1]  # each on a row of its own
     pairs = [pair for pair in pairs if pair not in wide]
     rows = [[pair] for pair in wide] + [
         pairs[start : start + columns] for start in range(0, len(pairs), columns)
     ]
-    return [_evidence_row(row, width // len(row), glyphs) for row in rows]
+    return [_evidence_row(row, room, width // len(row), glyphs) for row in rows]
 
 
-def _evidence_row(pairs: list[tuple[str, str]], cell: int, glyphs: Glyphs) -> Line:
+def _evidence_row(pairs: list[tuple[str, str]], room: int, cell: int, glyphs: Glyphs) -> Line:
     line: Line = [("    ", "text")]
     for name, value in pairs:
         line += [
-            (fit(name, NAME, glyphs.ellipsis), "dim"),
-            (fit(value, max(0, cell - NAME), glyphs.ellipsis), "strong"),
+            (fit(name, room, glyphs.ellipsis), "dim"),
+            (fit(value, max(0, cell - room), glyphs.ellipsis), "strong"),
         ]
     return line
 
 
-def _name(name: str) -> str:
+def _name(name: str, room: int) -> str:
     """What a number is called, shortly where its label has no room."""
     if name not in EVIDENCE:
         return name
     label = EVIDENCE[name].label
-    return label if len(label) < NAME else EVIDENCE[name].short
+    return label if len(label) < room else EVIDENCE[name].short
 
 
 def _number(name: str, evidence: Mapping[str, float]) -> str:

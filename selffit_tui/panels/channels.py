@@ -86,7 +86,7 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
         zeroed = None
     body = _body(layer, before, zeroed, off, scene, width - 2, height - 2)
     since = "" if base is None else _since(scene.view.baseline, base.step)
-    words = f"change since {since}" if since else "first probe: no change of rank yet"
+    words = f"chg since {since}" if since else "first probe: no change of rank yet"
     if zeroed is not None:
         told = f"ΔFGSM, ΔPGD: zeroed alone, step {count(zeroed.step)}  "
         words = told + words if len(told + words) + 6 <= width else words

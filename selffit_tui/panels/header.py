@@ -5,7 +5,7 @@ import math
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import text
 from selffit.eventlog.records import num
-from selffit.numbers import age, budget, count, duration, known, percent, rate, share, size
+from selffit.numbers import age, budget, count, duration, known, pace, percent, rate, share, size
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
 from selffit.run.wording import parts
@@ -170,7 +170,7 @@ def _progress_items(scene: Scene) -> list[Item]:
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):
-        items.append((6, [(count(round(block.img_s)), "text"), (" img/s", "dim")]))
+        items.append((6, [(pace(block.img_s), "text"), (" img/s", "dim")]))
     return items
 
 
@@ -248,7 +248,7 @@ def _machine(scene: Scene, width: int) -> Line:
             used = f"{host.gpu_mem / 2**30:.1f}/{host.gpu_total / 2**30:.0f} GiB"
             items.append((2, [("gpu memory ", "dim"), (used, "text")]))
         if known(host.gpu_temp):
-            items.append((5, [(f"{host.gpu_temp:.0f} °C", "text")]))
+            items.append((5, [(f"{host.gpu_temp:.0f}°C", "text")]))
         if known(host.cpu):
             items.append((1, [("cpu ", "dim"), (f"{percent(host.cpu):>5}", "text")]))
         if known(host.rss):

@@ -11,7 +11,7 @@ from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
-from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, SELF, VALUES
+from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, OF_A_LAYER, SELF, VALUES
 from selffit_tui.words.accuracy import pgd_label
 
 # columns from which the overview spells its headings out, and more channels of a layer are named
@@ -20,10 +20,10 @@ CLEAR = 0.1  # changes from here on are drawn bright
 
 
 def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
-    """Everything that `selffit diagnose` prints, from top to bottom, for a terminal of `width`
-    columns.
-    """
+    """Everything that `selffit diagnose` prints, for a terminal of `width` columns."""
     found = report.found
+    if report.stands:
+        yield Text(f"{report.name} now: {report.stands}")
     yield overview(found, width)
     yield Text(lead_sentence(found))
     yield from detail(found[-1], report.chance, width)
@@ -47,7 +47,7 @@ def overview(found: Sequence[Findings], width: int) -> Table:
 
 
 def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableType]:
-    """One network: what was done to it, self-information, dose, channels and causal check."""
+    """One network: what was done to it, its self-information, dose, channels, causal check."""
     robust, strong, probe = found.robust, found.strong, found.selfinfo
     title = Text.assemble((found.id, "bold"))
     if robust is not None and probe is not None:
@@ -107,10 +107,8 @@ def _curves(probe: kinds.SelfProbe) -> Iterator[Text]:
 
 
 def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
-    """Every layer: how concentrated its response is, how stable the ranking, and the most dominant
-    channels.
-    """
-    heads = [CHANNEL[name].short for name in ("gini", "top10", "pr", "rho", "agree")]
+    """Every layer: how concentrated its response is, how stable the ranking, who dominates."""
+    heads = [CHANNEL[name].short for name in OF_A_LAYER]
     table = _table("layer", "channels", *heads, numbers=6)
     table.add_column("most dominant (dominance)", ratio=1)
     for layer in probe.layers:

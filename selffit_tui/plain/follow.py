@@ -12,7 +12,7 @@ from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.word import refusal
 from selffit.vocabulary import state_of
-from selffit_tui.talk import put, say, watch_command
+from selffit_tui.talk import dumb, put, say, watch_command
 
 POLL_SECONDS = 0.25
 SLICE = 10_000  # items of one read
@@ -20,10 +20,7 @@ SLICE = 10_000  # items of one read
 
 def is_plain_terminal() -> bool:
     """Whether stdout is no terminal that a screen could be drawn on."""
-    return not (sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get("TERM", "") in (
-        "",
-        "dumb",
-    )
+    return not (sys.stdout.isatty() and sys.stdin.isatty()) or dumb(os.environ)
 
 
 def read_once(run: RunDir) -> tuple[RunState, str]:
@@ -39,8 +36,9 @@ def check_refused(state: RunState) -> None:
 
 
 def wait_for_life(run: RunDir, process: "Popen[bytes]", attempt: int) -> None:
-    """Return once this attempt, or a later one, has written a record. Raises UserError where none
-    will.
+    """Return once this attempt, or a later one, has written a record.
+
+    Raises UserError where none will.
     """
     follower = Follower.of(run)
     while follower.state.attempt < attempt:
@@ -65,8 +63,9 @@ def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
 
 
 def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
-    """Return once the newest attempt trains or has ended. Raises UserError where it was refused or
-    never came up.
+    """Return once the newest attempt trains or has ended.
+
+    Raises UserError where it was refused or never came up.
     """
     follower = Follower.of(run)
     while (
@@ -80,11 +79,10 @@ def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
 
 
 def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
-    """Print a run as plain lines until it ends; returns the exit code. Raises UserError where it
-    was refused.
+    """Print a run as plain lines until it ends; returns the exit code.
 
-    `process` is the supervisor when this command started it: if it dies without a word, nothing
-    will follow.
+    Raises UserError where it was refused. `process` is the supervisor when this command started it:
+    if it dies without a word, nothing will follow.
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 

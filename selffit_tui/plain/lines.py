@@ -8,7 +8,7 @@ from typing import Any
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, Record, num
-from selffit.numbers import UNKNOWN, count, duration, in_unit, known, share, small
+from selffit.numbers import UNKNOWN, count, duration, in_unit, known, pace, share
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
@@ -108,7 +108,7 @@ def progress(block: kinds.Steps, state: RunState) -> str:
     parts = [
         f"epoch {share(block.epoch)}{of}",
         f"step {count(block.end)}{total}",
-        f"{small(block.img_s)} img/s",
+        f"{pace(block.img_s)} img/s",
         f"ETA {duration(left)}" if known(left) else "",
         *(_newest(STEP[name], items(block.cols.get(name))) for name in STEP_SHOWN),
     ]
@@ -128,10 +128,10 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         f"{summary['branch']}"
     ]
     age = summary["data_age_s"]
-    pace = f"  {count(round(summary['img_s']))} img/s" if summary["img_s"] else ""
+    speed = f"  {pace(summary['img_s'])} img/s" if summary["img_s"] else ""
     eta = f"  ETA {duration(summary['eta_s'])}" if summary["eta_s"] else ""
     lines.append(
-        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{pace}{eta}"
+        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{speed}{eta}"
         + (f"  last event {duration(age)} ago" if age is not None else "")
     )
     lines.append(

@@ -105,8 +105,9 @@ def _target(args: Data) -> str:
 
 
 def change(old: Data, new: Data) -> str:
-    """'method fgsm → n-fgsm, eps 0.350 → 0.200': what differs; only old values where `new` has
-    none.
+    """What differs, such as 'method fgsm → n-fgsm, eps 0.350 → 0.200'.
+
+    Only old values where `new` has none.
     """
     names = [name for name in (*LIVE, ZEROED) if name in old or name in new]
     if not new:

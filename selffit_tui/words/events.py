@@ -13,7 +13,7 @@ from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change
 from selffit_tui.words.diagnosis import lead_words
 
-NAME = 12  # letters of the name of a kind that has no words of its own
+NAME = 10  # letters of the name of a kind that has no words of its own
 
 
 def event_words(event: Event) -> tuple[str, str, str]:

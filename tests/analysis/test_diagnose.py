@@ -1,24 +1,26 @@
 """What is measured of one network, and what is said of it in the light of those before it."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pytest
 import torch
-from selffit.probes.examine import training_mean
 
 from selffit import data
 from selffit.analysis.diagnose import Bench, Judge, examine
-from selffit.analysis.networks import Subject, load_checkpoint, run_config
+from selffit.analysis.networks import SavedNetwork, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
-from selffit.control.ledger import Ledger
 from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
+from selffit.probes.subject import training_mean
 from selffit.run.state import RunState, reduce
 
+E = TypeVar("E", bound=kinds.Event)
+
 CPU = torch.device("cpu")
-NOT_LOOKED_AT: Any = None  # in place of a network
 KINDS = [
     "probe.robust",
     "probe.strong",
@@ -51,118 +53,109 @@ def bench(tiny_run):
     )
 
 
+def of(kind: type[E], found: Sequence[kinds.Event]) -> E:
+    """The event of a kind."""
+    [event] = [event for event in found if isinstance(event, kind)]
+    return event
+
+
 @pytest.fixture(scope="module")
-def subject(tiny_run, bench):
+def network(tiny_run, bench):
     return load_checkpoint(tiny_run, "main-10", bench.images, CPU)
 
 
 @pytest.fixture(scope="module")
-def found(subject, bench):
-    return dict(examine(subject, bench, None, 5))
+def found(network, bench):
+    return list(examine(network, bench, None, 5))
 
 
 # ---- measuring -----------------------------------------------------------------------------------
 def test_every_kind_of_record_in_order(found):
-    assert list(found) == KINDS
-    assert all(record["sec"] >= 0 for record in found.values())
+    assert [event.KIND.name for event in found] == KINDS
+    assert all(event.data()["sec"] >= 0 for event in found)
+    assert {(event.branch, event.step) for event in found} == {("main", 10)}
 
 
 def test_the_figures_are_those_that_the_trainer_logged(tiny_run, found):
     """Same network, images, attack and random starts: same numbers."""
-    logged = Past.read(tiny_run).probes("main", 10)[-1]
-    robust = found["probe.robust"]
-    assert [
-        robust[name] for name in ("n", "eps", "epoch", "clean", "fgsm", "pgd", "pgd_steps")
-    ] == [
-        getattr(logged, name) for name in ("n", "eps", "epoch", "clean", "fgsm", "pgd", "pgd_steps")
-    ]
+    logged = Past.read(tiny_run).before(kinds.RobustProbe, "main", 10)[-1].data()
+    robust = of(kinds.RobustProbe, found).data()
+    same = ("n", "eps", "epoch", "clean", "fgsm", "pgd", "pgd_steps")
+    assert {name: robust[name] for name in same} == {name: logged[name] for name in same}
 
 
 def test_self_information_is_the_full_set_with_an_index(found):
-    probe = found["probe.self"]
-    assert (
-        probe["full"]
-        and probe["n"] == 32
-        and probe["attack"] == "fgsm"
-        and probe["reference"] is None
-    )
-    assert set(probe["components"]) == {"carrier", "conflict", "abnormal", "swap"}
-    assert probe["index"] == pytest.approx(sum(probe["components"].values()) / 4, abs=1e-4)
-    assert len(probe["dose"]["k"]) == 13 and len(probe["mix"]["share"]) == 5
+    probe = of(kinds.SelfProbe, found)
+    assert probe.full and probe.n == 32 and probe.attack == "fgsm" and probe.reference is None
+    assert set(probe.components) == {"carrier", "conflict", "abnormal", "swap"}
+    assert probe.index == pytest.approx(sum(probe.components.values()) / 4, abs=1e-4)
+    assert probe.dose and len(probe.dose.k) == 13 and probe.mix and len(probe.mix.share) == 5
 
 
-def test_a_reference_adds_the_controls(tiny_run, subject, bench):
+def test_a_reference_adds_the_controls(tiny_run, network, bench):
     reference = load_checkpoint(tiny_run, "main-5", bench.images, CPU)
-    records = examine(subject, bench, reference, 5)
-    probe = next(record for kind, record in records if kind == "probe.self")
-    assert probe["reference"] == {"step": 5, "branch": "main"}
-    assert {"other", "gap", "control_grey", "control_mean", "control_noise"} <= set(probe["values"])
+    probe = of(kinds.SelfProbe, list(examine(network, bench, reference, 5)))
+    assert probe.reference == kinds.Reference(step=5, branch="main")
+    assert {"other", "gap", "control_grey", "control_mean", "control_noise"} <= set(probe.values)
 
 
-def at(subject, **settings):
+def at(network, **settings):
     config = RunConfig(**{"probe_steps": 2, "eps": 0.2, "probe_alpha": 0.1, **settings})
-    return Subject(id="main-4", branch="main", step=4, model=subject.model, config=config)
+    return SavedNetwork(id="main-4", branch="main", step=4, model=network.model, config=config)
 
 
-def first(subject, bench, per_epoch=4):
-    return next(examine(subject, bench, None, per_epoch))[1]
+def first(network, bench, per_epoch=4):
+    return of(kinds.RobustProbe, [next(examine(network, bench, None, per_epoch))])
 
 
-def test_during_a_ramp_it_is_the_budget_of_the_step_and_the_final_one(subject, bench):
-    robust = first(at(subject, eps_ramp=1, epochs=2), bench)
-    assert (robust["eps"], robust["pgd_alpha"], robust["final"]["eps"]) == (0.1, 0.05, 0.2)
-    assert first(at(subject, eps_ramp=0, epochs=2), bench)["final"] is None
+def test_during_a_ramp_it_is_the_budget_of_the_step_and_the_final_one(network, bench):
+    robust = first(at(network, eps_ramp=1, epochs=2), bench)
+    assert (robust.eps, robust.pgd_alpha, robust.final_eps) == (0.1, 0.05, 0.2)
+    assert first(at(network, eps_ramp=0, epochs=2), bench).final is None
 
 
-def test_a_budget_that_was_asked_for_is_the_only_one(subject, bench):
+def test_a_budget_that_was_asked_for_is_the_only_one(network, bench):
     asked = Bench(images=bench.images, device=CPU, mean=bench.mean, n=32, eps=0.05, own=True)
-    robust = first(at(subject, eps_ramp=1, epochs=2), asked)
-    assert (robust["eps"], robust["pgd_alpha"], robust["final"]) == (0.05, 0.025, None)
+    robust = first(at(network, eps_ramp=1, epochs=2), asked)
+    assert (robust.eps, robust.pgd_alpha, robust.final) == (0.05, 0.025, None)
 
 
-def test_without_any_budget_one_is_asked_for(subject, bench):
+def test_without_any_budget_one_is_asked_for(network, bench):
     with pytest.raises(UserError, match="--eps"):
-        first(at(subject, eps=0.0), bench)
+        first(at(network, eps=0.0), bench)
 
 
 # ---- judging -------------------------------------------------------------------------------------
-def measured(fgsm, pgd, values, *, strong=None, clean=0.8):
-    return {
-        "probe.robust": {
-            "clean": clean,
-            "fgsm": fgsm,
-            "pgd": pgd,
-            "n": 512,
-            "eps": 0.1,
-            "final": None,
-        },
-        "probe.strong": {"pgd": pgd if strong is None else strong, "n": 256},
-        "probe.self": {"values": values, "n": 512, "index": 0.5, "components": {}},
-    }
+def measured(
+    step: int,
+    fgsm: float,
+    pgd: float,
+    values: Mapping[str, float],
+    *,
+    strong: float | None = None,
+    clean: float = 0.8,
+) -> list[kinds.Event]:
+    here = kinds.Place(step=step)
+    return [
+        kinds.RobustProbe(at=here, clean=clean, fgsm=fgsm, pgd=pgd, n=512, eps=0.1),
+        kinds.StrongProbe(at=here, pgd=pgd if strong is None else strong, n=256),
+        kinds.SelfProbe(at=here, values=values, n=512, index=0.5),
+    ]
 
 
 @pytest.fixture
 def judge():
-    """A judge of a run with this log, and how to show it a network."""
+    """Show networks to a judge of a run with this log."""
 
     def make(*records, own=True):
-        state, ledger = RunState(), Ledger()
+        state = RunState()
         for kind, step, record in records:
-            item = Record(1, 1, 1, 0.0, kind, "main", step, record)
-            state = reduce(state, item)
-            ledger.add(item)
+            state = reduce(state, Record(1, 1, 1, 0.0, kind, "main", step, record))
         empty = torch.empty(0)
         images = ImageSet("x", 10, (1, 28, 28), empty, empty, empty, empty)
-        judge = Judge(
-            Past(state, ledger),
-            Bench(images=images, device=CPU, mean=empty, n=512, eps=None, own=own),
-        )
-        return lambda step, found: judge.add(
-            Subject(
-                id=f"main-{step}", branch="main", step=step, model=NOT_LOOKED_AT, config=RunConfig()
-            ),
-            found,
-        )
+        bench = Bench(images=images, device=CPU, mean=empty, n=512, eps=None, own=own)
+        judge = Judge(Past(state), bench)
+        return lambda step, *found, **more: judge.add(measured(step, *found, **more))
 
     return make
 
@@ -175,46 +168,46 @@ ONSET = ("alert", 30, {"level": "onset", "onset_step": 30})
 
 
 def test_a_healthy_network_gets_no_diagnosis(judge):
-    assert judge()(10, measured(0.5, 0.4, HEALTHY)) is None
+    assert judge()(10, 0.5, 0.4, HEALTHY) is None
 
 
 def test_a_network_that_fell_after_a_healthy_checkpoint_is_named(judge):
     see = judge()
-    see(10, measured(0.5, 0.4, HEALTHY))
-    assert see(20, measured(0.7, 0.02, SELF_FITTING))["disease"] == "self-fitting"
+    see(10, 0.5, 0.4, HEALTHY)
+    assert see(20, 0.7, 0.02, SELF_FITTING).disease == "self-fitting"
 
 
 def test_absent_self_information_is_gradient_masking(judge):
     see = judge()
-    see(10, measured(0.5, 0.4, HEALTHY))
-    assert see(20, measured(0.7, 0.02, HEALTHY))["disease"] == "gradient masking"
+    see(10, 0.5, 0.4, HEALTHY)
+    assert see(20, 0.7, 0.02, HEALTHY).disease == "gradient masking"
 
 
 def test_a_fall_is_seen_from_the_log_alone_but_not_from_other_images(judge):
-    fallen = measured(0.3, 0.1, SELF_FITTING)  # alone it might be a weak network
-    assert judge(logged(10, 0.4))(20, fallen)["disease"] == "self-fitting"
-    assert judge()(20, fallen) is None
-    assert judge(logged(10, 0.4), own=False)(20, fallen) is None
+    fallen = (20, 0.3, 0.1, SELF_FITTING)  # alone it might be a weak network
+    assert judge(logged(10, 0.4))(*fallen).disease == "self-fitting"
+    assert judge()(*fallen) is None
+    assert judge(logged(10, 0.4), own=False)(*fallen) is None
 
 
 def test_pgd_accuracy_that_a_strong_attack_takes_away_is_no_health(judge):
     see = judge(logged(10, 0.4))
-    assert see(20, measured(0.5, 0.35, HEALTHY, strong=0.3)) is None
-    assert see(30, measured(0.5, 0.35, HEALTHY, strong=0.0))["disease"] == "gradient masking"
+    assert see(20, 0.5, 0.35, HEALTHY, strong=0.3) is None
+    assert see(30, 0.5, 0.35, HEALTHY, strong=0.0).disease == "gradient masking"
 
 
 def test_an_overfitted_network_alone_is_recognised(judge):
-    said = judge()(0, measured(0.9, 0.0, SELF_FITTING))
-    assert said["disease"] == "self-fitting"
-    assert said["onset_step"] is None and said["lead"] is None
+    said = judge()(0, 0.9, 0.0, SELF_FITTING)
+    assert said.disease == "self-fitting"
+    assert said.onset_step is None and said.lead is None
 
 
 def test_the_lead_counts_from_the_onset_in_the_log(judge):
     see = judge(logged(10, 0.4), ONSET)
-    assert see(10, measured(0.5, 0.4, HEALTHY)) is None
-    assert see(20, measured(0.5, 0.4, SELF_FITTING)) is None  # clear, but nothing has fallen yet
-    said = see(30, measured(0.8, 0.0, SELF_FITTING))
-    assert (said["onset_step"], said["index_step"], said["lead"]) == (30, 20, 10)
+    assert see(10, 0.5, 0.4, HEALTHY) is None
+    assert see(20, 0.5, 0.4, SELF_FITTING) is None  # clear, but nothing has fallen yet
+    said = see(30, 0.8, 0.0, SELF_FITTING)
+    assert (said.onset_step, said.index_step, said.lead) == (30, 20, 10)
 
 
 def test_probes_in_the_log_tell_better_than_checkpoints_when_the_index_became_clear(judge):
@@ -222,5 +215,5 @@ def test_probes_in_the_log_tell_better_than_checkpoints_when_the_index_became_cl
         ("probe.self", step, {"n": 128, "values": values, "index": 0.0})
         for step, values in ((10, HEALTHY), (34, HEALTHY), (36, SELF_FITTING))
     ]
-    said = judge(logged(10, 0.4), ONSET, *between)(50, measured(0.8, 0.0, SELF_FITTING))
-    assert (said["index_step"], said["lead"]) == (36, -6)
+    said = judge(logged(10, 0.4), ONSET, *between)(50, 0.8, 0.0, SELF_FITTING)
+    assert (said.index_step, said.lead) == (36, -6)

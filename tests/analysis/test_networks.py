@@ -16,6 +16,7 @@ from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.run.run_dir import RunDir
 
 CPU = torch.device("cpu")
@@ -106,7 +107,7 @@ def fake(shape, classes):
     ],
 )
 def test_other_images_have_to_fit_the_network(shape, classes, model, fits):
-    trained_on = {"shape": [1, 28, 28], "classes": 10}
+    trained_on = kinds.ImageSetInfo(shape=(1, 28, 28), classes=10)
     if fits:
         check_images(fake(shape, classes), trained_on, model)
         return

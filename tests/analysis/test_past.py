@@ -6,6 +6,7 @@ Its line of history, the onset that was open, the reference from before it.
 import pytest
 
 from selffit.analysis.past import Past
+from selffit.eventlog import kinds
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 
@@ -15,10 +16,10 @@ def past(tmp_path):
     """Healthy to step 20, onset at 30, back to 20 as b1, recovered there from a second onset."""
     run = RunDir.create(tmp_path, "demo", {"config": {}})
     with EventWriter(run.path, "trainer", 1) as log:
-        log.emit("run.start", {"config": {}, "steps_per_epoch": 10})
+        log.put("run.start", {"config": {}, "steps_per_epoch": 10})
         for step, pgd in ((0, 0.1), (10, 0.4), (20, 0.4), (30, 0.0)):
-            log.emit("probe.robust", {"n": 512, "clean": 0.9, "fgsm": 0.5, "pgd": pgd}, step=step)
-            log.emit("probe.self", {"n": 64, "index": step / 100, "values": {}}, step=step)
+            log.put("probe.robust", {"n": 512, "clean": 0.9, "fgsm": 0.5, "pgd": pgd}, step=step)
+            log.put("probe.self", {"n": 64, "index": step / 100, "values": {}}, step=step)
             saved = {
                 "id": f"main-{step}",
                 "branch": "main",
@@ -26,28 +27,28 @@ def past(tmp_path):
                 "pgd": pgd,
                 "healthy": pgd > 0.2,
             }
-            log.emit("ckpt.saved", saved, step=step)
+            log.put("ckpt.saved", saved, step=step)
         onset = {"level": "onset", "onset_step": 28, "healthy": {"step": 20, "pgd": 0.4}}
-        log.emit("alert", onset, step=30, critical=True)
-        log.emit(
+        log.put("alert", onset, step=30, critical=True)
+        log.put(
             "branch",
             {"name": "b1", "parent": "main", "base_step": 20, "ckpt": "main-20"},
             step=20,
             branch="b1",
         )
-        log.emit(
+        log.put(
             "probe.robust", {"n": 512, "clean": 0.9, "fgsm": 0.5, "pgd": 0.3}, step=40, branch="b1"
         )
-        log.emit("alert", {"level": "onset", "onset_step": None}, step=40, branch="b1")
-        log.emit("alert", {"level": "recovered"}, step=60, branch="b1")
+        log.put("alert", {"level": "onset", "onset_step": None}, step=40, branch="b1")
+        log.put("alert", {"level": "recovered"}, step=60, branch="b1")
     return Past.read(run)
 
 
 def test_only_probes_that_led_to_a_step_count(past):
-    assert [probe.step for probe in past.probes("main", 20)] == [0, 10, 20]
-    assert [probe.step for probe in past.probes("b1", 50)] == [0, 10, 20, 40]
-    assert [probe.step for probe in past.selfs("b1", 50)] == [0, 10, 20]
-    assert [probe.step for probe in past.probes("b7", 50)] == []
+    assert [probe.step for probe in past.before(kinds.RobustProbe, "main", 20)] == [0, 10, 20]
+    assert [probe.step for probe in past.before(kinds.RobustProbe, "b1", 50)] == [0, 10, 20, 40]
+    assert [probe.step for probe in past.before(kinds.SelfProbe, "b1", 50)] == [0, 10, 20]
+    assert [probe.step for probe in past.before(kinds.RobustProbe, "b7", 50)] == []
 
 
 def test_a_step_leads_to_another_on_its_line_only(past):

@@ -112,8 +112,8 @@ def test_the_newest_valid_one_is_found_and_the_skipped_ones_are_named(
     assert newest(store) == ("main-11", [])
     (store.path / "main-11" / "manifest.json").unlink()
     (store.path / "main-10" / "empty").write_bytes(b"!")
-    id, skipped = newest(store)
-    assert id == "main-9"
+    found, skipped = newest(store)
+    assert found == "main-9"
     assert skipped == [
         ("main-11", "it has no manifest: the save or the removal was cut short"),
         ("main-10", "empty has 1 bytes, not 0"),

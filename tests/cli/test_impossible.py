@@ -1,4 +1,4 @@
-"""What `selffit train` refuses at once: one sentence, code 2, nothing left behind, no torch."""
+"""What `selffit train` refuses at once: one sentence, exit code 2, nothing left, no torch."""
 
 import os
 import subprocess

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,7 +32,9 @@ from selffit.control.commands import Command, new_command
 from selffit.control.inbox import Inbox, Rejected
 from selffit.control.ledger import Ledger
 from selffit.control.replay import replay_plan
+from selffit.control.settings import live_settings
 from selffit.control.submit import submit
+from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
 
 CONFIG = {
@@ -72,7 +75,7 @@ class Trainer:
         disk.attempts += 1
         self.inbox, self.ledger = Inbox(disk.path), Ledger.fold(disk.log)
         self.branch = self.ledger.branch
-        self.emit("run.start", {"config": CONFIG, "layers": LAYERS}, step=0)
+        self.put("run.start", {"config": CONFIG, "layers": LAYERS}, step=0)
         # killed right after the roll-back was committed
         if not self.ledger.branches[self.ledger.branch].announced:
             self.announce(self.ledger.branch)
@@ -84,24 +87,26 @@ class Trainer:
             if self.fuel < 0:
                 raise Killed
 
-    def emit(self, kind: str, data: dict, step: int | None = None) -> None:
+    def emit(self, event: kinds.Event, step: int | None = None) -> None:
+        self.put(event.KIND.name, event.data(), step)
+
+    def put(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         self.point()
         step = self.step if step is None else step
         record = Record(
             1, self.disk.attempts, len(self.disk.log) + 1, self.now, kind, self.branch, step, data
         )
         self.disk.log.append(record)
-        self.ledger.add(record)
+        self.ledger = self.ledger.after(kinds.of_record(record))
         self.point()
 
     def announce(self, name: str) -> None:
         new = self.ledger.branches[name]
         here, self.branch = self.branch, name
-        self.emit(
-            "branch",
-            {"name": name, "parent": new.parent, "base_step": new.base_step, "ckpt": new.ckpt},
-            step=0,
+        begun = kinds.BranchBegun(
+            name=name, parent=new.parent, base_step=new.base_step, ckpt=new.ckpt
         )
+        self.emit(begun, step=0)
         self.branch = here
 
     def load(self) -> None:
@@ -111,9 +116,8 @@ class Trainer:
         mine = [c for c in self.ledger.checkpoints.values() if c.branch == self.branch]
         best = max(mine, key=lambda c: c.step).id if mine else base
         saved = self.disk.checkpoints.get(best)
-        fresh = Ledger()
-        fresh.note("run.start", {"config": CONFIG}, step=0, branch="main")
-        self.settings = dict(saved["settings"]) if saved else fresh.settings
+        fresh = live_settings(CONFIG)
+        self.settings = dict(saved["settings"]) if saved else fresh
         self.step = saved["step"] if saved else 0
         self.start = self.step
         self.catch_up()
@@ -128,16 +132,14 @@ class Trainer:
         id = f"{self.branch}-{self.step}"
         self.point()
         self.disk.checkpoints[id] = {"step": self.step, "settings": dict(self.settings)}
-        self.emit(
-            "ckpt.saved",
-            {
-                "id": id,
-                "step": self.step,
-                "branch": self.branch,
-                "pgd": 0.5,
-                "healthy": self.step % 4 == 0,
-            },
+        saved = kinds.CheckpointSaved(
+            id=id,
+            of_step=self.step,
+            of_branch=self.branch,
+            pgd=0.5,
+            healthy=self.step % 4 == 0,
         )
+        self.emit(saved)
 
     def tick(self, now: float, steps: int) -> None:
         self.now = now
@@ -153,16 +155,10 @@ class Trainer:
         for command in [*self.ledger.pending.values(), *polled]:
             if command.id not in self.ledger.outcomes:
                 if isinstance(command, Rejected):
-                    self.emit(
-                        "ctl.rejected",
-                        {
-                            "id": command.id,
-                            "rule": command.rule,
-                            "reason": command.reason,
-                            "op": "",
-                            "by": "",
-                        },
+                    refused = kinds.Rejected(
+                        id=command.id, rule=command.rule, reason=command.reason
                     )
+                    self.emit(refused)
                 else:
                     self.take(command)
             self.point()
@@ -172,17 +168,17 @@ class Trainer:
     def take(self, command: Command) -> None:
         refusal = admit(command, self.ledger, self.now)
         if refusal is not None:
-            self.emit("ctl.rejected", lines.rejected(command, refusal))
+            self.emit(lines.rejected(command, refusal))
             return
         if command.id not in self.ledger.pending:
-            self.emit("ctl.received", lines.received(command))
+            self.emit(lines.received(command))
         if command.op == "rollback":
             self.roll_back(command)
             return
         new = new_settings(command, self.ledger)
-        self.emit("ctl.applied", lines.applied(self.ledger, command, new))
+        self.emit(lines.applied(self.ledger, command, new))
         if command.by == "clumsy":  # its effect fails
-            self.emit("ctl.failed", lines.failed(self.ledger, command, "out of memory"))
+            self.emit(lines.failed(self.ledger, command, "out of memory"))
         else:
             self.settings.update(new)
         self.point()
@@ -192,18 +188,14 @@ class Trainer:
         assert target is not None
         saved, name = self.disk.checkpoints[target.id], self.ledger.next_branch()
         new = new_settings(command, self.ledger, at=saved["settings"])
-        self.emit(
-            "ctl.applied",
-            lines.applied(
-                self.ledger, command, new, branch=name, args={**command.args, "to": target.id}
-            ),
-        )
+        args = {**command.args, "to": target.id}
+        self.emit(lines.applied(self.ledger, command, new, branch=name, args=args))
         if command.by == "clumsy" and not command.args["exact"]:
-            self.emit("ctl.failed", lines.failed(self.ledger, command, "out of memory"))
+            self.emit(lines.failed(self.ledger, command, "out of memory"))
             return
         self.announce(name)
         if command.by == "clumsy":
-            self.emit("ctl.failed", lines.failed(self.ledger, command, "out of memory"))
+            self.emit(lines.failed(self.ledger, command, "out of memory"))
             return
         self.branch, self.step, self.start, self.settings = name, saved["step"], saved["step"], new
         self.point()
@@ -293,7 +285,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         args = {"to": ids[pick % len(ids)]} | ({"lr_scale": 0.5, "exact": True} if lower else {})
         self.send(life, "rollback", args, by, expects=expects)
 
-    @precondition(lambda self: getattr(self, "submitted", None))
+    @precondition(lambda self: bool(getattr(self, "submitted", None)))
     @rule(life=LIFE, data=st.data())
     def submit_again(self, life, data: st.DataObject) -> None:
         submit(self.disk.path, self.submitted[data.draw(st.sampled_from(sorted(self.submitted)))])
@@ -314,9 +306,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.now += seconds
         self.live(life)
 
-    @precondition(lambda self: getattr(self, "trainer", None))
+    @precondition(lambda self: getattr(self, "trainer", None) is not None)
     @rule(fuel=st.sampled_from([None, None, 0, 1, 2]), life=LIFE)
     def save(self, fuel: int | None, life) -> None:
+        assert self.trainer is not None
         try:
             self.trainer.fuel = fuel
             self.trainer.save()
@@ -357,7 +350,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         """The settings by the meaning of the submitted commands, in the order in which the log
         applied them.
         """
-        now = {
+        now: dict[str, Any] = {
             "weight_decay": 0.0,
             "lr_scale": 1.0,
             "probe_every": 50,

@@ -9,6 +9,9 @@ from selffit.control.commands import Command, checked, new_id
 from selffit.control.inbox import Inbox, Rejected
 from selffit.control.ledger import Ledger
 from selffit.control.policy import parse_policy
+from selffit.errors import UserError
+from selffit.eventlog import kinds
+from selffit.eventlog.kinds import Place, of_data
 from selffit_tui.words.commands import applied, asked, change
 
 CONV1 = {"conv1": {"channels": [3, 5], "mode": "mask"}}
@@ -29,7 +32,7 @@ RECEIVED = {"id": ID, "op": "suppress", "args": ARGS, "by": "ann@lab", "t": 1.0}
 def ledger_of(*records):
     ledger = Ledger()
     for kind, data in records:
-        ledger.note(kind, data, step=7, branch="main")
+        ledger = ledger.after(of_data(kind, data, Place(step=7)))
     return ledger
 
 
@@ -51,6 +54,7 @@ def test_an_old_file_in_the_inbox_is_read(tmp_path, mode, says):
     if says:
         assert isinstance(found, Rejected) and says in found.reason
     else:
+        assert isinstance(found, Command)
         assert (found.op, found.args) == ("zero", {"layer": "conv1", "channels": [3, 5]})
 
 
@@ -65,10 +69,18 @@ def test_an_old_log_gives_the_settings_of_today():
 
 
 def test_an_old_log_reads_in_the_words_of_today():
-    assert asked("suppress", ARGS) == "zero 3,5 of conv1"
-    assert asked("unsuppress", {"layer": None}) == "unzero channels"
-    assert applied(APPLIED) == "ann@lab: zero 3,5 of conv1; zeroed channels none → conv1 3,5"
-    assert change({"suppress": CONV1}, {}) == "zeroed channels conv1 3,5"
+    received = of_data("ctl.received", RECEIVED, Place())
+    assert isinstance(received, kinds.Received)
+    assert asked(received.op, received.args) == "zero 3,5 of conv1"
+    undone = of_data("ctl.received", {"op": "unsuppress", "args": {"layer": None}}, Place())
+    assert isinstance(undone, kinds.Received)
+    assert asked(undone.op, undone.args) == "unzero channels"
+    event = of_data("ctl.applied", APPLIED, Place())
+    assert isinstance(event, kinds.Applied)
+    assert applied(event) == "ann@lab: zero 3,5 of conv1; zeroed channels none → conv1 3,5"
+    failed = of_data("ctl.failed", {"op": "suppress", "new": {"suppress": CONV1}}, Place())
+    assert isinstance(failed, kinds.Failed)
+    assert change(failed.new, {}) == "zeroed channels conv1 3,5"
 
 
 def test_an_old_policy_is_understood():
@@ -83,5 +95,5 @@ def test_an_old_name_of_a_setting_is_read_from_run_json_and_presets_only(tmp_pat
     preset = tmp_path / "mine.toml"
     preset.write_text('[policy]\non_watch = "checkpoint"\n')
     assert resolve(str(preset)).on_suspect == "checkpoint"
-    with pytest.raises(Exception, match="did you mean 'on_co'|unknown setting 'on_watch'"):
+    with pytest.raises(UserError, match="unknown setting 'on_watch'"):
         resolve(None, {"on_watch": "probe"})

@@ -114,7 +114,7 @@ def test_a_bad_file_is_rejected_under_its_rule_and_kept_for_inspection(run, data
     put(run, data)
     inbox = Inbox(run)
     (item,) = inbox.poll(now=200.0)
-    assert (item.id, item.rule) == (ID, rule)
+    assert isinstance(item, Rejected) and (item.id, item.rule) == (ID, rule)
     inbox.retire(item.id)
     assert inbox.poll() == []
     assert os.listdir(run / "control" / "done") == [f"{ID}.json"]
@@ -128,7 +128,7 @@ def test_a_file_with_another_name_is_rejected_and_moved_away(run, name):
     put(run, GOOD, name)
     inbox = Inbox(run)
     (item,) = inbox.poll()
-    assert item.rule == "bad-id"
+    assert isinstance(item, Rejected) and item.rule == "bad-id"
     item.id.encode("utf-8")
     inbox.retire(item.id)
     assert inbox.poll() == []
@@ -142,7 +142,7 @@ def test_a_link_is_removed_and_its_target_untouched(run, tmp_path):
     link.symlink_to(target)
     inbox = Inbox(run)
     (item,) = inbox.poll()
-    assert (item.id, item.rule) == (ID, "not-a-file")
+    assert isinstance(item, Rejected) and (item.id, item.rule) == (ID, "not-a-file")
     inbox.retire(ID)
     assert not os.path.lexists(link)
     assert target.read_text() == json.dumps(GOOD)
@@ -156,7 +156,8 @@ def test_a_pipe_and_a_socket_do_not_block_and_are_removed(run, monkeypatch):
         server.bind("x.json")
         inbox = Inbox(run)
         items = inbox.poll()
-        assert {item.rule for item in items} == {"not-a-file", "bad-id"}
+        rules = {isinstance(item, Rejected) and item.rule for item in items}
+        assert rules == {"not-a-file", "bad-id"}
         for item in items:
             inbox.retire(item.id)
     assert os.listdir(run / "control" / "inbox") == []
@@ -168,7 +169,7 @@ def test_a_folder_is_reported_once_and_left_alone(run, name):
     folder.mkdir()
     inbox = Inbox(run)
     (item,) = inbox.poll()
-    assert item.rule in ("not-a-file", "bad-id")
+    assert isinstance(item, Rejected) and item.rule in ("not-a-file", "bad-id")
     inbox.retire(item.id)
     assert inbox.poll() == []
     assert folder.is_dir()

@@ -1,96 +1,93 @@
 """Policies: how they are written, and which commands an alert calls for."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from selffit.control import lines
 from selffit.control.admission import admit, new_settings
+from selffit.control.commands import Command
 from selffit.control.ledger import Ledger
 from selffit.control.policy import parse_policy
 from selffit.errors import UserError
+from selffit.eventlog import kinds
+from selffit.eventlog.kinds import Place, of_data
 
 LAYERS = [{"name": "conv1", "channels": 16}, {"name": "layer1.0.conv2", "channels": 32}]
 
 
+class Log:
+    """What a trainer has decided so far, as its ledger."""
+
+    def __init__(self) -> None:
+        config = {"method": "fgsm", "holdout": 512}
+        start = of_data("run.start", {"config": config, "layers": LAYERS}, Place())
+        self.ledger = Ledger().after(start)
+
+    def add(self, event: kinds.Event, step: int = 10) -> None:
+        """Log an event on the active branch."""
+        at = Place(self.ledger.branch, step)
+        self.ledger = self.ledger.after(of_data(event.KIND.name, event.data(), at))
+
+    def roll_back(self) -> None:
+        """The policy rolls back, to the branch b1."""
+        id = "c" + "1" * 20
+        self.add(kinds.Applied(id=id, op="rollback", by="policy", onto="b1", args={}))
+
+    def take(self, command: Command, channels: Sequence[int] = (3, 5)) -> str:
+        """Decide a command as the trainer does.
+
+        Returns the rule under which it is refused, '' when it is applied.
+        """
+        refusal = admit(command, self.ledger, command.t)
+        if refusal is not None:
+            self.add(lines.rejected(command, refusal))
+            return refusal.rule
+        if command.op == "zero":
+            layer = {command.args["layer"]: {"channels": list(channels)}}
+            new = {"zeroed": {**self.ledger.zeroed, **layer}}
+        else:
+            new = new_settings(command, self.ledger)
+        self.add(lines.applied(self.ledger, command, new))
+        return ""
+
+
 @pytest.fixture
-def ledger():
-    ledger = Ledger()
-    ledger.note(
-        "run.start",
-        {"config": {"method": "fgsm", "holdout": 512}, "layers": LAYERS},
-        step=0,
-        branch="main",
-    )
-    return ledger
-
-
-def made(ledger, rollbacks):
-    """A ledger in which the policy has rolled back so many times."""
-    for number in range(1, rollbacks + 1):
-        data = {
-            "id": f"c{number:020x}",
-            "op": "rollback",
-            "by": "policy",
-            "branch": f"b{number}",
-            "args": {},
-        }
-        ledger.note("ctl.applied", data, step=10, branch="main")
-    return ledger
-
-
-def take(ledger, command, step=10, channels=(3, 5)):
-    """Decide a command as the trainer does; returns the rule under which it is refused, '' when it
-    is applied.
-    """
-    refusal = admit(command, ledger, command.t)
-    if refusal is not None:
-        ledger.note(
-            "ctl.rejected", lines.rejected(command, refusal), step=step, branch=ledger.branch
-        )
-        return refusal.rule
-    if command.op == "zero":
-        new = {
-            "zeroed": {
-                **ledger.zeroed,
-                command.args["layer"]: {"channels": list(channels)},
-            }
-        }
-    else:
-        new = new_settings(command, ledger)
-    ledger.note("ctl.applied", lines.applied(ledger, command, new), step=step, branch=ledger.branch)
-    return ""
+def log() -> Log:
+    return Log()
 
 
 def ops(commands):
     return [command.op for command in commands]
 
 
-def test_the_default_policy_only_alerts(ledger):
+def test_the_default_policy_only_alerts(log):
     policy = parse_policy()
     assert [
-        policy.reaction(level, ledger) for level in ("suspect", "onset", "recovered", "masked")
+        policy.reaction(level, log.ledger) for level in ("suspect", "onset", "recovered", "masked")
     ] == [[]] * 4
 
 
 @pytest.mark.parametrize("action", ["pause", "stop"])
-def test_an_onset_calls_for_the_action(ledger, action):
+def test_an_onset_calls_for_the_action(log, action):
     policy = parse_policy(action)
-    (command,) = policy.reaction("onset", ledger)
+    (command,) = policy.reaction("onset", log.ledger)
     assert (command.op, command.by) == (action, "policy")
-    assert policy.reaction("suspect", ledger) == []
+    assert policy.reaction("suspect", log.ledger) == []
 
 
 @pytest.mark.parametrize("action", ["probe", "checkpoint"])
-def test_every_suspect_alert_calls_for_the_action(ledger, action):
+def test_every_suspect_alert_calls_for_the_action(log, action):
     policy = parse_policy(on_suspect=action)
     for _ in range(3):
-        (command,) = policy.reaction("suspect", ledger)
-        assert command.op == action and take(ledger, command) == ""
-    assert policy.reaction("onset", ledger) == []
+        (command,) = policy.reaction("suspect", log.ledger)
+        assert command.op == action and log.take(command) == ""
+    assert policy.reaction("onset", log.ledger) == []
 
 
-def test_a_rollback_brings_method_and_settings_to_the_healthy_checkpoint(ledger):
+def test_a_rollback_brings_method_and_settings_to_the_healthy_checkpoint(log):
     policy = parse_policy("rollback: n-fgsm, eps=8/255, alpha=1.25eps, lr-scale=0.5")
-    (command,) = policy.reaction("onset", ledger, t=5.0)
+    (command,) = policy.reaction("onset", log.ledger, t=5.0)
     assert command.op == "rollback"
     assert command.args == {
         "to": "healthy",
@@ -103,18 +100,19 @@ def test_a_rollback_brings_method_and_settings_to_the_healthy_checkpoint(ledger)
     assert command.t == 5.0
 
 
-def test_after_the_last_rollback_only_a_note_says_so(ledger):
+def test_after_the_last_rollback_only_a_note_says_so(log):
     policy = parse_policy("rollback:n-fgsm", max_rollbacks=1)
-    assert ops(policy.reaction("onset", ledger)) == ["rollback"]
-    (note,) = policy.reaction("onset", made(ledger, 1))
+    assert ops(policy.reaction("onset", log.ledger)) == ["rollback"]
+    log.roll_back()
+    (note,) = policy.reaction("onset", log.ledger)
     assert note.op == "note"
     assert "1 of max_rollbacks 1 are made" in note.args["text"]
 
 
 # ---- changes on a suspicion ----------------------------------------------------------------------
-def test_a_suspect_alert_may_zero_channels_in_several_layers(ledger):
+def test_a_suspect_alert_may_zero_channels_in_several_layers(log):
     commands = parse_policy(on_suspect="zero: conv1=2, layer1.0.conv2=4").reaction(
-        "suspect", ledger
+        "suspect", log.ledger
     )
     assert [command.args for command in commands] == [
         {"layer": "conv1", "top": 2},
@@ -123,51 +121,50 @@ def test_a_suspect_alert_may_zero_channels_in_several_layers(ledger):
     assert {command.op for command in commands} == {"zero"} and {c.by for c in commands} == {
         "policy"
     }
-    assert [take(ledger, command) for command in commands] == ["", ""]
-    assert list(ledger.zeroed) == ["conv1", "layer1.0.conv2"]
+    assert [log.take(command) for command in commands] == ["", ""]
+    assert list(log.ledger.zeroed) == ["conv1", "layer1.0.conv2"]
 
 
-def test_a_suspect_alert_may_change_settings(ledger):
+def test_a_suspect_alert_may_change_settings(log):
     (command,) = parse_policy(on_suspect="set: mix-signs=0.3, method=n-fgsm").reaction(
-        "suspect", ledger
+        "suspect", log.ledger
     )
     assert (command.op, command.args) == ("set", {"mix_signs": 0.3, "method": "n-fgsm"})
-    assert take(ledger, command) == ""
-    assert (ledger.settings["mix_signs"], ledger.settings["method"]) == (0.3, "n-fgsm")
+    assert log.take(command) == ""
+    assert (log.ledger.settings["mix_signs"], log.ledger.settings["method"]) == (0.3, "n-fgsm")
 
 
 @pytest.mark.parametrize("on_suspect", ["zero:conv1=2,layer1.0.conv2=4", "set:mix_signs=0.3"])
-def test_only_the_first_suspect_alert_of_a_branch_changes_anything(ledger, on_suspect):
+def test_only_the_first_suspect_alert_of_a_branch_changes_anything(log, on_suspect):
     policy = parse_policy(on_suspect=on_suspect)
-    for command in policy.reaction("suspect", ledger):
-        take(ledger, command)
-    assert policy.reaction("suspect", ledger) == []
-    made(ledger, 1)
-    assert ledger.branch == "b1" and len(policy.reaction("suspect", ledger)) == on_suspect.count(
-        "="
-    )
+    for command in policy.reaction("suspect", log.ledger):
+        log.take(command)
+    assert policy.reaction("suspect", log.ledger) == []
+    log.roll_back()
+    assert log.ledger.branch == "b1"
+    assert len(policy.reaction("suspect", log.ledger)) == on_suspect.count("=")
 
 
-def test_what_a_person_has_undone_is_not_done_again(ledger):
+def test_what_a_person_has_undone_is_not_done_again(log):
     policy = parse_policy(on_suspect="zero:conv1=2")
-    take(ledger, policy.reaction("suspect", ledger)[0])
-    undone = {"id": "c" + "0" * 20, "op": "unzero", "new": {"zeroed": {}}}
-    ledger.note("ctl.applied", undone, step=12, branch="main")
-    assert not ledger.zeroed and policy.reaction("suspect", ledger) == []
+    log.take(policy.reaction("suspect", log.ledger)[0])
+    undone = kinds.Applied(id="c" + "0" * 20, op="unzero", by="ann", args={}, new={"zeroed": {}})
+    log.add(undone, step=12)
+    assert not log.ledger.zeroed and policy.reaction("suspect", log.ledger) == []
 
 
-def test_a_change_that_is_refused_is_refused_once(ledger):
+def test_a_change_that_is_refused_is_refused_once(log):
     policy = parse_policy(on_suspect="zero:conv9=2")
-    (command,) = policy.reaction("suspect", ledger)
-    assert take(ledger, command) == "bad-argument"
-    assert policy.reaction("suspect", ledger) == []
+    (command,) = policy.reaction("suspect", log.ledger)
+    assert log.take(command) == "bad-argument"
+    assert policy.reaction("suspect", log.ledger) == []
 
 
-def test_a_crash_between_two_layers_leaves_the_second_one_to_do(ledger):
+def test_a_crash_between_two_layers_leaves_the_second_one_to_do(log):
     policy = parse_policy(on_suspect="zero:conv1=2,layer1.0.conv2=4")
-    first, second = policy.reaction("suspect", ledger, t=1.0)
-    take(ledger, first)
-    assert [c.id for c in policy.reaction("suspect", ledger, t=2.0)] == [second.id]
+    first, second = policy.reaction("suspect", log.ledger, t=1.0)
+    log.take(first)
+    assert [c.id for c in policy.reaction("suspect", log.ledger, t=2.0)] == [second.id]
 
 
 # ---- what is written wrongly ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from selffit.data import load_set, patterns, strokes
+from selffit.data import load_set, patterns, step_seed, strokes
 
 
 def digest(array: np.ndarray) -> str:
@@ -61,9 +61,7 @@ def test_smooth_fields_are_bicubic_with_aligned_corners():
 def test_the_strength_of_the_class_pattern_varies_between_images():
     images, labels = patterns.generate("train", 1000)
     x = images[:, 0] / 255 - 0.5
-    template = patterns.smooth(
-        np.random.default_rng(patterns.step_seed(0, "patterns/templates", 0)), 10
-    )
+    template = patterns.smooth(np.random.default_rng(step_seed(0, "patterns/templates", 0)), 10)
     strength = (x * template[labels]).mean(axis=(1, 2)) / (template[labels] ** 2).mean(axis=(1, 2))
     assert 0.10 < strength.mean() < 0.20 and strength.std() > 0.05
     assert 0.05 < x.std() < 0.30

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from selffit.detect import Detector, ProbePoint, SignalBlock
 from selffit.eventlog.kinds import Healthy
+from selffit.numbers import count
 
 
 def run(accuracies, *, n=600, eps=None, clean=0.8, detector=None, every=1):
@@ -38,7 +39,7 @@ def test_onset_is_bracketed_by_the_last_healthy_and_the_first_fallen_probe():
     assert (alert.onset_low, alert.onset_step, alert.step) == (7 * 390, 9 * 390, 9 * 390)
     assert alert.healthy == Healthy(step=7 * 390, pgd=0.45)
     assert alert.n == 600 and 0.99 < alert.confidence <= 1.0
-    assert f"{7 * 390}" in alert.advice and "n-fgsm" in alert.advice
+    assert count(7 * 390) in alert.advice and "n-fgsm" in alert.advice
 
 
 def test_onset_carries_its_evidence_and_the_signals_of_the_moment():
@@ -74,7 +75,7 @@ def test_one_onset_however_long_it_lasts():
     assert levels(run(HEALTHY + CO * 20)) == ["onset"]
 
 
-def test_no_watch_while_an_onset_is_open():
+def test_no_suspicion_while_an_onset_is_open():
     detector = Detector(chance=0.1)
     detector.signals(SignalBlock(step=0, abnormal=[0.0] * 200))
     run(HEALTHY + CO, detector=detector)
@@ -520,7 +521,7 @@ def test_random_streams_do_reach_every_level(confirm):
 
 
 def test_a_detector_restored_at_any_point_of_a_whole_story_tells_the_same_story():
-    """Healthy, watch, onset, recovery, and few images that need several probes: cut everywhere."""
+    """Healthy, suspect, onset, recovery, with few images, so that several probes are needed."""
     probes = [*HEALTHY, *[(0.7, 0.0)] * 6, *[(0.5, 0.45)] * 4, *[(0.9, 0.02)] * 6]
     items: list[ProbePoint | SignalBlock] = [SignalBlock(0, abnormal=[0.01] * 200)]
     for i, (fgsm, pgd) in enumerate(probes):

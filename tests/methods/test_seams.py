@@ -170,6 +170,7 @@ def step_of(method: Method, monkeypatch) -> Step:
 def noting(method: Method, values: list[float]) -> Method:
     """The method, and every value that its loss takes."""
     loss = method.loss
+    assert loss is not None
 
     def noted(batch: Batch) -> Objective:
         assert batch.eps.item() == pytest.approx(EPS)
@@ -235,4 +236,5 @@ def test_a_loss_of_ones_own_works_in_mixed_precision(method, monkeypatch):
     before = copy.deepcopy(step.model)
     _, trained = step(x, torch.arange(8), torch.Generator(), with_input_gradient=False)
     assert trained.logits.dtype == torch.float32 and trained.loss.isfinite().all()
-    assert not torch.equal(step.model.output.weight, before.output.weight)
+    old, new = (net.get_parameter("output.weight") for net in (before, step.model))
+    assert not torch.equal(new, old)

@@ -9,8 +9,7 @@ from selffit.methods.base import Budget
 from selffit.methods.gradient import input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
-from selffit.probes import ProbeAttack
-from selffit.probes.attacks import add, grey_like
+from selffit.probes.attacks import ProbeAttack, add, grey_like
 
 
 class LeftRight(nn.Module):

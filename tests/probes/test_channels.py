@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from selffit.models import build
 from selffit.models.base import Network
-from selffit.probes import channel_dominance
-from selffit.probes.channels import watching
+from selffit.probes.channels import channel_dominance, watching
 
 
 def generator() -> torch.Generator:

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from made_up.probing import robust_accuracy
 from torch import Tensor, nn
 
 from selffit.methods.base import Budget
 from selffit.methods.gradient import input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
-from selffit.probes import robust_accuracies, robust_accuracy
-from selffit.probes.robust import RobustAccuracy
+from selffit.probes.robust import RobustAccuracy, robust_accuracies
 
 
 class Brightness(nn.Module):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from selffit.probes import ProbeAttack, image_strip
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.strip import image_strip
 
 
 class Reddish(nn.Module):
@@ -24,10 +25,9 @@ def strip(n: int = 5, **others):
         0, 256, (n, 3, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
     images[0, 0], images[0, 1] = 140, 128  # right, by less than the attack takes
-    options: dict[str, Any] = {"attack": ProbeAttack(0.1), "classes_names": ("green", "red")}
-    return images, image_strip(
-        Reddish(), images, torch.tensor([1, 0, 1, 0, 1])[:n], **options | others
-    )
+    options: dict[str, Any] = {"attack": ProbeAttack(0.1), "class_names": ("green", "red")}
+    labels = torch.tensor([1, 0, 1, 0, 1])[:n]
+    return images, image_strip(Reddish(), images, labels, **options | others).data()
 
 
 def decode(rows: list[str], kind: type) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_predictions_are_those_on_the_image_the_sum_and_the_carrier():
 
 def test_few_images_and_no_budget():
     assert len(strip(2)[1]["rows"]) == 2 and len(strip(5, count=3)[1]["rows"]) == 3
-    _, data = strip(1, attack=ProbeAttack(0.0), classes_names=())
+    _, data = strip(1, attack=ProbeAttack(0.0), class_names=())
     assert not decode(data["rows"][0]["delta"], np.int8).any() and data["classes"] == []
     assert data["rows"][0]["own"] == data["rows"][0]["clean"]
 

@@ -5,18 +5,16 @@ Weights, gradients, running statistics, modes, hooks and torch's own generators.
 
 import pytest
 import torch
+from made_up.probing import robust_accuracy
 from torch import nn
 
 from selffit.models import build
-from selffit.probes import (
-    ProbeAttack,
-    causal_check,
-    channel_dominance,
-    image_strip,
-    robust_accuracy,
-    self_information,
-    strong_accuracy,
-)
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.causal import causal_check
+from selffit.probes.channels import channel_dominance
+from selffit.probes.selfinfo import self_information
+from selffit.probes.strip import image_strip
+from selffit.probes.strong import strong_accuracy
 
 ATTACK = ProbeAttack(0.03, 2)
 PROBES = {

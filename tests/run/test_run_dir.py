@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import secrets
 import stat
 import subprocess
 import sys
@@ -13,8 +14,14 @@ import pytest
 
 from selffit.errors import UserError
 from selffit.eventlog.liveness import ProcessIdentity, here
-from selffit.run import run_dir as rundir
-from selffit.run.run_dir import RunDir, find_run, is_name, list_runs
+from selffit.eventlog.names import is_name
+from selffit.run.run_dir import RunDir, find_run, list_runs
+
+
+def claimed_by(run: RunDir, attempt: int) -> ProcessIdentity | None:
+    """What the file of an attempt says."""
+    data = json.loads((run.path / "attempts" / f"{attempt:06d}.json").read_text("utf-8"))
+    return ProcessIdentity.from_data(data)
 
 
 def make(root: Path, name: str, created: float | None = None) -> RunDir:
@@ -58,7 +65,7 @@ def test_taken_digits_are_tried_again_and_in_the_end_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = iter(["d" * 16, "aaaa", "e" * 16, "aaaa", "bbbb", "f" * 16] + ["aaaa"] * 1000)
-    monkeypatch.setattr(rundir.secrets, "token_hex", lambda n: next(digits))
+    monkeypatch.setattr(secrets, "token_hex", lambda n: next(digits))
     assert [RunDir.create(tmp_path, None, {}).name for _ in range(2)] == ["run-aaaa", "run-bbbb"]
     with pytest.raises(UserError, match="name the run yourself"):
         RunDir.create(tmp_path, None, {})
@@ -85,7 +92,7 @@ def test_a_taken_name_is_refused_and_left_alone(tmp_path: Path, kind: str) -> No
 def test_a_name_taken_at_the_last_moment_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rundir.os.path, "lexists", lambda path: False)
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)
     make(tmp_path, "taken")
     with pytest.raises(UserError, match="choose another name"):
         RunDir.create(tmp_path, "taken", {})
@@ -138,14 +145,10 @@ def test_attempts_are_numbered_once_each(tmp_path: Path) -> None:
     run = make(tmp_path, "r")
     assert run.newest_attempt() == 0
     assert [run.claim_attempt(here()) for _ in range(3)] == [1, 2, 3]
-    assert run.newest_attempt() == 3 and run.attempt_identity(2) == here()
+    assert run.newest_attempt() == 3 and claimed_by(run, 2) == here()
     (run.path / "attempts" / "000009.json").write_text("")
     (run.path / "attempts" / "junk").write_text("")
-    assert (
-        run.claim_attempt(here()) == 10
-        and run.attempt_identity(9) is None
-        and run.attempt_identity(4) is None
-    )
+    assert run.claim_attempt(here()) == 10
 
 
 def test_an_attempt_claimed_by_another_in_between_is_skipped(
@@ -298,4 +301,4 @@ def test_a_folder_of_something_else_does_not_make_a_prefix_ambiguous(tmp_path: P
 def test_identity_survives_its_attempt_file(tmp_path: Path) -> None:
     run = make(tmp_path, "r")
     identity = ProcessIdentity("hôst", "boot", 7, 123.45)
-    assert run.attempt_identity(run.claim_attempt(identity)) == identity
+    assert claimed_by(run, run.claim_attempt(identity)) == identity

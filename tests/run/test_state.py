@@ -1,56 +1,40 @@
 """The reducer: a run's state as a pure function of its events."""
 
 import base64
-import itertools
 import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up.records import (
+    alert,
+    diagnosis,
+    on,
+    probe,
+    record,
+    roll_back,
+    self_probe,
+    start,
+    steps,
+)
 
+from selffit.eventlog import kinds
 from selffit.eventlog.history import History
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.records import Notice
 from selffit.run.state import RunState, reduce, reduce_all
-from selffit.run.summary import run_state_word, seconds_left, status_dict
-
-COUNTER = itertools.count(1)
-
-
-def record(kind, data, step=0, *, attempt=1, t=100.0, stream="trainer"):
-    return Record(
-        v=1, a=attempt, q=next(COUNTER), t=t, k=kind, b="main", s=step, d=data, stream=stream
-    )
+from selffit.run.summary import seconds_left, status_dict
+from selffit.run.word import state_word
 
 
-def start(**config):
-    return record(
-        "run.start",
-        {
-            "config": {"method": "fgsm", "eps": 0.16, **config},
-            "steps_total": 200,
-            "steps_per_epoch": 50,
-        },
-    )
+def only(history):
+    (entry,) = history
+    return entry
 
 
-def steps(first, n=10, t=100.0, **cols):
-    cols = {"eps": [0.1] * n, "lr": [0.5] * n, **cols}
-    return record(
-        "steps", {"n": n, "cols": cols, "img_s": 1000.0, "epoch": (first + n) / 50}, first, t=t
-    )
-
-
-def probe(step, pgd, **more):
-    return record(
-        "probe.robust", {"n": 512, "eps": 0.1, "clean": 0.9, "fgsm": 0.5, "pgd": pgd, **more}, step
-    )
-
-
-def alert(level, step=10, **more):
-    return record(
-        "alert", {"level": level, "text": f"{level}!", "evidence": {"gap": 0.8}, **more}, step
-    )
+def kept(kind, item):
+    """The one event of a kind that a state made of this item alone has."""
+    return only(reduce(RunState(), item).all(kind))
 
 
 def test_a_block_of_steps_moves_step_epoch_and_settings():
@@ -62,27 +46,20 @@ def test_a_block_of_steps_moves_step_epoch_and_settings():
 
 
 def test_folding_one_by_one_equals_folding_at_once_and_leaves_older_states_alone():
-    items = [
-        start(),
-        steps(0),
-        probe(10, 0.4),
-        alert("watch"),
-        steps(10),
-        probe(20, 0.01),
-        alert("onset", 20),
-    ]
+    items = [start(), steps(0), probe(10, 0.4), alert("suspect"), steps(10), probe(20, 0.01)]
+    items.append(alert("onset", 20))
     states = [RunState()]
     for item in items:
         states.append(reduce(states[-1], item))
     for length, state in enumerate(states):
         assert state == reduce_all(RunState(), items[:length])
-    assert len(states[3].probes) == 1
-    assert len(states[-1].probes) == 2
+    assert len(states[3].all(kinds.RobustProbe)) == 1
+    assert len(states[-1].all(kinds.RobustProbe)) == 2
 
 
 def test_the_order_between_streams_does_not_matter():
     trainer = [
-        record("open", {"run": "r", "pid": 7}),
+        record("open", {"run": "r", "host": "here", "boot": "b", "pid": 7, "pstart": 5}),
         start(),
         steps(0),
         record("end", {"how": "finished"}, 10),
@@ -94,89 +71,90 @@ def test_the_order_between_streams_does_not_matter():
     one = reduce_all(RunState(), trainer + supervisor)
     other = reduce_all(RunState(), supervisor + trainer)
     assert one.ending == other.ending
-    assert (one.step, one.identity, one.t) == (other.step, other.identity, other.t)
+    assert (one.step, one.now, one.t) == (other.step, other.now, other.t)
+    assert one.now.identity is not None and one.now.identity.pid == 7
 
 
 def test_a_probe_during_an_eps_schedule_keeps_both_budgets():
     state = reduce(RunState(), probe(5, 0.6, final={"eps": 0.16, "fgsm": 0.2, "pgd": 0.1}))
-    assert (state.probes[0].eps, state.probes[0].final_eps, state.probes[0].final_pgd) == (
-        0.1,
-        0.16,
-        0.1,
-    )
+    found = only(state.all(kinds.RobustProbe))
+    assert (found.eps, found.final_eps, found.final_pgd) == (0.1, 0.16, 0.1)
     state = reduce(state, probe(6, 0.6, final=None))
-    assert math.isnan(state.probes[1].final_pgd)
+    assert math.isnan(state.all(kinds.RobustProbe)[1].final_pgd)
 
 
 def test_channels_are_kept_per_layer_through_time():
-    layers = [
-        {
-            "name": "conv1",
-            "dominance": [0.5, -0.5],
-            "si": [1, 1],
-            "di": [1, 1],
-            "rand": [1, "NaN"],
-            "gini": 0.1,
-        }
-    ]
-    state = reduce(RunState(), record("probe.channels", {"n": 64, "layers": layers}, 7))
-    layer = state.channels[0].layer("conv1")
+    conv1 = {"name": "conv1", "dominance": [0.5, -0.5], "si": [1, 1], "di": [1, 1]}
+    layers = [{**conv1, "rand": [1, "NaN"], "gini": 0.1}]
+    found = kept(kinds.ChannelProbe, record("probe.channels", {"n": 64, "layers": layers}, 7))
+    layer = found.layer("conv1")
     assert list(layer.dominance) == [0.5, -0.5]
     assert math.isnan(layer.rand[1])
-    assert state.channels[0].layer("conv9") is None
+    assert found.layer("conv9") is None
 
 
 def test_an_alert_keeps_its_evidence_and_the_last_healthy_point():
-    state = reduce(RunState(), alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4}))
-    assert (state.alerts[0].level, state.alerts[0].onset_step) == ("onset", 18)
-    assert (state.alerts[0].healthy_step, state.alerts[0].healthy_pgd) == (10, 0.4)
-    assert state.alerts[0].evidence == {"gap": 0.8}
+    onset = alert("onset", 20, onset_step=18, healthy={"step": 10, "pgd": 0.4})
+    told = kept(kinds.Alert, onset)
+    assert (told.level, told.onset_step) == ("onset", 18)
+    assert (told.healthy_step, told.healthy_pgd) == (10, 0.4)
+    assert told.evidence == {"gap": 0.8}
 
 
 def test_how_a_run_ended_is_the_supervisors_word_first():
-    state = reduce_all(
-        RunState(),
-        [start(), record("sup.exit", {"how": "killed", "stderr": ["x"]}, stream="supervisor")],
-    )
-    assert run_state_word(state, False, 101.0) == "killed"
-    assert state.ending.stderr == ("x",)
+    killed = record("sup.exit", {"how": "killed", "stderr": ["x"]}, stream="supervisor")
+    state = reduce_all(RunState(), [start(), killed])
+    assert state_word(state, False, 101.0) == "killed"
+    assert state.ending is not None and state.ending.stderr == ("x",)
 
 
 def test_a_new_attempt_is_not_ended_by_the_end_of_the_one_before():
-    ended = reduce_all(
-        RunState(), [start(), record("sup.exit", {"how": "crashed"}, stream="supervisor")]
-    )
+    crashed = record("sup.exit", {"how": "crashed"}, stream="supervisor")
+    ended = reduce_all(RunState(), [start(), crashed])
     again = reduce(ended, record("open", {"run": "r"}, attempt=2))
     assert again.ending is None
-    assert run_state_word(again, True, 101.0) == "starting"
+    assert state_word(again, True, 101.0) == "starting"
 
 
 def test_words_for_a_silent_and_a_lost_run():
     state = reduce_all(RunState(), [start(), steps(0, t=100.0)])
-    assert run_state_word(state, True, 1000.0) == "training"
-    assert run_state_word(state, False, 100.5) == "lost"
-    assert run_state_word(state, None, 110.0) == "training"
-    assert run_state_word(state, None, 200.0) == "silent"
+    assert state_word(state, True, 1000.0) == "training"
+    assert state_word(state, False, 100.5) == "lost"
+    assert state_word(state, None, 110.0) == "training"
+    assert state_word(state, None, 200.0) == "silent"
 
 
-def test_the_time_left_follows_the_recent_pace_with_pauses_counted():
-    state = reduce_all(
-        RunState(), [start(), steps(0, t=100.0), steps(10, t=101.0), steps(20, t=102.0)]
-    )
-    assert seconds_left(state) == (200 - 30) * 0.1
+def test_the_time_left_follows_the_recent_steps_without_probes_and_pauses():
+    blocks = [steps(0, t=100.0), steps(10, t=101.0), steps(20, t=600.0)]
+    state = reduce_all(RunState(), [start(), *blocks])
+    assert seconds_left(state) == pytest.approx((200 - 30) * 0.05)
+
+
+def test_the_time_left_is_unknown_until_this_attempt_has_done_steps():
+    state = reduce_all(RunState(), [start(), steps(0), steps(10)])
+    again = reduce(state, record("open", {"run": "r"}, attempt=2))
+    assert math.isnan(seconds_left(again))
+    slower = record("steps", {**steps(0).d, "sec": 2.0}, 20, attempt=2)
+    assert seconds_left(reduce(again, slower)) == pytest.approx((200 - 30) * 0.2)
+
+
+def test_the_time_left_does_not_count_what_another_branch_took():
+    state = reduce_all(RunState(), [start(), steps(0), steps(10), *roll_back("b1", base=10)])
+    assert math.isnan(seconds_left(state))
+    state = reduce(state, on("b1", record("steps", {**steps(0).d, "sec": 1.0}, 10)))
+    assert seconds_left(state) == pytest.approx((200 - 20) * 0.1)
 
 
 def test_dropped_metrics_and_reader_notices_are_counted():
     notice = Notice(kind="torn", stream="trainer", file="x", offset=5, text="torn tail of 9 bytes")
-    state = reduce_all(
-        RunState(), [record("log.gap", {"dropped": 3}), record("log.gap", {"dropped": 4}), notice]
-    )
+    gaps = [record("log.gap", {"dropped": dropped}) for dropped in (3, 4)]
+    state = reduce_all(RunState(), [*gaps, notice])
     assert state.dropped == 7
     assert state.notices.last == notice
 
 
 def test_status_has_no_nan_in_its_json():
-    state = reduce_all(RunState(), [start(), probe(0, "NaN"), alert("watch", confidence="NaN")])
+    state = reduce_all(RunState(), [start(), probe(0, "NaN"), alert("suspect", confidence="NaN")])
     status = status_dict(state, "training", 101.0)
     assert status["last"]["pgd"] is None
     assert status["alerts"][0]["confidence"] is None
@@ -184,30 +162,16 @@ def test_status_has_no_nan_in_its_json():
 
 
 # ---- what explains a collapse --------------------------------------------------------------------
-def self_probe(step, **more):
-    data = {
-        "n": 128,
-        "full": True,
-        "why": "interval",
-        "eps": 0.16,
-        "attack": "fgsm",
-        "reference": {"step": 100, "branch": "main"},
-        "values": {"carrier_grey": 0.82, "abnormal": 0.98},
-        "index": 0.56,
-        "components": {"carrier": 0.8, "abnormal": 0.98},
-        "dose": {"k": [0, 0.5, 1.0], "acc": [0.9, 0.2, 0.9]},
-        "mix": None,
-    }
-    return record("probe.self", {**data, **more}, step)
-
-
 def strong(step, **more):
     data = {"n": 256, "eps": 0.16, "steps": 50, "restarts": 2, "pgd": 0.01, "weak": 0.3}
     return record("probe.strong", {**data, **more}, step)
 
 
+LEFT = {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1}
+
+
 def causal(step, **more):
-    left = {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1}
+    left = LEFT
     data = {
         "n": 64,
         "n_rank": 64,
@@ -245,85 +209,52 @@ def images(step, **more):
     return record("probe.images", {**data, **more}, step)
 
 
-def diagnosis(step, **more):
-    data = {
-        "disease": "self-fitting",
-        "text": "self-fitting: …",
-        "index": 0.56,
-        "components": {"carrier": 0.8},
-        "evidence": {"carrier_z": 27.0},
-        "onset_step": 620,
-        "index_step": 589,
-        "lead": 31,
-    }
-    return record("diagnosis", {**data, **more}, step)
-
-
-def only(history):
-    (entry,) = history
-    return entry
-
-
 def test_self_information_is_kept_with_values_components_and_curves():
-    entry = only(reduce(RunState(), self_probe(620)).selfs)
-    assert (entry.branch, entry.step, entry.n, entry.full, entry.why) == (
-        "main",
-        620,
-        128,
-        True,
-        "interval",
-    )
+    entry = kept(kinds.SelfProbe, self_probe(620))
+    assert (entry.branch, entry.step) == ("main", 620)
+    assert (entry.n, entry.full, entry.why) == (128, True, "interval")
     assert (entry.eps, entry.attack, entry.reference_step, entry.index) == (0.16, "fgsm", 100, 0.56)
     assert entry.values == {"carrier_grey": 0.82, "abnormal": 0.98}
     assert entry.components == {"carrier": 0.8, "abnormal": 0.98}
-    assert (list(entry.dose[0]), list(entry.dose[1])) == (
-        [0.0, 0.5, 1.0],
-        pytest.approx([0.9, 0.2, 0.9]),
-    )
-    assert [len(axis) for axis in entry.mix] == [0, 0]
+    factors, accuracies = entry.doses
+    assert list(factors) == [0.0, 0.5, 1.0]
+    assert list(accuracies) == pytest.approx([0.9, 0.2, 0.9])
+    assert [len(axis) for axis in entry.mixes] == [0, 0]
 
 
 def test_without_a_reference_network_there_is_no_reference_step():
-    assert only(reduce(RunState(), self_probe(5, reference=None)).selfs).reference_step is None
+    assert kept(kinds.SelfProbe, self_probe(5, reference=None)).reference_step is None
 
 
 def test_a_curve_with_axes_of_different_lengths_keeps_the_points_that_have_both():
-    entry = only(
-        reduce(RunState(), self_probe(5, dose={"k": [0, 1, 2], "acc": [0.5, "NaN"]})).selfs
-    )
-    assert (
-        list(entry.dose[0]) == [0, 1] and entry.dose[1][0] == 0.5 and math.isnan(entry.dose[1][1])
-    )
+    curve = {"k": [0, 1, 2], "acc": [0.5, "NaN"]}
+    factors, accuracies = kept(kinds.SelfProbe, self_probe(5, dose=curve)).doses
+    assert list(factors) == [0, 1]
+    assert accuracies[0] == 0.5 and math.isnan(accuracies[1])
 
 
 def test_a_strong_attack_is_kept_beside_the_weak_one():
-    entry = only(reduce(RunState(), strong(620)).strongs)
+    entry = kept(kinds.StrongProbe, strong(620))
     assert (entry.step, entry.n, entry.steps, entry.restarts) == (620, 256, 50, 2)
     assert (entry.eps, entry.pgd, entry.weak) == (0.16, 0.01, 0.3)
 
 
 def test_the_causal_check_keeps_groups_and_single_channels():
-    entry = only(reduce(RunState(), causal(620)).causals)
-    assert (entry.n, entry.n_rank, entry.base["fgsm"], entry.base["swap"]) == (64, 64, 0.9, 0.1)
+    entry = kept(kinds.CausalProbe, causal(620))
+    assert (entry.n, entry.n_rank, entry.base.fgsm, entry.base.swap) == (64, 64, 0.9, 0.1)
     row = only(entry.rows)
     assert (row.stage, row.group, row.share, row.channels) == ("conv1", "self", 0.1, 2)
-    assert row.values == {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1, "swap": 0.1}
+    assert {name: row.value(name) for name in (*LEFT, "swap")} == {**LEFT, "swap": 0.1}
     single = entry.channel("conv1", 3)
-    assert (single.dominance, single.values) == (
-        0.7,
-        {"clean": 0.9, "fgsm": 0.2, "pgd": 0.1, "carrier": 0.1},
-    )
+    assert single.dominance == 0.7 and math.isnan(single.swap)
+    assert {name: single.value(name) for name in LEFT} == LEFT
     assert entry.channel("conv1", 4) is None and entry.channel("conv2", 3) is None
 
 
 def test_images_are_bytes_in_the_order_of_their_rows():
-    entry = only(reduce(RunState(), images(620)).strips)
-    assert (entry.shape, entry.eps, entry.attack, entry.classes) == (
-        (1, 2, 3),
-        0.16,
-        "fgsm",
-        ("a", "b"),
-    )
+    entry = kept(kinds.ImageStrip, images(620))
+    assert (entry.shape, entry.classes) == ((1, 2, 3), ("a", "b"))
+    assert (entry.eps, entry.attack) == (0.16, "fgsm")
     shown = only(entry.images)
     assert (shown.y, shown.clean, shown.own, shown.carrier) == (4, (4, 0.9), (2, 0.8), (4, 0.7))
     assert list(shown.x) == [0, 255, 7, 1, 2, 3]
@@ -331,28 +262,23 @@ def test_images_are_bytes_in_the_order_of_their_rows():
 
 
 def test_a_diagnosis_keeps_disease_evidence_and_lead():
-    entry = only(reduce(RunState(), diagnosis(620)).diagnoses)
-    assert (entry.disease, entry.index, entry.onset_step, entry.index_step, entry.lead) == (
-        "self-fitting",
-        0.56,
-        620,
-        589,
-        31,
-    )
+    entry = kept(kinds.Diagnosis, diagnosis(620))
+    assert (entry.disease, entry.index) == ("self-fitting", 0.56)
+    assert (entry.onset_step, entry.index_step, entry.lead) == (620, 589, 31)
     assert (entry.components, entry.evidence) == ({"carrier": 0.8}, {"carrier_z": 27.0})
-    entry = only(reduce(RunState(), diagnosis(620, index_step=None, lead=None)).diagnoses)
+    entry = kept(kinds.Diagnosis, diagnosis(620, index_step=None, lead=None))
     assert (entry.index_step, entry.lead) == (None, None)
-    assert only(reduce(RunState(), diagnosis(620, lead=-31)).diagnoses).lead == -31
+    assert kept(kinds.Diagnosis, diagnosis(620, lead=-31)).lead == -31
 
 
 def test_an_onset_has_its_disease_and_older_ones_have_none():
     state = reduce_all(RunState(), [alert("onset", 20, disease="self-fitting"), alert("onset", 30)])
-    assert [entry.disease for entry in state.alerts] == ["self-fitting", ""]
+    assert [entry.disease for entry in state.all(kinds.Alert)] == ["self-fitting", ""]
 
 
 def test_channels_of_an_older_log_have_no_carrier_response():
     layers = [{"name": "new", "car": [1, 2], "rho": 0.9, "agree": 0.5}, {"name": "old"}]
-    new, old = reduce(RunState(), record("probe.channels", {"layers": layers})).channels[0].layers
+    new, old = kept(kinds.ChannelProbe, record("probe.channels", {"layers": layers})).layers
     assert (list(new.car), new.rho, new.agree) == ([1, 2], 0.9, 0.5)
     assert len(old.car) == 0 and math.isnan(old.rho) and math.isnan(old.agree)
 
@@ -360,21 +286,12 @@ def test_channels_of_an_older_log_have_no_carrier_response():
 @pytest.mark.parametrize(
     "shape",
     [
-        None,
-        "123",
-        [],
-        [1, 2],
-        [1, 2, 3, 1],
-        [0, 2, 3],
-        [-1, 2, 3],
-        [1, 2, 4],
-        [1, 2, 257],
-        [1e9] * 3,
-        ["1", 2, 3],
+        *(None, "123", [], [1, 2], [1, 2, 3, 1], [0, 2, 3], [-1, 2, 3], [1, 2, 4], [1, 2, 257]),
+        *([1e9] * 3, ["1", 2, 3]),
     ],
 )
 def test_images_that_do_not_fit_their_shape_are_left_out(shape):
-    assert only(reduce(RunState(), images(5, shape=shape)).strips).images == ()
+    assert kept(kinds.ImageStrip, images(5, shape=shape)).images == ()
 
 
 @pytest.mark.parametrize(
@@ -393,30 +310,29 @@ def test_images_that_do_not_fit_their_shape_are_left_out(shape):
     ],
 )
 def test_an_image_with_unreadable_pixels_is_left_out_and_the_others_stay(bad):
-    shown = only(
-        reduce(RunState(), images(5, rows=[image(**bad), None, 7, image(y=1)])).strips
-    ).images
+    rows = [image(**bad), None, 7, image(y=1)]
+    shown = kept(kinds.ImageStrip, images(5, rows=rows)).images
     assert [entry.y for entry in shown] == [1]
 
 
 def test_a_guess_that_is_none_is_class_minus_one():
     guesses = {"clean": None, "own": [1], "carrier": ["x", "NaN"]}
-    shown = only(only(reduce(RunState(), images(5, rows=[image(**guesses)])).strips).images)
+    shown = only(kept(kinds.ImageStrip, images(5, rows=[image(**guesses)])).images)
     assert shown.clean[0] == shown.own[0] == -1 and math.isnan(shown.clean[1])
     assert shown.carrier[0] == 0 and math.isnan(shown.carrier[1])
 
 
 @pytest.mark.parametrize("junk", [None, "NaN", [], {}, [[]], {"carrier": {}}, 1e400, 10**400, True])
 def test_junk_in_every_field_gives_an_entry_without_numbers(junk):
-    for make, history in (
-        (self_probe, "selfs"),
-        (strong, "strongs"),
-        (causal, "causals"),
-        (images, "strips"),
-        (diagnosis, "diagnoses"),
+    for make, kind in (
+        (self_probe, kinds.SelfProbe),
+        (strong, kinds.StrongProbe),
+        (causal, kinds.CausalProbe),
+        (images, kinds.ImageStrip),
+        (diagnosis, kinds.Diagnosis),
     ):
         data = dict.fromkeys(make(5).d, junk)
-        entry = only(getattr(reduce(RunState(), record(make(5).k, data, 5)), history))
+        entry = kept(kind, record(make(5).k, data, 5))
         assert (entry.branch, entry.step) == ("main", 5)
         if hasattr(entry, "index"):
             assert not math.isfinite(entry.index)
@@ -424,49 +340,36 @@ def test_junk_in_every_field_gives_an_entry_without_numbers(junk):
 
 
 def test_rows_that_are_no_objects_have_neither_names_nor_numbers():
-    entry = only(
-        reduce(
-            RunState(), causal(5, rows=[None, 3, {"stage": 7, "share": "x"}], single="ab")
-        ).causals
-    )
-    assert all(
-        (row.stage, row.channels, row.values) == ("", 0, {}) and math.isnan(row.share)
-        for row in entry.rows
-    )
+    rows = [None, 3, {"stage": 7, "share": "x"}]
+    entry = kept(kinds.CausalProbe, causal(5, rows=rows, single="ab"))
+    for row in entry.rows:
+        assert (row.stage, row.channels) == ("", 0)
+        assert math.isnan(row.share) and math.isnan(row.pgd)
     assert entry.single == ()
 
 
 def test_a_resumed_attempt_drops_what_comes_again_from_every_history():
     items = [start()]
     for step in (10, 20):
-        items += [
-            probe(step, 0.4),
-            self_probe(step),
-            strong(step),
-            causal(step),
-            images(step),
-            diagnosis(step),
-        ]
-        items += [alert("watch", step), record("probe.channels", {"layers": []}, step)]
-    state = reduce(
-        reduce_all(RunState(), items), record("resumed", {"branch": "main"}, 10, attempt=2)
-    )
-    kept = ("probes", "selfs", "strongs", "causals", "strips", "diagnoses", "alerts", "channels")
-    assert {name: [entry.step for entry in getattr(state, name)] for name in kept} == {
-        name: [10] for name in kept
-    }
+        items += [probe(step, 0.4), self_probe(step), strong(step), causal(step), images(step)]
+        items += [diagnosis(step), alert("suspect", step)]
+        items += [record("probe.channels", {"layers": []}, step)]
+    resumed = record("resumed", {"branch": "main"}, 10, attempt=2)
+    state = reduce(reduce_all(RunState(), items), resumed)
+    made_again = [kind for kind in kinds.KINDS.values() if kind.KIND.on_branch]
+    told = {kind: [entry.step for entry in state.all(kind)] for kind in made_again}
+    del told[kinds.Steps]  # nothing was trained
+    assert len(told) == 8 and told == {kind: [10] for kind in told}
 
 
 def test_status_has_the_newest_self_information_and_what_it_means():
     assert status_dict(reduce(RunState(), start()), "training", 101.0)["selfinfo"] is None
-    state = reduce_all(
-        RunState(), [start(), self_probe(600, index=0.1), self_probe(620, index="NaN")]
-    )
+    probes = [self_probe(600, index=0.1), self_probe(620, index="NaN")]
+    state = reduce_all(RunState(), [start(), *probes])
     told = status_dict(state, "training", 101.0)["selfinfo"]
     assert (told["step"], told["index"], told["disease"], told["lead"]) == (620, None, None, None)
-    state = reduce_all(
-        state, [diagnosis(620, disease="undecided"), diagnosis(650), self_probe(650)]
-    )
+    later = [diagnosis(620, disease="undecided"), diagnosis(650), self_probe(650)]
+    state = reduce_all(state, later)
     assert status_dict(state, "training", 101.0)["selfinfo"] == {
         "step": 650,
         "n": 128,
@@ -496,65 +399,28 @@ json_values = st.recursive(
     max_leaves=8,
 )
 KINDS = [
-    "open",
-    "phase",
-    "run.start",
-    "steps",
-    "probe.robust",
-    "probe.channels",
-    "probe.self",
-    "probe.strong",
-    "probe.causal",
-    "probe.images",
-    "diagnosis",
-    "alert",
-    "host",
-    "log.gap",
-    "end",
-    "sup.exit",
-    "?",
+    *("open", "phase", "run.start", "steps", "probe.robust", "probe.channels", "probe.self"),
+    *("probe.strong", "probe.causal", "probe.images", "diagnosis", "alert", "host", "log.gap"),
+    *("end", "sup.exit", "?"),
 ]
 KEYS = [
-    "n",
-    "cols",
-    "config",
-    "layers",
-    "final",
-    "healthy",
-    "evidence",
-    "how",
-    "stderr",
-    "dropped",
-    "name",
-    "eps",
-    "steps_total",
-    "values",
-    "index",
-    "components",
-    "reference",
-    "dose",
-    "mix",
-    "base",
-    "rows",
-    "single",
-    "shape",
-    "classes",
-    "disease",
-    "onset_step",
-    "lead",
+    *("n", "cols", "config", "layers", "final", "healthy", "evidence", "how", "stderr", "dropped"),
+    *("name", "eps", "steps_total", "values", "index", "components", "reference", "dose", "mix"),
+    *("base", "rows", "single", "shape", "classes", "disease", "onset_step", "lead"),
 ]
 
 
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(KEYS), json_values))
 def test_no_data_whatever_breaks_the_reducer_or_the_status(kind, data):
     state = reduce_all(RunState(), [record(kind, data, 3)])
-    json.dumps(status_dict(state, run_state_word(state, None, 101.0), 101.0), allow_nan=False)
+    json.dumps(status_dict(state, state_word(state, None, 101.0), 101.0), allow_nan=False)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers())))
 def test_a_history_continued_twice_is_two_histories(moves):
     """Against plain tuples: any older version can be continued, and none of them changes."""
-    versions, models = [History()], [()]
+    versions: list[History[int]] = [History()]
+    models: list[tuple[int, ...]] = [()]
     for base, item in moves:
         base = min(base, len(versions) - 1)
         versions.append(versions[base].append(item))
@@ -562,55 +428,37 @@ def test_a_history_continued_twice_is_two_histories(moves):
     assert [tuple(version) for version in versions] == models
 
 
-def on(branch, item):
-    return Record(v=1, a=item.a, q=next(COUNTER), t=item.t, k=item.k, b=branch, s=item.s, d=item.d)
-
-
 def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_part():
     before = reduce_all(RunState(), [start(), steps(0), probe(10, 0.4), steps(10), probe(20, 0.01)])
-    applied = record(
-        "ctl.applied",
-        {"op": "rollback", "new": {"method": "n-fgsm", "eps": 0.1}, "branch": "b1"},
-        20,
-    )
-    after = reduce_all(
-        before, [applied, on("b1", record("branch", {"name": "b1", "parent": "main"}, 10))]
-    )
+    change = {"op": "rollback", "new": {"method": "n-fgsm", "eps": 0.1}, "branch": "b1"}
+    applied = record("ctl.applied", change, 20)
+    begun = on("b1", record("branch", {"name": "b1", "parent": "main"}, 10))
+    after = reduce_all(before, [applied, begun])
     assert (after.branch, after.step) == ("b1", 10)
     assert after.setting("method") == "n-fgsm"
-    assert [entry.step for entry in after.probes] == [10, 20]
+    assert [entry.step for entry in after.all(kinds.RobustProbe)] == [10, 20]
     again = reduce(after, on("b1", probe(20, 0.5)))
-    assert [(entry.branch, entry.step) for entry in again.probes] == [
-        ("main", 10),
-        ("main", 20),
-        ("b1", 20),
-    ]
+    places = [(entry.branch, entry.step) for entry in again.all(kinds.RobustProbe)]
+    assert places == [("main", 10), ("main", 20), ("b1", 20)]
 
 
 def test_what_a_resumed_attempt_does_again_is_not_shown_twice():
-    items = [
-        start(),
-        steps(0),
-        alert("watch", 8),
-        probe(10, 0.4),
-        steps(10),
-        probe(20, 0.3),
-        alert("onset", 20),
-        steps(20),
-    ]
+    items = [start(), steps(0), alert("suspect", 8), probe(10, 0.4)]
+    items += [steps(10), probe(20, 0.3), alert("onset", 20), steps(20)]
     before = reduce_all(RunState(), items)
     resumed = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10, attempt=2)
     state = reduce(before, resumed)
     assert state.step == 10
-    assert [entry.step for entry in state.probes] == [10]
-    assert [entry.step for entry in state.steps] == [0]
-    assert [entry.step for entry in state.alerts] == [8]
-    assert len(before.steps) == 3
+    assert [entry.step for entry in state.all(kinds.RobustProbe)] == [10]
+    assert [entry.step for entry in state.all(kinds.Steps)] == [0]
+    assert [entry.step for entry in state.all(kinds.Alert)] == [8]
+    assert len(before.all(kinds.Steps)) == 3
 
 
 def test_a_failed_change_brings_the_old_values_back():
-    state = reduce_all(RunState(), [start(), record("ctl.applied", {"new": {"method": "pgd"}})])
+    change = {"id": "a" * 8, "op": "set", "args": {"method": "pgd"}, "by": "me", "version": 1}
+    applied = {**change, "old": {"method": "fgsm"}, "new": {"method": "pgd"}}
+    state = reduce_all(RunState(), [start(), record("ctl.applied", applied)])
     assert state.setting("method") == "pgd"
-    assert (
-        reduce(state, record("ctl.failed", {"new": {"method": "fgsm"}})).setting("method") == "fgsm"
-    )
+    failed = {"id": "a" * 8, "op": "set", "reason": "…", "new": {"method": "fgsm"}, "version": 2}
+    assert reduce(state, record("ctl.failed", failed)).setting("method") == "fgsm"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -10,12 +10,13 @@ import torch
 from selffit.config import resolve
 from selffit.control.commands import Command, new_command
 from selffit.control.submit import submit
+from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
-from selffit.train.__main__ import empty_summary
 from selffit.train.begin import begin
 from selffit.train.loop import Loop
+from selffit.train.scores import empty_summary
 from selffit.train.session import Session
 from selffit.train.stopping import Stop, StopSwitch
 
@@ -47,17 +48,9 @@ class Ear:
     ) -> None:
         self._writer, self._heard = writer, heard
 
-    def emit(
-        self,
-        kind: str,
-        data: Mapping[str, Any],
-        *,
-        step: int = 0,
-        branch: str = "main",
-        critical: bool = False,
-    ):
-        self._heard.append((kind, step, branch, dict(data)))
-        return self._writer.emit(kind, data, step=step, branch=branch, critical=critical)
+    def emit(self, event: kinds.Event, *, step: int = 0, branch: str = "main") -> bool:
+        self._heard.append((event.KIND.name, step, branch, event.data()))
+        return self._writer.emit(event, step=step, branch=branch)
 
 
 class Trained:
@@ -83,9 +76,8 @@ class Trained:
         attempt = self.run.claim_attempt(here())
         stop, waiting = stop or StopSwitch(), dict(at or {})
         with EventWriter(self.run.path, "trainer", attempt) as writer:
-            self.loop = loop = begin(
-                self.run, attempt, Ear(writer, self.records), self.config, stop, self.summary
-            )  # type: ignore[arg-type]
+            ear = cast(EventWriter, Ear(writer, self.records))
+            self.loop = loop = begin(self.run, attempt, ear, self.config, stop, self.summary)
             boundary = loop.commander.boundary
 
             def watched() -> None:
@@ -109,7 +101,7 @@ class Trained:
         """Write what the trainer process writes after its loop."""
         attempt = self.run.claim_attempt(here())
         with EventWriter(self.run.path, "trainer", attempt) as writer:
-            writer.emit("end", {"how": how}, branch=self.session.log.branch, critical=True)
+            writer.emit(kinds.End(how=how), branch=self.session.log.branch)
 
     def kill(self) -> None:
         """To be used in `at`: the process dies here, its last save complete or not begun."""

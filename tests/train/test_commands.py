@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from selffit.control.ledger import Ledger
-from selffit.eventlog.reader import RunReader
+from selffit.eventlog import kinds
+from selffit.run.follow import Follower
 
 
 def send(op, **args):
@@ -233,7 +233,7 @@ def test_a_command_received_before_a_kill_is_decided_once_after_it(start):
         command = trained.send("set", eps="0.08")
         from selffit.control import lines
 
-        trained.session.log.emit("ctl.received", lines.received(command), step=3, critical=True)
+        trained.session.log.emit(lines.received(command), step=3)
         trained.kill()
 
     run = start().go(at={3: receive}).go()
@@ -244,8 +244,9 @@ def test_a_command_received_before_a_kill_is_decided_once_after_it(start):
 
 def onset(trained):
     """As if the detector had found one at this step, with step 5 the last healthy one."""
-    data = {"level": "onset", "text": "", "onset_step": 8, "healthy": {"step": 5, "pgd": 0.5}}
-    trained.session.log.emit("alert", data, step=trained.session.done, critical=True)
+    healthy = kinds.Healthy(step=5, pgd=0.5)
+    alert = kinds.Alert(level="onset", text="", onset_step=8, healthy=healthy)
+    trained.session.log.emit(alert, step=trained.session.done)
     trained.loop.commander.requests.react("onset")
 
 
@@ -326,9 +327,6 @@ def test_what_the_log_says_is_what_the_trainer_knew(start):
         8: send("rollback", to="main-5", method="pgd", attack_steps="2"),
     }
     run = start(epochs=3).go(at=at)
-    reader, read = RunReader(run.run.path), Ledger()
-    while items := reader.poll():
-        for item in items:
-            read.add(item)
+    read = Follower.of(run.run).read_all().ledger
     assert read == run.session.log.ledger
     assert read.settings == run.session.settings

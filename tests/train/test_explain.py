@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from selffit.probes.examine import Examiner
 
 from selffit.checkpoint.manifest import MODEL
 from selffit.checkpoint.tensors import load_model
-from selffit.detect import Alert, Detector, selffitting
+from selffit.detect import Detector, selffitting
+from selffit.eventlog.kinds import Alert, Place, Reference
+from selffit.probes.causal import causal_probe
 
 ALWAYS = {"eps_ramp": 0}  # the full budget from the first step on
 
@@ -20,7 +21,9 @@ def sets(trained: Any) -> list[tuple[int, str, bool]]:
 
 
 def onset(step: int) -> Alert:
-    return Alert("onset", step, "forced by the test", onset_step=step, evidence={"pgd": 0.0})
+    text = "forced by the test"
+    at = Place(step=step)
+    return Alert(at=at, level="onset", text=text, onset_step=step, evidence={"pgd": 0.0})
 
 
 def force(monkeypatch: pytest.MonkeyPatch, *, onset_at: int = -1, strong_at: int = -1) -> None:
@@ -72,10 +75,10 @@ def test_a_probe_that_was_asked_for_measures_everything(start):
 
 
 def test_moved_signals_make_the_next_probe_a_full_one(start):
-    def watch(trained):
-        trained.session.monitor._watch = True
+    def move(trained):
+        trained.session.monitor._suspicion = True
 
-    trained = start(**ALWAYS, epochs=3).go(at={7: watch})
+    trained = start(**ALWAYS, epochs=3).go(at={7: move})
     assert (10, "interval", True) in sets(trained)
 
 
@@ -155,7 +158,7 @@ def test_a_resumed_attempt_takes_its_reference_from_a_healthy_checkpoint(start, 
     at_five = run.loop.checkpoints.read("main-5")
     run.go(at={12: lambda t: t.kill()})
     reference = run.session.monitor.explainer.reference
-    assert (reference.step, reference.branch) == (5, "main")
+    assert reference.at == Reference(step=5, branch="main")
     fresh = {name: torch.zeros_like(t) for name, t in reference.model.state_dict().items()}
     load_model(at_five.files[MODEL], fresh)
     assert all(torch.equal(fresh[name], t) for name, t in reference.model.state_dict().items())
@@ -180,7 +183,8 @@ def test_a_strong_attack_decides_when_pgd_comes_back(start, monkeypatch):
         self: Detector, step: int, strong_pgd: float, weak_pgd: float, n: int
     ) -> list[Alert]:
         asked.append((strong_pgd, weak_pgd, n))
-        return [Alert("masked", step, "forced by the test", n=n)]
+        at = Place(step=step)
+        return [Alert(at=at, level="masked", text="forced by the test", n=n)]
 
     monkeypatch.setattr(Detector, "strong", strong)
     trained = start(**ALWAYS, epochs=4).go()
@@ -221,16 +225,15 @@ def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_f
 ):
     force(monkeypatch, onset_at=10)
     examined = []
-    causal = Examiner.causal
 
-    def and_a_command(self, n, **options):
+    def and_a_command(subject, n, **options):
         examined.append(n)
         if len(examined) == 1:
             trained.send("pause")
             trained.send("resume")
-        return causal(self, n, **options)
+        return causal_probe(subject, n, **options)
 
-    monkeypatch.setattr(Examiner, "causal", and_a_command)
+    monkeypatch.setattr("selffit.train.explain.causal_probe", and_a_command)
     trained = start(**ALWAYS, epochs=3, causal_images=16)
     trained.go(at={12: lambda t: t.send("probe")})
     assert len(examined) == 3

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -120,16 +121,15 @@ def bombard(nursery, root, kills, seed):
 
     def meddle():
         if chance.random() < 0.5:
-            op, args = chance.choice(
-                [
-                    ("set", {"eps": chance.choice([0.05, 0.1, 0.15])}),
-                    ("set", {"method": chance.choice(["fgsm", "n-fgsm"])}),
-                    ("zero", {"layer": "conv2", "channels": [chance.randrange(32)]}),
-                    ("unzero", {}),
-                    ("checkpoint", {}),
-                    ("note", {"text": "hello"}),
-                ]
-            )
+            commands: list[tuple[str, dict[str, Any]]] = [
+                ("set", {"eps": chance.choice([0.05, 0.1, 0.15])}),
+                ("set", {"method": chance.choice(["fgsm", "n-fgsm"])}),
+                ("zero", {"layer": "conv2", "channels": [chance.randrange(32)]}),
+                ("unzero", {}),
+                ("checkpoint", {}),
+                ("note", {"text": "hello"}),
+            ]
+            op, args = chance.choice(commands)
             sent.append(new_command(op, args, by="test"))
             submit(run.path, sent[-1])
         time.sleep(chance.uniform(0, 0.15))

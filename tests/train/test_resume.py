@@ -3,13 +3,14 @@ lost.
 """
 
 import shutil
+from typing import Any
 
 import pytest
 
 from selffit.checkpoint.manifest import STATE
 from selffit.errors import UserError
 
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "fgsm": {},
     "rs-fgsm": {"method": "rs-fgsm"},
     "n-fgsm": {"method": "n-fgsm"},

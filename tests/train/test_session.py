@@ -82,7 +82,7 @@ def half_saved(run, trainer: ProcessIdentity) -> Path:
 def test_what_a_killed_save_left_is_gone_once_the_next_attempt_has_begun(start, dead):
     run = start()
     folders = [half_saved(run.run, dead), half_saved(run.run, dead)]
-    seen = []
+    seen: list[bool] = []
     run.go(at={0: lambda _: seen.extend(folder.exists() for folder in folders)})
     assert seen == [False, False]
 

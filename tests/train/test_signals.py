@@ -29,7 +29,7 @@ def signals(
     grad_adv: torch.Tensor | None = X,
 ) -> dict[str, float]:
     """The signals of one step of two images with two pixels."""
-    buffer = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
+    buffer: SignalBuffer[str] = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
     attack = Attack(x_adv, Gradient(grad, torch.tensor(loss), torch.zeros(2, 2)))
     buffer.add(X, Y, attack, TrainedOn(torch.tensor(loss_adv), torch.tensor(logits), grad_adv))
     buffer.close_block("about")
@@ -79,7 +79,7 @@ def test_a_loss_that_is_not_finite_stays_visible() -> None:
 
 
 def test_a_block_holds_the_steps_since_the_last_one_in_order() -> None:
-    buffer = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
+    buffer: SignalBuffer[int] = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
     for losses in ((1.0, 2.0, 3.0), (4.0,)):
         for loss in losses:
             gradient = Gradient(X, torch.full((2,), loss), torch.zeros(2, 2))

@@ -28,8 +28,8 @@ class ListSource:
     def __init__(self, items: Sequence[Any], alive: bool | None = True) -> None:
         self.items, self.alive_now, self.taken = list(items), alive, 0
 
-    def poll(self, limit: int) -> list[Any]:
-        new = self.items[self.taken : self.taken + limit]
+    def poll(self, limit: int | None = None) -> list[Any]:
+        new = self.items[self.taken :][:limit]
         self.taken += len(new)
         return new
 

@@ -97,7 +97,7 @@ def test_every_kind_of_event_has_one_line(made_up):
 )
 def test_events_with_nonsense_in_them_still_have_a_line(kind):
     for value in (None, HOSTILE, [1], {"a": 1}, 1e400, -1, "NaN"):
-        names = (
+        names: tuple[str, ...] = (
             "name",
             "clean",
             "level",
@@ -117,7 +117,7 @@ def test_events_with_nonsense_in_them_still_have_a_line(kind):
 
 def test_what_explains_a_collapse_is_said_in_a_line_each(made_up):
     records = {record.k: record for record in made_up.records(702)}
-    lines = {kind: describe(kinds.of_record(record)) for kind, record in records.items()}
+    lines = {kind: describe(kinds.of_record(record)) or "" for kind, record in records.items()}
     assert (
         "10 % zeroed: self FGSM -0.27 PGD +0.11; random FGSM -0.06 PGD +0.01  n 128"
         in lines["probe.causal"]

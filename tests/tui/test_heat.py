@@ -125,7 +125,7 @@ def test_every_size_is_filled_in_every_palette(scene, made_up, record, glyphs, c
     hostile = probes(
         record, [[0.1, float("inf")], [], [3e38, -3e38, float("nan")], [0.5, 0.5, 0.5]]
     )
-    for items in (made_up.records(702), hostile, []):
+    for items in (made_up.records(702), hostile, ()):
         whole = scene(items, View(cursor=600, zoom=1), SETS[glyphs])
         for width, height in ((0, 0), (1, 1), (8, 3), (20, 9), (83, 4), (83, 5), (120, 40)):
             lines = heat_lines(whole, width, height, shaded=shade(0, 0) in inks)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_up.looks import SETS, plain_text
 from rich.cells import cell_len
+from rich.color import Color
 from rich.style import Style
 
 from selffit.data import patterns
@@ -120,7 +121,7 @@ def test_colours_come_from_the_cube_and_neutral_ones_from_the_ramp():
 def test_a_perturbation_is_blue_below_zero_grey_at_zero_orange_above_and_brighter_with_each_step():
     scale = signed_colours(np.linspace(-1, 1, 7)[None, None])[0].tolist()
     assert scale == [18, 25, 67, 245, 180, 216, 223]
-    colour = [Style(color=f"color({number})").color.get_truecolor() for number in scale]
+    colour = [Color.parse(f"color({number})").get_truecolor() for number in scale]
     brightness = [0.3 * c.red + 0.59 * c.green + 0.11 * c.blue for c in colour]
     assert (
         brightness == sorted(brightness)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from made_up.looks import SETS, plain_text
 
+from selffit.config import FIELDS
 from selffit.control import lines
 from selffit.control.commands import Command
 from selffit.eventlog import kinds
@@ -313,6 +314,14 @@ def dialog_of(log, layer="conv1"):
     return Dialog(state.ledger, state, fallen, layer, "ann@lab", lambda: 1.79e9)
 
 
+def other(field):
+    """A value for a field that differs from the present one, where it is a setting."""
+    if field.name not in FIELDS:
+        return field.text
+    about = FIELDS[field.name].metadata
+    return about["choices"][-1] if about["choices"] else f"{min(about['high'], about['low'] + 1):g}"
+
+
 def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
     log = acted_on.with_checkpoints(702)
     log.ask("zero", {"layer": "conv2", "channels": [1]}, 702)
@@ -330,7 +339,7 @@ def test_every_action_leads_to_a_command_that_the_trainer_would_take(acted_on):
         command = dialog.enter()
         if dialog.stage == FORM:
             for place, field in enumerate(dialog.action.fields):
-                dialog.edits[place] = Edit(given.get(field.name, field.text), 0)
+                dialog.edits[place] = Edit(given.get(field.name) or other(field), 0)
             command = dialog.enter()
         if dialog.stage == CONFIRM:
             command = dialog.enter()

@@ -1,8 +1,8 @@
 """The list of panels: what must hold for every one, whichever they are."""
 
 import ast
+import inspect
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +23,7 @@ from selffit_tui.panels.tabs import tab_line
 
 def imports_of(module):
     """The modules that a module names in its imports."""
-    tree = ast.parse(Path(sys.modules[module].__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
     return {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
 

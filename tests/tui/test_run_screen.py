@@ -104,7 +104,7 @@ def test_the_change_of_rank_can_be_taken_since_earlier_probes(drive, made_up, sh
             "the first probe, step 0",
         ]
         for words in [*wanted, wanted[0]]:
-            assert f"change since {words}" in shown(app)
+            assert f"chg since {words}" in shown(app)
             await pilot.press("d")
 
     drive(made_up.records(702), baseline)
@@ -472,7 +472,7 @@ def test_a_suspicion_stands_in_the_header_until_a_probe_has_looked(drive, made_u
     async def look(app, pilot):
         first.append(shown(app).splitlines()[0])
 
-    first = []
+    first: list[str] = []
     records = made_up.records(588)
     last_alert = max(i for i, item in enumerate(records) if item.k == "alert")
     drive(records[: last_alert + 1], look)

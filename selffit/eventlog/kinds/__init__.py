@@ -9,105 +9,13 @@ from typing import Any
 
 from selffit.eventlog.fields import decoded
 from selffit.eventlog.kinds import control, judged, life, measured
-from selffit.eventlog.kinds.base import Event, Kind, Place, Unknown
-from selffit.eventlog.kinds.control import (
-    Applied,
-    BranchBegun,
-    CheckpointDamaged,
-    CheckpointFailed,
-    CheckpointPruned,
-    CheckpointSaved,
-    Failed,
-    Received,
-    Rejected,
-    Resumed,
-    Skipped,
-)
-from selffit.eventlog.kinds.judged import Alert, Diagnosis, Healthy
-from selffit.eventlog.kinds.life import (
-    End,
-    Exited,
-    Host,
-    ImageSetInfo,
-    Layer,
-    LogFault,
-    LogGap,
-    Opened,
-    Phase,
-    RunStart,
-    Sealed,
-    Spawned,
-)
-from selffit.eventlog.kinds.measured import (
-    Ablation,
-    AtFinal,
-    CausalProbe,
-    ChannelProbe,
-    Dose,
-    Effects,
-    ImageStrip,
-    LayerChannels,
-    Mix,
-    Reference,
-    RobustProbe,
-    SelfProbe,
-    SingleAblation,
-    Steps,
-    StripImage,
-    StrongProbe,
-)
+from selffit.eventlog.kinds.base import *
+from selffit.eventlog.kinds.base import Event, Place, Unknown
+from selffit.eventlog.kinds.control import *
+from selffit.eventlog.kinds.judged import *
+from selffit.eventlog.kinds.life import *
+from selffit.eventlog.kinds.measured import *
 from selffit.eventlog.records import Record
-
-__all__ = [
-    "KINDS",
-    "Ablation",
-    "Alert",
-    "Applied",
-    "AtFinal",
-    "BranchBegun",
-    "CausalProbe",
-    "ChannelProbe",
-    "CheckpointDamaged",
-    "CheckpointFailed",
-    "CheckpointPruned",
-    "CheckpointSaved",
-    "Diagnosis",
-    "Dose",
-    "Effects",
-    "End",
-    "Event",
-    "Exited",
-    "Failed",
-    "Healthy",
-    "Host",
-    "ImageSetInfo",
-    "ImageStrip",
-    "Kind",
-    "Layer",
-    "LayerChannels",
-    "LogFault",
-    "LogGap",
-    "Mix",
-    "Opened",
-    "Phase",
-    "Place",
-    "Received",
-    "Reference",
-    "Rejected",
-    "Resumed",
-    "RobustProbe",
-    "RunStart",
-    "Sealed",
-    "SelfProbe",
-    "SingleAblation",
-    "Skipped",
-    "Spawned",
-    "Steps",
-    "StripImage",
-    "StrongProbe",
-    "Unknown",
-    "of_record",
-]
 
 
 def _declared() -> dict[str, type[Event]]:

@@ -29,7 +29,7 @@ class Kind:
 class Place(NamedTuple):
     """Where and when an event happened, from the record around its data.
 
-    branch; step: optimiser steps done; t: wall clock in seconds; attempt: from 1; stream: who wrote.
+    branch; step: optimiser steps done; t: wall clock in seconds; attempt: from 1; stream: whose.
     """
 
     branch: str = "main"
@@ -79,7 +79,7 @@ def today(event: Event, **fields: object) -> None:
 
 
 class Unknown(Event, frozen=True, kw_only=True):
-    """An event of a kind that this version does not know: kept, and listed with its plain fields."""
+    """An event of a kind that this version does not know: kept, and listed with its fields."""
 
     KIND: ClassVar[Kind] = Kind(name="?")
     name: str = ""

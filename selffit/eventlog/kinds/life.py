@@ -1,4 +1,4 @@
-"""Kinds about the life of a run: attempts, phases, the machine, the log itself, and how it ended."""
+"""Kinds about the life of a run: attempts, phases, the machine, the log, and how it ended."""
 
 from collections.abc import Mapping
 from math import nan

@@ -103,9 +103,9 @@ class LayerChannels(Part, frozen=True, kw_only=True):
     """Channel dominance of one layer: our definition, see `selffit.probes.channels`.
 
     dominance, si, di, rand, car: a value a channel (empty where an older log has none).
-    gini, top10, pr: how concentrated the answer to the perturbation is. rho: Spearman correlation of
-    dominance between the two halves of the images. agree: share of the 10 % most dominant channels
-    that both halves name.
+    gini, top10, pr: how concentrated the answer to the perturbation is. rho: Spearman correlation
+    of dominance between the two halves of the images. agree: share of the 10 % most dominant
+    channels that both halves name.
     """
 
     name: str = ""
@@ -311,8 +311,8 @@ Guess = tuple[int, float]  # the predicted class and its probability
 class StripImage(Part, frozen=True, kw_only=True):
     """One held-out image with the network's own perturbation.
 
-    y: its class. x: H·W·C bytes, 255 = 1.0. delta: as many int8, 127 = eps. clean, own, carrier: the
-    predicted class and its probability on x, x + delta and grey + delta.
+    y: its class. x: H·W·C bytes, 255 = 1.0. delta: as many int8, 127 = eps. clean, own, carrier:
+    the predicted class and its probability on x, x + delta and grey + delta.
     """
 
     y: int = 0

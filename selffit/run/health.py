@@ -1,0 +1,70 @@
+"""The probes of the active line that the detector's rule finds healthy, judged once each.
+
+The rule learns from every probe, so what it says of one depends on all before it. A viewer asks
+again at every redraw of a run that has thousands: the judgements on the history that was asked
+about last are kept, and only what was appended since is judged.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from threading import Lock
+
+from selffit.detect.robust_rule import RobustRule, RuleThresholds
+from selffit.detect.types import point_of
+from selffit.eventlog import kinds
+from selffit.eventlog.history import History
+from selffit.run.lineage import ActiveLine
+from selffit.run.state import RunState
+from selffit.vocabulary import HEALTHY
+
+
+def healthy_probes(state: RunState) -> list[kinds.RobustProbe]:
+    """Return the probes of the active line that the rule finds healthy, in the order of the log."""
+    global _newest
+    classes = state.start.classes if state.start is not None else 0
+    line, probes = state.line, state.all(kinds.RobustProbe)
+    with _lock:
+        if not (_newest.about == (line, classes) and _newest.probes.shares(probes)):
+            _newest = _Judged((line, classes), RobustRule(RuleThresholds(), _chance(classes)))
+        _newest.judge(probes)
+        return [probes[index] for index in _newest.before(len(probes))]
+
+
+def _chance(classes: int) -> float:
+    return 1 / classes if classes else 0.0
+
+
+@dataclass
+class _Judged:
+    """How far a history of probes was judged."""
+
+    about: tuple[ActiveLine, int]  # and the number of classes
+    rule: RobustRule
+    probes: History[kinds.RobustProbe] = field(default_factory=History)
+    healthy: list[int] = field(default_factory=list)  # their indices
+
+    def judge(self, probes: History[kinds.RobustProbe]) -> None:
+        """Judge what is new of a history; nothing where an older state asks."""
+        line = self.about[0]
+        for index in range(len(self.probes), len(probes)):
+            probe = probes[index]
+            point = point_of(probe)
+            if not (line.holds(probe.branch, probe.step) and _is_measured(point.pgd, point.n)):
+                continue
+            self.rule.learn(point)
+            if 0.0 <= point.fgsm <= 1.0 and self.rule.judge(point).state == HEALTHY.name:
+                self.healthy.append(index)
+        if len(probes) >= len(self.probes):
+            self.probes = probes
+
+    def before(self, length: int) -> list[int]:
+        """Return the indices of those among the first `length` probes."""
+        return self.healthy[: bisect_left(self.healthy, length)]
+
+
+def _is_measured(pgd: float, n: int) -> bool:
+    return 0.0 <= pgd <= 1.0 and n > 0
+
+
+_lock = Lock()
+_newest = _Judged((ActiveLine(), 0), RobustRule(RuleThresholds(), 0.0))
