@@ -90,7 +90,26 @@ def test_status_as_json_has_what_scripts_need(command, run):
     }
     assert status["settings"] == {"method": "fgsm", "eps": 0.16, "alpha": 0.16, "lr": 0.007}
     assert [alert["level"] for alert in status["alerts"]] == ["onset"]
+    assert status["verdict"] == {
+        "state": "onset",
+        "cause": None,
+        "branch": "main",
+        "since": 18,
+        "first": None,
+        "policy": "alert only",
+    }
     assert 0 <= status["data_age_s"] < 600
+
+
+def test_a_suspicion_of_an_older_log_is_called_what_it_is_called_today(command, tmp_path):
+    run = RunDir.create(tmp_path / "runs", "older", {"config": resolve().as_dict()})
+    with EventWriter(run.path, "trainer", 1) as log:
+        log.put("alert", {"level": "watch", "text": "signals moved"}, step=7, critical=True)
+        log.put("end", {"how": "finished"}, step=7, critical=True)
+    assert "  ! suspect at step 7: signals moved" in command("status", "older")[1].splitlines()
+    assert json.loads(command("status", "older", "--json")[1])["verdict"]["state"] == "suspect"
+    assert command("runs")[1].splitlines()[1].endswith("suspect @7")
+    assert "watch" not in command("watch", "older", "--plain")[1].lower()
 
 
 def test_status_without_a_name_means_the_newest_run(command, run):
@@ -123,7 +142,7 @@ def test_runs_lists_every_run_newest_first(command, tmp_path, run):
     lines = out.splitlines()
     assert code == 0
     assert [line.split()[:2] for line in lines[1:]] == [["later", "crashed"], ["demo", "finished"]]
-    assert "!! onset @18" in lines[1]
+    assert lines[0].endswith("VERDICT") and lines[1].endswith("!! onset @18")
     rows = [json.loads(line) for line in command("runs", "--json")[1].splitlines()]
     assert [row["run"] for row in rows] == ["later", "demo"]
 

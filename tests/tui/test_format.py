@@ -1,6 +1,4 @@
-"""Numbers, durations, events and untrusted text as people read them."""
-
-import math
+"""Lines of one width, and events as people read them."""
 
 import pytest
 from hypothesis import given
@@ -9,58 +7,16 @@ from rich.cells import cell_len
 
 from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean, clean_data
-from selffit.numbers import age, count, duration, p_value, share, size, small
 from selffit_tui.draw.format import fit, wrap
-from selffit_tui.gate import folded
 from selffit_tui.words.diagnosis import lead_words
 from selffit_tui.words.events import describe
+
+HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
 
 
 def said(kind, step, data):
     """The line of an event of a log."""
     return describe(kinds.of_data(kind, data, kinds.Place(step=step)))
-
-
-HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
-
-
-@pytest.mark.parametrize(
-    ("got", "wanted"),
-    [
-        (share(0.9), "0.90"),
-        (share(math.nan), "-"),
-        (share(math.inf), "inf"),
-        (small(0.0), "0"),
-        (small(0.25), "0.250"),
-        (small(580.0), "580"),
-        (small(1e-12), "1.0e-12"),
-        (small(123456.0), "123 456"),
-        (count(1106), "1 106"),
-        (p_value(0.0), "p < 1e-9"),
-        (p_value(0.02), "p 0.020"),
-        (duration(14.9), "0:14"),
-        (duration(3725), "1:02:05"),
-        (duration(3 * 86400 + 4 * 3600), "3 d 4 h"),
-        (duration(math.nan), "-"),
-        (age(-3), "0 s"),
-        (age(99.9), "99 s"),
-        (age(100), "1 min"),
-        (age(3 * 86400), "3 d"),
-        (size(999), "999 B"),
-        (size(1_258_291), "1.2 MiB"),
-        (size(512e9), "477 GiB"),
-        (size(math.nan), "-"),
-    ],
-)
-def test_numbers(got, wanted):
-    assert folded(got, plain=False) == wanted  # no line is broken at a blank among thousands
-
-
-def test_hostile_text_becomes_visible_escapes():
-    text = clean(HOSTILE)
-    assert text.startswith("[/b]\\x1b[2J\\u202eevil\\u2066\\x07")
-    assert all(character.isprintable() for character in text)
-    assert folded("żółw", plain=True) == "???w"
 
 
 @given(st.text(max_size=40), st.integers(0, 30))

@@ -80,10 +80,7 @@ def _absent(scene: Scene, width: int) -> list[Line]:
     elif state.config.get("causal_images") == 0:
         words = "it is off; --causal-images 256 turns it on"
     elif state.ending is not None:
-        words = (
-            "none in this run: no onset was found, and none was asked for with: selffit ctl RUN "
-            "probe"
-        )
+        words = "none in this run; while one trains: selffit ctl RUN probe"
     else:
         words = f"none yet: it comes after an onset, or now with: selffit ctl {state.run} probe"
     return [[(f" {part}", "dim")] for part in wrap(words, width - 2)]
