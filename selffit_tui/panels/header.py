@@ -105,7 +105,7 @@ def _verdict(scene: Scene, width: int) -> Span:
     if scene.may_act and found.fallen:
         items.append((3, [("i: act", "")]))
     told = "".join(text for text, _ in pack(items, width - len(head) - 2))
-    return f"{head}  {told}", level.banner
+    return f"{head}  {told}".rstrip(), level.banner
 
 
 def _first(scene: Scene, width: int, short: bool) -> Line:

@@ -58,7 +58,7 @@ class RunScreen(Screen[None]):
         self._ascii_because = ascii_because
         self._clock = clock
         self.view = View()
-        self.newest = Snapshot()
+        self.newest = Snapshot(loading=0.0)  # until the feed says how much has been read
         self.drawn = Snapshot()
         self._columns = Columns()
         self._layout_now: Layout | None = None

@@ -169,3 +169,10 @@ def test_status_and_runs_name_the_disease(onset):
         older, "onset at step 20"
     )
     assert runs_table([older])[1].endswith("!! onset @20")
+
+
+def test_a_verdict_that_just_fits_is_not_cut_off(scene, onset):
+    whole = scene(onset(SELF))
+    for width in range(20, 140):
+        line = header_lines(whole, width, 5)[0][0][0]
+        assert "…" not in line or width < 40, f"{width}: {line}"

@@ -1,8 +1,11 @@
 """A picture of the screen without a terminal."""
 
+import time
+
 import pytest
 
 from selffit.errors import UserError
+from selffit.run.follow import LogSource
 from selffit_tui.app.screenshot import save_screenshot
 from selffit_tui.panels.list import PANELS
 
@@ -16,6 +19,22 @@ def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
     assert (
         picture.startswith("<svg") and "at step 620" in picture and "strokes-fgsm-7f3a" in picture
     )
+
+
+def test_a_screenshot_waits_for_a_log_that_is_slow_to_come(made_up, tmp_path, monkeypatch):
+    run_dir = tmp_path / "strokes-fgsm-7f3a"
+    run_dir.mkdir()
+    made_up.write(run_dir, 702)
+    poll = LogSource.poll
+
+    def slow(source, limit=None):
+        time.sleep(0.5)
+        return poll(source, limit)
+
+    monkeypatch.setattr(LogSource, "poll", slow)
+    save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
+    assert "strokes-fgsm-7f3a" in (tmp_path / "run.svg").read_text(encoding="utf-8")
+    assert "UNMEASURED" not in (tmp_path / "run.svg").read_text(encoding="utf-8")
 
 
 def test_a_screenshot_can_show_one_panel(made_up, tmp_path):
