@@ -1,15 +1,19 @@
 """Talking to the person: who they are, what they have to type, and lines that are not data."""
 
 import getpass
+import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from selffit_tui.gate import one_line
 
+_GROUPED = re.compile(r"(?<=[0-9])\\u00a0(?=[0-9]{3})")  # as JSON writes `numbers.THOUSANDS`
 RUNS = Path("runs")  # where runs lie by default, in the current folder
 
 
@@ -54,3 +58,8 @@ def put(text: str) -> None:
     """Lines of data for people, at once; the one way to stdout of all that is no JSON."""
     for line in text.split("\n"):
         print(one_line(line), flush=True)
+
+
+def put_json(data: Mapping[str, Any]) -> None:
+    """A line of data for programs, at once: numbers in sentences are not grouped there."""
+    print(_GROUPED.sub("", json.dumps(data, allow_nan=False)), flush=True)

@@ -168,7 +168,7 @@ def _ask(
     from selffit.control.commands import new_command
     from selffit.run.run_dir import find_run
     from selffit_tui.intervene.ask import Asking
-    from selffit_tui.talk import me
+    from selffit_tui.talk import me, put_json
 
     command = new_command(op, args, by=by or me(), expect=expect, ttl=ttl)
     asking = Asking(find_run(token, runs))
@@ -177,9 +177,7 @@ def _ask(
         fate = asking.wait(command, timeout)
     found = fate.answer
     if json:
-        import json as json_module
-
-        told = {
+        told: dict[str, Any] = {
             "id": command.id,
             "op": op,
             "state": found.state,
@@ -190,8 +188,9 @@ def _ask(
             "version": found.version,
             "reason": found.reason or None,
             "rule": found.rule or None,
+            "verdict": asking.verdict(),
         }
-        print(json_module.dumps(told, allow_nan=False))
+        put_json(told)
     else:
         _tell(command.op, command.args, found)
     if CODES[found.state]:

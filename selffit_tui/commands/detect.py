@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from selffit_tui.commands.options import JsonOption
-from selffit_tui.talk import put
+from selffit_tui.talk import put, put_json
 
 
 def detect(
@@ -31,10 +31,8 @@ def detect(
     # all are read before anything is printed
     results = [detect_trace(path, n=images) for path in traces]
     if json:
-        import json as json_module
-
         for result in results:
-            print(json_module.dumps(result.as_data(), allow_nan=False))
+            put_json(result.as_data())
         return
     width = max(len(result.trace) for result in results)
     for result in results:

@@ -12,7 +12,7 @@ import typer
 
 from selffit.errors import UserError
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS, say
+from selffit_tui.talk import RUNS, put_json, say
 
 if TYPE_CHECKING:
     from selffit.report.findings import Report
@@ -140,8 +140,8 @@ def diagnose(
             if not line.endswith(b"\n"):
                 break  # killed in the middle of it
             report.add(line)
-            if json and not line.startswith(b'{"k":"target"'):
-                print(line.decode("ascii"), end="", flush=True)
+            if json:
+                _put(report, line)
         code = process.wait()
     except BaseException:
         with suppress(OSError):
@@ -159,6 +159,18 @@ def diagnose(
         say(f"selffit: the measuring process was killed by signal {-code}; was memory short?")
     if code:
         raise typer.Exit(code if code > 0 else 1)
+
+
+def _put(report: "Report", line: bytes) -> None:
+    """A line of the measuring process for programs; of what is diagnosed only the verdict."""
+    from json import loads
+
+    content = loads(line)
+    if content["k"] != "target":
+        put_json(content)
+    elif verdict := report.about.get("verdict"):
+        place = {"checkpoint": "", "branch": verdict["branch"], "step": verdict["since"]}
+        put_json({"k": "verdict", **place, "d": verdict})
 
 
 def check_html(path: Path) -> None:

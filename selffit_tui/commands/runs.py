@@ -1,7 +1,7 @@
 """`selffit runs`: every run of a folder, one line each."""
 
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS, put, say, typed
+from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
@@ -17,10 +17,8 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
         state, word = read_once(run)
         rows.append({**status_dict(state, word, time.time()), "run": run.name})
     if json:
-        import json as json_module
-
         for row in rows:
-            print(json_module.dumps(row, allow_nan=False))
+            put_json(row)
         return
     if not rows:
         say(f"no runs in {runs}; start one with: {typed('train')}")

@@ -1,7 +1,7 @@
 """`selffit status`: where a run stands, read once from its log."""
 
 from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
-from selffit_tui.talk import RUNS, put
+from selffit_tui.talk import RUNS, put, put_json
 
 
 def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
@@ -18,9 +18,7 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
     state, word = read_once(found)
     summary = status_dict(state, word, time.time())
     if json:
-        import json as json_module
-
-        print(json_module.dumps(summary, allow_nan=False))
+        put_json(summary)
         return
     from selffit_tui.plain.lines import status_lines
 

@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.numbers import age
 from selffit.run.follow import GONE_SECONDS, Follower
 from selffit.run.run_dir import RunDir
+from selffit.run.summary import verdict_dict
 from selffit.vocabulary import LOST
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.talk import typed
@@ -49,6 +51,10 @@ class Asking:
             why = f"{LOST.meaning}; resume the run: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
+
+    def verdict(self) -> dict[str, Any]:
+        """What stands in the run, as far as its log has been read: for `--json`."""
+        return verdict_dict(self._follower.state)
 
     def send(self, command: Command) -> Fate:
         """Puts the command into the inbox, or refuses it where nobody would read it.

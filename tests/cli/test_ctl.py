@@ -149,6 +149,7 @@ def test_json_has_everything_a_script_needs(ctl, trainer):
     )
     told = json.loads(out)
     assert code == 0 and told.pop("id").startswith("c")
+    assert told.pop("verdict")["state"] == "rolled back"
     assert told == {
         "op": "rollback",
         "state": "applied",

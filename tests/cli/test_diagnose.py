@@ -86,7 +86,9 @@ def test_every_checkpoint_as_records_the_damaged_one_skipped_and_nothing_written
     before = contents(run.path)
     code, out, err = diagnose("demo", "--json", *QUICK)
     assert code == 0, err
-    records = [json.loads(line) for line in out.splitlines()]
+    stands, *records = [json.loads(line) for line in out.splitlines()]
+    assert (stands["k"], stands["branch"]) == ("verdict", "main")
+    assert stands["d"]["state"] == "healthy" and stands["d"]["text"].startswith("healthy")
     assert [record["k"].removeprefix("probe.") for record in records] == [
         "robust",
         "strong",

@@ -1,5 +1,6 @@
 """The gates: whatever leaves is harmless, on one line, and no wider than it was laid out."""
 
+import json
 from io import BytesIO, TextIOWrapper
 
 import pytest
@@ -7,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from selffit.numbers import count
 from selffit_tui.draw.spans import to_strip
 from selffit_tui.draw.styles import palette
 from selffit_tui.gate import folded, one_line, tolerate
+from selffit_tui.talk import put_json
 
 HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
 INKS = palette("none")
@@ -55,3 +58,12 @@ def test_a_stream_that_knows_few_characters_never_refuses_a_line(text):
         stream.write(f"{one_line(text)} 0.02 → 0.31\n")
         stream.flush()
         assert stream.buffer.getvalue().decode(encoding).endswith(" 0.02 -> 0.31\n")
+
+
+def test_json_for_programs_has_no_grouped_numbers_in_its_sentences(capsys):
+    put_json({"text": f"from step {count(5508)} on", "name": "a\u00a0b", "n": 5508})
+    assert json.loads(capsys.readouterr().out) == {
+        "text": "from step 5508 on",
+        "name": "a\u00a0b",
+        "n": 5508,
+    }
