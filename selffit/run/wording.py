@@ -18,8 +18,10 @@ Part = tuple[int, str]  # importance (1 stays longest) and words
 def sentence(state: RunState, verdict: Verdict) -> str:
     """Return what stands in one sentence."""
     told = "; ".join(words for _, words in parts(state, verdict))
-    # "onset at step 30", but "healthy, PGD 0.40"
-    return f"{verdict.state}{' ' if told[:1].islower() else ', '}{told}" if told else verdict.state
+    if not told:
+        return verdict.state
+    joint = " " if told[0].islower() else ", "  # "onset at step 30", but "healthy, PGD 0.40"
+    return f"{verdict.state}{joint}{told}"
 
 
 def closing(state: RunState, word: str) -> str:

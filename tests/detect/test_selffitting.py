@@ -218,7 +218,8 @@ def test_the_text_is_one_sentence_with_the_numbers():
 
 # ---- since when ----------------------------------------------------------------------------------
 def seen(clear, height=None):
-    height = (INDEX_CLEAR + 0.1 if clear else 0.0) if height is None else height
+    if height is None:
+        height = INDEX_CLEAR + 0.1 if clear else 0.0
     return Verdict(disease="undecided", text="", evidence={}, index=height, index_clear=clear)
 
 

@@ -123,12 +123,10 @@ def test_a_single_wild_batch_raises_nothing():
 
 def test_non_finite_values_and_short_columns_are_harmless():
     columns = stream(onset_at(1000), 1100)
-    poisoned = {
-        name: [
-            math.nan if i % 7 == 0 else math.inf if i % 11 == 0 else v for i, v in enumerate(values)
-        ]
-        for name, values in columns.items()
-    }
+    poisoned = {name: list(values) for name, values in columns.items()}
+    for values in poisoned.values():
+        values[::11] = [math.inf] * len(values[::11])
+        values[::7] = [math.nan] * len(values[::7])
     detector = Detector()
     alerts = feed(detector, poisoned)
     assert [a.level for a in alerts] == ["suspect"]
