@@ -43,14 +43,14 @@ class Header(LineWidget):
 
 def banners(scene: Scene) -> int:
     """How many banner lines the header needs."""
-    return len(_banners(scene))
+    return 1 + len(_bad_end(scene))
 
 
 def header_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """Banners first: they must survive in the smallest terminal."""
     lines: list[Line] = [
         [(fit(words, width, scene.glyphs.ellipsis), style)]
-        for words, style in _banners(scene, width)
+        for words, style in (_verdict(scene, width), *_bad_end(scene))
     ]
     if scene.narrow:
         lines += [
@@ -78,24 +78,23 @@ def pack(items: list[Item], width: int) -> list[Span]:
     return [span for _, spans in kept for span in (*spans, ("  ", "text"))]
 
 
-def _banners(scene: Scene, width: int = 80) -> list[Span]:
-    """What stands, always; below it, how the run ended if that was bad.
-
-    From the newest state, even while the view is frozen.
-    """
-    result = [_verdict(scene, width)]
+def _bad_end(scene: Scene) -> list[Span]:
+    """How the run ended, if that was bad; from the newest state, even while the view is frozen."""
     symbols, ending = scene.glyphs.symbols, scene.newest.state.ending
     looks = state_of(scene.word)
     if ending is not None and looks.bad:
         words = "  ".join((ending.text, *ending.stderr[-1:]))
-        result.append((f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style))
-    elif looks.bad:
-        result.append((f" {symbols[LOST.symbol]} {LOST.word.upper()}  {LOST.meaning}", LOST.style))
-    return result
+        return [(f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style)]
+    if looks.bad:
+        return [(f" {symbols[LOST.symbol]} {LOST.word.upper()}  {LOST.meaning}", LOST.style)]
+    return []
 
 
 def _verdict(scene: Scene, width: int) -> Span:
-    """The standing verdict; its least important parts are left out where they do not fit."""
+    """What stands, always; its least important parts are left out where they do not fit.
+
+    From the newest state, even while the view is frozen.
+    """
     found = scene.verdict
     level = found.level
     head = f" {scene.glyphs.symbols[level.symbol]} {level.label}"
