@@ -1,5 +1,6 @@
 """The vocabulary: every word is declared once, says one thing, and stands in the glossary."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_control_is_a_measure_of_the_same_family():
 
 
 def test_every_signal_that_the_detector_follows_has_a_name():
-    assert set(SignalBlock.__annotations__) - {"step"} <= set(STEP)
+    assert {field.name for field in fields(SignalBlock)} - {"step"} <= set(STEP)
     assert {"clean", "fgsm", "pgd"} <= set(ACCURACY)
 
 

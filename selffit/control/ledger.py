@@ -6,7 +6,7 @@ after any crash the trainer learns it from here. The order of the log is the ord
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 from selffit.config import LIVE
@@ -76,6 +76,7 @@ class Branch:
     name: str
     parent: str = ""
     base_step: int = 0
+    _: KW_ONLY
     ckpt: str = ""
     announced: bool = True
 
@@ -222,7 +223,7 @@ def _changes(ledger: Ledger, event: kinds.Applied) -> Changed:
         home, ckpt = event.onto, text(event.args.get("to"))
         parent, _, base = ckpt.rpartition("-")
         at = int(base) if base.isdecimal() else 0
-        begun = Branch(home, parent, at, ckpt, announced=False)
+        begun = Branch(home, parent, at, ckpt=ckpt, announced=False)
         if home not in ledger.branches:
             changed["branches"] = {**ledger.branches, home: begun}
         changed["branch"] = home
@@ -272,7 +273,7 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _branch(ledger: Ledger, event: kinds.BranchBegun) -> Changed:
-    begun = Branch(event.name, event.parent, event.base_step, event.ckpt)
+    begun = Branch(event.name, event.parent, event.base_step, ckpt=event.ckpt)
     return {"branches": {**ledger.branches, event.name: begun}, "branch": event.name}
 
 

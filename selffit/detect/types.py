@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from selffit.eventlog.kinds import RobustProbe
 
@@ -23,6 +23,7 @@ class ProbePoint:
     fgsm: float
     pgd: float
     n: int
+    _: KW_ONLY
     eps: float = math.nan
     final_fgsm: float | None = None
     final_pgd: float | None = None
@@ -56,6 +57,7 @@ class SignalBlock:
     """
 
     step: int
+    _: KW_ONLY
     abnormal: Sequence[float] = ()
     pertalign: Sequence[float] = ()
     acc_adv: Sequence[float] = ()

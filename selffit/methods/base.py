@@ -7,7 +7,7 @@ use tensors' own methods.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from selffit.errors import UserError
@@ -44,6 +44,7 @@ class Budget:
     eps: Tensor
     alpha: Tensor
     steps: int = 1
+    _: KW_ONLY
     start: str = "default"
     corner: bool = False
 

@@ -63,7 +63,7 @@ class Step:
         self.bn_eval = config.attack_bn == "eval"
         self.method = METHODS[config.method]
         self.budget = Budget(
-            self._eps, self._alpha, config.attack_steps, config.start, config.corner
+            self._eps, self._alpha, config.attack_steps, start=config.start, corner=config.corner
         )
         self.mix_signs = config.mix_signs
         for group in self.optimizer.param_groups:

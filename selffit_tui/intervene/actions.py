@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from selffit.config import FIELDS, LIVE, ROLLBACK
@@ -33,6 +33,7 @@ class Field:
     label: str
     text: str = ""
     hint: str = ""
+    _: KW_ONLY
     choices: tuple[str, ...] = ()
 
 
@@ -50,6 +51,7 @@ class Action:
     title: str
     op: str
     does: str
+    _: KW_ONLY
     args: Mapping[str, Any] = field(default_factory=dict)
     fields: tuple[Field, ...] = ()
     now: str = ""
@@ -83,7 +85,15 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
         )
         found.append(
             Action(
-                "cure", f"switch to {method}", "set", does, {"method": method}, (), "", True, True
+                "cure",
+                f"switch to {method}",
+                "set",
+                does,
+                args={"method": method},
+                fields=(),
+                now="",
+                costs=True,
+                recommended=True,
             )
         )
     if ledger.checkpoints:
@@ -115,8 +125,8 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
             "write a note",
             "note",
             "A line is written into the log; nothing else changes.",
-            {},
-            (text,),
+            args={},
+            fields=(text,),
         )
     )
     soon = "The run ends after a last probe and a checkpoint; it can be resumed from there."
@@ -124,8 +134,10 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
         "The run ends at once: no probe, no checkpoint. "
         "What came after the last checkpoint is lost."
     )
-    found.append(Action("stop", "stop the run", "stop", soon, {"now": False}, costs=True))
-    found.append(Action("stop-now", "stop the run at once", "stop", now, {"now": True}, costs=True))
+    found.append(Action("stop", "stop the run", "stop", soon, args={"now": False}, costs=True))
+    found.append(
+        Action("stop-now", "stop the run at once", "stop", now, args={"now": True}, costs=True)
+    )
     return found
 
 
@@ -136,7 +148,7 @@ def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fall
         f"roll back to {where}, go on with {method}",
         "rollback",
         f"{_begins(ledger, target)}, with {method} from there. {_abandoned(ledger, state, target)}",
-        {"to": target.id, "method": method},
+        args={"to": target.id, "method": method},
         costs=True,
         recommended=fallen,
     )
@@ -174,9 +186,15 @@ def _back_to(ledger: Ledger, state: RunState) -> Action:
             "healthy" if ledger.target("healthy") else newest[-1].id,
             "; ".join(told),
         ),
-        Field("method", label("method"), "", f"empty: {AS_SAVED}", ("", *METHODS)),
+        Field("method", label("method"), "", f"empty: {AS_SAVED}", choices=("", *METHODS)),
         *(_instead(name) for name in ROLLBACK),
-        Field("exact", "repeat", "no", "yes: the same random numbers as the first time", YES_NO),
+        Field(
+            "exact",
+            "repeat",
+            "no",
+            "yes: the same random numbers as the first time",
+            choices=YES_NO,
+        ),
     )
     does = (
         f"Training continues from that checkpoint on a new branch {ledger.next_branch()}; "
@@ -187,8 +205,8 @@ def _back_to(ledger: Ledger, state: RunState) -> Action:
         "roll back: choose where to and with what",
         "rollback",
         does,
-        {},
-        fields,
+        args={},
+        fields=fields,
         costs=True,
     )
 
@@ -214,15 +232,15 @@ def _setting(name: str, settings: Mapping[str, Any]) -> Action:
     )
     hint += _example(name) + (f"; 0: {about['zero']}" if about["zero"] else "")
     shown = f"{now:.6g}" if isinstance(now, float) else str(now)
-    fields = (Field(name, label(name), shown, hint, choices),)
+    fields = (Field(name, label(name), shown, hint, choices=choices),)
     return Action(
         name,
         f"change {label(name)}",
         "set",
         about["does"],
-        {},
-        fields,
-        value(name, now),
+        args={},
+        fields=fields,
+        now=value(name, now),
         costs=name == "method",
     )
 
@@ -243,8 +261,8 @@ def _zeroing(ledger: Ledger, layer: str) -> list[Action]:
                 f"zero dominant channels of {layer}",
                 "zero",
                 does,
-                {"layer": layer},
-                top,
+                args={"layer": layer},
+                fields=top,
             )
         )
     if ledger.zeroed:

@@ -152,7 +152,15 @@ def judge():
         for kind, step, record in records:
             state = reduce(state, Record(1, 1, 1, 0.0, kind, "main", step, record))
         empty = torch.empty(0)
-        images = ImageSet("x", 10, (1, 28, 28), empty, empty, empty, empty)
+        images = ImageSet(
+            name="x",
+            classes=10,
+            shape=(1, 28, 28),
+            train_x=empty,
+            train_y=empty,
+            held_x=empty,
+            held_y=empty,
+        )
         bench = Bench(images=images, device=CPU, mean=empty, n=512, eps=None, own=own)
         judge = Judge(Past(state), bench)
         return lambda step, *found, **more: judge.add(measured(step, *found, **more))

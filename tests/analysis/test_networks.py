@@ -93,7 +93,15 @@ def test_a_channel_beyond_the_layer_is_damage(tmp_path, saved_with, images):
 
 def fake(shape, classes):
     empty = torch.empty(0)
-    return ImageSet("other", classes, shape, empty, empty, empty, empty)
+    return ImageSet(
+        name="other",
+        classes=classes,
+        shape=shape,
+        train_x=empty,
+        train_y=empty,
+        held_x=empty,
+        held_y=empty,
+    )
 
 
 @pytest.mark.parametrize(

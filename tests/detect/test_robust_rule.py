@@ -10,7 +10,17 @@ from selffit.detect.robust_rule import RobustRule
 
 def point(pgd, fgsm, *, clean=0.8, n=1000, eps=math.nan, step=0, final=None):
     final_eps, final_fgsm, final_pgd = final or (None, None, None)
-    return ProbePoint(step, clean, fgsm, pgd, n, eps, final_fgsm, final_pgd, final_eps)
+    return ProbePoint(
+        step,
+        clean,
+        fgsm,
+        pgd,
+        n,
+        eps=eps,
+        final_fgsm=final_fgsm,
+        final_pgd=final_pgd,
+        final_eps=final_eps,
+    )
 
 
 def judged(history, now, chance=0.0, **thresholds):

@@ -93,7 +93,7 @@ def test_pixels_at_exactly_0_and_1_are_moved(name):
     net = build("small", shape=(1, 28, 28), classes=10)
     x, y = torch.randint(0, 2, (4, 1, 28, 28)).float(), torch.arange(4)
     eps = torch.tensor(0.2)
-    budget = Budget(eps, eps, 3, "zero")
+    budget = Budget(eps, eps, 3, start="zero")
     result = METHODS[name].attack(
         lambda x, y, _=None: input_gradient(net, x, y), x, y, budget, torch.Generator()
     )

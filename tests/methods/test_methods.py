@@ -22,7 +22,9 @@ def image(*pixels: float) -> Tensor:
 def budget(
     eps: float, alpha: float | None = None, steps: int = 1, start: str = "default"
 ) -> Budget:
-    return Budget(torch.tensor(eps), torch.tensor(eps if alpha is None else alpha), steps, start)
+    return Budget(
+        torch.tensor(eps), torch.tensor(eps if alpha is None else alpha), steps, start=start
+    )
 
 
 class Linear:
@@ -166,7 +168,7 @@ def test_bad_requests():
 
 def test_pgd_to_the_corners_moves_every_pixel_that_it_moved_by_the_whole_budget():
     x = image(0.5, 0.5, 0.5, 0.95)
-    two = Budget(torch.tensor(0.1), torch.tensor(0.03), 2, "zero", corner=True)
+    two = Budget(torch.tensor(0.1), torch.tensor(0.03), 2, start="zero", corner=True)
     x_adv, gradient = attack("pgd", x, two)
     assert torch.allclose(x_adv, image(0.6, 0.4, 0.5, 1.0))
     # the steps themselves are not projected

@@ -46,7 +46,7 @@ def network_and_images():
 @pytest.mark.parametrize("alpha", [0.04, 0.0])
 def test_steps_are_those_of_pgd_from_a_zero_start(alpha):
     net, x, y = network_and_images()
-    budget = Budget(torch.tensor(0.1), torch.tensor(alpha or 0.1), 3, "zero")
+    budget = Budget(torch.tensor(0.1), torch.tensor(alpha or 0.1), 3, start="zero")
     expected = pgd(lambda a, b: input_gradient(net, a, b), x, y, budget, torch.Generator()).x_adv
     torch.testing.assert_close(x + ProbeAttack(0.1, 3, alpha).delta(net, x, y), expected)
 
@@ -55,7 +55,7 @@ def test_corners_are_whole_and_clip_to_those_of_the_training_attack():
     net, x, y = network_and_images()
     corners = ProbeAttack(0.1, 3, 0.04, corner=True).delta(net, x, y)
     assert set(corners.unique().tolist()) == set(torch.tensor([-0.1, 0.0, 0.1]).tolist())
-    budget = Budget(torch.tensor(0.1), torch.tensor(0.04), 3, "zero", corner=True)
+    budget = Budget(torch.tensor(0.1), torch.tensor(0.04), 3, start="zero", corner=True)
     trained_on = pgd(lambda a, b: input_gradient(net, a, b), x, y, budget, torch.Generator()).x_adv
     torch.testing.assert_close(add(x, corners), trained_on)
     assert not corners.requires_grad and all(p.grad is None for p in net.parameters())
