@@ -16,7 +16,7 @@ from selffit.control.commands import POLICY, Command, check, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
-from selffit.eventlog.former import op_today
+from selffit.eventlog.former import forms, op_today
 from selffit.methods.catalogue import METHODS
 from selffit.vocabulary import SUSPECT, level_of
 
@@ -77,16 +77,17 @@ class Policy:
             return commands
         # On a branch each of them has one id for ever, so whatever became of it, the log tells that
         # it is decided: after a crash, too, when the steps are done again and the alert is raised
-        # again.
-        commands = [
-            msgspec.structs.replace(command, id=_id_on(ledger.branch, command))
-            for command in commands
-        ]
-        return [command for command in commands if command.id not in ledger.outcomes]
+        # again. A run that an older version began has it under the names of that time.
+        found = []
+        for command in commands:
+            ids = [_id_on(ledger.branch, *form) for form in forms(command.op, command.args)]
+            if not any(id in ledger.outcomes for id in ids):
+                found.append(msgspec.structs.replace(command, id=ids[0]))
+        return found
 
 
-def _id_on(branch: str, command: Command) -> str:
-    named = msgspec.json.encode([POLICY, branch, command.op, command.args], order="sorted")
+def _id_on(branch: str, op: str, args: Mapping[str, Any]) -> str:
+    named = msgspec.json.encode([POLICY, branch, op, args], order="sorted")
     return "c" + blake2b(named, digest_size=10).hexdigest()
 
 

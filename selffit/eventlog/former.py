@@ -4,7 +4,7 @@ Logs, checkpoints, inboxes and policies may still hold them; every reader of tho
 here. Channels were `suppress`ed or masked, with a mode; now they are `zero`ed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selffit.config.table import OLD_NAMES
@@ -24,6 +24,12 @@ def args_today(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of the operation that is or was called `op`."""
     gone = _GONE if op in OPS and args.get(_GONE) == "mask" else None
     return {name: value for name, value in args.items() if name != gone}
+
+
+def forms(op: str, args: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """An operation with its arguments, as it is called today and as it was called before."""
+    yield op, args
+    yield from ((old, {**args, _GONE: "mask"}) for old, today in OPS.items() if today == op)
 
 
 def settings_today(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -167,6 +167,21 @@ def test_a_crash_between_two_layers_leaves_the_second_one_to_do(log):
     assert [c.id for c in policy.reaction("suspect", log.ledger, t=2.0)] == [second.id]
 
 
+def test_what_an_older_version_did_at_a_suspicion_is_not_done_again_after_a_resume(log):
+    policy = parse_policy(on_suspect="suppress:conv1=2")
+    # as version 0.1 named the command: policy, main, suppress, conv1, mode mask, top 2
+    done = kinds.Applied(
+        id="cf3030956279208a7f191",
+        op="suppress",
+        by="policy",
+        args={"layer": "conv1", "channels": [0, 3], "mode": "mask"},
+        new={"suppress": {"conv1": {"channels": [0, 3], "mode": "mask"}}},
+    )
+    log.add(done, step=12)
+    assert log.ledger.zeroed == {"conv1": {"channels": [0, 3]}}
+    assert policy.reaction("suspect", log.ledger) == []
+
+
 # ---- what is written wrongly ---------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("on_co", "on_suspect", "limit", "says"),
