@@ -145,18 +145,7 @@ class Judge:
             return None
         says = verdict(probe.values, self._chance, probe.n)
         began = None if onset is None else onset.about
-        tracker = self._tracked(probe)
-        return kinds.Diagnosis(
-            at=probe.at,
-            disease=says.disease,
-            text=says.text,
-            index=probe.index,
-            components=probe.components,
-            evidence=says.evidence,
-            onset_step=began,
-            index_step=tracker.index_step_for(began),
-            lead=tracker.lead(began),
-        )
+        return self._tracked(probe).diagnosis(says, probe, began)
 
     def _fallen(self, found: Sequence[kinds.Event]) -> bool:
         """The detector's rule after the run's own probes up to this step.

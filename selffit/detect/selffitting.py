@@ -39,6 +39,7 @@ from typing import Any, Literal, NamedTuple
 
 from selffit.detect import wording
 from selffit.detect.statistics import chance_z, fall_z
+from selffit.eventlog import kinds
 
 Disease = Literal["self-fitting", "gradient masking", "undecided"]
 
@@ -281,6 +282,22 @@ class Tracker:
         """
         began = self.index_step_for(onset_step)
         return None if began is None or onset_step is None else onset_step - began
+
+    def diagnosis(
+        self, says: Verdict, probe: kinds.SelfProbe, onset_step: int | None
+    ) -> kinds.Diagnosis:
+        """What the log is told of an onset after a probe: the verdict, and when the index moved."""
+        return kinds.Diagnosis(
+            at=probe.at,
+            disease=says.disease,
+            text=says.text,
+            index=probe.index,
+            components=probe.components,
+            evidence=says.evidence,
+            onset_step=onset_step,
+            index_step=self.index_step_for(onset_step),
+            lead=self.lead(onset_step),
+        )
 
     def state(self) -> dict[str, Any]:
         """Everything that later answers depend on, as plain JSON values."""

@@ -163,22 +163,12 @@ class Explainer:
             return
         self._absent = self._absent + 1 if self._verdict(probe).disease == "gradient masking" else 0
         verdict = self._settled(probe, self._absent)
-        index_step = self.tracker.index_step_for(self._onset)
-        now = {"disease": verdict.disease, "index_step": index_step}
+        told = self.tracker.diagnosis(verdict, probe, self._onset)
+        now = {"disease": told.disease, "index_step": told.index_step}
         if self._told and (now == self._told or verdict.disease == "undecided"):
             return
         self._told = now
-        diagnosis = kinds.Diagnosis(
-            disease=verdict.disease,
-            text=verdict.text,
-            index=probe.index,
-            components=probe.components,
-            evidence=verdict.evidence,
-            onset_step=self._onset,
-            index_step=index_step,
-            lead=self.tracker.lead(self._onset),
-        )
-        self.log.emit(diagnosis, step=step)
+        self.log.emit(told, step=step)
 
     def closed(self) -> None:
         """The onset is over: recovered."""
