@@ -6,6 +6,7 @@ before it writes a command, the trainer when it reads one.
 
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ MAX_CHANNELS = 65_536  # a layer's channels are numbered below this
 POLICY = "policy"  # the name under which the trainer's own policies act
 
 _ID = re.compile(r"c[0-9a-f]{20}\Z")
+_making = threading.Lock()
+_newest = [-1, 0]  # milliseconds and tail of the newest id made here
 _CHECKPOINT = re.compile(r"((?:main|b[1-9][0-9]{0,8})-[0-9]{1,15})\Z")
 
 
@@ -45,11 +48,18 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def new_id(t: float) -> str:
-    """An id whose alphabetical order is that of submission.
+    """An id whose alphabetical order is that of submission, for `t` in seconds of the wall clock.
 
-    `c`, 12 hex of milliseconds, 8 random hex.
+    `c`, 12 hex of milliseconds, 8 hex that are random for the first id a process makes in a
+    millisecond and count on from there for the next ones.
     """
-    return f"c{int(t * 1000) & 0xFFFFFFFFFFFF:012x}{secrets.token_hex(4)}"
+    ms = int(t * 1000) & 0xFFFFFFFFFFFF
+    with _making:
+        before, tail = _newest
+        # half the range is left free, so that counting on cannot overflow
+        tail = tail + 1 if ms == before else secrets.randbits(31)
+        _newest[:] = ms, tail
+    return f"c{ms:012x}{tail:08x}"
 
 
 def is_id(text: str) -> bool:

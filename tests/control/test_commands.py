@@ -145,6 +145,12 @@ def test_ids_sort_by_time_and_are_file_names():
     assert not is_id("../" + ids[0])
 
 
+def test_ids_of_one_millisecond_sort_in_the_order_they_were_made():
+    ids = [new_id(1.79e9) for _ in range(200)]
+    assert ids == sorted(ids) and len(set(ids)) == len(ids)
+    assert all(is_id(id) for id in ids)
+
+
 def test_the_help_of_probe_says_all_that_is_measured():
     told = OPERATIONS["probe"].help
     assert all(
