@@ -14,7 +14,8 @@ from selffit.config import RunConfig
 from selffit.data.imageset import ImageSet
 from selffit.detect import point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
-from selffit.detect.selffitting import Tracker, verdict
+from selffit.detect.selffitting import Tracker, of_probe
+from selffit.detect.signs import of_channels
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.probes.causal import causal_probe
@@ -143,7 +144,7 @@ class Judge:
         onset = self.past.onset(probe.branch, probe.step)
         if not self._fallen(found):
             return None
-        says = verdict(probe.values, self._chance, probe.n)
+        says = of_probe(probe, self._chance, of_channels(_one(kinds.CausalProbe, found)))
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
 
@@ -182,7 +183,7 @@ class Judge:
                 points[other.step] = other
         tracker = Tracker()
         for step in sorted(points):
-            tracker.add(step, verdict(points[step].values, self._chance, points[step].n))
+            tracker.add(step, of_probe(points[step], self._chance))
         return tracker
 
     def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:

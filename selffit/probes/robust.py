@@ -114,7 +114,15 @@ def robust_accuracies(
                 # for all images: the noise does not depend on f
                 start = uniform_start(x, budget.eps, generator)
                 multi[i] += len(
-                    survivors(model, gradient, x[right], y[right], start[right], budget)
+                    survivors(
+                        model,
+                        gradient,
+                        x[right],
+                        y[right],
+                        start[right],
+                        budget.eps,
+                        [alpha] * pgd_steps,
+                    )
                 )
     n = len(images)
     return [
@@ -135,19 +143,25 @@ def _known(gradient: Gradient) -> GradientAt:
 
 
 def survivors(
-    model: nn.Module, gradient: GradientAt, x: Tensor, y: Tensor, start: Tensor, budget: Budget
+    model: nn.Module,
+    gradient: GradientAt,
+    x: Tensor,
+    y: Tensor,
+    start: Tensor,
+    eps: Tensor,
+    alphas: Sequence[float],
 ) -> Tensor:
     """Which images are right at the start point [B,C,H,W] and after every PGD step: int64 indices.
 
-    There are budget.steps of them.
+    eps: radius, in pixels, on the images' device. alphas: the size of each step, in pixels.
     """
     alive, x_adv = torch.arange(len(y), device=y.device), start
-    for _ in range(budget.steps):
+    for alpha in alphas:
         if len(alive) == 0:
             return alive
         at_point = gradient(x_adv, y)
         # found once: on a GPU that waits for the device
         kept = (at_point.logits.argmax(1) == y).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]
-        x_adv = project(x_adv[kept] + budget.alpha * at_point.grad[kept].sign(), x, budget.eps)
+        x_adv = project(x_adv[kept] + alpha * at_point.grad[kept].sign(), x, eps)
     return alive[model(x_adv).argmax(1) == y] if len(alive) else alive

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
-from selffit.detect import selffitting
+from selffit.detect.selffitting import index
+from selffit.detect.signs import effects
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Floats
 from selffit.methods.gradient import input_gradient
@@ -87,8 +88,8 @@ def self_information(
         mix                 accuracy when random signs replace a share of delta's entries
 
     `other`, `gap` and `control_*` only where there is a reference. Numbers have five digits; the
-    index and its components are made of those that have all. With the same seed the light
-    values of both sets are the same.
+    index and its components are made of those that have all, but for the dose curve. With the same
+    seed the light values of both sets are the same.
 
     Costs an image, in forward passes U, for an attack of k steps: light 4k+5 (FGSM 9U), with a
     reference 2k+2 more (13U); full 30U more, 32U with a reference. Both networks are in evaluation
@@ -134,16 +135,17 @@ def self_information(
     values = {name: float(share) for name, share in shares.items()}
     if reference is not None:
         values["gap"] = values["own"] - values["other"]
-    components = selffitting.components(values, 1 / classes)
+    curve = kinds.Dose(k=Floats(DOSES), acc=curves["dose"]) if full else None
+    components = effects(values, 1 / classes, dose=curve)
     return kinds.SelfProbe(
         n=len(images),
         full=full,
         eps=attack.eps,
         attack=attack.name,
         values={name: round(value, 5) for name, value in values.items()},
-        dose=kinds.Dose(k=Floats(DOSES), acc=curves["dose"]) if full else None,
+        dose=curve,
         mix=kinds.Mix(share=Floats(MIX), acc=curves["mix"]) if full else None,
-        index=round(selffitting.index(components), 5),
+        index=round(index(components), 5),
         components={name: round(value, 5) for name, value in components.items()},
     )
 

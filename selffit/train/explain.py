@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from selffit.checkpoint.tensors import load_model
 from selffit.detect import selffitting
+from selffit.detect.signs import Sign, of_channels
 from selffit.eventlog import kinds
 from selffit.models.base import Network
 from selffit.probes.causal import causal_probe
@@ -60,6 +61,10 @@ class Explainer:
         self._onset: int | None = None  # step of the onset that is open
         self._told: dict[str, Any] = {}  # of the newest diagnosis of that onset
         self._absent = 0  # probes in a row since the onset without a sign of self-fitting
+        self._signs: set[str] = set()  # of self-fitting that the log was told of since the onset
+        # what the causal check of that onset said, and the newest probe for it to stand beside
+        self._channels: Sign | None = None
+        self._probe: kinds.SelfProbe | None = None
 
     # ---- measuring -------------------------------------------------------------------------------
     def subject(self, step: int) -> Subject:
@@ -115,7 +120,11 @@ class Explainer:
                 raise _GivenUp
 
         with suppress(_GivenUp):
-            self.log.emit(causal_probe(self.subject(step), n, brief=brief, pause=pause), step=step)
+            found = causal_probe(self.subject(step), n, brief=brief, pause=pause)
+            self.log.emit(found, step=step)
+            if self._onset is not None:
+                self._channels = of_channels(found)
+                self._renew(step)
 
     def strong(self, step: int) -> kinds.StrongProbe | None:
         """Log what a strong attack leaves of the PGD accuracy."""
@@ -128,7 +137,7 @@ class Explainer:
 
     # ---- the diagnosis ---------------------------------------------------------------------------
     def _verdict(self, probe: kinds.SelfProbe) -> selffitting.Verdict:
-        return selffitting.verdict(probe.values, 1 / self.setup.images.classes, probe.n)
+        return selffitting.of_probe(probe, 1 / self.setup.images.classes, self._channels)
 
     def _settled(self, probe: kinds.SelfProbe, absent: int) -> selffitting.Verdict:
         """The verdict after so many probes since the onset without a sign of self-fitting."""
@@ -143,6 +152,8 @@ class Explainer:
         self._onset = alert.about
         self._told = {}
         self._absent = 0
+        self._signs = set()
+        self._channels = None
         if probe is None:
             return alert
         absent = int(self._verdict(probe).disease == "gradient masking")
@@ -154,6 +165,8 @@ class Explainer:
             "swap": values["swap"],
             "index": probe.index,
         }
+        if "gap" in values:
+            evidence["self_gap"] = values["gap"]
         disease = self._settled(probe, absent).disease
         return replace(alert, disease=disease, evidence={**alert.evidence, **evidence})
 
@@ -161,13 +174,26 @@ class Explainer:
         """While an onset is open: log the disease, first and whenever it has become clearer."""
         if self._onset is None or probe is None:
             return
+        self._probe = probe
         self._absent = self._absent + 1 if self._verdict(probe).disease == "gradient masking" else 0
+        self._tell(step, probe)
+
+    def _renew(self, step: int) -> None:
+        """The causal check has spoken: see whether that makes the newest diagnosis clearer."""
+        probe = self._probe
+        if probe is not None and (probe.branch, probe.step) == (self.log.branch, step):
+            self.tracker.add(step, self._verdict(probe))
+            self._tell(step, probe)
+
+    def _tell(self, step: int, probe: kinds.SelfProbe) -> None:
         verdict = self._settled(probe, self._absent)
         told = self.tracker.diagnosis(verdict, probe, self._onset)
         now = {"disease": told.disease, "index_step": told.index_step}
-        if self._told and (now == self._told or verdict.disease == "undecided"):
+        clearer = verdict.disease != "undecided" and now != self._told
+        if self._told and not clearer and set(told.signs) <= self._signs:
             return
         self._told = now
+        self._signs |= set(told.signs)
         self.log.emit(told, step=step)
 
     def closed(self) -> None:
@@ -200,6 +226,8 @@ class Explainer:
             "onset": self._onset,
             "told": self._told,
             "absent": self._absent,
+            "signs": sorted(self._signs),
+            "channels": None if self._channels is None else list(self._channels),
             "tracker": self.tracker.state(),
         }
 
@@ -208,6 +236,10 @@ class Explainer:
         self._onset = state.get("onset")
         self._told = dict(state.get("told", {}))
         self._absent = state.get("absent", 0)
+        self._signs = set(state.get("signs", ()))
+        channels = state.get("channels")
+        self._channels = None if channels is None else Sign(*channels)
+        self._probe = None
         self.tracker = selffitting.Tracker()
         if "tracker" in state:
             self.tracker.restore(state["tracker"])
