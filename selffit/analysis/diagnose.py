@@ -144,7 +144,9 @@ class Judge:
         onset = self.past.onset(probe.branch, probe.step)
         if not self._fallen(found):
             return None
-        says = of_probe(probe, self._chance, of_channels(_one(kinds.CausalProbe, found)))
+        checks = [event for event in found if isinstance(event, kinds.CausalProbe)]
+        channels = of_channels(checks[-1]) if checks else None
+        says = of_probe(probe, self._chance, channels)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
 

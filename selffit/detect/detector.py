@@ -66,6 +66,7 @@ class Detector:
         self._suspect_state = ""
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
+        self._unsure = 0  # undecided probes with a wide gap in a row
         self._restored = False  # the newest of them: PGD back at its level and near FGSM
         # then: the healthy PGD accuracy, and the images behind it
         self._level: tuple[float, int] | None = None
@@ -132,6 +133,11 @@ class Detector:
         return self._decide(point, self._rule.judge(point))
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
+        t = self.thresholds
+        wide = gap_z(point.fgsm, point.pgd, point.n) >= t.z_wide
+        self._unsure = self._unsure + 1 if verdict.state == "undecided" and wide else 0
+        # at once, and then not at every probe
+        self.wants_strong = self.confirm and self._unsure % t.masked_again == 1
         if verdict.state in ("healthy", "undecided") or point.step < self.judge_from:
             self._suspect("")
             if verdict.state == "healthy":
@@ -239,15 +245,20 @@ class Detector:
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
-        Where `wants_strong` asked for it, returns one `masked` alert, or one `recovered` alert if
-        PGD is back at its level; [] while it has only climbed, and where nothing was asked. After
-        `masked` the onset stays open, and the question comes back when PGD has fallen and climbed
-        again, or after `masked_again` more such probes.
+        Where an onset is open and `wants_strong` asked for it, returns one `masked` alert, or one
+        `recovered` alert if PGD is back at its level; [] while it has only climbed, and where
+        nothing was asked. After `masked` the onset stays open, and the question comes back when PGD
+        has fallen and climbed again, or after `masked_again` more such probes. Where none is open,
+        whoever asked, returns one `masked` alert if the robust accuracy was none; it is open then
+        as after an onset.
 
         Our operational definition of masked: the strong attack leaves less than half of the weak
         one's accuracy, or less than half of the healthy level where the weak one is back at it, and
         that is no sampling noise.
         """
+        if not self.onset_open:
+            self.wants_strong = False
+            return self._unmask(step, strong_pgd, weak_pgd, n)
         if not self.wants_strong:
             return []
         t = self.thresholds
@@ -269,6 +280,27 @@ class Detector:
         return [
             self._recovered(
                 step, weak_pgd, n, text, evidence, "nothing to do; it may collapse again"
+            )
+        ]
+
+    def _unmask(self, step: int, strong: float, weak: float, n: int) -> list[Alert]:
+        """A PGD accuracy that no alert has doubted so far, and a strong attack does."""
+        if not (_is_accuracy(strong) and _is_accuracy(weak) and n > 0):
+            return []
+        self._level = None
+        if not (self._rule.is_robust(weak, n) and self._is_masked(strong, weak, n)):
+            return []
+        self.onset_open = True
+        self._good = 0
+        self._suspect("")
+        return [
+            self._alert(
+                "masked",
+                step,
+                wording.unmasked(weak, strong, n),
+                n=n,
+                evidence={"strong": strong, "pgd": weak},
+                advice=wording.advice(self.unit, None),
             )
         ]
 
@@ -298,7 +330,8 @@ class Detector:
             raise ValueError(
                 f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}"
             )
-        state = {"wants_strong": False, "_restored": False, "_level": None, **state}
+        later = {"wants_strong": False, "_restored": False, "_level": None, "_unsure": 0}
+        state = {**later, **state}
         self._bands.restore(state["bands"])
         self._rule.restore(state["references"])
         for name in _PLAIN:
@@ -320,6 +353,7 @@ _PLAIN = (
     "_suspect_state",
     "_first_suspect",
     "_good",
+    "_unsure",
     "_restored",
     "_level",
 )

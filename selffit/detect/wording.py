@@ -69,6 +69,14 @@ def masked(weak: float, strong: float, n: int, level: float | None) -> str:
     return f"{_back(weak, level)}, but {left}: {fate}"
 
 
+def unmasked(weak: float, strong: float, n: int) -> str:
+    """That a PGD accuracy which looked well is not what a stronger attack on n images leaves."""
+    return (
+        f"PGD accuracy is {share(weak)}, but a stronger attack leaves {share(strong)} "
+        f"(n={count(n)}): the gradients are masked, the network is not robust"
+    )
+
+
 def _back(pgd: float, level: float | None) -> str:
     of = f" of {share(level)} before" if level is not None else ""
     return f"PGD accuracy is back at {share(pgd)}{of}"

@@ -3,10 +3,12 @@
 Our operational check of the channel differentiation of He et al. (2023, arXiv 2302.11963).
 """
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from selffit.data.imageset import as_float
@@ -169,27 +171,26 @@ def _groups(
         pause()
         chosen = zeroed(random[0] if group == "random" else orders[group])
         found = report.group(chosen)
-        told: dict[str, float] = {}
+        channels = sum(map(len, chosen.values()))
+        row = kinds.Ablation(stage=stage, group=group, share=share, channels=channels)
+        row = replace(row, **found)
         if group == "random":
-            told = {"draws": len(drawn)}
-            for name in ("clean", "fgsm"):
-                values = [draw[name] for draw in drawn]
-                found[name] = round(fmean(values), 5)
-                if len(values) > 1:
-                    told[f"{name}_sd"] = round(stdev(values), 5)
+            rows.append(_mean(row, drawn))
         else:
-            told = {"quantile": round(fmean(left <= found["fgsm"] for left in fgsm), 5)}
-        rows.append(
-            kinds.Ablation(
-                stage=stage,
-                group=group,
-                share=share,
-                channels=sum(map(len, chosen.values())),
-                **found,
-                **told,
-            )
-        )
+            quantile = fmean(left <= row.fgsm for left in fgsm)
+            rows.append(replace(row, quantile=round(quantile, 5)))
     return rows
+
+
+def _mean(first: kinds.Ablation, drawn: Sequence[Mapping[str, float]]) -> kinds.Ablation:
+    """The random group as the mean over its draws, of which `first` is one."""
+    of = {name: [draw[name] for draw in drawn] for name in ("clean", "fgsm")}
+    mean = {name: round(fmean(values), 5) for name, values in of.items()}
+    sd = {
+        f"{name}_sd": round(stdev(values), 5) if len(values) > 1 else math.nan
+        for name, values in of.items()
+    }
+    return replace(first, draws=len(drawn), **mean, **sd)
 
 
 class _Report:

@@ -7,7 +7,7 @@ Our operational definition, in the order of the log, from what is still on the a
   suspect       signals left their band; it stands until a probe clears it: until the detector's own
                 rule (`selffit.detect.robust_rule`) finds a later probe of the line healthy.
   onset         a multi-step probe confirmed the collapse; it stands until it has recovered.
-  masked        PGD accuracy seems to be back and is not; it stands as the onset does.
+  masked        PGD accuracy seems to be back, or there, and is not; it stands as the onset does.
   recovered     PGD accuracy is back; it stands until something is found again.
   rolled back   the active branch was begun by a roll-back, and nothing was found on it since.
 """

@@ -83,7 +83,7 @@ class Monitor:
         A probe on suspicion must be quick: without an onset it leaves the channels out.
         """
         alerts = self.detector.probe(point_of(self._robust(step, why)))
-        if self.detector.wants_strong:
+        if self.detector.wants_strong or why in ("asked", "end"):
             alerts += self._confirm(step)
         onset = any(alert.level == "onset" for alert in alerts)
         at_length = onset or why in ("asked", "end")
@@ -99,8 +99,6 @@ class Monitor:
             self._channels(step)
         if at_length:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
-        if why == "asked":
-            self.explainer.strong(step)
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
 
@@ -134,7 +132,10 @@ class Monitor:
         return probe
 
     def _confirm(self, step: int) -> list[kinds.Alert]:
-        """PGD accuracy is back after an onset: a strong attack decides whether the network is."""
+        """A strong attack looks whether the PGD accuracy is one.
+
+        After an onset it decides whether the network is back.
+        """
         found = self.explainer.strong(step)
         return self.detector.strong(step, found.pgd, found.weak, found.n) if found else []
 

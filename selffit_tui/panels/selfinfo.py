@@ -120,7 +120,7 @@ def _head(
     """
     index: Line = [(f" {INDEX.label} ", "dim"), (share(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
-    parts: Line = [("  mean of", "dim")]
+    parts: Line = [("  signs", "dim")]
     for part in COMPONENT.values():
         if known(value := probe.components.get(part.name, math.nan)):
             parts += [(f"  {part.label} ", "dim"), (share(value), "text")]

@@ -90,6 +90,13 @@ def causal(*groups, n=128):
     return kinds.CausalProbe(n=n, rows=tuple(rows))
 
 
+def channels(*groups):
+    """The sign of such a check."""
+    sign = of_channels(causal(*groups))
+    assert sign is not None
+    return sign
+
+
 # ---- signs and index -----------------------------------------------------------------------------
 def test_effects_are_what_lies_above_the_control():
     values = measured(0.55, 0.3, 0.1, 0.4, swap=0.19, **against(0.7, 0.4))
@@ -134,22 +141,22 @@ def test_a_dip_lies_at_a_small_dose_and_below_both_ends():
 
 
 def test_the_channels_are_those_whose_loss_beats_random_ones_most_surely():
-    sign = of_channels(causal(("conv1", 0.16, 0.66), ("layer1", 0.60, 0.64)))
+    sign = channels(("conv1", 0.16, 0.66), ("layer1", 0.60, 0.64))
     assert sign.effect == pytest.approx(0.50) and sign.control == 0.66
     assert sign.note == "3 channels of conv1" and sign.z > 6
-    assert of_channels(causal(("conv1", 0.48, 0.49))).z < 1
+    assert channels(("conv1", 0.48, 0.49)).z < 1
     assert of_channels(kinds.CausalProbe(n=128)) is None
 
 
 def test_the_spread_of_random_draws_weakens_the_sign_of_the_channels():
-    sure, luck = causal(("conv", 0.16, 0.66, 0.02)), causal(("conv", 0.16, 0.66, 0.30))
-    assert of_channels(sure).z > 6 > 2 > of_channels(luck).z
+    sure, luck = channels(("conv", 0.16, 0.66, 0.02)), channels(("conv", 0.16, 0.66, 0.30))
+    assert sure.z > 6 > 2 > luck.z
 
 
 def test_the_best_of_many_groups_needs_more_than_the_only_one():
-    one = causal(("a", 0.40, 0.62))
-    many = causal(("a", 0.40, 0.62), *((name, 0.6, 0.6) for name in "bcdefghij"))
-    assert of_channels(one).z > of_channels(many).z + 0.5
+    one = channels(("a", 0.40, 0.62))
+    many = channels(("a", 0.40, 0.62), *((name, 0.6, 0.6) for name in "bcdefghij"))
+    assert one.z > many.z + 0.5
 
 
 shares = st.floats(0, 1)
@@ -171,9 +178,9 @@ def test_any_shares_give_effects_in_range_and_finite_evidence(
     values = measured(carrier, one / total, other / total, abnormal, swap=swap)
     values |= against(mine, theirs) | ({} if control is None else {"control_grey": control})
     drawn = None if dose is None else curve(dose)
-    channels = None if groups is None else of_channels(causal(*groups))
+    check = None if groups is None else of_channels(causal(*groups))
     assert all(0 <= value <= 1 for value in effects(values, 1 / classes, dose=drawn).values())
-    found = verdict(values, 1 / classes, n, dose=drawn, channels=channels)
+    found = verdict(values, 1 / classes, n, dose=drawn, channels=check)
     assert all(map(math.isfinite, found.evidence.values()))
     assert math.isnan(found.index) or 0.0 <= found.index <= 1.0
     assert set(found.clear) <= set(found.signs) <= set(FAMILIES)
@@ -219,7 +226,7 @@ def test_signs_of_one_family_are_one_witness():
     values = measured(0.1, 0.0, 0.7, 0.3, **against(0.9, 0.4))
     found = verdict(values, CHANCE, 512, dose=curve(DIPPING_DOSE))
     assert found.clear == ("gap", "abnormal", "dip") and found.disease == "undecided"
-    found = verdict(values, CHANCE, 512, channels=of_channels(causal(("conv1", 0.1, 0.7))))
+    found = verdict(values, CHANCE, 512, channels=channels(("conv1", 0.1, 0.7)))
     assert found.disease == "self-fitting" and "channels" in found.clear
     assert "3 channels of conv1" in found.text and found.evidence["channels_control"] == 0.7
 
