@@ -6,7 +6,10 @@ Signals raise `suspect`; probes raise `onset`, `recovered` and `masked`.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from selffit.detect import wording
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
@@ -66,6 +69,7 @@ class Detector:
         self._suspect_state = ""
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
+        self._point: ProbePoint | None = None  # the newest; a strong attack follows at once
         self._unsure = 0  # undecided probes with a wide gap in a row
         self._restored = False  # the newest of them: PGD back at its level and near FGSM
         # then: the healthy PGD accuracy, and the images behind it
@@ -124,6 +128,7 @@ class Detector:
         if not (_is_accuracy(point.pgd) and point.n > 0) or point.step == self._last_probe:
             return []
         self._last_probe = point.step
+        self._point = point
         if not self.onset_open:
             self._rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
         if not _is_accuracy(point.fgsm):
@@ -249,8 +254,9 @@ class Detector:
         `recovered` alert if PGD is back at its level; [] while it has only climbed, and where
         nothing was asked. After `masked` the onset stays open, and the question comes back when PGD
         has fallen and climbed again, or after `masked_again` more such probes. Where none is open,
-        whoever asked, returns one `masked` alert if the robust accuracy was none; it is open then
-        as after an onset.
+        whoever asked, returns one `masked` alert if the robust accuracy of a probe that looked well
+        was none, or one `onset` if the probe was undecided and this decides it; either is open
+        then.
 
         Our operational definition of masked: the strong attack leaves less than half of the weak
         one's accuracy, or less than half of the healthy level where the weak one is back at it, and
@@ -284,12 +290,29 @@ class Detector:
         ]
 
     def _unmask(self, step: int, strong: float, weak: float, n: int) -> list[Alert]:
-        """A PGD accuracy that no alert has doubted so far, and a strong attack does."""
+        """A PGD accuracy that no alert has doubted so far, and a strong attack does.
+
+        The probe looked well: masked. It was undecided, and what is left counts as fallen: the
+        onset, before the weaker attack sees it.
+        """
         if not (_is_accuracy(strong) and _is_accuracy(weak) and n > 0):
             return []
         self._level = None
         if not (self._rule.is_robust(weak, n) and self._is_masked(strong, weak, n)):
             return []
+        point = self._point
+        if point is not None and point.step == step and self._unsure:
+            level = self._rule.level_at(point.eps, point.fgsm)
+            z = 0.0 if level is None else fall_z(level.pgd, level.n, strong, n)
+            fallen = level is not None and strong < self._rule.fall_bound(level)
+            if not (fallen and z >= self.thresholds.z_fall):
+                return []  # it may still come back, or fall for all to see
+            self._first_suspect = step
+            seen = replace(point, pgd=strong, n=n)
+            onset = self._onset(seen, Verdict("fallen", level, z), z)
+            text = f"{onset.text}; {wording.seen_by_a_strong_attack(weak)}"
+            evidence = {**onset.evidence, "strong": strong}
+            return [msgspec.structs.replace(onset, text=text, evidence=evidence)]
         self.onset_open = True
         self._good = 0
         self._suspect("")

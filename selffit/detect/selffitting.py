@@ -97,7 +97,8 @@ def verdict(
     its control. It is absent when the effect is less than half of that threshold and the images are
     enough to rule the threshold out. Clear signs of two independent witnesses are self-fitting
     (`selffit.detect.signs.witnesses`). Gradient masking is evidence of absence: all signs absent,
-    the self gap and the abnormal share among them. Anything else is undecided.
+    the self gap and the abnormal share among them, and that of the channels not clear. Anything
+    else is undecided.
 
     values, chance, n and dose of a `probe.self` record; channels: of a causal check of the same
     collapse (`selffit.detect.signs.of_channels`).
@@ -109,7 +110,7 @@ def verdict(
     disease: Disease = "undecided"
     if seen >= WITNESSES:
         disease = "self-fitting"
-    elif len(absent) == len(found) and all(name in absent for name in MASKING_NEEDS):
+    elif set(absent) == set(found) - {"channels"} >= set(MASKING_NEEDS) and not clear:
         disease = "gradient masking"
     height = index({name: sign.effect for name, sign in found.items()})
     return Verdict(

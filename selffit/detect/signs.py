@@ -132,7 +132,7 @@ def _of_values(
     found: dict[str, Sign] = {}
     if _measured(values, "own", "other"):
         own, other = values["own"], values["other"]
-        sd = math.hypot(proportion_sd(own, n), proportion_sd(other, n))
+        sd = _difference_sd(own, other, n)
         effect = _unit(own - other)
         found["gap"] = Sign(
             effect, fall_z(own, n, other, n), _above(own - other, t.gap, sd), other, n, sd
@@ -209,7 +209,7 @@ def _dip(dose: kinds.Dose, n: int, t: Thresholds) -> Sign | None:
     if deepest is None:
         return None
     end, low = deepest
-    sd = math.hypot(proportion_sd(end, n), proportion_sd(low, n))
+    sd = _difference_sd(end, low, n)
     return Sign(_unit(end - low), fall_z(end, n, low, n), _above(end - low, t.dip, sd), end, n, sd)
 
 
@@ -254,11 +254,16 @@ def clear(signs: Mapping[str, Sign], t: Thresholds = DEFAULT) -> list[str]:
 
 
 def absent(signs: Mapping[str, Sign], t: Thresholds = DEFAULT) -> list[str]:
-    """The signs that are ruled out: less than half of what would be clear, and n images suffice."""
+    """The signs that are ruled out: less than half of what would be clear, and n images suffice.
+
+    Not that of the channels: random channels differ so much that a check seldom rules it out.
+    """
     return [
         name
         for name, sign in signs.items()
-        if sign.effect <= t.absent * t.level(name) and sign.z_to_clear <= -t.z_absent
+        if name != "channels"
+        and sign.effect <= t.absent * t.level(name)
+        and sign.z_to_clear <= -t.z_absent
     ]
 
 
@@ -294,6 +299,12 @@ def _part(share: float, usual: float) -> float:
 def _raised(usual: float, effect: float) -> float:
     """The share that has this effect above `usual`."""
     return usual + effect * (1.0 - usual)
+
+
+def _difference_sd(one: float, other: float, n: int) -> float:
+    """Standard error of a difference of two shares of n images, never 0 ("plus four")."""
+    soft = [(share * n + 2.0) / (n + 4.0) for share in (one, other)]
+    return math.hypot(*(proportion_sd(share, n + 4) for share in soft))
 
 
 def _above(effect: float, level: float, sd: float) -> float:

@@ -69,6 +69,11 @@ def masked(weak: float, strong: float, n: int, level: float | None) -> str:
     return f"{_back(weak, level)}, but {left}: {fate}"
 
 
+def seen_by_a_strong_attack(weak: float) -> str:
+    """That an onset was found by a strong attack, and what the weaker one leaves."""
+    return f"a strong attack saw it, the weaker one leaves {share(weak)}"
+
+
 def unmasked(weak: float, strong: float, n: int) -> str:
     """That a PGD accuracy which looked well is not what a stronger attack on n images leaves."""
     return (

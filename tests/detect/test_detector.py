@@ -421,7 +421,20 @@ def test_an_undecided_probe_with_a_wide_gap_asks_for_a_strong_attack_at_once_and
         asked.append(detector.wants_strong)
         detector.strong(0, 0.28, 0.30, 256)
     assert asked == [True, *[False] * 9, True, False]
-    assert not Detector(chance=0.1).wants_strong
+
+
+def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weaker_one():
+    detector = Detector(chance=0.1, confirm=True)
+    run(HEALTHY, detector=detector)
+    assert on(detector, [(0.60, 0.30)]) == []
+    assert detector.strong(8, 0.16, 0.30, 256) == []  # more than half of what the weaker one leaves
+    assert not detector.onset_open
+    on(detector, [(0.60, 0.30)])
+    [alert] = detector.strong(9, 0.05, 0.30, 256)
+    assert (alert.level, alert.onset_low, alert.onset_step) == ("onset", 7, 9)
+    assert alert.evidence["strong"] == alert.evidence["pgd"] == 0.05
+    assert "a strong attack saw it, the weaker one leaves 0.30" in alert.text
+    assert detector.onset_open
 
 
 def test_a_strong_attack_that_nobody_asked_for_after_an_onset_changes_nothing():

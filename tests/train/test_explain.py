@@ -117,7 +117,7 @@ def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_o
         masking, disease="self-fitting", text="self-fitting: yes", index=0.5, index_clear=True
     )
     now = {"is": masking}
-    monkeypatch.setattr(selffitting, "of_probe", lambda *_: now["is"])
+    monkeypatch.setattr("selffit.detect.diagnoser.of_probe", lambda *_: now["is"])
     diseases = [masking, masking, masking, masking, fitting, fitting]
     trained = start(**ALWAYS, epochs=6)
     trained.go(at={5 * i + 1: lambda t, d=d: now.update({"is": d}) for i, d in enumerate(diseases)})
@@ -203,7 +203,7 @@ def test_a_strong_attack_decides_when_pgd_comes_back(start, monkeypatch):
 def test_a_causal_check_can_make_the_diagnosis_of_its_step_clearer(start, monkeypatch):
     force(monkeypatch, onset_at=10)
     sign = Sign(0.5, 6.0, 5.0, 0.6, 128, 0.05, "3 channels of stage1")
-    monkeypatch.setattr("selffit.train.explain.of_channels", lambda _: sign)
+    monkeypatch.setattr("selffit.detect.diagnoser.of_channels", lambda _: sign)
     trained = start(**ALWAYS, epochs=3, causal_images=16).go()
     first, second = [d for step, d in trained.of("diagnosis") if step == 10]
     assert "channels" not in first["signs"] and second["signs"] == ["channels"]
