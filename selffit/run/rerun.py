@@ -99,8 +99,12 @@ class _Judge:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._detector = Detector(chance=rules.chance, cooldown=rules.cooldown, confirm=True)
-        self._detector.thresholds = rules.thresholds
+        self._detector = Detector(
+            chance=rules.chance,
+            cooldown=rules.cooldown,
+            confirm=True,
+            thresholds=rules.thresholds,
+        )
         self._diagnoser = Diagnoser(rules.chance)
         self._waiting: list[kinds.Alert] = []  # for the self-information of their step
 

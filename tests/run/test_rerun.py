@@ -45,7 +45,8 @@ def test_an_older_log_gets_a_diagnosis_with_its_signs_and_their_leads():
     assert onset.disease == "undecided"
     assert [d.disease for d in found.diagnoses][:2] == ["undecided", "self-fitting"]
     assert {"abnormal", "carrier"} <= set(found.diagnoses[1].signs)
-    assert found.diagnoses[1].leads["carrier"] == found.diagnoses[1].lead < 0
+    lead = found.diagnoses[1].lead
+    assert lead is not None and found.diagnoses[1].leads["carrier"] == lead < 0
 
 
 def test_other_thresholds_can_be_tried_on_a_log():
