@@ -18,8 +18,10 @@ same thing are one witness:
     carrier    carrier_grey: perturbations on plain grey that are read as their own label. Control:
                guessing, or the perturbations of the reference network (control_grey), the higher.
     conflict   a perturbation made for another image, put on this one: the share that follows it,
-               above what wrong answers name that label by chance, of all that follow either.
-  swap       images that become the label y' which the attack was told to leave. Control: guessing.
+               above the control, of all that follow either. Control: how often wrong answers name
+               that label by chance, or with the reference's perturbation, the higher.
+  swap       images that become the label y' which the attack was told to leave. Control: guessing,
+             or the same with the reference's perturbation, the higher.
   channels   causal: FGSM accuracy lost when the channels that answer most to the perturbation are
                zeroed, less what random channels take. Control: FGSM accuracy without the random
                ones. The strongest group of any stage and size counts, with a Bonferroni correction
@@ -148,29 +150,22 @@ def _of_values(
             proportion_sd(share, n),
         )
     if _measured(values, "carrier_grey"):
-        found["carrier"] = _carrier(values, chance, n, t)
+        control = values.get("control_grey", math.nan)
+        found["carrier"] = _above_control(values["carrier_grey"], chance, control, n, t.carrier)
     if _measured(values, "conflict_self", "conflict_data"):
         found["conflict"] = _conflict(values, chance, n, t)
     if _measured(values, "swap"):
-        share = values["swap"]
-        to_clear = chance_z(share, _raised(chance, t.swap), n)
-        found["swap"] = Sign(
-            _part(share, chance),
-            chance_z(share, chance, n),
-            to_clear,
-            chance,
-            n,
-            proportion_sd(share, n) / (1.0 - chance) if chance < 1.0 else math.nan,
-        )
+        control = values.get("control_swap", math.nan)
+        found["swap"] = _above_control(values["swap"], chance, control, n, t.swap)
     return found
 
 
-def _carrier(values: Mapping[str, float], chance: float, n: int, t: Thresholds) -> Sign:
-    share, control = values["carrier_grey"], values.get("control_grey", math.nan)
+def _above_control(share: float, chance: float, control: float, n: int, level: float) -> Sign:
+    """A share against guessing, or against its control where that is higher (NaN: none)."""
     beaten = control > chance  # False for NaN
     usual = control if beaten else chance
     z = fall_z(share, n, control, n) if beaten else chance_z(share, chance, n)
-    to_clear = chance_z(share, _raised(usual, t.carrier), n)
+    to_clear = chance_z(share, _raised(usual, level), n)
     sd = proportion_sd(share, n) / (1.0 - usual) if usual < 1.0 else math.nan
     return Sign(_part(share, usual), z, to_clear, usual, n, sd)
 
@@ -181,6 +176,9 @@ def _conflict(values: Mapping[str, float], chance: float, n: int, t: Thresholds)
     # wrong label.
     usual = (1.0 - data) * chance / (1.0 - chance) if chance < 1.0 else 1.0
     z = chance_z(mine, usual, n) if 0.0 < usual < 1.0 else 0.0
+    control = values.get("control_conflict", math.nan)
+    if control > usual:
+        usual, z = control, fall_z(mine, n, control, n)
     both = mine + data
     effect = _unit((mine - usual) / both) if both > 0.0 else 0.0
     told = round(both * n)  # images that followed either of the two

@@ -62,6 +62,7 @@ SELF = family(  # self-information, in the order of a table
         meaning="x + a step away from another label y': share that becomes y'",
         brief="reads the label asked for",
         of="self",
+        control="control_swap",
         chance=True,
     ),
     Measure(
@@ -120,12 +121,29 @@ SELF = family(  # self-information, in the order of a table
         chance=True,
     ),
     Measure(
+        name="control_swap",
+        label="swap control",
+        short="swap ctl",
+        meaning="label swap with steps of the reference",
+        brief="other net's step from y'",
+        chance=True,
+    ),
+    Measure(
+        name="control_conflict",
+        label="conflict control",
+        short="conf ctl",
+        meaning="conflict self with perturbations of the reference",
+        brief="reads other net's delta",
+        chance=True,
+    ),
+    Measure(
         name="conflict_self",
         label="conflict self",
         short="conf self",
         meaning="x + a perturbation of another image's class: share that follows it",
         brief="reads a foreign delta",
         of="self",
+        control="control_conflict",
         chance=True,
     ),
     Measure(

@@ -313,6 +313,15 @@ def test_a_carrier_that_any_networks_perturbation_matches_is_no_self_information
     assert weak.evidence == verdict(values, CHANCE, 512).evidence
 
 
+def test_a_conflict_or_swap_that_any_networks_perturbation_wins_is_no_self_information():
+    values = measured(0.10, 0.40, 0.30, 0.0, swap=0.5)
+    assert verdict(values, CHANCE, 512).clear == ("conflict", "swap")
+    controls = {"control_conflict": 0.38, "control_swap": 0.48}
+    found = verdict(values | controls, CHANCE, 512)
+    assert found.clear == ()
+    assert found.evidence["conflict_control"] == 0.38 and found.evidence["swap_control"] == 0.48
+
+
 def test_a_network_that_names_classes_at_random_wins_no_conflict():
     """An untrained network answers y_i and y_j equally often: no sign of anything."""
     found = verdict(measured(0.10, 0.10, 0.10, 0.0), CHANCE, 512)
