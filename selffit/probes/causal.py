@@ -282,7 +282,7 @@ class _Report:
     def _swap(self, part: Tensor) -> dict[str, Tensor]:
         return {"swap": swap(self.model, self.x[part], self.other[part], self.attack)}
 
-    def _gradient(self, x: Tensor, y: Tensor) -> Gradient:
+    def _gradient(self, x: Tensor, y: Tensor, _: Tensor) -> Gradient:
         return input_gradient(self.model, x, y)
 
 

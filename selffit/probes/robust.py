@@ -1,7 +1,7 @@
 """Clean, FGSM and PGD accuracy of a network on held-out images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,7 +91,7 @@ def robust_accuracies(
     clean = torch.zeros((), dtype=torch.int64, device=images.device)
     single, multi = clean.repeat(len(budgets)), clean.repeat(len(budgets))
 
-    def gradient(x: Tensor, y: Tensor) -> Gradient:
+    def gradient(x: Tensor, y: Tensor, _: Tensor | None = None) -> Gradient:
         return input_gradient(model, x, y)
 
     with probing(model), torch.no_grad():
@@ -142,9 +142,13 @@ def _known(gradient: Gradient) -> GradientAt:
     return lambda _x, _y: gradient
 
 
+# The gradient at x of images with labels y, which are those with the given indices: int64 [B].
+GradientOf = Callable[[Tensor, Tensor, Tensor], Gradient]
+
+
 def survivors(
     model: nn.Module,
-    gradient: GradientAt,
+    gradient: GradientOf,
     x: Tensor,
     y: Tensor,
     start: Tensor,
@@ -159,7 +163,7 @@ def survivors(
     for alpha in alphas:
         if len(alive) == 0:
             return alive
-        at_point = gradient(x_adv, y)
+        at_point = gradient(x_adv, y, alive)
         # found once: on a GPU that waits for the device
         kept = (at_point.logits.argmax(1) == y).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]

@@ -23,9 +23,9 @@ DEFINITIONS = (
     ),
     (
         "strong accuracy",
-        "our operational definition: what is left after more steps, several restarts and a "
-        "second loss (the margin), which does not saturate. Far below PGD accuracy it means "
-        "gradient masking.",
+        "our operational definition: what is left after more steps of falling size, a second loss "
+        "(the margin), which does not saturate, and attacks aimed at the likeliest wrong classes. "
+        "Far below PGD accuracy it means gradient masking.",
     ),
     (
         "self-information",

@@ -56,10 +56,7 @@ def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableTyp
             f"{pgd_label(robust.pgd_steps)}, n {count(robust.n)}"
         )
     if strong is not None:
-        title.append(
-            f"; strong: {pgd_label(strong.steps)}, 2 losses × {strong.restarts} restarts, "
-            f"n {count(strong.n)}"
-        )
+        title.append(f"; strong: {strong.how}, n {count(strong.n)}")
     yield title
     if found.diagnosis is not None:
         yield Text(found.diagnosis.text, "bold")

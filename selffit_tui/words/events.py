@@ -76,11 +76,7 @@ def _probe(event: kinds.RobustProbe) -> str:
 def _strong(event: kinds.StrongProbe) -> str:
     """What a strong attack leaves of the PGD accuracy of an ordinary probe."""
     words = f"PGD {share(event.weak)} is {share(event.pgd)} under a strong attack"
-    return (
-        words
-        + f" ({event.steps} steps, {event.restarts} restarts of two losses)"
-        + (f"  n {count(event.n)}")
-    )
+    return f"{words} ({event.how})  n {count(event.n)}"
 
 
 def _causal(event: kinds.CausalProbe) -> str:

@@ -218,7 +218,8 @@ class StrongProbe(Event, frozen=True, kw_only=True):
     n: images.
     eps: budget.
     steps: of the strong attack.
-    restarts: of each of its two losses.
+    restarts: of each of its losses.
+    targets: wrong classes that it aims at, one after the other; older logs: 0.
     pgd: accuracy that it leaves.
     weak: PGD accuracy of an ordinary probe on the same images.
     sec: that it took.
@@ -229,9 +230,17 @@ class StrongProbe(Event, frozen=True, kw_only=True):
     eps: float = nan
     steps: int = 0
     restarts: int = 0
+    targets: int = 0
     pgd: float = nan
     weak: float = nan
     sec: float = nan
+
+    @property
+    def how(self) -> str:
+        """What the attack was, in words."""
+        if self.targets:
+            return f"{self.steps} steps, two losses and {self.targets} targets"
+        return f"{self.steps} steps, {self.restarts} restarts of two losses"
 
 
 class Effects(Part, frozen=True, kw_only=True):
