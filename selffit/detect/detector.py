@@ -6,10 +6,12 @@ Signals raise `suspect`; probes raise `onset`, `recovered` and `masked`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from selffit.detect import wording
-from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
+from selffit.detect.robust_rule import HealthyLevel, RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.statistics import fall_z, gap_z, proportion_sd, rule_confidence, upper_tail
 from selffit.detect.types import ProbePoint, SignalBlock
@@ -22,9 +24,8 @@ class Detector:
     """Takes blocks of signals and probe points in the order of their steps, and returns new alerts.
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
-    only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
-    level. cooldown: least number of steps between two probes on suspicion, and between two
-    `suspect` alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy
+    only. cooldown: least number of steps between two probes on suspicion, and between two `suspect`
+    alerts. place: what a step is called in texts ("step 12", "epoch 0.5"). confirm: PGD accuracy
     that has come back is not believed: the detector sets `wants_strong`, and what a strong attack
     leaves (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is
     open.
@@ -38,20 +39,19 @@ class Detector:
         self,
         *,
         chance: float = 0.0,
-        judge_from: int = 0,
         cooldown: int = 100,
-        unit: str = "step",
+        place: Callable[[int], str] = wording.step,
         confirm: bool = False,
         thresholds: RuleThresholds | None = None,
     ) -> None:
         self.thresholds = thresholds or RuleThresholds()
-        self.judge_from = judge_from
         self.cooldown = cooldown
-        self.unit = unit
+        self.place = place
         self.confirm = confirm
         self.wants_probe = False  # a signal left its band and no multi-step probe has looked since
         self.wants_strong = False  # PGD accuracy is back and no strong attack has looked since
         self.onset_open = False
+        self.verdict: Verdict | None = None  # on the newest probe; None while an onset is open
         self._rule = RobustRule(self.thresholds, chance)
         self._bands = SignalBands()
         # first step of the present (or latest) stay outside a band
@@ -74,6 +74,16 @@ class Detector:
     def healthy_step(self) -> int | None:
         """The step of the last probe that was healthy, None before the first."""
         return None if self._healthy is None else int(self._healthy["step"])
+
+    @property
+    def pending(self) -> int | None:
+        """The first probe of a suspicion of fallen or blind ones that is not decided, or None."""
+        return self._first_suspect if self._suspects else None
+
+    @property
+    def level(self) -> HealthyLevel | None:
+        """The best level that was reached at any budget; None before there is one."""
+        return self._rule.best
 
     # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
@@ -120,26 +130,34 @@ class Detector:
     def probe(self, point: ProbePoint) -> list[Alert]:
         """Take one probe point; returns [], one `onset` or one `recovered` alert."""
         self.wants_probe = False
+        self.verdict = None
         if not (_is_accuracy(point.pgd) and point.n > 0) or point.step == self._last_probe:
             return []
         self._last_probe = point.step
         if not self.onset_open:
             self._rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
-        if not _is_accuracy(point.fgsm):
-            return []
         if self.onset_open:
-            return self._follow(point)
-        return self._decide(point, self._rule.judge(point))
+            return self._follow(point) if _is_accuracy(point.fgsm) else []
+        if not _is_accuracy(point.fgsm):
+            point = replace(point, fgsm=math.nan)
+        self.verdict = self._rule.judge(point)
+        return self._decide(point, self.verdict)
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
-        if verdict.state in ("healthy", "undecided") or point.step < self.judge_from:
+        if verdict.state == "down" and math.isnan(point.fgsm):
+            if not self._suspect_state:  # the fall may begin here: the next FGSM accuracy tells
+                self._suspect("down")
+                self._first_suspect = point.step
+            return []
+        if verdict.state in ("healthy", "undecided", "down"):
             self._suspect("")
             if verdict.state == "healthy":
                 self._healthy = {"step": point.step, "pgd": point.pgd}
             return []
         if verdict.state != self._suspect_state:
+            if not (verdict.state == "fallen" and self._suspect_state == "down"):
+                self._first_suspect = point.step
             self._suspect(verdict.state)
-            self._first_suspect = point.step
         self._suspects += 1
         self._suspect_z += verdict.z
         # Stouffer: few images take longer, not for ever
@@ -186,13 +204,13 @@ class Detector:
         return self._alert(
             "onset",
             point.step,
-            wording.onset(self.unit, point, evidence.get("best"), low, onset_step),
+            wording.onset(self.place, point, evidence.get("best"), low, onset_step),
             onset_step=onset_step,
             onset_low=low,
             confidence=rule_confidence(bound, bound_sd, point.pgd, point.fgsm, point.n, t.gap),
             n=point.n,
             evidence=_finite(evidence),
-            advice=wording.advice(self.unit, low),
+            advice=wording.advice(self.place, low),
         )
 
     def _follow(self, point: ProbePoint) -> list[Alert]:
@@ -260,7 +278,7 @@ class Detector:
         if self._is_masked(strong_pgd, weak_pgd, n):
             self._good = t.recovered_probes - t.masked_again
             text = wording.masked(weak_pgd, strong_pgd, n, best)
-            advice = wording.advice(self.unit, self.healthy_step)
+            advice = wording.advice(self.place, self.healthy_step)
             evidence |= {} if best is None else {"best": best}
             return [self._alert("masked", step, text, n=n, evidence=evidence, advice=advice)]
         if not self._restored:

@@ -1,0 +1,6 @@
+"""Tables as people have them: any encoding, delimiter and header, read or refused by line."""
+
+from selffit.tables.cells import Number, is_missing, number
+from selffit.tables.grid import Row, Table, read_table
+
+__all__ = ["Number", "Row", "Table", "is_missing", "number", "read_table"]
