@@ -244,7 +244,7 @@ def _exchanged(judged: Judged) -> Reason | None:
     onset = judged.onset
     until = math.inf if onset is None else onset.about  # afterwards FGSM may lie above clean
     above = _out_of_order(trace.points, "fgsm", "pgd")
-    if above is None:
+    if above is None and judged.level is not None:  # a network that never was healthy may read so
         before = [point for point in trace.points if point.step < until]
         above = _out_of_order(before, "clean", "fgsm", far=False)
     if above is None:
@@ -254,10 +254,9 @@ def _exchanged(judged: Judged) -> Reason | None:
     larger, smaller, rows, of = above
     names = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD"}
     told = f"{names[smaller]} accuracy lies above {names[larger]} accuracy in {count(rows)} of "
-    told += f"{plural(of, 'row')}; are columns {trace.columns[smaller]} and "
-    told += f"{trace.columns[larger]} exchanged, or measured on other images?"
-    if judged.level is not None and smaller != "pgd":
-        return Reason(code="exchanged", text=told)
+    columns = ", ".join(trace.columns[role] for role in names if role in trace.columns)
+    told += f"{plural(of, 'row')}: are columns exchanged ({columns}), or accuracies measured on "
+    told += "different images?"
     return Reason(code="exchanged", text=told + _pgd_alone(judged))
 
 
@@ -310,7 +309,7 @@ def _never_above_chance(judged: Judged) -> Reason | None:
 def _too_few_rows(judged: Judged) -> Reason | None:
     rows = judged.rows
     if rows and len(rows) < MIN_ROWS:
-        return Reason(code="too_few_rows", text=f"{plural(len(rows), 'row')} are too few")
+        return Reason(code="too_few_rows", text="too few rows")
     return None
 
 

@@ -128,7 +128,10 @@ class Detector:
 
     # ---- multi-step probes -----------------------------------------------------------------------
     def probe(self, point: ProbePoint) -> list[Alert]:
-        """Take one probe point; returns [], one `onset` or one `recovered` alert."""
+        """Take one probe point; returns [] or one alert: `onset`, `recovered` or `suspect`.
+
+        A `suspect` alert of a probe is about a collapse before PGD ever was healthy.
+        """
         self.wants_probe = False
         self.verdict = None
         if not (_is_accuracy(point.pgd) and point.n > 0) or point.step == self._last_probe:
@@ -166,7 +169,22 @@ class Detector:
             return [self._onset(point, verdict, z)]
         if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
             return [self._onset(point, verdict, 0.0)]
+        if verdict.state == "blind" and self._suspects == 1 and self._healthy is None:
+            return [self._early(point)]
         return []
+
+    def _early(self, point: ProbePoint) -> Alert:
+        """A collapse before PGD ever was healthy: it may pass, so it is no onset, nor is it nothing."""
+        evidence = {"clean": point.clean, "fgsm": point.fgsm, "pgd": point.pgd, "eps": point.eps}
+        return self._alert(
+            "suspect",
+            point.step,
+            wording.early(point),
+            n=point.n,
+            evidence=_finite(evidence),
+            advice=f"the next probes decide: {self.thresholds.blind_probes} such in a row are an "
+            "onset",
+        )
 
     def _suspect(self, state: str) -> None:
         """Begin to count probes of this state anew; "" for none."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +17,7 @@ from selffit.detect.columns import ACCURACIES, ROLES, Columns, find_columns, is_
 from selffit.detect.types import ProbePoint
 from selffit.errors import UserError
 from selffit.numbers import count, plural
-from selffit.tables import Number, Row, Table, is_missing, number, read_table
+from selffit.tables import Number, Row, Table, is_missing, number, pivoted, read_table
 
 STEPS_A_ROW = 50  # nobody measures every fifty epochs: then the column counts training steps
 MIN_ROWS_OF_A_RUN = 3
@@ -104,7 +105,7 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
     Raises UserError, naming line, column, cause and the option that helps, for what would have to
     be guessed.
     """
-    table = read_table(path)
+    table = pivoted(read_table(path))
     if not table.columns and "pgd" not in how.columns:
         raise UserError(
             f"{table.place(table.rows[0].line)}: no header line with the names of the columns; "
@@ -144,13 +145,28 @@ class _Line:
             index = columns.at["epoch"]
             self.time = self._read(row.cells[index], f"{table.place(row.line)}: {names[index]}")
 
+    def with_cells(self, other: _Line, places: Collection[int], *, time: bool) -> _Line:
+        """This row with cells of another one, and with its time where `time`."""
+        made = copy(self)
+        made.row = Row(
+            self.row.line,
+            tuple(
+                other.row.cells[i] if i in places else cell
+                for i, cell in enumerate(self.row.cells)
+            ),
+        )
+        made.time = other.time if time else self.time
+        return made
+
     def _read(self, cell: str, where: str) -> float:
         match = _OF_HOW_MANY.fullmatch(cell.strip()) or _NAMED.fullmatch(cell.strip())
         self.rewritten = match is not None
         try:
             read = number(match[1] if match else cell, whole=True, commas=self.commas)
         except ValueError:
-            raise UserError(f"{where} = {cell[:40]!r} is not a number") from None
+            raise UserError(
+                f"{where} = {cell[:40]!r} is not a number; correct it or delete the row"
+            ) from None
         self.apart = read.apart
         if isnan(read.value) or read.value < 0:
             raise UserError(
@@ -174,6 +190,7 @@ def _runs(
     by = [columns.at["run"]] if "run" in columns.at else list(columns.split_by)
     if not ("run" in columns.at or len({line.time for line in rows}) < len(rows)):
         by = []
+    rows, told = _put_together(rows, columns)
     groups: dict[str, list[_Line]] = {}
     varied = [i for i in by if len({line.row.cells[i] for line in rows}) > 1]
     for line in rows:
@@ -186,10 +203,39 @@ def _runs(
         parts = _begun_anew(group)
         for index, part in enumerate(parts, 1):
             run = ", ".join(filter(None, (columns.run, key, _numbered(index, len(parts)))))
-            said = [f"{len(parts)} runs: it begins anew in line {part[0].row.line}"]
-            ordered, more = _ordered(part, table)
-            found.append((run, ordered, (said if index > 1 else []) + more))
+            ordered, said = _ordered(part, table)
+            if len(parts) > 1:
+                anew = ", ".join(str(later[0].row.line) for later in parts[1:])
+                said.insert(0, f"{len(parts)} runs: it begins anew in line {anew}")
+            found.append((run, ordered, told + said))
     return found
+
+
+def _put_together(rows: list[_Line], columns: Columns) -> tuple[list[_Line], list[str]]:
+    """Rows of one probe made one, as dashboards write them: an accuracy in a row of its own.
+
+    They are told by their time, or, where no row has two accuracies, by one that comes again.
+    """
+    places = [columns.at[role] for role in (*ACCURACIES, "loss") if role in columns.at]
+    if not any(is_missing(line.row.cells[i]) for line in rows for i in places):
+        return rows, []
+    has = [{i for i in places if not is_missing(line.row.cells[i])} for line in rows]
+    alone = len(set().union(*has)) > 1 and all(len(found) < 2 for found in has)
+    pgd = columns.at["pgd"]
+    kept: list[_Line] = []
+    filled: list[set[int]] = []
+    for line, found in zip(rows, has, strict=True):
+        joins = kept and not (filled[-1] & found) and (alone or kept[-1].time == line.time)
+        if not joins:
+            kept.append(line)
+            filled.append(set(found))
+            continue
+        if found:
+            kept[-1] = kept[-1].with_cells(line, found, time=pgd in found)
+            filled[-1] |= found
+    if len(kept) == len(rows):
+        return rows, []
+    return kept, [f"rows put together that each hold a part: {len(rows)} rows made {len(kept)}"]
 
 
 def _numbered(index: int, of: int) -> str:
@@ -295,7 +341,12 @@ class _Reader:
         unit = self._unit(lines, whole)
         self._say_what_was_understood(lines)
         used = set(self.columns.at.values())
-        unused = [name for i, name in enumerate(self.names) if i not in used and name]
+        used |= {i for i in self.columns.split_by if self.names[i] in name}
+        unused = [
+            column
+            for i, column in enumerate(self.names)
+            if i not in used and column and self._is_ours(column)
+        ]
         if unused:
             self.left_out.append(f"columns {', '.join(unused)}")
         return Trace(
@@ -312,6 +363,11 @@ class _Reader:
             assumed=tuple(dict.fromkeys(self.assumed)),
             left_out=tuple(dict.fromkeys(self.left_out)),
         )
+
+    def _is_ours(self, column: str) -> bool:
+        """Whether a column belongs to this run, or to none."""
+        run, dash, _ = column.partition(" - ")
+        return not (dash and self.columns.run and run != self.columns.run)
 
     def _where(self, line: _Line, role: str) -> str:
         index = self.columns.at[role]

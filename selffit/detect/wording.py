@@ -48,6 +48,12 @@ def onset(
     return f"catastrophic overfitting began {where}: {split}{fall}"
 
 
+def early(point: ProbePoint) -> str:
+    """That PGD accuracy is lost before it ever was healthy."""
+    split = f"PGD accuracy {share(point.pgd)} while FGSM accuracy is {share(point.fgsm)}"
+    return f"{split} (n={count(point.n)}), before PGD ever was healthy: a collapse that may pass"
+
+
 def advice(place: Callable[[int], str], low: int | None) -> str:
     """What to do about an onset; low: the last healthy step, None where none is known."""
     if low is None:

@@ -2,5 +2,6 @@
 
 from selffit.tables.cells import Number, is_missing, number
 from selffit.tables.grid import Row, Table, read_table
+from selffit.tables.pivot import pivoted
 
-__all__ = ["Number", "Row", "Table", "is_missing", "number", "read_table"]
+__all__ = ["Number", "Row", "Table", "is_missing", "number", "pivoted", "read_table"]

@@ -15,7 +15,14 @@ from selffit.tables.cells import bare, is_missing
 from selffit.tables.text import read_text
 
 BLANKS = " "  # runs of blanks
-_DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
+_DELIMITERS = {
+    "\t": "tabs",
+    ";": "semicolons",
+    "|": "bars",
+    ",": "commas",
+    "  ": "runs of two blanks or more",
+    BLANKS: "blanks",
+}
 _SAMPLE = 60  # lines that decide about the delimiter
 _COMMENT = re.compile(r"\s*\"?(?:#|%|//)")
 _RULER = re.compile(r"[\s|+:=─-]*[=─-]{3}[\s|+:=─-]*")
@@ -153,9 +160,9 @@ class _Reading:
         return best
 
     def _cells(self, body: Sequence[tuple[int, str]], delimiter: str) -> Iterator[Row]:
-        if delimiter == BLANKS:
+        if delimiter.isspace() and delimiter != "\t":
             for number, line in body:
-                yield Row(number, tuple(line.split()))
+                yield Row(number, tuple(_split(line, delimiter)))
             return
         at = 0
 
@@ -222,6 +229,8 @@ class _Reading:
 def _split(line: str, delimiter: str) -> list[str]:
     if delimiter == BLANKS:
         return line.split()
+    if delimiter == 2 * BLANKS:
+        return re.split(r" {2,}", line.strip())
     try:
         return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:  # a quote that goes on in the next line

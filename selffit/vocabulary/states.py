@@ -32,7 +32,8 @@ class Level:
 
 SUSPECT = Level(
     name="suspect",
-    meaning="signals left their band; a multi-step probe decides",
+    meaning="signals left their band, or a probe found PGD accuracy lost before it ever was "
+    "healthy; the next multi-step probes decide",
     symbol="suspect",
     style="warn",
     banner="warn",

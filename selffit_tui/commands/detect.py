@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selffit.numbers import THOUSANDS
 from selffit_tui.commands.options import JsonOption
 from selffit_tui.talk import put, put_json, say
 
@@ -83,12 +82,12 @@ def detect(
 def _put(results: Sequence["TraceResult"]) -> None:
     width = max(len(result.trace) for result in results)
     for result in results:
-        put(f"{result.trace:<{width}}  {_plain(result.answer.text)}")
+        put(f"{result.trace:<{width}}  {result.answer.text}")
         for alert in result.alerts:
-            place = _plain(result.table.place(alert.step))
-            put(f"{'':<{width}}    {place}: {alert.level}, {_plain(alert.text)}")
+            place = result.table.place(alert.step)
+            put(f"{'':<{width}}    {place}: {alert.level}, {alert.text}")
         for note in result.answer.notes:
-            put(f"{'':<{width}}    {_plain(note)}")
+            put(f"{'':<{width}}    {note}")
 
 
 def _assumptions(results: Sequence["TraceResult"]) -> list[str]:
@@ -99,12 +98,8 @@ def _assumptions(results: Sequence["TraceResult"]) -> list[str]:
             about.setdefault(assumed, []).append(result.trace)
         for left in result.table.left_out:
             about.setdefault(f"left out: {left}", []).append(result.trace)
-    return [f"{_names(names)}: {_plain(said)}" for said, names in about.items()]
+    return [f"{_names(names)}: {said}" for said, names in about.items()]
 
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
-
-
-def _plain(text: str) -> str:
-    return text.replace(THOUSANDS, " ")
