@@ -75,6 +75,12 @@ class Detector:
         """The step of the last probe that was healthy, None before the first."""
         return None if self._healthy is None else int(self._healthy["step"])
 
+    @property
+    def last_healthy(self) -> Healthy | None:
+        """The last probe that was healthy, as an alert has it; None before the first."""
+        known = self._healthy
+        return None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
+
     # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
         """Take the signals of one block of steps; returns at most a few `suspect` alerts."""
@@ -231,9 +237,8 @@ class Detector:
 
     def _alert(self, level: str, step: int, text: str, **more: Any) -> Alert:
         """An alert with the last healthy probe before it."""
-        known = self._healthy
-        healthy = None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
-        return Alert(at=Place(step=step), level=level, text=text, healthy=healthy, **more)
+        place = Place(step=step)
+        return Alert(at=place, level=level, text=text, healthy=self.last_healthy, **more)
 
     # ---- a strong attack -------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:

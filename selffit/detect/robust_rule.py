@@ -169,6 +169,12 @@ class RobustRule:
                 best = HealthyLevel(expected, reference.n, ratio)
         return best
 
+    def best_at(self, eps: float) -> Reference | None:
+        """The best measurement at this budget or a larger one; None where there is none."""
+        eps = 0.0 if math.isnan(eps) else eps
+        mine = [r for r in self._references if r.eps >= eps and r.pgd >= self.thresholds.level]
+        return max(mine, key=lambda r: r.pgd, default=None)
+
     def state(self) -> list[list[Any]]:
         """The references as plain JSON values, for a checkpoint."""
         return [
