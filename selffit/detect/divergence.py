@@ -80,7 +80,7 @@ class Diverged:
         since = f"since {unit} {count(self.since)}"
         if self.of == "logits":
             images = f"{count(int(self.value))} of {count(self.n)} images"
-            return f"training has diverged: the network's answers are not finite for {images}"
+            return f"training has diverged: answers not finite for {images} {since}"
         if self.sign == "not finite":
             return f"training has diverged: its loss is {_spelled(self.value)} {since}"
         if self.of == "loss":
@@ -230,7 +230,7 @@ class DivergenceRule:
         if found is None and point.nonfinite > 0 and not self.open:
             found = self._found(
                 sign="not finite",
-                since=point.step,
+                since=self._bad_since if self._bad else point.step,  # the loss tells since when
                 step=point.step,
                 of="logits",
                 value=point.nonfinite,

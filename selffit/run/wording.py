@@ -87,8 +87,10 @@ def _diverged(state: RunState, verdict: Verdict) -> list[Part]:
     alert = verdict.alert
     if alert is None:
         return []
-    told = alert.text.partition(": ")[2].removesuffix(f" since step {_step(verdict.since)}")
-    last = alert.healthy_step
+    told = alert.text.partition(": ")[2].replace(f" since step {_step(verdict.since)}", "")
+    probe, last = state.current(kinds.RobustProbe), alert.healthy_step
+    if probe is not None and probe.nonfinite and "nonfinite" in alert.evidence:
+        told = ""  # the newest probe says the same
     return [
         (1, f"since step {_step(verdict.since)}"),
         (2, told),

@@ -20,7 +20,7 @@ from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.scores import empty_summary
 from selffit.train.stopping import Stop, StopSwitch
-from selffit.vocabulary import ENDINGS, exit_code
+from selffit.vocabulary import exit_code
 
 
 class Trainer:
@@ -77,7 +77,7 @@ class Trainer:
             self.step = loop.session.done
             self.branch = loop.session.log.branch
         if loop.session.monitor.divergence.open:
-            return "diverged", ENDINGS["diverged"].meaning
+            return "diverged", "all epochs are done"
         return "finished", ""
 
     def announce(self, phase: str) -> None:
