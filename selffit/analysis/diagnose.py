@@ -24,7 +24,9 @@ from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
 from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator
+from selffit.run.wording import not_finite
 from selffit.train.schedule import Schedule
+from selffit.vocabulary import DIVERGED
 
 E = TypeVar("E", bound=kinds.Event)
 
@@ -60,6 +62,7 @@ def examine(
 ) -> Iterator[kinds.Event]:
     """Every probe of a network, as soon as it is measured.
 
+    Only the first where the network's answers are not finite: there is nothing else to measure.
     steps_per_epoch: 0 where it is not known. Raises UserError where there is no budget to examine
     at.
     """
@@ -85,7 +88,10 @@ def examine(
     )
     epoch = schedule.epoch(network.step) if schedule else math.nan
     many = min(MANY, bench.n)
-    yield robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
+    robust = robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
+    yield robust
+    if robust.nonfinite:
+        return
     yield strong_probe(subject, bench.n)
     yield self_probe(subject, bench.n, full=True, why="asked")
     yield channel_probe(subject, many)
@@ -138,6 +144,9 @@ class Judge:
 
         found: the probes of this network.
         """
+        robust = _one(kinds.RobustProbe, found)
+        if (said := self._diverged(robust)) is not None:
+            return said
         self._seen.append(found)
         probe = _one(kinds.SelfProbe, found)
         onset = self.past.onset(probe.branch, probe.step)
@@ -146,6 +155,18 @@ class Judge:
         says = verdict(probe.values, self._chance, probe.n)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
+
+    def _diverged(self, robust: kinds.RobustProbe) -> kinds.Diagnosis | None:
+        """That there is nothing to diagnose, or that the log says what this network comes from."""
+        name = DIVERGED.name
+        if robust.nonfinite:
+            text = f"{name}: {not_finite(robust)}; nothing about this network can be measured"
+            return kinds.Diagnosis(at=robust.at, disease=name, text=text)
+        alert = self.past.diverged(robust.branch, robust.step)
+        if alert is None:
+            return None
+        text = f"{name}: {alert.text}"
+        return kinds.Diagnosis(at=robust.at, disease=name, text=text, onset_step=alert.about)
 
     def _fallen(self, found: Sequence[kinds.Event]) -> bool:
         """The detector's rule after the run's own probes up to this step.

@@ -10,19 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
 from selffit.detect.divergence import Diverged
-from selffit.detect.robust_rule import HealthyLevel, RuleThresholds, Verdict
+from selffit.detect.robust_rule import Reference, RuleThresholds, Verdict
 from selffit.detect.statistics import fall_z, gap_z
 from selffit.detect.traces import Trace
 from selffit.detect.types import ProbePoint
+from selffit.detect.weakening import Weakened
 from selffit.eventlog.kinds import Alert
 from selffit.numbers import count, plural, share
 
-Says = Literal["onset", "diverged", "fell", "no onset", "cannot tell"]
+Says = Literal["onset", "diverged", "weakened", "no onset", "cannot tell"]
 
 MIN_ROWS = 3  # two rows show no more than a difference
 MOST_ROWS = 5  # of a fall to 0, until sampling noise is excluded; with fewer images it takes more
@@ -42,18 +44,14 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Fall:
-    """A fall of PGD accuracy in which no gap to FGSM accuracy showed.
+    """A fall of PGD accuracy below half its best where FGSM accuracy was not measured.
 
-    step: its first row. low: the last row before. since then `back`: whether it has come back.
-    fgsm_known: whether FGSM accuracy was measured there.
+    since: its first row. point: the row in which it is no more noise.
     """
 
-    step: int
-    low: int | None
+    since: int
     best: float
     point: ProbePoint
-    fgsm_known: bool
-    back: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,22 +87,24 @@ class Answer:
 class Judged:
     """A trace that the detector has been through.
 
-    verdicts: the rule's, by point; None where nothing was measured or an onset was open. pending:
-    first row of a suspicion in which the trace ends. level: the best level, None where PGD never
-    was above guessing. classes: `guessed` where nobody said how many.
+    verdicts: the rule's, by point; None where nothing was measured or an onset was open. weakened:
+    what stood of a fall without a gap after each row with FGSM accuracy. pending: first row of a
+    suspicion in which the trace ends. level: the best measurement, None where PGD never was above
+    guessing. classes: `guessed` where nobody said how many.
     """
 
     trace: Trace
     alerts: tuple[Alert, ...]
     verdicts: tuple[Verdict | None, ...]
+    weakened: tuple[Weakened | None, ...]
     pending: int | None
-    level: HealthyLevel | None
+    level: Reference | None
     diverged: Diverged | None
     classes: int
     guessed: bool
     thresholds: RuleThresholds
 
-    @property
+    @cached_property
     def rows(self) -> list[ProbePoint]:
         """The points in which PGD accuracy was measured."""
         return [point for point in self.trace.points if point.pgd == point.pgd and point.n > 0]
@@ -120,108 +120,94 @@ class Judged:
 def answer(judged: Judged) -> Answer:
     """Return the answer to whether a trace has an onset."""
     trace, rows = judged.trace, judged.rows
-    counts = {"rows": len(trace.points), "judged": len(rows)}
-    falls = list(_falls(judged))
-    notes = [*_notes(judged), *(_fall_note(fall, trace) for fall in falls if fall.back)]
-    standing = next((fall for fall in reversed(falls) if not fall.back), None)
+    notes = list(_notes(judged))
+    weak, passed = _weakened(judged)
+    if passed is not None:
+        notes.append(f"{_weak_words(passed, judged)}; it came back")
     onset, diverged = judged.onset, judged.diverged
     if (exchanged := _exchanged(judged)) is not None:
-        return _cannot_tell([exchanged], notes, counts)
+        return _cannot_tell([exchanged], notes, judged)
     more: dict[str, Any] = {}
     if diverged is not None:
         more["diverged"] = {"since": trace.time(diverged.since), "sign": diverged.sign}
         told = _diverged(diverged, judged)
     if onset is not None:
-        text = f"onset at {trace.place(onset.onset_step)}" if onset.onset_step is not None else (
-            f"overfitted to the single step from the start, seen at {trace.place(onset.step)}"
+        text = (
+            f"onset at {trace.place(onset.onset_step)}"
+            if onset.onset_step is not None
+            else (
+                f"overfitted to the single step from the start, seen at {trace.place(onset.step)}"
+            )
         )
         if diverged is not None:
             notes.append(told)
-        return Answer(
-            verdict="onset",
-            text=text,
-            notes=tuple(notes),
-            onset_step=onset.onset_step,
-            more=more,
-            **counts,
-        )
+        return _said("onset", text, notes, judged, onset_step=onset.onset_step, more=more)
     if diverged is not None:
-        return Answer(verdict="diverged", text=told, notes=tuple(notes), more=more, **counts)
+        return _said("diverged", told, notes, judged, more=more)
     reasons = [found for check in _CHECKS if (found := check(judged)) is not None]
-    if standing is not None and not standing.fgsm_known:
-        reasons.insert(0, _without_fgsm(standing, judged))
-    if standing is not None:
-        more["fell"] = {"since": trace.time(standing.step), "best": standing.best}
+    if (fall := _unseen_fall(judged)) is not None:
+        reasons.insert(0, _without_fgsm(fall, judged))
+        more["fell"] = {"since": trace.time(fall.since), "best": fall.best}
     if reasons:
-        return _cannot_tell(reasons[:1] if reasons[0].code == "nothing_measured" else reasons,
-                            notes, counts, more)
-    if standing is not None:
-        text = _fall_note(standing, trace)
-        return Answer(verdict="fell", text=text, notes=tuple(notes), more=more, **counts)
+        return _cannot_tell(reasons, notes, judged, more)
+    if weak is not None:
+        more["weakened"] = {"since": trace.time(weak.since), "best": weak.best}
+        text = f"{_weak_words(weak, judged)}: no catastrophic overfitting, and no health"
+        return _said("weakened", text, notes, judged, more=more)
     text = f"no onset in {plural(len(rows), 'row')} of {_images(rows)}"
-    return Answer(verdict="no onset", text=text, notes=tuple(notes), **counts)
+    return _said("no onset", text, notes, judged)
 
 
 def _cannot_tell(
     reasons: Sequence[Reason],
     notes: Sequence[str],
-    counts: Mapping[str, int],
+    judged: Judged,
     more: Mapping[str, Any] | None = None,
 ) -> Answer:
     told = "; ".join(reason.text for reason in reasons)
-    judged = f"{plural(counts['judged'], 'row')} judged"
-    return Answer(
-        verdict="cannot tell",
-        text=f"cannot tell: {told} ({judged})",
-        reasons=tuple(reasons),
-        notes=tuple(notes),
-        more=more or {},
-        **counts,
-    )
+    text = f"cannot tell: {told} ({plural(len(judged.rows), 'row')} judged)"
+    return _said("cannot tell", text, notes, judged, reasons=tuple(reasons), more=more or {})
+
+
+def _said(says: Says, text: str, notes: Sequence[str], judged: Judged, **more: Any) -> Answer:
+    rows, measured = len(judged.trace.points), len(judged.rows)
+    return Answer(verdict=says, text=text, notes=tuple(notes), rows=rows, judged=measured, **more)
 
 
 # ---- falls without a gap -------------------------------------------------------------------------
-def _falls(judged: Judged) -> Iterator[Fall]:
-    """Each fall below half the level in which no gap showed, once noise is excluded."""
-    trace = judged.trace
-    first: int | None = None
-    low: int | None = None
+def _unseen_fall(judged: Judged) -> Fall | None:
+    """The first fall below half the level in rows without FGSM accuracy, noise excluded."""
+    first: ProbePoint | None = None
     total, many = 0.0, 0
-    found: Fall | None = None
-    for point, verdict in zip(trace.points, judged.verdicts, strict=True):
+    for point, verdict in zip(judged.trace.points, judged.verdicts, strict=True):
         if verdict is None:
             continue
-        if verdict.state == "down" and verdict.level is not None:
-            first = point.step if first is None else first
-            total, many = total + verdict.z, many + 1
-            if found is None and total / math.sqrt(many) >= judged.thresholds.z_fall:
-                found = Fall(
-                    step=first,
-                    low=low,
-                    best=verdict.level.pgd,
-                    point=point,
-                    fgsm_known=point.fgsm == point.fgsm,
-                    back=False,
-                )
+        if verdict.state != "down" or verdict.level is None or not math.isnan(point.fgsm):
+            first, total, many = None, 0.0, 0
             continue
-        if found is not None and verdict.state == "undecided":
-            continue  # on its way, up or down
-        if found is not None and verdict.state == "healthy":
-            yield Fall(**{**vars(found), "back": True})
-        first, found, total, many = None, None, 0.0, 0
-        low = point.step
-    if found is not None:
-        yield found
+        first = first or point
+        total, many = total + verdict.z, many + 1
+        if total / math.sqrt(many) >= judged.thresholds.z_fall:
+            return Fall(since=first.step, best=verdict.level.pgd, point=point)
+    return None
 
 
-def _fall_note(fall: Fall, trace: Trace) -> str:
-    since = trace.place(fall.step)
-    told = f"robust accuracy fell by {since}, PGD from {share(fall.best)} to {share(fall.point.pgd)}"
-    if fall.fgsm_known:
-        told += f", and FGSM accuracy with it ({share(fall.point.fgsm)}): no catastrophic overfitting"
-    else:
-        told += ", where FGSM accuracy was not measured"
-    return told + (", and came back" if fall.back else "")
+def _weakened(judged: Judged) -> tuple[Weakened | None, Weakened | None]:
+    """The fall with FGSM accuracy that stands in the last row, and the last that has passed."""
+    told = [found for found in judged.weakened if found is not None]
+    standing = judged.weakened[-1] if judged.weakened else None
+    passed = [found for found in told if standing is None or found.since != standing.since]
+    return standing, passed[-1] if passed else None
+
+
+def _weak_words(weak: Weakened, judged: Judged) -> str:
+    """That robust accuracy fell, without the end: from its best to its lowest since."""
+    since = [point for point in judged.rows if point.step >= weak.since]
+    low = min(since, key=lambda point: point.pgd)
+    return (
+        f"robust accuracy weakened from {judged.trace.place(weak.since)} on, PGD from "
+        f"{share(weak.best)} to {share(low.pgd)} and FGSM with it to {share(low.fgsm)}"
+    )
 
 
 def _without_fgsm(fall: Fall, judged: Judged) -> Reason:
@@ -231,7 +217,7 @@ def _without_fgsm(fall: Fall, judged: Judged) -> Reason:
     clean = ""
     if fall.point.clean == fall.point.clean:
         clean = f" while clean accuracy is {share(fall.point.clean)}"
-    fell = f"PGD accuracy fell by {trace.place(fall.step)} from {share(fall.best)} to "
+    fell = f"PGD accuracy fell by {trace.place(fall.since)} from {share(fall.best)} to "
     fell += f"{share(fall.point.pgd)}{clean}"
     text = f"{fell}, but {told}: without it this may be catastrophic overfitting or another fall"
     return Reason(code="no_fgsm" if never else "not_measured", text=text)

@@ -31,10 +31,11 @@ _ATTACKS = frozenset(
     ("adv", "adversarial", "aa", "autoattack", "apgd", "cw", "square", "attack", "fab")
 )
 # of a name that holds something else than the accuracy of an epoch
-_OTHER = frozenset(
-    ("loss", "min", "max", "err", "error", "errors", "time", "lr", "ci", "se", "sem", "var", "sd")
-    + ("lower", "upper", "best", "sec", "seconds", "delta", "gap", "diff", "ratio", "count", "ema")
-)
+_OTHERS = """
+loss min max err error errors time lr ci se sem var sd lower upper best sec seconds delta gap
+diff ratio count ema
+"""
+_OTHER = frozenset(_OTHERS.split())
 _UNITS = frozenset(("percent", "pct", "perc", "in"))
 _PLAIN = frozenset(("linf", "l", "inf", "eps", "on", "at", "under", "set", "attack", "s"))
 _EPOCHS = frozenset(("epoch", "epochs", "ep"))
@@ -42,10 +43,10 @@ _STEPS = frozenset(("step", "steps", "iter", "iters", "iteration", "iterations",
 _OF_A_COUNT = frozenset(("global", "number", "num", "no", "index", "idx", "trainer"))
 _IMAGES = frozenset(("n", "images", "n images", "num images", "samples", "n samples"))
 _OF_THE_LOSS = frozenset(("loss", "train", "training", "tr", "adv", "robust", "mean", "avg", "ce"))
-_RUNS = frozenset(
-    ("run", "seed", "trial", "exp", "experiment", "model", "method", "group", "config", "variant")
-    + ("fold", "split", "phase", "name", "id")
-)
+_OF_A_RUN = """
+run seed trial exp experiment model method group config variant fold split phase name id
+"""
+_RUNS = frozenset(_OF_A_RUN.split())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from selffit.detect import wording
-from selffit.detect.robust_rule import HealthyLevel, RobustRule, RuleThresholds, Verdict
+from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.statistics import fall_z, gap_z, proportion_sd, rule_confidence, upper_tail
 from selffit.detect.types import ProbePoint, SignalBlock
@@ -52,7 +52,7 @@ class Detector:
         self.wants_strong = False  # PGD accuracy is back and no strong attack has looked since
         self.onset_open = False
         self.verdict: Verdict | None = None  # on the newest probe; None while an onset is open
-        self._rule = RobustRule(self.thresholds, chance)
+        self.rule = RobustRule(self.thresholds, chance)
         self._bands = SignalBands()
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
@@ -81,9 +81,10 @@ class Detector:
         return self._first_suspect if self._suspects else None
 
     @property
-    def level(self) -> HealthyLevel | None:
-        """The best level that was reached at any budget; None before there is one."""
-        return self._rule.best
+    def last_healthy(self) -> Healthy | None:
+        """The last probe that was healthy, as an alert has it; None before the first."""
+        known = self._healthy
+        return None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
 
     # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
@@ -138,12 +139,12 @@ class Detector:
             return []
         self._last_probe = point.step
         if not self.onset_open:
-            self._rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
+            self.rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
         if self.onset_open:
             return self._follow(point) if _is_accuracy(point.fgsm) else []
         if not _is_accuracy(point.fgsm):
             point = replace(point, fgsm=math.nan)
-        self.verdict = self._rule.judge(point)
+        self.verdict = self.rule.judge(point)
         return self._decide(point, self.verdict)
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
@@ -174,7 +175,7 @@ class Detector:
         return []
 
     def _early(self, point: ProbePoint) -> Alert:
-        """A collapse before PGD ever was healthy: it may pass, so it is no onset, nor is it nothing."""
+        """A collapse before PGD ever was healthy may pass: it is no onset, nor is it nothing."""
         evidence = {"clean": point.clean, "fgsm": point.fgsm, "pgd": point.pgd, "eps": point.eps}
         return self._alert(
             "suspect",
@@ -205,7 +206,7 @@ class Detector:
         if verdict.level is not None:
             best, best_n = verdict.level.pgd, verdict.level.n
             bound, bound_sd = (
-                self._rule.fall_bound(verdict.level),
+                self.rule.fall_bound(verdict.level),
                 t.fallen * proportion_sd(best, best_n),
             )
             evidence |= {"best": best, "ratio": point.pgd / best, "z": z, "p_value": upper_tail(z)}
@@ -239,7 +240,7 @@ class Detector:
         them sooner.
         """
         t = self.thresholds
-        level = self._rule.level_at(point.eps, point.fgsm)
+        level = self.rule.level_at(point.eps, point.fgsm)
         bound = t.level if level is None else t.restored * level.pgd
         near_fgsm = point.pgd >= t.restored * point.fgsm * (1.0 if level is None else level.ratio)
         self._restored = point.pgd >= bound and near_fgsm
@@ -267,9 +268,8 @@ class Detector:
 
     def _alert(self, level: str, step: int, text: str, **more: Any) -> Alert:
         """An alert with the last healthy probe before it."""
-        known = self._healthy
-        healthy = None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
-        return Alert(at=Place(step=step), level=level, text=text, healthy=healthy, **more)
+        place = Place(step=step)
+        return Alert(at=place, level=level, text=text, healthy=self.last_healthy, **more)
 
     # ---- a strong attack -------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
@@ -321,7 +321,7 @@ class Detector:
     def state(self) -> dict[str, Any]:
         """Everything that later alerts depend on, as plain JSON values (no NaN)."""
         plain = {name: getattr(self, name) for name in _PLAIN}
-        parts = {"bands": self._bands.state(), "references": self._rule.state()}
+        parts = {"bands": self._bands.state(), "references": self.rule.state()}
         return {"version": STATE_VERSION, **parts, **plain}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -336,7 +336,7 @@ class Detector:
             )
         state = {"wants_strong": False, "_restored": False, "_level": None, **state}
         self._bands.restore(state["bands"])
-        self._rule.restore(state["references"])
+        self.rule.restore(state["references"])
         for name in _PLAIN:
             setattr(self, name, state[name])
 

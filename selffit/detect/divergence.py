@@ -28,7 +28,9 @@ from typing import Any, Literal
 
 from selffit.detect.statistics import chance_z, fall_z
 from selffit.detect.types import ProbePoint
+from selffit.eventlog.kinds import Alert, Healthy, Place
 from selffit.numbers import count, share
+from selffit.vocabulary import DIVERGED, RECOVERED
 
 Sign = Literal["not finite", "far loss", "at chance"]
 
@@ -78,7 +80,7 @@ class Diverged:
         since = f"since {unit} {count(self.since)}"
         if self.of == "logits":
             images = f"{count(int(self.value))} of {count(self.n)} images"
-            return f"training has diverged: the network's answers are not finite for {images}"
+            return f"training has diverged: answers not finite for {images} {since}"
         if self.sign == "not finite":
             return f"training has diverged: its loss is {_spelled(self.value)} {since}"
         if self.of == "loss":
@@ -87,6 +89,26 @@ class Diverged:
         best = share(self.evidence.get("best_clean", math.nan))
         told = f"clean accuracy {share(self.value)} (guessing {share(self.bound)}) {since}"
         return f"training has diverged: {told}, from {best} (n={count(self.n)})"
+
+    def alert(self, unit: str = "step", healthy: Healthy | None = None) -> Alert:
+        """That it is so as an alert; `healthy`: the last healthy probe, None without one."""
+        known = healthy if healthy is not None and (healthy.step or 0) < self.since else None
+        back = (
+            "start again"
+            if self.low is None
+            else f"roll back to {unit} {count(self.low)} or before"
+        )
+        return Alert(
+            at=Place(step=self.step),
+            level=DIVERGED.name,
+            text=self.text(unit),
+            onset_step=self.since,
+            onset_low=self.low,
+            n=self.n,
+            evidence=self.evidence,
+            healthy=known,
+            advice=f"{back}, with a smaller learning rate or --clip-grad",
+        )
 
 
 def _spelled(value: float) -> str:
@@ -100,6 +122,18 @@ class Caught:
     step: int
     clean: float
     n: int
+
+    def alert(self) -> Alert:
+        """That it is so as an alert."""
+        return Alert(
+            at=Place(step=self.step),
+            level=RECOVERED.name,
+            text=f"training has caught itself: clean accuracy {share(self.clean)} is clearly above "
+            f"guessing again (n={count(self.n)})",
+            n=self.n,
+            evidence={"clean": self.clean},
+            advice="a checkpoint from before the divergence may still be the better one",
+        )
 
 
 class DivergenceRule:
@@ -123,11 +157,21 @@ class DivergenceRule:
         self._chance = 0  # probes in a row at chance, and the first of them
         self._chance_since = 0
         self._good = 0  # probes in a row clearly above guessing, while it is open
+        self._open_low: int | None = None  # what the open divergence says of the last sound step
 
     @property
     def doubtful(self) -> bool:
         """Whether probes are at chance, but too few of them: another one would decide."""
         return not self.open and self._chance > 0
+
+    @property
+    def sound_until(self) -> int | None:
+        """The last sound step, where what came after it has diverged or may have; else None."""
+        if self.open:
+            return self._open_low
+        if self._far:
+            return self._before(self._far_since)
+        return self._low_probe if self._chance else None
 
     @property
     def far_bound(self) -> float:
@@ -186,7 +230,7 @@ class DivergenceRule:
         if found is None and point.nonfinite > 0 and not self.open:
             found = self._found(
                 sign="not finite",
-                since=point.step,
+                since=self._bad_since if self._bad else point.step,  # the loss tells since when
                 step=point.step,
                 of="logits",
                 value=point.nonfinite,
@@ -270,11 +314,16 @@ class DivergenceRule:
         self.open = True
         self._good = 0
         self._chance = 0
-        known = [step for step in (self._low, self._low_probe) if step is not None and step < since]
-        if rest["sign"] == "at chance":  # the loss of a network that guesses need not show it
-            known = [step for step in (self._low_probe,) if step is not None]
+        # the loss of a network that guesses need not show it
+        guesses = rest["sign"] == "at chance"
+        self._open_low = self._low_probe if guesses else self._before(since)
         finite = {name: v for name, v in (evidence or {}).items() if math.isfinite(v)}
-        return Diverged(since=since, low=max(known, default=None), evidence=finite, **rest)
+        return Diverged(since=since, low=self._open_low, evidence=finite, **rest)
+
+    def _before(self, step: int) -> int | None:
+        """The last step before this one that showed nothing."""
+        known = [low for low in (self._low, self._low_probe) if low is not None and low < step]
+        return max(known, default=None)
 
     # ---- checkpoint ------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
@@ -299,6 +348,7 @@ _PLAIN = (
     "_chance",
     "_chance_since",
     "_good",
+    "_open_low",
 )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from selffit.detect.answer import Answer, Judged, answer
 from selffit.detect.detector import Detector
 from selffit.detect.divergence import Diverged, judge
-from selffit.detect.robust_rule import RuleThresholds
+from selffit.detect.robust_rule import RuleThresholds, Verdict
 from selffit.detect.traces import Reading, Trace, read_traces
 from selffit.detect.types import ProbePoint
+from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog.fields import without_nan
 from selffit.eventlog.kinds import Alert
@@ -23,13 +24,13 @@ ALIKE = 0.02  # accuracies of a network that ignores its input
 DEFAULT_CLASSES = 10  # nor of how many classes; with more classes guessing is less than is assumed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TraceResult:
     """What the detector says of one trace.
 
     onset: place in time, in the file's own unit, of the first row at which a network that had been
     healthy is seen fallen, or None. A network that never was healthy has an `onset` alert (without
-    onset_step), but no onset.
+    onset_step), but no onset. alerts: none where one cannot tell.
     """
 
     trace: str
@@ -111,10 +112,14 @@ def _detect(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> Tr
     known = classes or DEFAULT_CLASSES
     detector = Detector(chance=1 / known, place=trace.place, thresholds=thresholds)
     alerts: list[Alert] = []
-    verdicts = []
+    verdicts: list[Verdict | None] = []
+    weakening = Weakening()
+    weak: list[Weakened | None] = []
     for point in trace.points:
         alerts += detector.probe(point)
         verdicts.append(detector.verdict)
+        if detector.verdict is not None and not math.isnan(point.fgsm):
+            weak.append(weakening.take(point, detector.rule))
     diverged = judge([_loss_counts(point, classes) for point in trace.points], known)
     if diverged is not None and classes is None and not _guesses(diverged, trace.points):
         diverged = None
@@ -123,20 +128,21 @@ def _detect(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> Tr
         alerts=tuple(alerts),
         verdicts=tuple(verdicts),
         pending=detector.pending,
-        level=detector.level,
+        level=detector.rule.best_at(math.nan),
+        weakened=tuple(weak),
         diverged=diverged,
         classes=known,
         guessed=classes is None,
         thresholds=thresholds,
     )
     found = answer(judged)
-    onset = found.onset_step
+    onset = None if found.onset_step is None else trace.time(found.onset_step)
     return TraceResult(
-        trace.name,
-        None if onset is None else trace.time(onset),
-        tuple(alerts),
-        found,
-        trace,
+        trace=trace.name,
+        onset=onset,
+        alerts=() if found.reasons else tuple(alerts),
+        answer=found,
+        table=trace,
     )
 
 

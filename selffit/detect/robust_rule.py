@@ -6,8 +6,8 @@ The rule, in words:
            could do.
   fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05), and neither is
            sampling noise: the best of many probes flatters the network, so two standard errors are
-           taken off the level first. A level counts from 0.10 on and when it lies above guessing, by
-           more than sampling noise and by 0.08 of what there is above it: the accuracy of a
+           taken off the level first. A level counts from 0.10 on and when it lies above guessing,
+           by more than sampling noise and by 0.08 of what there is above it: the accuracy of a
            network that guesses wanders by more than its images explain.
   blind    no level is known (PGD never was healthy at this budget), FGSM accuracy is at least half
            the clean accuracy and yet PGD is not a tenth of FGSM: what a network looks like that was
@@ -43,8 +43,8 @@ n-fgsm):
   restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9,
               1-5 probes)
   comparable  0.75   0.60 … 0.85            allowance   2      1 … 4
-  over_chance 0.08   0 … 0.12, all taken for ten classes; to 0.20 with the true number. From 0.06 on a
-              public run that stayed near guessing for 80 epochs (0.151 at best) is no level.
+  over_chance 0.08   0 … 0.12, all taken for ten classes; to 0.20 with the true number. From 0.06
+              on, what a public run reached that stayed at guessing for 80 epochs (0.151) is none.
 """
 
 from __future__ import annotations
@@ -182,11 +182,11 @@ class RobustRule:
                 best = HealthyLevel(expected, reference.n, ratio)
         return best
 
-    @property
-    def best(self) -> HealthyLevel | None:
-        """The best measurement at any budget; None before there is one."""
-        best = max(self._references, key=lambda r: r.pgd, default=None)
-        return None if best is None else HealthyLevel(best.pgd, best.n, 1.0)
+    def best_at(self, eps: float) -> Reference | None:
+        """The best measurement at this budget or a larger one; None where there is none."""
+        eps = 0.0 if math.isnan(eps) else eps
+        mine = [r for r in self._references if r.eps >= eps and r.pgd >= self.thresholds.level]
+        return max(mine, key=lambda r: r.pgd, default=None)
 
     def state(self) -> list[list[Any]]:
         """The references as plain JSON values, for a checkpoint."""

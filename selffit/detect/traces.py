@@ -151,8 +151,7 @@ class _Line:
         made.row = Row(
             self.row.line,
             tuple(
-                other.row.cells[i] if i in places else cell
-                for i, cell in enumerate(self.row.cells)
+                other.row.cells[i] if i in places else cell for i, cell in enumerate(self.row.cells)
             ),
         )
         made.time = other.time if time else self.time
@@ -325,14 +324,17 @@ class _Reader:
         }
         accuracies = [role for role in ACCURACIES if role in cells]
         scale = self._scale({role: cells[role] for role in accuracies}, lines)
+        unknown = [nan] * len(lines)
         values = {role: self._accuracies(role, cells[role], scale, lines) for role in accuracies}
         whole = all(line.time.is_integer() for line in lines)
         eps = self._budgets(cells.get("eps"), lines)
         points = tuple(
             ProbePoint(
-                int(line.time) if whole else i,
-                *(values[role][i] if role in values else nan for role in ACCURACIES),
-                self._images(cells["n"][i].value, line) if "n" in cells else self.how.n,
+                step=int(line.time) if whole else i,
+                clean=values.get("clean", unknown)[i],
+                fgsm=values.get("fgsm", unknown)[i],
+                pgd=values["pgd"][i],
+                n=self._images(cells["n"][i].value, line) if "n" in cells else self.how.n,
                 eps=eps[i],
                 loss=_loss(cells["loss"][i]) if "loss" in cells else None,
             )
@@ -446,9 +448,7 @@ class _Reader:
         small = [role for role, c in found.items() if c and 0 < max(c) <= 1.0]
         if small:
             line = next(
-                line
-                for line, c in zip(lines, cells[small[0]], strict=True)
-                if not isnan(c.value)
+                line for line, c in zip(lines, cells[small[0]], strict=True) if not isnan(c.value)
             )
             raise UserError(
                 f"{self._where(line, small[0])} and all of its column look like fractions, other "
@@ -474,9 +474,7 @@ class _Reader:
                 )
         return values
 
-    def _budgets(
-        self, cells: Sequence[Number] | None, lines: Sequence[_Line]
-    ) -> Sequence[float]:
+    def _budgets(self, cells: Sequence[Number] | None, lines: Sequence[_Line]) -> Sequence[float]:
         """Budgets in pixels of [0,1], NaN where not known."""
         if cells is None:
             return [nan] * len(lines)
@@ -502,10 +500,9 @@ class _Reader:
     def _unit(self, lines: Sequence[_Line], whole: bool) -> str:
         gaps = [b.time - a.time for a, b in pairwise(lines)]
         if any(line.rewritten for line in lines):
-            self.assumed.append(
-                f"{self.names[self.columns.at['epoch']]} = {lines[0].row.cells[self.columns.at['epoch']]} "
-                f"read as {lines[0].time:g}"
-            )
+            index = self.columns.at["epoch"]
+            told = f"{self.names[index]} = {lines[0].row.cells[index]} read as {lines[0].time:g}"
+            self.assumed.append(told)
         if self.columns.steps:
             return "step"
         if gaps and median(gaps) >= STEPS_A_ROW:
@@ -525,7 +522,9 @@ class _Reader:
         if self.understood["apart"] or any(line.apart for line in lines):
             self.assumed.append("thousands set apart")
         if self.understood["spread"]:
-            self.left_out.append(f"deviations after ± in {plural(self.understood['spread'], 'cell')}")
+            self.left_out.append(
+                f"deviations after ± in {plural(self.understood['spread'], 'cell')}"
+            )
 
 
 def _loss(cell: Number) -> float | None:

@@ -34,8 +34,8 @@ def onset(
 ) -> str:
     """That overfitting began, between the last healthy probe and the first that was not.
 
-    place: what a step is called. level: PGD accuracy before, None: no comparable one; low: the last healthy step, None: unknown;
-    first: the first fallen step, None where PGD never was healthy.
+    place: what a step is called. level: PGD accuracy before, None: no comparable one. low: the last
+    healthy step, None: unknown. first: the first fallen step, None where PGD never was healthy.
     """
     split = f"PGD accuracy {share(point.pgd)} while FGSM accuracy is {share(point.fgsm)}"
     split += f" (n={count(point.n)})"

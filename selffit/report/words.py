@@ -2,6 +2,7 @@
 
 from selffit.numbers import count, plural
 from selffit.report.findings import Findings
+from selffit.vocabulary import DIVERGED
 
 NOT_FALLEN = "not fallen"
 TYPICAL_SHARE = 0.1  # of a stage's channels, where only one is shown
@@ -17,7 +18,10 @@ def lead_sentence(found: list[Findings]) -> str:
 
     Both are known at probes only.
     """
-    diagnosis = next((f.diagnosis for f in reversed(found) if f.diagnosis is not None), None)
+    told = [one.diagnosis for one in found if one.diagnosis is not None]
+    diagnosis = next((d for d in reversed(told) if d.disease != DIVERGED.name), None)
+    if diagnosis is None and told:
+        return f"Training had diverged in {len(told)} of {plural(len(found), 'network')}."
     if diagnosis is None:
         return "Robust accuracy has not fallen in any of these networks."
     onset = (

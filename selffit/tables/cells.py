@@ -6,11 +6,11 @@ import re
 from math import nan
 from typing import NamedTuple
 
-_MISSING = frozenset(
-    ("", "-", "--", "---", "—", "–", "?", ".", "...", "…", "*")
-    + ("na", "n/a", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "missing", "undefined")
-    + ("inf", "-inf", "+inf", "infinity", "-infinity", "#div/0!", "#value!", "#num!")
-)
+_WORDS = """
+- -- --- — – ? . ... … * na n/a #n/a #na nan -nan null none nil missing undefined
+inf -inf +inf infinity -infinity #div/0! #value! #num!
+"""
+_MISSING = frozenset(_WORDS.split()) | {""}
 _COMPUTED = ("nan", "inf", "#div", "#num")  # a value was computed, and is no number
 _SPREAD = re.compile(r"\s*(?:±|\+/-|\+-|\\pm).*$|(?<=\d)\s*\(\s*[±\d].*\)\s*$")
 _GROUPS = {

@@ -221,9 +221,7 @@ class _Reading:
     def _leave_out(self, what: str, lines: Sequence[int]) -> None:
         shown = ", ".join(map(str, lines[:_SHOWN])) + (", …" if len(lines) > _SHOWN else "")
         many = f", {plural(len(lines), 'line')}" if len(lines) > _SHOWN else ""
-        self.left_out.append(
-            f"{what} (line{'' if len(lines) == 1 else 's'} {shown}{many})"
-        )
+        self.left_out.append(f"{what} (line{'' if len(lines) == 1 else 's'} {shown}{many})")
 
 
 def _split(line: str, delimiter: str) -> list[str]:

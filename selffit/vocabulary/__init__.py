@@ -17,6 +17,7 @@ from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, VALUES
 from selffit.vocabulary.states import (
     DISEASES,
+    DIVERGED,
     ENDINGS,
     HEALTHY,
     LEVELS,
@@ -30,6 +31,7 @@ from selffit.vocabulary.states import (
     STATES,
     SUSPECT,
     UNMEASURED,
+    WEAKENED,
     Disease,
     Ending,
     Level,
@@ -50,6 +52,7 @@ __all__ = [
     "CONCENTRATION",
     "DEFINITIONS",
     "DISEASES",
+    "DIVERGED",
     "EFFECT",
     "ENDINGS",
     "EVIDENCE",
@@ -71,6 +74,7 @@ __all__ = [
     "SUSPECT",
     "UNMEASURED",
     "VALUES",
+    "WEAKENED",
     "Disease",
     "Ending",
     "Group",

@@ -37,15 +37,13 @@ def detect(
         typer.Option(
             "--columns",
             metavar="ROLE=NAME[,…]",
-            help="which column is which; roles: epoch, clean, fgsm, pgd, loss, n, eps, run; a name, "
+            help="which column is which: epoch, clean, fgsm, pgd, loss, n, eps or run = a name, "
             "or its number from 1",
         ),
     ] = None,
     percent: Annotated[
         bool | None,
-        typer.Option(
-            "--percent/--fraction", help="the unit of accuracies (default: found out)"
-        ),
+        typer.Option("--percent/--fraction", help="the unit of accuracies (default: found out)"),
     ] = None,
 ) -> None:
     """Find catastrophic overfitting in recorded traces.

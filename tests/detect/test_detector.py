@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -469,7 +470,7 @@ def random_stream(seed, length=60):
                 [HEALTHY[0], CO[0], (0.6, 0.3), (0.9, 0.0), (math.nan, 0.4), (0.5, math.nan)]
             )
         eps = rng.choice([0.03, 0.03, 0.031, math.nan])
-        final = {"final_fgsm": 0.5, "final_pgd": 0.3, "final_eps": 0.04}
+        final: dict[str, Any] = {"final_fgsm": 0.5, "final_pgd": 0.3, "final_eps": 0.04}
         items.append(ProbePoint(i * 20, 0.8, *mood, 200, eps=eps, **final))
         bad = rng.random() < 0.2 if i % 5 == 0 else bad
         signal = [rng.gauss(0.4 if bad else 0.01, 0.02) for _ in range(20)]

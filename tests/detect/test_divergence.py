@@ -7,17 +7,23 @@ from pathlib import Path
 import pytest
 
 from selffit.detect import ProbePoint, point_of
-from selffit.detect.divergence import OF_STEPS, Caught, DivergenceRule, judge
+from selffit.detect.divergence import OF_STEPS, Caught, Diverged, DivergenceRule, judge
 from selffit.eventlog import kinds
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
 
 LN10 = math.log(10)
+COLUMNS = ("clean_acc", "fgsm_acc", "pgd_acc")
 EXAMPLES = sorted((Path(__file__).parents[2] / "runs").iterdir())
 
 
 def row(step, clean, fgsm=math.nan, pgd=math.nan, n=1000, **more):
     return ProbePoint(step, clean, fgsm, pgd, n, **more)
+
+
+def sure(found: Diverged | Caught | None) -> Diverged:
+    assert isinstance(found, Diverged)
+    return found
 
 
 def guessing(step, n=1000):
@@ -33,7 +39,7 @@ def well(step, n=1000):
 def test_a_loss_that_is_not_finite_is_a_divergence_since_its_first_step(bad):
     rule = DivergenceRule(10)
     assert rule.losses(0, [2.0] * 20) is None
-    found = rule.losses(20, [2.0, 2.1, bad, bad, bad, bad])
+    found = sure(rule.losses(20, [2.0, 2.1, bad, bad, bad, bad]))
     assert (found.sign, found.since, found.step, found.low) == ("not finite", 22, 24, 21)
     assert "since step 22" in found.text()
     assert rule.losses(26, [bad] * 100) is None  # it is told once
@@ -47,13 +53,13 @@ def test_a_single_loss_that_is_not_finite_is_none():
 def test_a_divergence_over_the_end_of_a_block_is_seen_whole():
     rule = DivergenceRule(10)
     assert rule.losses(0, [2.0, math.nan]) is None
-    assert rule.losses(2, [math.nan, math.nan]).since == 1
+    assert sure(rule.losses(2, [math.nan, math.nan])).since == 1
 
 
 def test_a_loss_far_above_guessing_that_stays_there_is_a_divergence():
     rule = DivergenceRule(10)
     rule.losses(0, [2.0] * 100)
-    found = rule.losses(100, [40.0] * OF_STEPS.far, [30.0] * OF_STEPS.far)
+    found = sure(rule.losses(100, [40.0] * OF_STEPS.far, [30.0] * OF_STEPS.far))
     assert (found.sign, found.since, found.low) == ("far loss", 100, 99)
     assert found.bound == pytest.approx(2 * LN10)
     assert found.evidence == {"loss_adv": 40.0, "loss_clean": 30.0, "loss_bound": found.bound}
@@ -75,7 +81,7 @@ def test_without_the_number_of_classes_only_what_is_not_finite_tells():
     rule = DivergenceRule(0)
     assert rule.losses(0, [99.0] * 500) is None
     assert [rule.probe(p) for p in (well(1), guessing(2), guessing(3))] == [None] * 3
-    assert rule.losses(500, [math.nan] * 3).sign == "not finite"
+    assert sure(rule.losses(500, [math.nan] * 3)).sign == "not finite"
 
 
 # ---- probes --------------------------------------------------------------------------------------
@@ -83,7 +89,7 @@ def test_a_fall_of_every_accuracy_to_guessing_is_a_divergence_since_its_first_pr
     rule = DivergenceRule(10)
     assert rule.probe(well(1)) is None
     assert rule.probe(guessing(2)) is None and rule.doubtful
-    found = rule.probe(guessing(3))
+    found = sure(rule.probe(guessing(3)))
     assert (found.sign, found.since, found.step, found.low) == ("at chance", 2, 3, 1)
     assert (found.value, found.bound, found.n) == (0.1, 0.1, 1000)
     assert found.evidence["best_clean"] == 0.6 and "from 0.60" in found.text("epoch")
@@ -92,7 +98,7 @@ def test_a_fall_of_every_accuracy_to_guessing_is_a_divergence_since_its_first_pr
 
 def test_logits_that_are_not_finite_are_a_divergence_at_once():
     rule = DivergenceRule(10)
-    found = rule.probe(row(7, math.nan, n=512, nonfinite=500))
+    found = sure(rule.probe(row(7, math.nan, n=512, nonfinite=500)))
     assert (found.sign, found.of, found.value, found.since) == ("not finite", "logits", 500, 7)
     assert "500 of 512 images" in found.text()
 
@@ -131,7 +137,7 @@ def test_few_images_tell_nothing_and_take_longer_where_the_fall_is_small():
 @pytest.mark.parametrize("classes", [2, 100])
 def test_guessing_is_that_of_the_number_of_classes(classes):
     fallen = [row(e, 1 / classes, 1 / classes, 1 / classes) for e in (1, 2)]
-    assert judge([row(0, 0.7, 0.6, 0.5), *fallen], classes).since == 1
+    assert sure(judge([row(0, 0.7, 0.6, 0.5), *fallen], classes)).since == 1
     assert judge([row(0, 0.7, 0.6, 0.5), *(row(e, 0.2, 0.15, 0.1) for e in (1, 2))], 100) is None
 
 
@@ -144,27 +150,26 @@ def test_a_training_that_catches_itself_is_told_so_and_may_diverge_again():
     assert rule.probe(well(4)) == Caught(step=4, clean=0.6, n=1000)
     assert not rule.open
     assert rule.probe(guessing(5)) is None
-    assert rule.probe(guessing(6)).low == 4
+    assert sure(rule.probe(guessing(6))).low == 4
 
 
 def test_what_a_checkpoint_keeps_of_it_leads_to_the_same_answers():
     first, second = DivergenceRule(10), DivergenceRule(10)
-    for rule in (first,):
-        rule.losses(0, [2.0] * 30 + [9.9] * 30)
-        rule.probe(well(10))
-        rule.probe(guessing(60))
+    first.losses(0, [2.0] * 30 + [9.9] * 30)
+    first.probe(well(10))
+    first.probe(guessing(60))
     second.restore(first.state())
     assert second.state() == first.state()
-    assert second.losses(60, [9.9] * 20) == first.losses(60, [9.9] * 20) != None  # noqa: E711
+    assert sure(second.losses(60, [9.9] * 20)) == first.losses(60, [9.9] * 20)
 
 
 # ---- tables --------------------------------------------------------------------------------------
 def test_the_loss_of_a_row_counts_and_an_unmeasured_one_does_not():
     assert judge([row(e, 0.6, loss=1.0) for e in range(5)], 10) is None
     assert judge([row(e, 0.6, loss=None) for e in range(5)], 10) is None
-    assert judge([row(0, 0.6, loss=1.0), row(1, 0.6, loss=math.nan)], 10).since == 1
+    assert sure(judge([row(0, 0.6, loss=1.0), row(1, 0.6, loss=math.nan)], 10)).since == 1
     assert judge([row(0, 0.6, loss=1.0), row(1, 0.2, loss=9.0)], 10) is None
-    far = judge([row(0, 0.6, loss=1.0), row(1, 0.2, loss=9.0), row(2, 0.2, loss=8.0)], 10)
+    far = sure(judge([row(0, 0.6, loss=1.0), *(row(e, 0.2, loss=9.0) for e in (1, 2))], 10))
     assert (far.since, far.step, far.low) == (1, 2, 0)
 
 
@@ -178,14 +183,15 @@ def recorded(path):
     """What the trainer's rule makes of a recorded log: its losses and probes, branch by branch."""
     state = Follower.of(RunDir.open(path)).read_all()
     rules: dict[str, DivergenceRule] = {}
-    events = sorted((*state.all(kinds.Steps), *state.all(kinds.RobustProbe)), key=lambda e: e.t)
-    assert len(events) > 100
-    found = []
-    for event in events:
+    blocks, probes = state.all(kinds.Steps), state.all(kinds.RobustProbe)
+    assert state.start is not None and len(blocks) > 90 and len(probes) > 20
+    found: list[Diverged | Caught | None] = []
+    for event in sorted((*blocks, *probes), key=lambda event: event.t):
         rule = rules.setdefault(event.branch, DivergenceRule(state.start.classes))
         if isinstance(event, kinds.Steps):
-            found.append(rule.losses(event.step, event.cols["loss_adv"], event.cols["loss_clean"]))
-        else:
+            losses = event.cols["loss_adv"], event.cols["loss_clean"]
+            found.append(rule.losses(event.step, *losses))
+        elif isinstance(event, kinds.RobustProbe):
             found.append(rule.probe(point_of(event)))
     return [each for each in found if each is not None]
 
@@ -213,6 +219,3 @@ def test_no_public_trace_has_diverged(real_data):
                 for r in csv.DictReader(file)
             ]
         assert judge(table, 100 if path.parent.name == "cifar100" else 10) is None, path
-
-
-COLUMNS = ("clean_acc", "fgsm_acc", "pgd_acc")

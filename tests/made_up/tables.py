@@ -180,9 +180,7 @@ FORMS: dict[str, Form] = {
         said="row numbers",
     ),
     "index of pandas": Form(
-        write=lambda rows: csv(
-            [[str(i), *row] for i, row in enumerate(lines(rows))], ("", *NAMES)
-        )
+        write=lambda rows: csv([[str(i), *row] for i, row in enumerate(lines(rows))], ("", *NAMES))
     ),
     "columns turned round": Form(
         write=lambda rows: csv([row[::-1] for row in lines(rows)], NAMES[::-1])
@@ -209,9 +207,7 @@ FORMS: dict[str, Form] = {
         write=_named("epoch", "test/clean", "test/fgsm", "test/pgd-50-10"),
         said="test/pgd-50-10 taken as pgd_acc",
     ),
-    "names in quotes": Form(
-        write=lambda rows: csv(lines(rows), [f'"{name}"' for name in NAMES])
-    ),
+    "names in quotes": Form(write=lambda rows: csv(lines(rows), [f'"{name}"' for name in NAMES])),
     "names that only a person knows": Form(
         write=_named("t", "a", "b", "c"),
         columns="epoch=t,clean=a,fgsm=b,pgd=c",
@@ -252,9 +248,7 @@ FORMS: dict[str, Form] = {
         said="decimal commas",
         every=391,
     ),
-    "not sorted": Form(
-        write=lambda rows: csv(lines(rows)[::2] + lines(rows)[1::2]), said="sorted"
-    ),
+    "not sorted": Form(write=lambda rows: csv(lines(rows)[::2] + lines(rows)[1::2]), said="sorted"),
     "the last first": Form(write=lambda rows: csv(lines(rows)[::-1]), said="sorted"),
     "a doubled row": Form(
         write=lambda rows: csv([lines(rows)[0], *lines(rows)]), said="the later row of"

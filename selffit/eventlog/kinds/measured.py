@@ -67,8 +67,8 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     pgd_steps: steps of PGD.
     pgd_alpha: its step size.
     final: eps, fgsm and pgd at the final budget; null where eps is already that.
-    nonfinite: images that could not be judged, for the network's logits were not finite; accuracies
-      of which one of them is a part are null.
+    nonfinite: images for which the network's logits were not finite; an accuracy that they would
+      have been a part of is NaN.
     sec: that it took.
     """
 
