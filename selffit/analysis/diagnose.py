@@ -12,11 +12,13 @@ from selffit.analysis.networks import SavedNetwork
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.data.imageset import ImageSet
-from selffit.detect import point_of
+from selffit.detect import ProbePoint, point_of
+from selffit.detect.doubt import doubt
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.selffitting import Tracker, verdict
 from selffit.errors import UserError
 from selffit.eventlog import kinds
+from selffit.numbers import count, share
 from selffit.probes.causal import causal_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
@@ -26,7 +28,7 @@ from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator
 from selffit.run.wording import not_finite
 from selffit.train.schedule import Schedule
-from selffit.vocabulary import DIVERGED
+from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 
 E = TypeVar("E", bound=kinds.Event)
 
@@ -150,8 +152,13 @@ class Judge:
         self._seen.append(found)
         probe = _one(kinds.SelfProbe, found)
         onset = self.past.onset(probe.branch, probe.step)
-        if not self._fallen(found):
-            return None
+        rule = self._taught(robust)
+        weak, strong = point_of(robust), _one(kinds.StrongProbe, found)
+        # what a strong attack has left counts as well: gradient masking is no health
+        left = replace(weak, pgd=strong.pgd, n=strong.n)
+        states = {rule.judge(weak).state, rule.judge(left).state}
+        if not states & {"fallen", "blind"}:
+            return _unfallen(rule, robust.at, weak, left)
         says = verdict(probe.values, self._chance, probe.n)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
@@ -168,14 +175,9 @@ class Judge:
         text = f"{name}: {alert.text}"
         return kinds.Diagnosis(at=robust.at, disease=name, text=text, onset_step=alert.about)
 
-    def _fallen(self, found: Sequence[kinds.Event]) -> bool:
-        """The detector's rule after the run's own probes up to this step.
-
-        It hears what the strong attack has left: a network whose PGD accuracy came back by gradient
-        masking counts as fallen.
-        """
+    def _taught(self, robust: kinds.RobustProbe) -> RobustRule:
+        """The detector's rule after the run's own probes up to this one."""
         rule = RobustRule(RuleThresholds(), self._chance)
-        robust, strong = _one(kinds.RobustProbe, found), _one(kinds.StrongProbe, found)
         if self.bench.comparable:
             for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
                 if probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm:
@@ -184,12 +186,7 @@ class Judge:
             other = _one(kinds.RobustProbe, theirs)
             if self._leads_to(other, robust):
                 rule.learn(point_of(other))
-        now = point_of(robust)
-        states = {
-            rule.judge(now).state,
-            rule.judge(replace(now, pgd=strong.pgd, n=strong.n)).state,
-        }
-        return bool(states & {"fallen", "blind"})
+        return rule
 
     def _tracked(self, newest: kinds.SelfProbe) -> Tracker:
         """The index through the run's own probes and the networks examined up to this one."""
@@ -208,6 +205,25 @@ class Judge:
 
     def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:
         return self.past.leads_to(earlier.branch, earlier.step, later.branch, later.step)
+
+
+def _unfallen(
+    rule: RobustRule, at: kinds.Place, weak: ProbePoint, strong: ProbePoint
+) -> kinds.Diagnosis | None:
+    """What is to be said where no gap shows; None where robust accuracy was seen to stand.
+
+    weak: the probe; strong: the same with what a strong attack has left, of as many images.
+    """
+    found = rule.judge(weak)
+    if found.state == "down" and found.level is not None:
+        fell = f"PGD accuracy {share(weak.pgd)} of {share(found.level.pgd)} before"
+        along = f"and FGSM fell with it to {share(weak.fgsm)} (n={count(weak.n)})"
+        text = f"{WEAKENED.name}: {fell}, {along}"
+        return kinds.Diagnosis(at=at, disease=WEAKENED.name, text=text)
+    why = doubt(min(weak, strong, key=lambda point: point.pgd), rule)
+    return (
+        kinds.Diagnosis(at=at, disease=CANNOT_TELL, text=f"{CANNOT_TELL}: {why}") if why else None
+    )
 
 
 def _one(kind: type[E], events: Iterable[kinds.Event]) -> E:

@@ -1,8 +1,8 @@
 """What is said of a trace: an onset, none, another fall, divergence, or that one cannot tell.
 
 "No onset" is said only where there was something to judge: enough rows of enough images, a network
-that once was robust, FGSM accuracy wherever PGD is below half its best, measurements to the end, and
-accuracies in the order clean >= FGSM >= PGD.
+that once was robust, FGSM accuracy wherever PGD is below half its best, measurements to the end,
+and accuracies in the order clean >= FGSM >= PGD.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class RobustRule:
             if point.pgd < self.fall_bound(level):
                 return Verdict("fallen" if split else "down", level, z)
             fit = point.pgd >= t.restored * level.pgd or point.pgd >= t.restored * point.fgsm
-            healthy = fit and self._is_robust(point.pgd, point.n)
+            healthy = fit and self.is_robust(point.pgd, point.n)
             return Verdict("healthy" if healthy else "undecided", level, z)
         blind = (
             split
@@ -207,14 +207,15 @@ class RobustRule:
             for eps, pgd, fgsm, n in state
         ]
 
-    def _is_robust(self, pgd: float, n: int) -> bool:
+    def is_robust(self, pgd: float, n: int) -> bool:
+        """Whether a PGD accuracy is that of a robust network at all: high, and above guessing."""
         t = self.thresholds
         over = self.chance + t.over_chance * (1.0 - self.chance) if self.chance else 0.0
         return pgd >= max(t.level, over) and chance_z(pgd, self.chance, n) >= t.z_chance
 
     def _add(self, new: Reference) -> None:
         """Keep the front of measurements that no other beats in both budget and accuracy."""
-        if not self._is_robust(new.pgd, new.n):
+        if not self.is_robust(new.pgd, new.n):
             return
         if any(r.eps >= new.eps and r.pgd >= new.pgd for r in self._references):
             return

@@ -16,6 +16,7 @@ from selffit.vocabulary.evidence import ALERT, EVIDENCE
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, VALUES
 from selffit.vocabulary.states import (
+    CANNOT_TELL,
     DISEASES,
     DIVERGED,
     ENDINGS,
@@ -47,6 +48,7 @@ from selffit.vocabulary.states import (
 __all__ = [
     "ACCURACY",
     "ALERT",
+    "CANNOT_TELL",
     "CHANNEL",
     "COMPONENT",
     "CONCENTRATION",

@@ -291,6 +291,9 @@ def ended_badly(how: str) -> bool:
     return how in ENDINGS and ENDINGS[how].bad
 
 
+CANNOT_TELL = "cannot tell"  # the third answer, beside a fall and none
+
+
 @dataclass(frozen=True, kw_only=True)
 class Disease:
     """What an onset is called once self-information was measured.
@@ -325,6 +328,20 @@ DISEASES: Mapping[str, Disease] = {
             meaning="training has come apart, and there is nothing to tell of its network",
             symbol=DIVERGED.symbol,
             style="alert",
+        ),
+        Disease(
+            name=WEAKENED.name,
+            meaning="PGD accuracy is below half its best, and FGSM accuracy fell with it",
+            symbol=WEAKENED.symbol,
+            style="warn",
+            sure=False,
+        ),
+        Disease(
+            name=CANNOT_TELL,
+            meaning="there is nothing to judge by, and the reason is said",
+            symbol="unknown",
+            style="warn",
+            sure=False,
         ),
         Disease(
             name="undecided",

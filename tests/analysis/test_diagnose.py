@@ -1,6 +1,8 @@
 """What is measured of one network, and what is said of it in the light of those before it."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -12,6 +14,9 @@ from selffit.analysis.networks import SavedNetwork, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.data.imageset import ImageSet
+from selffit.detect import ProbePoint
+from selffit.detect.doubt import doubt
+from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
@@ -194,8 +199,36 @@ def test_absent_self_information_is_gradient_masking(judge):
 def test_a_fall_is_seen_from_the_log_alone_but_not_from_other_images(judge):
     fallen = (20, 0.3, 0.1, SELF_FITTING)  # alone it might be a weak network
     assert judge(logged(10, 0.4))(*fallen).disease == "self-fitting"
-    assert judge()(*fallen) is None
-    assert judge(logged(10, 0.4), own=False)(*fallen) is None
+    for alone in (judge(), judge(logged(10, 0.4), own=False)):
+        said = alone(*fallen)
+        assert said.disease == "cannot tell" and "no healthier network" in said.text
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        ((0, 0.1, 0.1, {}, 0.1), "clean accuracy 0.10 is not above guessing (0.10)"),
+        ((10, 0.15, 0.12, {}, 0.4), "PGD accuracy 0.12 is not clearly above guessing"),
+        ((10, 0.5, math.nan, {}, 0.8), "robust accuracy was not measured"),
+    ],
+)
+def test_where_there_is_nothing_to_judge_by_the_reason_is_said(judge, probe, words):
+    step, fgsm, pgd, values, clean = probe
+    said = judge()(step, fgsm, pgd, values, clean=clean)
+    assert said.text.startswith(f"cannot tell: {words}")
+
+
+def test_few_images_cannot_show_a_fall():
+    few = ProbePoint(0, 0.8, 0.5, 0.45, 16)
+    rule = RobustRule(RuleThresholds(), 0.1)
+    assert doubt(few, rule) == "16 images are too few to show the loss of an accuracy of 0.50"
+    assert doubt(replace(few, n=64), rule) == ""
+
+
+def test_a_fall_of_fgsm_accuracy_as_well_is_named_and_is_no_collapse(judge):
+    said = judge(logged(10, 0.4))(20, 0.14, 0.12, HEALTHY, clean=0.5)
+    told = "PGD accuracy 0.12 of 0.40 before, and FGSM fell with it to 0.14 (n=512)"
+    assert said.text == f"weakened: {told}"
 
 
 def test_pgd_accuracy_that_a_strong_attack_takes_away_is_no_health(judge):

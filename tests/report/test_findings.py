@@ -5,7 +5,7 @@ import math
 import pytest
 
 from selffit.report.findings import Findings, Report
-from selffit.report.words import lead_sentence, verdict_word
+from selffit.report.words import is_ill, lead_sentence, verdict_word
 from selffit.vocabulary import DEFINITIONS
 
 
@@ -90,6 +90,29 @@ def test_no_fall_no_lead(lines):
         lead_sentence(Report.read(lines[:7]).found)
         == "Robust accuracy has not fallen in any of these networks."
     )
+
+
+@pytest.mark.parametrize(
+    ("diseases", "sentence"),
+    [
+        (["cannot tell", "cannot tell"], "whether robust accuracy has fallen in 2 of 2 networks"),
+        (["cannot tell"], "in 1 of 2 networks; the reason is said. Robust accuracy has not fallen"),
+        (["weakened"], "Robust accuracy has fallen without a gap in 1 of 2 networks."),
+        (["diverged", "cannot tell"], "Training had diverged in 1 of 2 networks. One cannot tell"),
+        (["cannot tell", "self-fitting"], "The onset is not in a log"),
+    ],
+)
+def test_what_cannot_be_told_is_not_called_health(lines, diseases, sentence):
+    said = [
+        f'{{"k":"diagnosis","checkpoint":"main-{step}","step":{step},"branch":"main",'
+        f'"d":{{"disease":"{disease}","text":"because"}}}}'
+        for step, disease in zip((10, 20), diseases, strict=False)
+    ]
+    probes = [line for line in lines if b'"diagnosis"' not in line]
+    found = Report.read([*probes, *said]).found
+    assert sentence in lead_sentence(found)
+    assert [verdict_word(one) for one in found][: len(diseases)] == diseases
+    assert is_ill(found[0]) == (diseases[0] != "cannot tell")
 
 
 def test_every_definition_is_called_our_own():
