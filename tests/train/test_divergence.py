@@ -160,7 +160,13 @@ def test_the_policy_pauses_at_a_divergence(quick):
     def watch(trained):
         commander = trained.loop.commander
         before = commander._hold
-        commander._hold = lambda: (hold.append(trained.session.done), go_on(trained), before())
+
+        def held():
+            hold.append(trained.session.done)
+            go_on(trained)
+            before()
+
+        commander._hold = held
 
     run.go(at={6: poison, 7: watch})
     assert hold == [9]
@@ -216,9 +222,9 @@ def test_a_policy_for_onsets_does_nothing_at_a_divergence(quick):
 
 # ---- the end -------------------------------------------------------------------------------------
 def test_a_run_that_ends_diverged_has_not_finished(tmp_path: Path):
-    tiny = {"train_images": 64, "batch_size": 32, "holdout": 32, "probe_images": 32, "epochs": 3}
-    tiny |= {"channel_images": 0, "self_images": 0, "threads": 1, "device": "cpu", "probe_steps": 1}
-    config = resolve("patterns", {**tiny, **ILL})
+    small = {"train_images": 64, "batch_size": 32, "epochs": 3, "threads": 1, "device": "cpu"}
+    probes = {"holdout": 32, "probe_images": 32, "probe_steps": 1, "channel_images": 0}
+    config = resolve("patterns", {**small, **probes, "self_images": 0, **ILL})
     run = RunDir.create(tmp_path, "ill", {"config": config.as_dict()})
     assert Trainer(run, run.claim_attempt(here()), StopSwitch()).main() == 4
     state = Follower.of(run).read_all()
