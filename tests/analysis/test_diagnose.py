@@ -1,5 +1,6 @@
 """What is measured of one network, and what is said of it in the light of those before it."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -130,6 +131,20 @@ def test_without_any_budget_one_is_asked_for(network, bench):
         first(at(network, eps=0.0), bench)
 
 
+def test_of_a_network_without_finite_answers_nothing_is_told_but_that(network, bench):
+    ill = copy.deepcopy(network.model)
+    with torch.no_grad():
+        next(ill.parameters()).fill_(math.nan)
+    broken = SavedNetwork(id="main-10", branch="main", step=10, model=ill, config=network.config)
+    found = list(examine(broken, bench, None, 5))
+    assert [event.KIND.name for event in found] == ["probe.robust"]
+    robust = of(kinds.RobustProbe, found)
+    assert robust.nonfinite == robust.n == 32 and math.isnan(robust.clean)
+    said = Judge(Past(RunState()), bench).add(found)
+    assert said is not None and said.disease == "diverged"
+    assert "answers not finite for 32 of 32 images" in said.text
+
+
 # ---- judging -------------------------------------------------------------------------------------
 def measured(
     step: int,
@@ -178,6 +193,19 @@ def logged(step, pgd):
 
 
 ONSET = ("alert", 30, {"level": "onset", "onset_step": 30})
+
+
+def test_a_network_from_after_a_divergence_in_the_log_is_told_as_that(judge):
+    text = "training has diverged: its loss is NaN since step 25"
+    see = judge(
+        logged(10, 0.4),
+        ("alert", 30, {"level": "diverged", "onset_step": 25, "text": text}),
+        ("alert", 60, {"level": "recovered", "text": "training has caught itself"}),
+    )
+    assert see(20, 0.5, 0.4, HEALTHY) is None
+    said = see(28, 0.1, 0.1, HEALTHY, clean=0.1)  # before it was noticed
+    assert (said.disease, said.onset_step) == ("diverged", 25) and text in said.text
+    assert see(70, 0.5, 0.4, HEALTHY) is None
 
 
 def test_a_healthy_network_gets_no_diagnosis(judge):

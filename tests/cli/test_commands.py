@@ -87,6 +87,7 @@ def test_status_as_json_has_what_scripts_need(command, run):
         "pgd": 0.01,
         "n": 512,
         "eps": 0.16,
+        "nonfinite": 0,
     }
     assert status["settings"] == {"method": "fgsm", "eps": 0.16, "alpha": 0.16, "lr": 0.007}
     assert [alert["level"] for alert in status["alerts"]] == ["onset"]
