@@ -15,8 +15,8 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.reader import RunReader
 from selffit.run.state import RunState, reduce_all
-from tests.made_up.tables import FORMS, NAMES, Form, Row
-from tests.made_up.tables import csv as table
+from made_up.tables import FORMS, NAMES, Form, Row
+from made_up.tables import csv as table
 
 HEADER = ",".join(NAMES) + "\n"
 NAN = math.nan
@@ -34,8 +34,8 @@ def rows(start: int = 0, healthy: int = 8, fallen: int = 3) -> str:
     return "\n".join(lines) + "\n"
 
 
-def answered(folder: Path, text: str, **options: int) -> TraceResult:
-    return detect_trace(write(folder, text), **options)
+def answered(folder: Path, text: str) -> TraceResult:
+    return detect_trace(write(folder, text))
 
 
 # ---- answers -------------------------------------------------------------------------------------
