@@ -19,7 +19,7 @@ _SPLITS = {
     **dict.fromkeys(("val", "valid", "validation", "eval", "dev", "heldout", "holdout"), 1),
     **dict.fromkeys(("train", "training", "tr"), 3),
 }
-_NO_SPLIT, _TRAIN = 0.5, 3
+_NO_SPLIT, _TRAIN = 2, 3
 _ACCURACY = frozenset(("acc", "accuracy", "top", "prec", "accs"))
 _EXPLICIT = {
     "clean": frozenset(("clean", "nat", "natural", "standard", "std", "benign", "sa")),
@@ -64,8 +64,15 @@ class Columns:
     assumed: tuple[str, ...]
 
 
+# written together with others: testPGDacc
+_TOGETHER = re.compile(
+    "(autoattack|apgd|fgsm|pgd|accuracy|acc|clean|natural|robustness|robust)", re.IGNORECASE
+)
+
+
 def words(name: str) -> list[str]:
-    """The words of a name: "run/valPGD-10_acc (%)" has val, pgd, 10 and acc after the run's."""
+    """The words of a name: "run/valPGD-10_acc (%)" has run, val, pgd, 10 and acc."""
+    name = _TOGETHER.sub(r" \1 ", name)
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return re.findall(r"[a-z]+|\d+", name.casefold())
 
@@ -86,8 +93,7 @@ def find_columns(names: Sequence[str], where: str, given: Mapping[str, str]) -> 
     chosen = {role: _chosen(name, role, names, where) for role, name in given.items()}
     groups: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        run, dash, _ = name.partition(" - ")  # as wandb exports the curves of several runs
-        groups.setdefault(run if dash else "", []).append(index)
+        groups.setdefault(run_of(name), []).append(index)
     shared = groups.pop("", [])
     if not groups or "pgd" in chosen:
         return [_Finding(names, range(len(names)), where, chosen, "").columns()]
@@ -96,6 +102,15 @@ def find_columns(names: Sequence[str], where: str, given: Mapping[str, str]) -> 
         for run, own in groups.items()
     ]
     return found if len(found) > 1 else [_unnamed(found[0])]
+
+
+def run_of(name: str) -> str:
+    """The run that a name begins with, as wandb exports the curves of several; "" for none."""
+    run, dash, rest = name.partition(" - ")
+    told = set(words(rest)) & (_ROBUST | _ATTACKS | _OTHER | _STEPS | _EPOCHS).union(
+        _SPLITS, *_EXPLICIT.values()
+    )
+    return run if dash and told else ""
 
 
 def _unnamed(columns: Columns) -> Columns:
@@ -178,7 +193,7 @@ class _Finding:
 
     def _time(self) -> tuple[int | None, bool]:
         for kind in (_EPOCHS, _STEPS):
-            same = [i for i, found in self.free.items() if _is_count(found, kind)]
+            same = [i for i in self.free if _is_count(_unbracketed(self.names[i]), kind)]
             if len(same) > 1:
                 same = [i for i in same if len(self.free[i]) == 1] or same
             self._one("epoch", same)
@@ -221,6 +236,11 @@ class _Finding:
     def _no_pgd(self) -> str:
         hint = f"it has {_listed(self.names)}; say which is PGD accuracy with {OPTION}"
         return f"{self.where}: missing column pgd_acc; {hint}"
+
+
+def _unbracketed(name: str) -> list[str]:
+    """The words of a name without what stands in brackets: "Epoch (from 1)"."""
+    return words(re.sub(r"\(.*?\)|\[.*?\]", "", name.removeprefix(f"{run_of(name)} - ")))
 
 
 def _is_count(found: Sequence[str], kind: frozenset[str]) -> bool:

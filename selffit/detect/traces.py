@@ -13,7 +13,7 @@ from math import isnan, nan
 from pathlib import Path
 from statistics import median
 
-from selffit.detect.columns import ACCURACIES, ROLES, Columns, find_columns, is_percent
+from selffit.detect.columns import ACCURACIES, ROLES, Columns, find_columns, is_percent, run_of
 from selffit.detect.types import ProbePoint
 from selffit.errors import UserError
 from selffit.numbers import count, plural
@@ -368,8 +368,8 @@ class _Reader:
 
     def _is_ours(self, column: str) -> bool:
         """Whether a column belongs to this run, or to none."""
-        run, dash, _ = column.partition(" - ")
-        return not (dash and self.columns.run and run != self.columns.run)
+        run = run_of(column)
+        return not (run and self.columns.run and run != self.columns.run)
 
     def _where(self, line: _Line, role: str) -> str:
         index = self.columns.at[role]

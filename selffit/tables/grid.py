@@ -92,9 +92,7 @@ class _Reading:
         delimiter = self._delimiter([line for _, line in body[:_SAMPLE]])
         rows = list(self._cells(body, delimiter))
         width = _usual([len(row.cells) for row in rows])
-        titles = 0
-        while titles + 1 < len(rows) and len(rows[titles].cells) == 1 < width:
-            titles += 1
+        titles = _titles(rows, width)
         if titles:
             self._leave_out("titles above the header", [row.line for row in rows[:titles]])
         rows = rows[titles:]
@@ -145,7 +143,7 @@ class _Reading:
             if delimiter not in "".join(lines):
                 continue
             widths = [len(_split(line, delimiter)) for line in lines]
-            named = next((width for width in widths if width > 1), 1)
+            named = _usual([width for width in widths if width > 1] or [1])
             fit = sum(width == named for width in widths) / len(widths) if named > 1 else 0.0
             # blanks split prose as well
             if fit > most and not (delimiter == BLANKS and fit < 0.6 and best):
@@ -237,6 +235,22 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 def _usual(widths: Sequence[int]) -> int:
     return Counter(widths).most_common(1)[0][0]
+
+
+def _titles(rows: Sequence[Row], width: int) -> int:
+    """How many rows stand above the header; none where no other row looks like one."""
+    for index, row in enumerate(rows[:_SAMPLE]):
+        if len(_trim(row.cells, width)) == width:
+            return index if index == 0 or _is_header(row.cells) else _single(rows, width)
+    return _single(rows, width)
+
+
+def _single(rows: Sequence[Row], width: int) -> int:
+    """How many rows of a single cell come first."""
+    many = 0
+    while many + 1 < len(rows) and len(rows[many].cells) == 1 < width:
+        many += 1
+    return many
 
 
 def _is_header(cells: Sequence[str]) -> bool:
