@@ -347,6 +347,24 @@ def _not_measured_at_the_end(judged: Judged) -> Reason | None:
     )
 
 
+def _most_is_a_gap(judged: Judged) -> Reason | None:
+    """Most of the training lies between two rows that follow one another."""
+    rows, trace = judged.rows, judged.trace
+    times = [trace.time(point.step) for point in rows]
+    if len(times) < MIN_ROWS:
+        return None
+    spans = [b - a for a, b in pairwise(times)]
+    widest = max(range(len(spans)), key=lambda i: spans[i])
+    if spans[widest] <= max(LATE * median(spans), (times[-1] - times[0]) / 2):
+        return None
+    before, after = (trace.place(point.step) for point in rows[widest : widest + 2])
+    return Reason(
+        code="not_measured",
+        text=f"nothing was measured between {before} and {after}, most of the training; no onset "
+        "in the rest",
+    )
+
+
 def _begins_late(judged: Judged) -> Reason | None:
     """The first rows are missing, and the first of those there may follow a fall."""
     rows = judged.rows
@@ -380,6 +398,7 @@ _CHECKS: tuple[Callable[[Judged], Reason | None], ...] = (
     _too_few_images,
     _ends_in_suspicion,
     _not_measured_at_the_end,
+    _most_is_a_gap,
     _begins_late,
 )
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from math import isnan, nan
@@ -17,11 +17,12 @@ from selffit.detect.columns import ACCURACIES, ROLES, Columns, find_columns, is_
 from selffit.detect.types import ProbePoint
 from selffit.errors import UserError
 from selffit.numbers import count, plural
-from selffit.tables import Number, Row, Table, is_missing, number, pivoted, read_table
+from selffit.tables import Number, Row, Table, bare, is_missing, number, pivoted, read_table
 
 STEPS_A_ROW = 50  # nobody measures every fifty epochs: then the column counts training steps
 MIN_ROWS_OF_A_RUN = 3
 MIXED = 3  # attempts in a log at most; rows with more restarts are simply not sorted
+_SUMMARIES = frozenset(("best", "mean", "avg", "average", "std", "max", "min", "total", "median"))
 _SCALES = {"percent": 0.01, "fraction": 1.0}
 _DECIMAL_COMMA = re.compile(r"[\s\"']*\d*,\d+\D*$")
 _OF_HOW_MANY = re.compile(r"[^\d.,+-]*([\d.,]+)\s*(?:/|of)\s*\d+\D*")  # "[3/100]", "Epoch 3 of 9"
@@ -105,7 +106,7 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
     Raises UserError, naming line, column, cause and the option that helps, for what would have to
     be guessed.
     """
-    table = pivoted(read_table(path))
+    table = _without_summaries(pivoted(read_table(path)))
     if not table.columns and "pgd" not in how.columns:
         raise UserError(
             f"{table.place(table.rows[0].line)}: no header line with the names of the columns; "
@@ -128,6 +129,23 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
 def _has_decimal_commas(table: Table, columns: Columns) -> bool:
     places = [columns.at[role] for role in ACCURACIES if role in columns.at]
     return any(_DECIMAL_COMMA.match(row.cells[i]) for row in table.rows for i in places)
+
+
+def _without_summaries(table: Table) -> Table:
+    """Rows that sum up the others, such as "best" in place of an epoch, do not count."""
+    summed = [r.line for r in table.rows if any(bare(c).casefold() in _SUMMARIES for c in r.cells)]
+    if not summed or len(summed) > len(table.rows) / 2:
+        return table
+    told = f"rows that sum up others ({plural(len(summed), 'line')}: {_first(summed)})"
+    return replace(
+        table,
+        rows=tuple(row for row in table.rows if row.line not in summed),
+        left_out=(*table.left_out, told),
+    )
+
+
+def _first(lines: Sequence[int]) -> str:
+    return ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
 
 
 class _Line:
@@ -270,7 +288,8 @@ def _ordered(lines: list[_Line], table: Table) -> tuple[list[_Line], list[str]]:
     twice = sum(many > 1 for many in times.values())
     if not back and not twice:
         return lines, []
-    if twice > 2 and len(lines) > 1.5 * len(times) and len(back) < twice / 2:
+    differ = any(a.time == b.time and a.row.cells != b.row.cells for a, b in pairwise(lines))
+    if differ and twice > 2 and len(lines) > 1.5 * len(times) and len(back) < twice / 2:
         raise UserError(
             f"{table.place(lines[1].row.line)}: most epochs have several rows; keep one of each, "
             "or name the column that tells the runs apart: --columns run=NAME"
@@ -280,18 +299,24 @@ def _ordered(lines: list[_Line], table: Table) -> tuple[list[_Line], list[str]]:
         said.append("rows sorted by their place in time")
         lines = sorted(lines, key=lambda line: line.time)
     kept: list[_Line] = []
+    doubled: list[_Line] = []
     for line in lines:
         if kept and line.time <= kept[-1].time:
             again = [old for old in kept if old.time >= line.time]
             kept = kept[: len(kept) - len(again)]
-            told = f"it comes again in line {line.row.line}"
             if line.time < again[-1].time:
                 told = f"a resumed log: from {line.time:g} on the rows from line "
                 told += f"{line.row.line} on count"
                 said.append(f"{told}, not lines {again[0].row.line} to {again[-1].row.line}")
             else:
-                said.append(f"the later row of {line.time:g} counts: {told}")
+                doubled.append(line)
         kept.append(line)
+    if len(doubled) == 1:
+        again_in = f"it comes again in line {doubled[0].row.line}"
+        said.append(f"the later row of {doubled[0].time:g} counts: {again_in}")
+    elif doubled:
+        told = _first([line.row.line for line in doubled])
+        said.append(f"{len(doubled)} rows come again, and the later ones count (lines {told})")
     return kept, said
 
 
@@ -464,7 +489,7 @@ class _Reader:
         scale: Mapping[str, float],
         lines: Sequence[_Line],
     ) -> list[float]:
-        values = [c.value * scale[role] for c in cells]
+        values = [c.value * scale[role] + 0.0 for c in cells]  # no -0.0
         for line, value in zip(lines, values, strict=True):
             if not (isnan(value) or 0.0 <= value <= 1.0):
                 unit = "[0,1]" if scale[role] == 1.0 else "percent"

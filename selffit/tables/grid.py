@@ -99,7 +99,7 @@ class _Reading:
         header = rows[0] if _is_header(rows[0].cells) else self._header_comment(delimiter, width)
         data = rows[1:] if header is rows[0] else rows
         if header is not None:
-            data = self._without_headers(header, data)
+            data = self._without_units(self._without_headers(header, data))
         names = _names(header.cells) if header is not None else ()
         if header is not None:
             data = self._without_row_numbers(names, data)
@@ -193,6 +193,15 @@ class _Reading:
         if again:
             self._leave_out("repeated headers", again)
         return [row for row in rows if row.cells != header.cells]
+
+    def _without_units(self, rows: list[Row]) -> list[Row]:
+        """A second line of the header holds units, and no digit."""
+        if len(rows) < 2 or any(re.search(r"\d", cell) for cell in rows[0].cells):
+            return rows
+        if all(is_missing(cell) for cell in rows[0].cells):
+            return rows
+        self._leave_out("units under the header", [rows[0].line])
+        return rows[1:]
 
     def _without_row_numbers(self, names: Sequence[str], rows: list[Row]) -> list[Row]:
         """R writes the number of a row before its first cell, and no name above it."""

@@ -167,6 +167,19 @@ FORMS: dict[str, Form] = {
         said="taken as the header",
     ),
     "title": Form(write=lambda rows: csv(lines(rows), before="Results of run 3\n"), said="title"),
+    "title with commas": Form(
+        write=lambda rows: csv(lines(rows), before="Results, run 3\n"), said="title"
+    ),
+    "units under the header": Form(
+        write=lambda rows: csv([["", "%", "%", "%"], *_percent(rows)]), said="units"
+    ),
+    "summary rows": Form(
+        write=lambda rows: csv([*lines(rows), ["best", "0.8", "0.8", "0.8"]]), said="sum up"
+    ),
+    "every row twice": Form(
+        write=lambda rows: csv([row for row in lines(rows) for _ in range(2)]),
+        said="the later ones count",
+    ),
     "rulers": Form(
         write=lambda rows: csv(lines(rows), between="\t", before="-----\t-----\n=====\n"),
         said="tabs",
