@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from selffit.detect.answer import Answer, Judged, answer
+from selffit.detect.answer import Answer, answer
+from selffit.detect.checks import Judged
 from selffit.detect.detector import Detector
 from selffit.detect.divergence import Diverged, judge
 from selffit.detect.robust_rule import RuleThresholds, Verdict

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import isnan, nan
@@ -14,19 +13,15 @@ from pathlib import Path
 from statistics import median
 
 from selffit.detect.columns import ACCURACIES, ROLES, Columns, find_columns, is_percent, run_of
+from selffit.detect.trace_rows import Line, runs_of, without_summaries
 from selffit.detect.types import ProbePoint
 from selffit.errors import UserError
 from selffit.numbers import count, plural
-from selffit.tables import Number, Row, Table, bare, is_missing, number, pivoted, read_table
+from selffit.tables import Number, Table, is_missing, number, pivoted, read_table
 
 STEPS_A_ROW = 50  # nobody measures every fifty epochs: then the column counts training steps
-MIN_ROWS_OF_A_RUN = 3
-MIXED = 3  # attempts in a log at most; rows with more restarts are simply not sorted
-_SUMMARIES = frozenset(("best", "mean", "avg", "average", "std", "max", "min", "total", "median"))
 _SCALES = {"percent": 0.01, "fraction": 1.0}
 _DECIMAL_COMMA = re.compile(r"[\s\"']*\d*,\d+\D*$")
-_OF_HOW_MANY = re.compile(r"[^\d.,+-]*([\d.,]+)\s*(?:/|of)\s*\d+\D*")  # "[3/100]", "Epoch 3 of 9"
-_NAMED = re.compile(r"[^\W\d_]+[^\d.,+-]*([\d.,]+)\W*")  # "Epoch 3:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +101,7 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
     Raises UserError, naming line, column, cause and the option that helps, for what would have to
     be guessed.
     """
-    table = _without_summaries(pivoted(read_table(path)))
+    table = without_summaries(pivoted(read_table(path)))
     if not table.columns and "pgd" not in how.columns:
         raise UserError(
             f"{table.place(table.rows[0].line)}: no header line with the names of the columns; "
@@ -119,8 +114,8 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
     traces: list[Trace] = []
     for columns in find_columns(names, where, how.columns):
         commas = _has_decimal_commas(table, columns)
-        rows = [_Line(row, columns, table, names, commas) for row in table.rows]
-        for run, part, said in _runs(rows, columns, table, names):
+        rows = [Line(row, columns, table, names, commas) for row in table.rows]
+        for run, part, said in runs_of(rows, columns, table, names):
             name = path.stem if not run else f"{path.stem} [{run}]"
             traces.append(_Reader(table, columns, names, how, commas).trace(name, part, said))
     return traces
@@ -129,195 +124,6 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
 def _has_decimal_commas(table: Table, columns: Columns) -> bool:
     places = [columns.at[role] for role in ACCURACIES if role in columns.at]
     return any(_DECIMAL_COMMA.match(row.cells[i]) for row in table.rows for i in places)
-
-
-def _without_summaries(table: Table) -> Table:
-    """Rows that sum up the others, such as "best" in place of an epoch, do not count."""
-    summed = [r.line for r in table.rows if any(bare(c).casefold() in _SUMMARIES for c in r.cells)]
-    if not summed or len(summed) > len(table.rows) / 2:
-        return table
-    told = f"rows that sum up others ({plural(len(summed), 'line')}: {_first(summed)})"
-    return replace(
-        table,
-        rows=tuple(row for row in table.rows if row.line not in summed),
-        left_out=(*table.left_out, told),
-    )
-
-
-def _first(lines: Sequence[int]) -> str:
-    return ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
-
-
-class _Line:
-    """A row with its place in time, NaN where it has none."""
-
-    def __init__(
-        self, row: Row, columns: Columns, table: Table, names: Sequence[str], commas: bool
-    ) -> None:
-        self.row = row
-        self.commas = commas
-        self.apart = False
-        self.rewritten = False
-        self.time = nan
-        if "epoch" in columns.at:
-            index = columns.at["epoch"]
-            self.time = self._read(row.cells[index], f"{table.place(row.line)}: {names[index]}")
-
-    def with_cells(self, other: _Line, places: Collection[int], *, time: bool) -> _Line:
-        """This row with cells of another one, and with its time where `time`."""
-        made = copy(self)
-        made.row = Row(
-            self.row.line,
-            tuple(
-                other.row.cells[i] if i in places else cell for i, cell in enumerate(self.row.cells)
-            ),
-        )
-        made.time = other.time if time else self.time
-        return made
-
-    def _read(self, cell: str, where: str) -> float:
-        match = _OF_HOW_MANY.fullmatch(cell.strip()) or _NAMED.fullmatch(cell.strip())
-        self.rewritten = match is not None
-        try:
-            read = number(match[1] if match else cell, whole=True, commas=self.commas)
-        except ValueError:
-            raise UserError(
-                f"{where} = {cell[:40]!r} is not a number; correct it or delete the row"
-            ) from None
-        self.apart = read.apart
-        if isnan(read.value) or read.value < 0:
-            raise UserError(
-                f"{where} = {cell[:40] or 'nothing'} is not a number from 0 on; correct it or "
-                "delete the row"
-            )
-        return read.value
-
-
-def _runs(
-    rows: list[_Line], columns: Columns, table: Table, names: Sequence[str]
-) -> list[tuple[str, list[_Line], list[str]]]:
-    """The rows of each run in the order of time, its name, and what was done to them.
-
-    Rows whose time comes again belong to another run where a column says so, or where it begins
-    anew; else to a log that was resumed, whose later rows count.
-    """
-    if "epoch" not in columns.at:
-        for index, line in enumerate(rows):
-            line.time = float(index)
-    by = [columns.at["run"]] if "run" in columns.at else list(columns.split_by)
-    if not ("run" in columns.at or len({line.time for line in rows}) < len(rows)):
-        by = []
-    rows, told = _put_together(rows, columns)
-    groups: dict[str, list[_Line]] = {}
-    varied = [i for i in by if len({line.row.cells[i] for line in rows}) > 1]
-    for line in rows:
-        key = ", ".join(f"{names[i]} {line.row.cells[i]}".strip() for i in varied)
-        groups.setdefault(key, []).append(line)
-    if len(groups) > len(rows) / 2 and "run" not in columns.at:
-        groups = {"": rows}  # these columns tell rows apart, not runs
-    found: list[tuple[str, list[_Line], list[str]]] = []
-    for key, group in groups.items():
-        parts = _begun_anew(group)
-        for index, part in enumerate(parts, 1):
-            run = ", ".join(filter(None, (columns.run, key, _numbered(index, len(parts)))))
-            ordered, said = _ordered(part, table)
-            if len(parts) > 1:
-                anew = ", ".join(str(later[0].row.line) for later in parts[1:])
-                said.insert(0, f"{len(parts)} runs: it begins anew in line {anew}")
-            found.append((run, ordered, told + said))
-    return found
-
-
-def _put_together(rows: list[_Line], columns: Columns) -> tuple[list[_Line], list[str]]:
-    """Rows of one probe made one, as dashboards write them: an accuracy in a row of its own.
-
-    They are told by their time, or, where no row has two accuracies, by one that comes again.
-    """
-    places = [columns.at[role] for role in (*ACCURACIES, "loss") if role in columns.at]
-    if not any(is_missing(line.row.cells[i]) for line in rows for i in places):
-        return rows, []
-    has = [{i for i in places if not is_missing(line.row.cells[i])} for line in rows]
-    alone = len(set().union(*has)) > 1 and all(len(found) < 2 for found in has)
-    pgd = columns.at["pgd"]
-    kept: list[_Line] = []
-    filled: list[set[int]] = []
-    for line, found in zip(rows, has, strict=True):
-        joins = kept and not (filled[-1] & found) and (alone or kept[-1].time == line.time)
-        if not joins:
-            kept.append(line)
-            filled.append(set(found))
-            continue
-        if found:
-            kept[-1] = kept[-1].with_cells(line, found, time=pgd in found)
-            filled[-1] |= found
-    if len(kept) == len(rows):
-        return rows, []
-    return kept, [f"rows put together that each hold a part: {len(rows)} rows made {len(kept)}"]
-
-
-def _numbered(index: int, of: int) -> str:
-    return f"run {index}" if of > 1 else ""
-
-
-def _begun_anew(lines: list[_Line]) -> list[list[_Line]]:
-    """The rows of runs that follow one another, each from the first epoch on.
-
-    A part of less than half of the rows is a false start, which what follows replaces.
-    """
-    parts = [[lines[0]]]
-    for before, line in pairwise(lines):
-        if line.time < before.time and line.time <= lines[0].time:
-            parts.append([])
-        parts[-1].append(line)
-    if len(parts) > len(lines) / MIN_ROWS_OF_A_RUN:  # not sorted, or the last first
-        return [lines]
-    longest = max(map(len, parts))
-    merged = [parts[0]]
-    for part in parts[1:]:
-        if len(merged[-1]) < longest / 2:
-            merged[-1] = merged[-1] + part
-        else:
-            merged.append(part)
-    return merged
-
-
-def _ordered(lines: list[_Line], table: Table) -> tuple[list[_Line], list[str]]:
-    """The rows that count, in the order of time, and what was done."""
-    back = [(a, b) for a, b in pairwise(lines) if b.time < a.time]
-    times = Counter(line.time for line in lines)
-    twice = sum(many > 1 for many in times.values())
-    if not back and not twice:
-        return lines, []
-    differ = any(a.time == b.time and a.row.cells != b.row.cells for a, b in pairwise(lines))
-    if differ and twice > 2 and len(lines) > 1.5 * len(times) and len(back) < twice / 2:
-        raise UserError(
-            f"{table.place(lines[1].row.line)}: most epochs have several rows; keep one of each, "
-            "or name the column that tells the runs apart: --columns run=NAME"
-        )
-    said: list[str] = []
-    if not twice or len(back) > MIXED:
-        said.append("rows sorted by their place in time")
-        lines = sorted(lines, key=lambda line: line.time)
-    kept: list[_Line] = []
-    doubled: list[_Line] = []
-    for line in lines:
-        if kept and line.time <= kept[-1].time:
-            again = [old for old in kept if old.time >= line.time]
-            kept = kept[: len(kept) - len(again)]
-            if line.time < again[-1].time:
-                told = f"a resumed log: from {line.time:g} on the rows from line "
-                told += f"{line.row.line} on count"
-                said.append(f"{told}, not lines {again[0].row.line} to {again[-1].row.line}")
-            else:
-                doubled.append(line)
-        kept.append(line)
-    if len(doubled) == 1:
-        again_in = f"it comes again in line {doubled[0].row.line}"
-        said.append(f"the later row of {doubled[0].time:g} counts: {again_in}")
-    elif doubled:
-        told = _first([line.row.line for line in doubled])
-        said.append(f"{len(doubled)} rows come again, and the later ones count (lines {told})")
-    return kept, said
 
 
 class _Reader:
@@ -340,7 +146,7 @@ class _Reader:
         self.left_out = list(table.left_out)
         self.understood: Counter[str] = Counter()
 
-    def trace(self, name: str, lines: Sequence[_Line], said: Sequence[str]) -> Trace:
+    def trace(self, name: str, lines: Sequence[Line], said: Sequence[str]) -> Trace:
         self.assumed += said
         cells = {
             role: [self._number(line, role) for line in lines]
@@ -396,12 +202,12 @@ class _Reader:
         run = run_of(column)
         return not (run and self.columns.run and run != self.columns.run)
 
-    def _where(self, line: _Line, role: str) -> str:
+    def _where(self, line: Line, role: str) -> str:
         index = self.columns.at[role]
         shown = line.row.cells[index][:40] or "nothing"
         return f"{self.table.place(line.row.line)}: {self.names[index]} = {shown}"
 
-    def _number(self, line: _Line, role: str) -> Number:
+    def _number(self, line: Line, role: str) -> Number:
         cell = line.row.cells[self.columns.at[role]]
         try:
             if role == "eps" and "/" in cell and not is_missing(cell):
@@ -417,7 +223,7 @@ class _Reader:
         return found
 
     def _scale(
-        self, cells: Mapping[str, Sequence[Number]], lines: Sequence[_Line]
+        self, cells: Mapping[str, Sequence[Number]], lines: Sequence[Line]
     ) -> Mapping[str, float]:
         """What the accuracies of each column are multiplied with."""
         if self.how.unit is not None:
@@ -443,7 +249,7 @@ class _Reader:
         return {**scales, **self._scale_without_signs(rest, lines)}
 
     def _scale_without_signs(
-        self, cells: Mapping[str, Sequence[Number]], lines: Sequence[_Line]
+        self, cells: Mapping[str, Sequence[Number]], lines: Sequence[Line]
     ) -> Mapping[str, float]:
         named = [role for role in cells if is_percent(self.names[self.columns.at[role]])]
         found = {
@@ -487,7 +293,7 @@ class _Reader:
         role: str,
         cells: Sequence[Number],
         scale: Mapping[str, float],
-        lines: Sequence[_Line],
+        lines: Sequence[Line],
     ) -> list[float]:
         values = [c.value * scale[role] + 0.0 for c in cells]  # no -0.0
         for line, value in zip(lines, values, strict=True):
@@ -499,7 +305,7 @@ class _Reader:
                 )
         return values
 
-    def _budgets(self, cells: Sequence[Number] | None, lines: Sequence[_Line]) -> Sequence[float]:
+    def _budgets(self, cells: Sequence[Number] | None, lines: Sequence[Line]) -> Sequence[float]:
         """Budgets in pixels of [0,1], NaN where not known."""
         if cells is None:
             return [nan] * len(lines)
@@ -515,14 +321,14 @@ class _Reader:
             return [value / 255 for value in values]
         return values
 
-    def _images(self, value: float, line: _Line) -> int:
+    def _images(self, value: float, line: Line) -> int:
         if isnan(value):
             return self.how.n
         if value < 1 or value % 1:
             raise UserError(f"{self._where(line, 'n')} is not a number of images")
         return int(value)
 
-    def _unit(self, lines: Sequence[_Line], whole: bool) -> str:
+    def _unit(self, lines: Sequence[Line], whole: bool) -> str:
         gaps = [b.time - a.time for a, b in pairwise(lines)]
         if any(line.rewritten for line in lines):
             index = self.columns.at["epoch"]
@@ -541,7 +347,7 @@ class _Reader:
             self.assumed.append("epochs are not whole: a row is one probe, whatever its epoch")
         return "epoch"
 
-    def _say_what_was_understood(self, lines: Sequence[_Line]) -> None:
+    def _say_what_was_understood(self, lines: Sequence[Line]) -> None:
         if self.understood["comma"]:
             self.assumed.append("decimal commas")
         if self.understood["apart"] or any(line.apart for line in lines):
