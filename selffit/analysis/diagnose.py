@@ -15,8 +15,10 @@ from selffit.data.imageset import ImageSet
 from selffit.detect import point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.selffitting import Tracker, verdict
+from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
+from selffit.numbers import count, share
 from selffit.probes.causal import causal_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
@@ -26,7 +28,7 @@ from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator
 from selffit.run.wording import not_finite
 from selffit.train.schedule import Schedule
-from selffit.vocabulary import DIVERGED
+from selffit.vocabulary import DIVERGED, WEAKENED
 
 E = TypeVar("E", bound=kinds.Event)
 
@@ -151,7 +153,7 @@ class Judge:
         probe = _one(kinds.SelfProbe, found)
         onset = self.past.onset(probe.branch, probe.step)
         if not self._fallen(found):
-            return None
+            return self._weakened(robust)
         says = verdict(probe.values, self._chance, probe.n)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
@@ -168,6 +170,21 @@ class Judge:
         text = f"{name}: {alert.text}"
         return kinds.Diagnosis(at=robust.at, disease=name, text=text, onset_step=alert.about)
 
+    def _weakened(self, robust: kinds.RobustProbe) -> kinds.Diagnosis | None:
+        """That robust accuracy had fallen without a gap, by the run's own probes."""
+        rule, weakening = RobustRule(RuleThresholds(), self._chance), Weakening()
+        weak: Weakened | None = None
+        if self.bench.comparable:
+            for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
+                if _is_measured(probe):
+                    rule.learn(point_of(probe))
+                    weak = weakening.take(point_of(probe), rule)
+        if weak is None:
+            return None
+        fell = f"since step {count(weak.since)} PGD has fallen from {share(weak.best)}"
+        text = f"{WEAKENED.name}: {fell} and FGSM with it: no catastrophic overfitting"
+        return kinds.Diagnosis(at=robust.at, disease=WEAKENED.name, text=text)
+
     def _fallen(self, found: Sequence[kinds.Event]) -> bool:
         """The detector's rule after the run's own probes up to this step.
 
@@ -178,7 +195,7 @@ class Judge:
         robust, strong = _one(kinds.RobustProbe, found), _one(kinds.StrongProbe, found)
         if self.bench.comparable:
             for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
-                if probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm:
+                if _is_measured(probe):
                     rule.learn(point_of(probe))
         for theirs in self._seen[:-1]:
             other = _one(kinds.RobustProbe, theirs)
@@ -208,6 +225,10 @@ class Judge:
 
     def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:
         return self.past.leads_to(earlier.branch, earlier.step, later.branch, later.step)
+
+
+def _is_measured(probe: kinds.RobustProbe) -> bool:
+    return probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm
 
 
 def _one(kind: type[E], events: Iterable[kinds.Event]) -> E:

@@ -2,9 +2,10 @@
 
 from selffit.numbers import count, plural
 from selffit.report.findings import Findings
-from selffit.vocabulary import DIVERGED
+from selffit.vocabulary import DIVERGED, WEAKENED
 
 NOT_FALLEN = "not fallen"
+_NO_COLLAPSE = (DIVERGED.name, WEAKENED.name)  # of another kind than catastrophic overfitting
 TYPICAL_SHARE = 0.1  # of a stage's channels, where only one is shown
 
 
@@ -19,9 +20,11 @@ def lead_sentence(found: list[Findings]) -> str:
     Both are known at probes only.
     """
     told = [one.diagnosis for one in found if one.diagnosis is not None]
-    diagnosis = next((d for d in reversed(told) if d.disease != DIVERGED.name), None)
+    diagnosis = next((d for d in reversed(told) if d.disease not in _NO_COLLAPSE), None)
     if diagnosis is None and told:
-        return f"Training had diverged in {len(told)} of {plural(len(found), 'network')}."
+        names = [one.disease for one in told]
+        counts = [f"{names.count(name)} {name}" for name in _NO_COLLAPSE if name in names]
+        return f"No collapse; of {plural(len(found), 'network')}: {', '.join(counts)}."
     if diagnosis is None:
         return "Robust accuracy has not fallen in any of these networks."
     onset = (

@@ -101,7 +101,7 @@ class Monitor:
         robust = self._robust(step, why)
         self._diverged_unseen = False
         self._last_probe = step
-        self._judge_divergence(point_of(robust))
+        self.judge_divergence(point_of(robust))
         alerts = self.detector.probe(point_of(robust))
         if robust.nonfinite:
             self._suspicion = False
@@ -127,7 +127,8 @@ class Monitor:
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
 
-    def _judge_divergence(self, point: ProbePoint) -> None:
+    def judge_divergence(self, point: ProbePoint) -> None:
+        """Write what a probe says of a divergence: that there is one, or that it is over."""
         found = self.divergence.probe(point)
         if isinstance(found, Diverged):
             self._write(found.alert(healthy=self.detector.last_healthy))

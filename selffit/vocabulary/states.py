@@ -326,6 +326,12 @@ DISEASES: Mapping[str, Disease] = {
             style="alert",
         ),
         Disease(
+            name=WEAKENED.name,
+            meaning="PGD and FGSM accuracy have fallen together",
+            symbol=WEAKENED.symbol,
+            style="warn",
+        ),
+        Disease(
             name="undecided",
             meaning="the signs of self-fitting do not agree",
             symbol="unknown",

@@ -204,6 +204,15 @@ def test_a_network_from_after_a_divergence_in_the_log_is_told_as_that(judge):
     assert see(70, 0.5, 0.4, HEALTHY) is None
 
 
+def test_a_network_that_weakened_by_the_log_is_neither_fallen_nor_healthy(judge):
+    weak = [("probe.robust", s, {**logged(s, 0.2)[2], "fgsm": 0.25}) for s in (20, 30)]
+    see = judge(logged(10, 0.4), *weak)
+    assert see(20, 0.25, 0.2, HEALTHY) is None  # one probe tells nothing yet
+    said = see(30, 0.25, 0.2, HEALTHY)
+    assert said.disease == "weakened" and "since step 20 PGD has fallen from 0.40" in said.text
+    assert judge(logged(10, 0.4), *weak, own=False)(30, 0.25, 0.2, HEALTHY) is None
+
+
 def test_a_healthy_network_gets_no_diagnosis(judge):
     assert judge()(10, 0.5, 0.4, HEALTHY) is None
 

@@ -68,7 +68,7 @@ class Alert(Event, frozen=True, kw_only=True):
 class Diagnosis(Event, frozen=True, kw_only=True):
     """Why it collapsed, first and whenever that has become clearer.
 
-    disease: self-fitting, gradient masking, undecided, or diverged.
+    disease: self-fitting, gradient masking, undecided; diverged or weakened, which are no collapse.
     text: in a sentence.
     index: the self-fitting index.
     components: what the index is the mean of.
