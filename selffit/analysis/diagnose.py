@@ -14,7 +14,8 @@ from selffit.config import RunConfig
 from selffit.data.imageset import ImageSet
 from selffit.detect import point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
-from selffit.detect.selffitting import Tracker, verdict
+from selffit.detect.selffitting import Tracker, of_probe
+from selffit.detect.signs import of_channels
 from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
@@ -154,7 +155,9 @@ class Judge:
         onset = self.past.onset(probe.branch, probe.step)
         if not self._fallen(found):
             return self._weakened(robust)
-        says = verdict(probe.values, self._chance, probe.n)
+        checks = [event for event in found if isinstance(event, kinds.CausalProbe)]
+        channels = of_channels(checks[-1]) if checks else None
+        says = of_probe(probe, self._chance, channels)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
 
@@ -220,7 +223,7 @@ class Judge:
                 points[other.step] = other
         tracker = Tracker()
         for step in sorted(points):
-            tracker.add(step, verdict(points[step].values, self._chance, points[step].n))
+            tracker.add(step, of_probe(points[step], self._chance))
         return tracker
 
     def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:

@@ -71,6 +71,7 @@ class RuleThresholds:
     recovered_probes: int = 3  # in a row
     z_masked: float = 2.0  # of what a strong attack takes away: asked once, not at every probe
     masked_again: int = 10  # probes in a row after which masked accuracy is looked at once more
+    z_wide: float = 5.0  # of the gap of an undecided probe that a strong attack has to look into
 
 
 class Reference(NamedTuple):
@@ -134,7 +135,7 @@ class RobustRule:
             if split and point.pgd < self.fall_bound(level):
                 return Verdict("fallen", level, z)
             fit = point.pgd >= t.restored * level.pgd or point.pgd >= t.restored * point.fgsm
-            healthy = fit and self._is_robust(point.pgd, point.n)
+            healthy = fit and self.is_robust(point.pgd, point.n)
             return Verdict("healthy" if healthy else "undecided", level, z)
         blind = (
             split
@@ -194,13 +195,14 @@ class RobustRule:
             for eps, pgd, fgsm, n in state
         ]
 
-    def _is_robust(self, pgd: float, n: int) -> bool:
+    def is_robust(self, pgd: float, n: int) -> bool:
+        """Whether a PGD accuracy on n images counts as robust at all."""
         t = self.thresholds
         return pgd >= t.level and chance_z(pgd, self.chance, n) >= t.z_chance
 
     def _add(self, new: Reference) -> None:
         """Keep the front of measurements that no other beats in both budget and accuracy."""
-        if not self._is_robust(new.pgd, new.n):
+        if not self.is_robust(new.pgd, new.n):
             return
         if any(r.eps >= new.eps and r.pgd >= new.pgd for r in self._references):
             return

@@ -106,7 +106,9 @@ class Monitor:
         if robust.nonfinite:
             self._suspicion = False
             return
-        if self.detector.wants_strong:
+        # a stronger attack finds no disease in a network that guesses
+        at_the_end = why in ("asked", "end") and not self.divergence.open
+        if self.detector.wants_strong or at_the_end:
             alerts += self._confirm(step)
         onset = any(alert.level == "onset" for alert in alerts)
         at_length = onset or why in ("asked", "end")
@@ -122,8 +124,6 @@ class Monitor:
             self._channels(step)
         if at_length:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
-        if why == "asked":
-            self.explainer.strong(step)
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
 
@@ -165,7 +165,10 @@ class Monitor:
         return probe
 
     def _confirm(self, step: int) -> list[kinds.Alert]:
-        """PGD accuracy is back after an onset: a strong attack decides whether the network is."""
+        """A strong attack looks whether the PGD accuracy is one.
+
+        After an onset it decides whether the network is back.
+        """
         found = self.explainer.strong(step)
         return self.detector.strong(step, found.pgd, found.weak, found.n) if found else []
 

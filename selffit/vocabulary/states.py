@@ -50,7 +50,7 @@ ONSET = Level(
 )
 MASKED = Level(
     name="masked",
-    meaning="PGD accuracy seems to be back, but a strong attack leaves none of it",
+    meaning="PGD accuracy seems to be there, or back, but a strong attack leaves little of it",
     symbol="masked",
     style="alert",
     banner="onset",

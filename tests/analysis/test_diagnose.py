@@ -32,6 +32,8 @@ KINDS = [
     "probe.images",
 ]
 HEALTHY = {
+    "own": 0.4,
+    "other": 0.42,
     "carrier_grey": 0.02,
     "conflict_self": 0.01,
     "conflict_data": 0.7,
@@ -89,7 +91,7 @@ def test_the_figures_are_those_that_the_trainer_logged(tiny_run, found):
 def test_self_information_is_the_full_set_with_an_index(found):
     probe = of(kinds.SelfProbe, found)
     assert probe.full and probe.n == 32 and probe.attack == "fgsm" and probe.reference is None
-    assert set(probe.components) == {"carrier", "conflict", "abnormal", "swap"}
+    assert set(probe.components) == {"abnormal", "dip", "carrier", "conflict", "swap"}
     assert probe.index == pytest.approx(sum(probe.components.values()) / 4, abs=1e-4)
     assert probe.dose and len(probe.dose.k) == 13 and probe.mix and len(probe.mix.share) == 5
 
