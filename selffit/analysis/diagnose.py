@@ -15,7 +15,9 @@ from selffit.data.imageset import ImageSet
 from selffit.detect import ProbePoint, point_of
 from selffit.detect.doubt import doubt
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
-from selffit.detect.selffitting import Tracker, verdict
+from selffit.detect.selffitting import Tracker, of_probe
+from selffit.detect.signs import of_channels
+from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.numbers import count, share
@@ -158,8 +160,10 @@ class Judge:
         left = replace(weak, pgd=strong.pgd, n=strong.n)
         states = {rule.judge(weak).state, rule.judge(left).state}
         if not states & {"fallen", "blind"}:
-            return _unfallen(rule, robust.at, weak, left)
-        says = verdict(probe.values, self._chance, probe.n)
+            return self._weakened(robust) or _unfallen(rule, robust.at, weak, left)
+        checks = [event for event in found if isinstance(event, kinds.CausalProbe)]
+        channels = of_channels(checks[-1]) if checks else None
+        says = of_probe(probe, self._chance, channels)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
 
@@ -175,12 +179,27 @@ class Judge:
         text = f"{name}: {alert.text}"
         return kinds.Diagnosis(at=robust.at, disease=name, text=text, onset_step=alert.about)
 
+    def _weakened(self, robust: kinds.RobustProbe) -> kinds.Diagnosis | None:
+        """That robust accuracy had fallen without a gap, by the run's own probes."""
+        rule, weakening = RobustRule(RuleThresholds(), self._chance), Weakening()
+        weak: Weakened | None = None
+        if self.bench.comparable:
+            for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
+                if _is_measured(probe):
+                    rule.learn(point_of(probe))
+                    weak = weakening.take(point_of(probe), rule)
+        if weak is None:
+            return None
+        fell = f"since step {count(weak.since)} PGD has fallen from {share(weak.best)}"
+        text = f"{WEAKENED.name}: {fell} and FGSM with it: no catastrophic overfitting"
+        return kinds.Diagnosis(at=robust.at, disease=WEAKENED.name, text=text)
+
     def _taught(self, robust: kinds.RobustProbe) -> RobustRule:
         """The detector's rule after the run's own probes up to this one."""
         rule = RobustRule(RuleThresholds(), self._chance)
         if self.bench.comparable:
             for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
-                if probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm:
+                if _is_measured(probe):
                     rule.learn(point_of(probe))
         for theirs in self._seen[:-1]:
             other = _one(kinds.RobustProbe, theirs)
@@ -200,7 +219,7 @@ class Judge:
                 points[other.step] = other
         tracker = Tracker()
         for step in sorted(points):
-            tracker.add(step, verdict(points[step].values, self._chance, points[step].n))
+            tracker.add(step, of_probe(points[step], self._chance))
         return tracker
 
     def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:
@@ -224,6 +243,10 @@ def _unfallen(
     return (
         kinds.Diagnosis(at=at, disease=CANNOT_TELL, text=f"{CANNOT_TELL}: {why}") if why else None
     )
+
+
+def _is_measured(probe: kinds.RobustProbe) -> bool:
+    return probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm
 
 
 def _one(kind: type[E], events: Iterable[kinds.Event]) -> E:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from selffit.detect import wording
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
@@ -66,6 +68,8 @@ class Detector:
         self._suspect_state = ""
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
+        self._point: ProbePoint | None = None  # the newest; a strong attack follows at once
+        self._unsure = 0  # undecided probes with a wide gap in a row
         self._restored = False  # the newest of them: PGD back at its level and near FGSM
         # then: the healthy PGD accuracy, and the images behind it
         self._level: tuple[float, int] | None = None
@@ -138,6 +142,7 @@ class Detector:
         if not (_is_accuracy(point.pgd) and point.n > 0) or point.step == self._last_probe:
             return []
         self._last_probe = point.step
+        self._point = point
         if not self.onset_open:
             self.rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
         if self.onset_open:
@@ -148,6 +153,11 @@ class Detector:
         return self._decide(point, self.verdict)
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
+        t = self.thresholds
+        wide = gap_z(point.fgsm, point.pgd, point.n) >= t.z_wide
+        self._unsure = self._unsure + 1 if verdict.state == "undecided" and wide else 0
+        # at once, and then not at every probe
+        self.wants_strong = self.confirm and self._unsure % t.masked_again == 1
         if verdict.state == "down" and math.isnan(point.fgsm):
             if not self._suspect_state:  # the fall may begin here: the next FGSM accuracy tells
                 self._suspect("down")
@@ -275,15 +285,21 @@ class Detector:
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
-        Where `wants_strong` asked for it, returns one `masked` alert, or one `recovered` alert if
-        PGD is back at its level; [] while it has only climbed, and where nothing was asked. After
-        `masked` the onset stays open, and the question comes back when PGD has fallen and climbed
-        again, or after `masked_again` more such probes.
+        Where an onset is open and `wants_strong` asked for it, returns one `masked` alert, or one
+        `recovered` alert if PGD is back at its level; [] while it has only climbed, and where
+        nothing was asked. After `masked` the onset stays open, and the question comes back when PGD
+        has fallen and climbed again, or after `masked_again` more such probes. Where none is open,
+        whoever asked, returns one `masked` alert if the robust accuracy of a probe that looked well
+        was none, or one `onset` if the probe was undecided and this decides it; either is open
+        then.
 
         Our operational definition of masked: the strong attack leaves less than half of the weak
         one's accuracy, or less than half of the healthy level where the weak one is back at it, and
         that is no sampling noise.
         """
+        if not self.onset_open:
+            self.wants_strong = False
+            return self._unmask(step, strong_pgd, weak_pgd, n)
         if not self.wants_strong:
             return []
         t = self.thresholds
@@ -305,6 +321,44 @@ class Detector:
         return [
             self._recovered(
                 step, weak_pgd, n, text, evidence, "nothing to do; it may collapse again"
+            )
+        ]
+
+    def _unmask(self, step: int, strong: float, weak: float, n: int) -> list[Alert]:
+        """A PGD accuracy that no alert has doubted so far, and a strong attack does.
+
+        The probe looked well: masked. It was undecided, and what is left counts as fallen: the
+        onset, before the weaker attack sees it.
+        """
+        if not (_is_accuracy(strong) and _is_accuracy(weak) and n > 0):
+            return []
+        self._level = None
+        if not (self.rule.is_robust(weak, n) and self._is_masked(strong, weak, n)):
+            return []
+        point = self._point
+        if point is not None and point.step == step and self._unsure:
+            level = self.rule.level_at(point.eps, point.fgsm)
+            z = 0.0 if level is None else fall_z(level.pgd, level.n, strong, n)
+            fallen = level is not None and strong < self.rule.fall_bound(level)
+            if not (fallen and z >= self.thresholds.z_fall):
+                return []  # it may still come back, or fall for all to see
+            self._first_suspect = step
+            seen = replace(point, pgd=strong, n=n)
+            onset = self._onset(seen, Verdict("fallen", level, z), z)
+            text = f"{onset.text}; {wording.seen_by_a_strong_attack(weak)}"
+            evidence = {**onset.evidence, "strong": strong}
+            return [msgspec.structs.replace(onset, text=text, evidence=evidence)]
+        self.onset_open = True
+        self._good = 0
+        self._suspect("")
+        return [
+            self._alert(
+                "masked",
+                step,
+                wording.unmasked(weak, strong, n),
+                n=n,
+                evidence={"strong": strong, "pgd": weak},
+                advice=wording.advice(self.place, None),
             )
         ]
 
@@ -334,7 +388,8 @@ class Detector:
             raise ValueError(
                 f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}"
             )
-        state = {"wants_strong": False, "_restored": False, "_level": None, **state}
+        later = {"wants_strong": False, "_restored": False, "_level": None, "_unsure": 0}
+        state = {**later, **state}
         self._bands.restore(state["bands"])
         self.rule.restore(state["references"])
         for name in _PLAIN:
@@ -356,6 +411,7 @@ _PLAIN = (
     "_suspect_state",
     "_first_suspect",
     "_good",
+    "_unsure",
     "_restored",
     "_level",
 )

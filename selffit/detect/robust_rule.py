@@ -81,6 +81,7 @@ class RuleThresholds:
     recovered_probes: int = 3  # in a row
     z_masked: float = 2.0  # of what a strong attack takes away: asked once, not at every probe
     masked_again: int = 10  # probes in a row after which masked accuracy is looked at once more
+    z_wide: float = 5.0  # of the gap of an undecided probe that a strong attack has to look into
 
 
 class Reference(NamedTuple):

@@ -120,7 +120,14 @@ def robust_accuracies(
                 start = uniform_start(x, budget.eps, generator)
                 multi[i].right += len(
                     survivors(
-                        model, gradient, x[right], y[right], start[right], budget, multi[i].blanks
+                        model,
+                        gradient,
+                        x[right],
+                        y[right],
+                        start[right],
+                        budget.eps,
+                        [alpha] * pgd_steps,
+                        multi[i].blanks,
                     )
                 )
     n = len(images)
@@ -179,24 +186,26 @@ def survivors(
     x: Tensor,
     y: Tensor,
     start: Tensor,
-    budget: Budget,
+    eps: Tensor,
+    alphas: Sequence[float],
     answered: Callable[[Tensor], Tensor] = lambda logits: logits.isfinite().all(1),
 ) -> Tensor:
     """Which images are right at the start point [B,C,H,W] and after every PGD step: int64 indices.
 
-    There are budget.steps of them. `answered` says of logits [B,K] which are an answer at all.
+    eps: radius, in pixels, on the images' device. alphas: the size of each step, in pixels.
+    answered: says of logits [B,K] which of them are an answer at all.
     """
 
     def right(logits: Tensor) -> Tensor:
         return answered(logits) & (logits.argmax(1) == y)
 
     alive, x_adv = torch.arange(len(y), device=y.device), start
-    for _ in range(budget.steps):
+    for alpha in alphas:
         if len(alive) == 0:
             return alive
         at_point = gradient(x_adv, y)
         # found once: on a GPU that waits for the device
         kept = right(at_point.logits).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]
-        x_adv = project(x_adv[kept] + budget.alpha * at_point.grad[kept].sign(), x, budget.eps)
+        x_adv = project(x_adv[kept] + alpha * at_point.grad[kept].sign(), x, eps)
     return alive[right(model(x_adv))] if len(alive) else alive

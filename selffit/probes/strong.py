@@ -3,14 +3,15 @@
 Better by many steps, several restarts and a loss that cannot saturate.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
-from selffit.methods.base import Budget, Gradient, uniform_start
+from selffit.methods.base import Gradient, uniform_start
 from selffit.methods.gradient import input_gradient
 from selffit.probes.base import probing
 from selffit.probes.robust import survivors
@@ -50,8 +51,10 @@ def strong_accuracy(
     (pixels). Our operational definition of `pgd`: an image counts only if it is right clean, at
     every iterate of that weak attack, and at every iterate of every restart; so pgd ≤ weak. A lost
     image is attacked no further: up to 4·steps·restarts forward passes for an image that stands,
-    few for a network without robustness. The step size is eps/4, as in the usual PGD-50-10 (2/255
-    at 8/255): of the sizes tried on the embedded sets it left least, before and after a collapse.
+    few for a network without robustness. The step size falls from 2·eps to 0 along a half cosine
+    (`cosine_steps`): large steps leave the small places in which a masked gradient points nowhere,
+    small ones end on the best point. A constant step of eps/4 left up to four times as much of
+    masked networks as APGD does, and no more than a point or two of healthy ones.
 
     A network whose cross-entropy has no useful gradient (saturated, or noise) keeps its accuracy
     under the weak attack alone: gradient masking. The network is in evaluation mode and float32,
@@ -63,10 +66,8 @@ def strong_accuracy(
     def stand(
         alive: Tensor,
         gradient: Callable[[nn.Module, Tensor, Tensor], Gradient],
-        alpha: float,
-        k: int,
+        alphas: Sequence[float],
     ) -> Tensor:
-        budget = Budget(radius, torch.tensor(alpha, device=x.device), k)
         # for all images: the noise does not depend on the network
         start = uniform_start(x, radius, generator)
         return torch.cat(
@@ -78,7 +79,8 @@ def strong_accuracy(
                         x[part],
                         labels[part],
                         start[part],
-                        budget,
+                        radius,
+                        alphas,
                     )
                 ]
                 for part in torch.split(alive, batch_size)
@@ -90,9 +92,11 @@ def strong_accuracy(
         right = [
             model(x[part]).argmax(1) == labels[part] for part in torch.split(everything, batch_size)
         ]
-        alive = weak = stand(everything[torch.cat(right)], input_gradient, weak_alpha, weak_steps)
+        alive = weak = stand(
+            everything[torch.cat(right)], input_gradient, [weak_alpha] * weak_steps
+        )
         for gradient in (margin_gradient, input_gradient) * restarts:
-            alive = stand(alive, gradient, eps / 4, steps)
+            alive = stand(alive, gradient, cosine_steps(eps, steps))
     return kinds.StrongProbe(
         n=len(x),
         eps=eps,
@@ -101,6 +105,11 @@ def strong_accuracy(
         pgd=round(len(alive) / len(x), 5),
         weak=round(len(weak) / len(x), 5),
     )
+
+
+def cosine_steps(eps: float, steps: int) -> list[float]:
+    """Step sizes in pixels, falling from 2·eps to 0: eps·(1 + cos(pi·t/steps)), t = 0 … steps-1."""
+    return [eps * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]
 
 
 def margin_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Gradient:

@@ -9,7 +9,7 @@ Our operational definition, in the order of the log, from what is still on the a
   weakened      robust accuracy has fallen without a gap (`selffit.detect.weakening`); it stands
                 until a probe is back.
   onset         a multi-step probe confirmed the collapse; it stands until it has recovered.
-  masked        PGD accuracy seems to be back and is not; it stands as the onset does.
+  masked        PGD accuracy seems to be back, or there, and is not; it stands as the onset does.
   recovered     PGD accuracy is back; it stands until something is found again.
   diverged      training has come apart (`selffit.detect.divergence`); it stands above everything
                 until training has caught itself, and then what was found before stands again.

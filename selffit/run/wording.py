@@ -74,9 +74,11 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
     onset = verdict.onset
     best = onset.evidence.get("best") if onset is not None else None
     healthy = onset.healthy_step if onset is not None else None
+    strong = verdict.alert.evidence.get("strong") if verdict.alert is not None else None
     return [
         (1, f"at step {_step(verdict.since)}"),
         (2, cause),
+        (2, f"a strong attack leaves {share(strong)}" if strong is not None else ""),
         *_now(state, 3),
         (5, f"best PGD {share(best)}" if best is not None else ""),
         (6, f"last healthy step {count(healthy)}" if healthy is not None else ""),

@@ -101,12 +101,14 @@ class Monitor:
         robust = self._robust(step, why)
         self._diverged_unseen = False
         self._last_probe = step
-        self._judge_divergence(point_of(robust))
+        self.judge_divergence(point_of(robust))
         alerts = self.detector.probe(point_of(robust))
         if robust.nonfinite:
             self._suspicion = False
             return
-        if self.detector.wants_strong:
+        # a stronger attack finds no disease in a network that guesses
+        at_the_end = why in ("asked", "end") and not self.divergence.open
+        if self.detector.wants_strong or at_the_end:
             alerts += self._confirm(step)
         onset = any(alert.level == "onset" for alert in alerts)
         at_length = onset or why in ("asked", "end")
@@ -122,12 +124,11 @@ class Monitor:
             self._channels(step)
         if at_length:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
-        if why == "asked":
-            self.explainer.strong(step)
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
 
-    def _judge_divergence(self, point: ProbePoint) -> None:
+    def judge_divergence(self, point: ProbePoint) -> None:
+        """Write what a probe says of a divergence: that there is one, or that it is over."""
         found = self.divergence.probe(point)
         if isinstance(found, Diverged):
             self._write(found.alert(healthy=self.detector.last_healthy))
@@ -164,7 +165,10 @@ class Monitor:
         return probe
 
     def _confirm(self, step: int) -> list[kinds.Alert]:
-        """PGD accuracy is back after an onset: a strong attack decides whether the network is."""
+        """A strong attack looks whether the PGD accuracy is one.
+
+        After an onset it decides whether the network is back.
+        """
         found = self.explainer.strong(step)
         return self.detector.strong(step, found.pgd, found.weak, found.n) if found else []
 

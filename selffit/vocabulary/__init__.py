@@ -14,7 +14,7 @@ from selffit.vocabulary.channels import (
 from selffit.vocabulary.definitions import DEFINITIONS, SOURCE
 from selffit.vocabulary.evidence import ALERT, EVIDENCE
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
-from selffit.vocabulary.selfinfo import COMPONENT, SELF, VALUES
+from selffit.vocabulary.selfinfo import COMPONENT, SELF, SIGN, VALUES
 from selffit.vocabulary.states import (
     CANNOT_TELL,
     DISEASES,
@@ -68,6 +68,7 @@ __all__ = [
     "RECOVERED",
     "ROLLED_BACK",
     "SELF",
+    "SIGN",
     "SOURCE",
     "STANDING",
     "STARTING",

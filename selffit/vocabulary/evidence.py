@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure, family
-from selffit.vocabulary.selfinfo import SELF
+from selffit.vocabulary.selfinfo import COMPONENT, SELF
 
 ALERT = family(  # by alerts only
     Measure(
@@ -96,6 +96,7 @@ EVIDENCE: Mapping[str, Measure] = {
     "clean": ACCURACY["clean"],
     "ratio": ALERT["ratio"],
     "index": SELF["index"],
+    "self_gap": COMPONENT["gap"],
     "carrier": SELF["carrier_grey"],
     "conflict": SELF["conflict_self"],
     "abnormal_eval": SELF["abnormal"],

@@ -51,7 +51,7 @@ ONSET = Level(
 )
 MASKED = Level(
     name="masked",
-    meaning="PGD accuracy seems to be back, but a strong attack leaves none of it",
+    meaning="PGD accuracy seems to be there, or back, but a strong attack leaves little of it",
     symbol="masked",
     style="alert",
     banner="onset",
@@ -331,10 +331,9 @@ DISEASES: Mapping[str, Disease] = {
         ),
         Disease(
             name=WEAKENED.name,
-            meaning="PGD accuracy is below half its best, and FGSM accuracy fell with it",
+            meaning="PGD and FGSM accuracy have fallen together",
             symbol=WEAKENED.symbol,
             style="warn",
-            sure=False,
         ),
         Disease(
             name=CANNOT_TELL,

@@ -36,6 +36,8 @@ KINDS = [
     "probe.images",
 ]
 HEALTHY = {
+    "own": 0.4,
+    "other": 0.42,
     "carrier_grey": 0.02,
     "conflict_self": 0.01,
     "conflict_data": 0.7,
@@ -93,7 +95,7 @@ def test_the_figures_are_those_that_the_trainer_logged(tiny_run, found):
 def test_self_information_is_the_full_set_with_an_index(found):
     probe = of(kinds.SelfProbe, found)
     assert probe.full and probe.n == 32 and probe.attack == "fgsm" and probe.reference is None
-    assert set(probe.components) == {"carrier", "conflict", "abnormal", "swap"}
+    assert set(probe.components) == {"abnormal", "dip", "carrier", "conflict", "swap"}
     assert probe.index == pytest.approx(sum(probe.components.values()) / 4, abs=1e-4)
     assert probe.dose and len(probe.dose.k) == 13 and probe.mix and len(probe.mix.share) == 5
 
@@ -206,6 +208,15 @@ def test_a_network_from_after_a_divergence_in_the_log_is_told_as_that(judge):
     said = see(28, 0.1, 0.1, HEALTHY, clean=0.1)  # before it was noticed
     assert (said.disease, said.onset_step) == ("diverged", 25) and text in said.text
     assert see(70, 0.5, 0.4, HEALTHY) is None
+
+
+def test_a_network_that_weakened_by_the_log_is_neither_fallen_nor_healthy(judge):
+    weak = [("probe.robust", s, {**logged(s, 0.2)[2], "fgsm": 0.25}) for s in (20, 30)]
+    see = judge(logged(10, 0.4), *weak)
+    assert see(20, 0.25, 0.2, HEALTHY) is None  # one probe tells nothing yet
+    said = see(30, 0.25, 0.2, HEALTHY)
+    assert said.disease == "weakened" and "since step 20 PGD has fallen from 0.40" in said.text
+    assert judge(logged(10, 0.4), *weak, own=False)(30, 0.25, 0.2, HEALTHY) is None
 
 
 def test_a_healthy_network_gets_no_diagnosis(judge):

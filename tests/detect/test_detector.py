@@ -405,8 +405,50 @@ def test_masked_accuracy_that_stays_is_looked_at_again_after_ten_probes():
     assert levels(detector.strong(25, 0.40, 0.44, 256)) == ["recovered"]
 
 
-def test_a_strong_attack_nobody_asked_for_changes_nothing():
-    for rows in (HEALTHY, HEALTHY + CO, HEALTHY + CO + BACK[:2]):
+def test_robust_accuracy_that_a_strong_attack_takes_away_is_masked_without_any_onset():
+    detector = Detector(chance=0.1, confirm=True)
+    assert run(HEALTHY, detector=detector) == [] and not detector.wants_strong
+    assert detector.strong(7, 0.38, 0.45, 256) == [] and not detector.onset_open
+    [alert] = detector.strong(7, 0.02, 0.45, 256)
+    assert (alert.level, alert.step, alert.evidence) == ("masked", 7, {"strong": 0.02, "pgd": 0.45})
+    assert "PGD accuracy is 0.45, but a stronger attack leaves 0.02 (n=256)" in alert.text
+    assert detector.onset_open and detector.strong(7, 0.02, 0.45, 256) == []
+    on(detector, BACK)
+    assert levels(detector.strong(10, 0.40, 0.44, 256)) == ["recovered"]
+
+
+def test_accuracy_that_is_none_anyway_cannot_be_masked():
+    for weak in (0.0, 0.09, math.nan):  # below what counts as robust, or not measured
+        assert Detector(chance=0.1, confirm=True).strong(7, 0.0, weak, 256) == []
+
+
+def test_an_undecided_probe_with_a_wide_gap_asks_for_a_strong_attack_at_once_and_then_seldom():
+    detector = Detector(chance=0.1, confirm=True)
+    run(HEALTHY, detector=detector)
+    asked = []
+    for _ in range(12):  # neither half of the level nor three quarters of it
+        assert on(detector, [(0.60, 0.30)]) == []
+        asked.append(detector.wants_strong)
+        detector.strong(0, 0.28, 0.30, 256)
+    assert asked == [True, *[False] * 9, True, False]
+
+
+def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weaker_one():
+    detector = Detector(chance=0.1, confirm=True)
+    run(HEALTHY, detector=detector)
+    assert on(detector, [(0.60, 0.30)]) == []
+    assert detector.strong(8, 0.16, 0.30, 256) == []  # more than half of what the weaker one leaves
+    assert not detector.onset_open
+    on(detector, [(0.60, 0.30)])
+    [alert] = detector.strong(9, 0.05, 0.30, 256)
+    assert (alert.level, alert.onset_low, alert.onset_step) == ("onset", 7, 9)
+    assert alert.evidence["strong"] == alert.evidence["pgd"] == 0.05
+    assert "a strong attack saw it, the weaker one leaves 0.30" in alert.text
+    assert detector.onset_open
+
+
+def test_a_strong_attack_that_nobody_asked_for_after_an_onset_changes_nothing():
+    for rows in (HEALTHY + CO, HEALTHY + CO + BACK[:2]):
         detector = Detector(chance=0.1, confirm=True)
         run(rows, detector=detector)
         before = detector.state()

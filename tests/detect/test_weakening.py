@@ -2,13 +2,18 @@
 
 import csv
 import math
+from pathlib import Path
 
 import pytest
 
-from selffit.detect import ProbePoint
+from selffit.detect import ProbePoint, point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.weakening import Weakened, Weakening
+from selffit.eventlog import kinds
+from selffit.run.follow import Follower
+from selffit.run.run_dir import RunDir
 
+EXAMPLES = sorted((Path(__file__).parents[2] / "runs").iterdir())
 WELL = (0.50, 0.40)
 
 
@@ -65,3 +70,29 @@ def test_only_traces_whose_accuracies_all_fell_for_a_while_are_weakened(real_dat
             if any(followed(rows, n=1000)):
                 named.add(name)
     assert named <= {"nu_at-0", "nu_at-1", "nu_at-2"}  # of cifar100, and all three recover
+
+
+@pytest.mark.parametrize("name", ["fgsm8", "nfgsm8", "rescue8", "selffit16"])
+def test_recorded_runs_on_real_images_have_not_weakened(real_data, name):
+    if not (real_data / "runs" / name).is_dir():
+        pytest.skip("SELFFIT_DATA has no recorded runs")
+    assert ever_weakened(real_data / "runs" / name) == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_recorded_examples_have_not_weakened(path):
+    assert ever_weakened(path) == []
+
+
+def ever_weakened(path):
+    """What stood after any probe of any branch of a recorded run."""
+    state = Follower.of(RunDir.open(path)).read_all()
+    assert len(state.all(kinds.RobustProbe)) > 20
+    found: list[Weakened | None] = []
+    for branch in state.ledger.branches:
+        rule, weakening = RobustRule(RuleThresholds(), 0.1), Weakening()
+        for probe in state.all(kinds.RobustProbe):
+            if probe.branch == branch:
+                rule.learn(point_of(probe))
+                found.append(weakening.take(point_of(probe), rule))
+    return [weak for weak in found if weak is not None]

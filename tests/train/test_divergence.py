@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from selffit.config import resolve
+from selffit.detect import ProbePoint
 from selffit.detect.divergence import OF_STEPS
 from selffit.eventlog.liveness import here
 from selffit.run.follow import Follower
@@ -85,6 +86,21 @@ def test_nothing_else_is_measured_of_a_network_whose_answers_are_not_finite(star
 
 def test_a_healthy_training_is_not_told_of(start):
     assert not alerts(start(epochs=4).go())
+
+
+def test_a_training_that_catches_itself_is_told_so(quick):
+    def judge(trained, step, accuracy):
+        point = ProbePoint(step, accuracy, accuracy, accuracy, 512)
+        trained.session.monitor.judge_divergence(point)
+
+    def fall_and_rise(trained):
+        for step, accuracy in ((1, 0.8), (2, 0.1), (3, 0.1), (4, 0.8), (5, 0.8)):
+            judge(trained, step, accuracy)
+
+    run = quick().go(at={6: fall_and_rise})
+    assert [(s, d["level"]) for s, d in run.of("alert")] == [(3, "diverged"), (5, "recovered")]
+    assert stands(run).state == "recovered"
+    assert not run.of("ckpt.saved")[-1][1]["diverged"]
 
 
 # ---- checkpoints ---------------------------------------------------------------------------------

@@ -68,14 +68,16 @@ class Alert(Event, frozen=True, kw_only=True):
 class Diagnosis(Event, frozen=True, kw_only=True):
     """Why it collapsed, first and whenever that has become clearer.
 
-    disease: self-fitting, gradient masking, undecided, or diverged.
+    disease: self-fitting, gradient masking, undecided; diverged or weakened, which are no collapse.
     text: in a sentence.
     index: the self-fitting index.
-    components: what the index is the mean of.
-    evidence: effects and z scores by name.
+    components: effects of the signs that the index is made of.
+    signs: those that are clear; older logs do not say.
+    evidence: of every sign its effect, z score, control, images (n) and standard error (sd).
     onset_step: the onset that it is about.
     index_step: since when the index has been clear, or null.
     lead: how many steps before the onset that was (negative: after it), or null.
+    leads: the same for each sign that became clear.
     """
 
     KIND: ClassVar[Kind] = Kind(name="diagnosis", critical=True, kept="all", on_branch=True)
@@ -83,7 +85,9 @@ class Diagnosis(Event, frozen=True, kw_only=True):
     text: str
     index: float = nan
     components: Mapping[str, float] = {}
+    signs: tuple[str, ...] = ()
     evidence: Mapping[str, float] = {}
     onset_step: int | None = None
     index_step: int | None = None
     lead: int | None = None
+    leads: Mapping[str, int] = {}

@@ -176,7 +176,7 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     why: as of a robust probe.
     reference: step and branch of the healthy network to compare with, or null.
     index: the self-fitting index.
-    components: what the index is the mean of: carrier, conflict, abnormal, swap.
+    components: effects of the signs that the index is made of, see `selffit.detect.signs`.
     sec: that it took.
     """
 
@@ -261,13 +261,19 @@ class Ablation(Effects, frozen=True, kw_only=True):
     """A group of channels of one stage set to zero.
 
     The `share` with the highest dominance (self), the lowest (data), random ones, or those with the
-    largest activation (norm); `channels`: how many.
+    largest activation (norm); `channels`: how many. Random ones were drawn `draws` times: clean and
+    fgsm are means over the draws, clean_sd and fgsm_sd their spread, the rest is of the first draw.
+    `quantile` of any other group: share of those draws that leave no more FGSM accuracy than it.
     """
 
     stage: str = ""
     group: str = ""
     share: float = nan
     channels: int = 0
+    draws: int = 1
+    clean_sd: Unmeasured = nan
+    fgsm_sd: Unmeasured = nan
+    quantile: Unmeasured = nan
 
 
 class SingleAblation(Effects, frozen=True, kw_only=True):
