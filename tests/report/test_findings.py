@@ -133,7 +133,7 @@ def test_a_diverged_network_is_named_without_a_word_about_self_fitting():
     )
     [found] = report.found
     assert verdict_word(found) == "diverged" and math.isnan(found.accuracy("clean"))
-    assert lead_sentence(report.found) == "No collapse; of 1 network: 1 diverged."
+    assert lead_sentence(report.found) == "Training had diverged in 1 of 1 network."
     printed = io.StringIO()
     for part in diagnosis_tables(report, 120):
         Console(width=120, file=printed).print(part)
