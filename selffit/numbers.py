@@ -129,6 +129,8 @@ def size(value: float) -> str:
 
 def in_unit(value: float, unit: str) -> str:
     """A measure in the unit that `selffit.vocabulary` gives it; as it is in one not known."""
+    if unit == "nats" and abs(value) >= 1e4:  # of a training that comes apart
+        return small(value)
     if unit in ("share", "cosine", "ratio", "nats"):
         return share(value)
     if unit == "pixels":

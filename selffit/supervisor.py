@@ -5,7 +5,7 @@
 A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither
 of the two; if the supervisor itself dies, the trainer trains on. SIGTERM and SIGINT are passed on,
 so the run stops at its next step. Exit codes: 0 finished or stopped, 1 crashed, 2 refused, 3
-superseded, 128 + signal when the trainer was killed.
+superseded, 4 diverged, 128 + signal when the trainer was killed.
 """
 
 import math

@@ -1,7 +1,8 @@
 """The `selffit` command: its sub-commands, and what each of them does on bad input.
 
 Exit codes: 0 done; 1 the run that was followed ended badly (crashed, killed, out of memory, lost);
-2 bad input, with one sentence on stderr; 3 and 4 see `selffit ctl`; 130 interrupted.
+2 bad input, with one sentence on stderr; 3 and 4 see `selffit ctl`, 3 also `selffit detect`;
+130 interrupted.
 stdout carries data, stderr carries talk.
 """
 

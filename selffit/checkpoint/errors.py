@@ -20,5 +20,9 @@ class SaveFailed(Exception):
     """
 
 
+class NotFinite(SaveFailed):
+    """It would hold a weight, or a value of the optimiser, that is NaN or infinite."""
+
+
 class NoSpace(SaveFailed):
     """The disk, the quota or the file-size limit has no room for it."""

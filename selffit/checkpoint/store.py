@@ -46,7 +46,7 @@ class CheckpointStore:
 
     Beside the checkpoints the folder may hold, under names that no id has:
     `.tmp-<attempt>-<id>`, a save or a removal under way or cut short, and
-    `.damaged-<id>`, what stood where a checkpoint was saved again.
+    `.damaged-<id>`, what stood where a checkpoint was saved again, or is not finite.
     `write` may run in a thread of its own: what it is given must not change.
     """
 
@@ -155,6 +155,18 @@ class CheckpointStore:
             return Entry(len(content), folder.create(name, content))
         content(self.path / temporary / name)
         return Entry(*folder.settle(name))
+
+    def set_aside(self, id: str) -> None:
+        """Take a checkpoint out of the way that cannot be used though it verifies.
+
+        So the step can be saved anew. What cannot be moved stays. Raises UserError for an id that
+        is none.
+        """
+        parse_id(id)
+        with suppress(OSError), Folder(self.path) as root:
+            if root.holds(id):
+                self._set_aside(root, id)
+                root.sync()
 
     def _set_aside(self, root: Folder, id: str) -> None:
         aside = f".damaged-{id}"

@@ -295,6 +295,12 @@ class RunConfig:
         "set:KEY=VALUE[,…]",
         was="on_watch",
     )
+    on_diverged: str = setting(
+        "alert",
+        "policy",
+        "reaction to a divergence: alert, pause, stop, or rollback[:METHOD][,lr_scale=…], to the "
+        "last checkpoint before it",
+    )
     max_rollbacks: int = setting(
         3, "policy", "roll-backs that the policy may make", low=0, high=1000
     )

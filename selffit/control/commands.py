@@ -25,6 +25,7 @@ MAX_BY = 64  # characters of a name
 MAX_TTL = 30 * 86400.0  # seconds
 MAX_CHANNELS = 65_536  # a layer's channels are numbered below this
 POLICY = "policy"  # the name under which the trainer's own policies act
+HEALTHY, SOUND = "healthy", "sound"  # what a roll-back may go to, beside checkpoints by id
 
 _ID = re.compile(r"c[0-9a-f]{20}\Z")
 _making = threading.Lock()
@@ -163,10 +164,12 @@ def _truth(name: str, raw: Any) -> bool:
 
 
 def _target(name: str, raw: Any) -> str:
-    if raw != "healthy" and not (isinstance(raw, str) and _CHECKPOINT.match(raw)):
+    named = isinstance(raw, str) and (raw in (HEALTHY, SOUND) or _CHECKPOINT.match(raw))
+    if not named:
         raise Refusal(
             "bad-argument",
-            f"{name} must be 'healthy' or a checkpoint such as main-1200, not {_shown(raw)}",
+            f"{name} must be '{HEALTHY}', '{SOUND}' or a checkpoint such as main-1200, not "
+            f"{_shown(raw)}",
         )
     return str(raw)
 
@@ -296,12 +299,15 @@ OPERATIONS: dict[str, Operation] = {
         did="rolled back",
         args={
             "to": Argument(
-                _target, "such as main-1200, or 'healthy', the newest that was healthy", "CKPT"
+                _target,
+                "such as main-1200, or 'healthy', the newest that was healthy, or 'sound', the "
+                "newest from before a divergence",
+                "CKPT",
             ),
             "exact": Argument(_truth, "repeat the random numbers of the first time"),
         },
         settings="options",
-        defaults={"to": "healthy", "exact": False},
+        defaults={"to": HEALTHY, "exact": False},
         changes=True,
     ),
     "set": Operation(

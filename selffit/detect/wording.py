@@ -6,7 +6,7 @@ So they stay plain and say no more than was measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from selffit.detect.signs import Sign
 from selffit.detect.types import ProbePoint
@@ -22,30 +22,45 @@ def suspect(names: Sequence[str], now: Mapping[str, float], usual: Mapping[str, 
     return f"training signals moved: {moved}"
 
 
+def step(at: int) -> str:
+    """What a step is called."""
+    return f"step {count(at)}"
+
+
 def onset(
-    unit: str, point: ProbePoint, level: float | None, low: int | None, first: int | None
+    place: Callable[[int], str],
+    point: ProbePoint,
+    level: float | None,
+    low: int | None,
+    first: int | None,
 ) -> str:
     """That overfitting began, between the last healthy probe and the first that was not.
 
-    level: PGD accuracy before, None: no comparable one; low: the last healthy step, None: unknown;
-    first: the first fallen step, None where PGD never was healthy.
+    place: what a step is called. level: PGD accuracy before, None: no comparable one. low: the last
+    healthy step, None: unknown. first: the first fallen step, None where PGD never was healthy.
     """
     split = f"PGD accuracy {share(point.pgd)} while FGSM accuracy is {share(point.fgsm)}"
     split += f" (n={count(point.n)})"
     if first is None:
         return f"overfitted to the single-step attack: {split}; PGD never was healthy in this run"
-    where = f"by {unit} {count(first)}"
+    where = f"by {place(first)}"
     if low is not None:
-        where = f"between {unit} {count(low)} and {count(first)}"
+        where = f"between {place(low)} and {place(first).partition(' ')[2]}"
     fall = f", from {share(level)}" if level is not None else ", healthy before at a smaller budget"
     return f"catastrophic overfitting began {where}: {split}{fall}"
 
 
-def advice(unit: str, low: int | None) -> str:
+def early(point: ProbePoint) -> str:
+    """That PGD accuracy is lost before it ever was healthy."""
+    split = f"PGD accuracy {share(point.pgd)} while FGSM accuracy is {share(point.fgsm)}"
+    return f"{split} (n={count(point.n)}), before PGD ever was healthy: a collapse that may pass"
+
+
+def advice(place: Callable[[int], str], low: int | None) -> str:
     """What to do about an onset; low: the last healthy step, None where none is known."""
     if low is None:
         return "no healthy state is known: start again with n-fgsm or a smaller eps"
-    return f"roll back to a checkpoint no later than {unit} {count(low)} and switch to n-fgsm"
+    return f"roll back to a checkpoint no later than {place(low)} and switch to n-fgsm"
 
 
 def recovered(point: ProbePoint, probes: int, level: float | None) -> str:

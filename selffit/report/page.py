@@ -15,7 +15,7 @@ from selffit.numbers import budget, count, share, signed
 from selffit.report import figures
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.images import VIEWS, views
-from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
+from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
 from selffit.vocabulary import (
     CHANNEL,
     COMPONENT,
@@ -99,7 +99,7 @@ def _summary(report: Report) -> str:
 
 def _verdict(found: Findings) -> str:
     word = escape(verdict_word(found))
-    return word if found.diagnosis is None else f"<span class='ill'>{word}</span>"
+    return f"<span class='ill'>{word}</span>" if is_ill(found) else word
 
 
 def _overview(report: Report) -> str:

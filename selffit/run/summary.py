@@ -110,7 +110,8 @@ def _last(state: RunState) -> dict[str, Any] | None:
     probe = state.current(kinds.RobustProbe)
     if probe is None:
         return None
-    return {name: getattr(probe, name) for name in ("step", "clean", "fgsm", "pgd", "n", "eps")}
+    names = ("step", "clean", "fgsm", "pgd", "n", "eps", "nonfinite")
+    return {name: getattr(probe, name) for name in names}
 
 
 def _selfinfo(state: RunState) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 """The trainer process: `python -m selffit.train RUN_DIR [--attempt N]`.
 
 Exit codes: 0 finished or stopped, 1 crashed, 2 refused (the person asked for something impossible),
-3 superseded. The event log is opened before torch is imported, so that whoever watches sees life at
-once.
+3 superseded, 4 done with all epochs but diverged. The event log is opened before torch is imported,
+so that whoever watches sees life at once.
 """
 
 import argparse
@@ -41,10 +41,10 @@ class Trainer:
         """Train to the end and say in the log how it ended; returns the exit code."""
         self.announce("starting")
         self.heartbeat.start()
-        how, reason, config = "finished", "", None
+        how, reason, config = "", "", None
         try:
             config = from_dict(self.run.info().get("config", {}))
-            self.train(config)
+            how, reason = self.train(config)
         except Stop as request:
             how, reason = request.how, str(request)
         except UserError as error:
@@ -58,8 +58,8 @@ class Trainer:
         self.writer.close(how)
         return exit_code(how)
 
-    def train(self, config: RunConfig) -> None:
-        """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
+    def train(self, config: RunConfig) -> tuple[str, str]:
+        """Set up and train; how it ended, and why. Raises Stop, UserError, whatever goes wrong."""
         with self.stop.interruptible():
             # torch and all that needs it: seconds of imports, so only now
             from selffit.train.begin import begin
@@ -76,6 +76,9 @@ class Trainer:
             loop.checkpoints.close()
             self.step = loop.session.done
             self.branch = loop.session.log.branch
+        if loop.session.monitor.divergence.open:
+            return "diverged", "all epochs are done"
+        return "finished", ""
 
     def announce(self, phase: str) -> None:
         """Log what the trainer is doing before there is a step."""

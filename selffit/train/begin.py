@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from selffit.config import RunConfig
-from selffit.control.policy import parse_policy
+from selffit.control.policy import policy_of
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.checkpoints import Checkpoints
@@ -33,7 +33,7 @@ def begin(
     `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
     to be had here, and for a run that has finished.
     """
-    policy = parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
+    policy = policy_of(config)
     past = read_past(run)
     check_resumable(past.ledger, run.name)
     setup = prepare(config, announce)

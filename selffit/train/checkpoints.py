@@ -1,18 +1,26 @@
-"""When a training is saved, which checkpoints are kept, and reading one back."""
+"""When a training is saved, which checkpoints are kept, and reading one back.
+
+A checkpoint is something to go on from. So one whose weights or optimiser are not finite is not
+saved, and the log says why: nothing newer then stands in the way of the last finite one, which
+stays, for only a save removes older ones. One that an older version saved is set aside when it is
+read.
+"""
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from selffit.checkpoint.errors import SaveFailed
+from selffit.checkpoint.errors import Damaged, NotFinite, SaveFailed
 from selffit.checkpoint.manifest import STATE, Manifest
 from selffit.checkpoint.state import CheckpointState
-from selffit.checkpoint.store import CheckpointStore
+from selffit.checkpoint.store import CheckpointStore, Content
+from selffit.checkpoint.tensors import TensorFile, not_finite, saved_not_finite
+from selffit.control.ledger import Checkpoint
 from selffit.control.settings import live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.former import settings_today
@@ -64,6 +72,7 @@ class Checkpoints:
         keep, pinned = max(1, session.setup.config.keep), [id, *self._pinned()]
 
         def work() -> tuple[Manifest, list[str]]:
+            _check_finite(content)
             manifest = self.store.write(id, content, base=base)
             with suppress(OSError):  # what cannot be listed now is pruned with the next save
                 return manifest, self.store.prune(keep, pinned)
@@ -92,9 +101,15 @@ class Checkpoints:
             log.emit(kinds.CheckpointPruned(id=old), step=about.of_step)
 
     def read(self, id: str) -> Saved:
-        """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit."""
+        """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit.
+
+        One that is not finite counts as damaged.
+        """
         self.collect(wait=True)
         manifest, files = self.store.read(id)
+        if bad := saved_not_finite(files):
+            self.store.set_aside(id)
+            raise Damaged(id, f"'{bad}' is not finite")
         state = CheckpointState.decode(files[STATE], manifest.id)
         # A checkpoint may be older than a setting: then it was saved under the default.
         settings = {
@@ -105,10 +120,14 @@ class Checkpoints:
 
     def newest_healthy(self, at_most: int | None) -> str | None:
         """The newest healthy one of the active branch, no later than a step; None without any."""
+        return self._newest(lambda c: c.healthy and (at_most is None or c.step <= at_most))
+
+    def _newest(self, wanted: Callable[[Checkpoint], bool]) -> str | None:
+        """The newest one of the active branch that is wanted."""
         ledger = self._session.log.ledger
-        known = [c for c in ledger.checkpoints.values() if c.healthy and c.branch == ledger.branch]
-        known = [c for c in known if at_most is None or c.step <= at_most]
-        return max(known, key=lambda c: c.step).id if known else None
+        mine = (c for c in ledger.checkpoints.values() if c.branch == ledger.branch)
+        newest = max(filter(wanted, mine), key=lambda c: c.step, default=None)
+        return None if newest is None else newest.id
 
     def close(self) -> None:
         """Wait for the last save and log it."""
@@ -125,13 +144,28 @@ class Checkpoints:
             of_branch=session.log.branch,
             pgd=math.nan if pgd is None else pgd,
             healthy=session.monitor.healthy,
+            diverged=session.monitor.divergence.open,
         )
 
     def _pinned(self) -> Iterable[str]:
-        """The newest healthy checkpoint from before a fall, and the base of every branch."""
+        """The newest healthy checkpoint from before a fall, and the base of every branch.
+
+        While training has diverged, or may have, the newest from before that too.
+        """
         branches = self._session.log.ledger.branches.values()
         yield from (branch.ckpt for branch in branches if branch.ckpt)
         for at_most in (self._session.monitor.detector.healthy_step, None):
             known = self.newest_healthy(at_most)
             if known:
                 yield known
+        sound_until = self._session.monitor.divergence.sound_until
+        if sound_until is not None:
+            before = self._newest(lambda c: c.sound and c.step <= sound_until)
+            yield from () if before is None else (before,)
+
+
+def _check_finite(content: Mapping[str, Content]) -> None:
+    """Raises NotFinite for tensors that nobody should go on from."""
+    for part in content.values():
+        if isinstance(part, TensorFile) and (bad := not_finite(part.tensors)):
+            raise NotFinite(f"'{bad}' is not finite, so there is nothing in it to go on from")

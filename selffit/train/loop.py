@@ -70,7 +70,7 @@ class Loop:
             session.close_block(everything=due)
         if due:
             session.probe("end" if last else "interval")
-        elif monitor.detector.wants_probe:
+        elif monitor.wants_probe(session.done):
             session.close_block()
             session.probe("suspicion")
         if self.checkpoints.due(due):

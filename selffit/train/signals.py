@@ -39,7 +39,8 @@ def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: 
     start, x_adv = attack.start, attack.x_adv
     out[LOSS_START].copy_(start.loss)
     out[LOSS_ADV].copy_(trained.loss)
-    out[HIT].copy_(trained.logits.argmax(1) == y)
+    # a prediction from logits that are not finite is none: NaN, as the loss is
+    torch.add(trained.logits.argmax(1) == y, trained.loss * 0, out=out[HIT])
     torch.linalg.vector_norm(x_adv - x, 1, dim=(1, 2, 3), out=out[DELTA])
     if trained.grad is None:
         out[DOT].fill_(torch.nan)
@@ -55,7 +56,7 @@ def reduce_images(values: Tensor, pixels: int) -> Tensor:
     loss_clean: mean loss where the attack starts; loss_adv, acc_adv: at x_adv; abnormal: share of
     images whose loss at x_adv is lower than at the attack's start; pertalign: mean cosine between
     the attack's first input gradient and the training step's (a vanished gradient counts as 0);
-    delta: mean |x_adv - x| in pixels of [0,1].
+    delta: mean |x_adv - x| in pixels of [0,1]. All but delta are NaN where a loss is not finite.
     """
     rows = values.unbind(1)
     cosine = rows[DOT] / (rows[NORM_START] * rows[NORM_ADV]).clamp_min(TINY)
@@ -63,7 +64,7 @@ def reduce_images(values: Tensor, pixels: int) -> Tensor:
         rows[LOSS_START],
         rows[LOSS_ADV],
         rows[HIT],
-        (rows[LOSS_ADV] < rows[LOSS_START]).to(values.dtype),
+        (rows[LOSS_ADV] < rows[LOSS_START]) + (rows[LOSS_ADV] - rows[LOSS_START]) * 0,
         cosine,
         rows[DELTA] / pixels,
     )

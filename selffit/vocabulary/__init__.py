@@ -16,7 +16,9 @@ from selffit.vocabulary.evidence import ALERT, EVIDENCE
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, SIGN, VALUES
 from selffit.vocabulary.states import (
+    CANNOT_TELL,
     DISEASES,
+    DIVERGED,
     ENDINGS,
     HEALTHY,
     LEVELS,
@@ -30,6 +32,7 @@ from selffit.vocabulary.states import (
     STATES,
     SUSPECT,
     UNMEASURED,
+    WEAKENED,
     Disease,
     Ending,
     Level,
@@ -45,11 +48,13 @@ from selffit.vocabulary.states import (
 __all__ = [
     "ACCURACY",
     "ALERT",
+    "CANNOT_TELL",
     "CHANNEL",
     "COMPONENT",
     "CONCENTRATION",
     "DEFINITIONS",
     "DISEASES",
+    "DIVERGED",
     "EFFECT",
     "ENDINGS",
     "EVIDENCE",
@@ -72,6 +77,7 @@ __all__ = [
     "SUSPECT",
     "UNMEASURED",
     "VALUES",
+    "WEAKENED",
     "Disease",
     "Ending",
     "Group",

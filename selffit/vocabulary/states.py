@@ -32,7 +32,8 @@ class Level:
 
 SUSPECT = Level(
     name="suspect",
-    meaning="signals left their band; a multi-step probe decides",
+    meaning="signals left their band, or a probe found PGD accuracy lost before it ever was "
+    "healthy; the next multi-step probes decide",
     symbol="suspect",
     style="warn",
     banner="warn",
@@ -64,7 +65,19 @@ RECOVERED = Level(
     style="good",
     banner="good",
 )
-LEVELS: Mapping[str, Level] = {level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED)}
+DIVERGED = Level(
+    name="diverged",
+    meaning="training has come apart: its loss or the network's answers are not finite, the loss "
+    "stays far above that of guessing, or every accuracy has fallen to guessing",
+    symbol="diverged",
+    style="alert",
+    banner="onset",
+    serious=True,
+    rank=4,
+)
+LEVELS: Mapping[str, Level] = {
+    level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED, DIVERGED)
+}
 # What can stand beside that: states of the verdict that are no alerts.
 UNMEASURED = Level(
     name="unmeasured",
@@ -80,6 +93,14 @@ HEALTHY = Level(
     style="good",
     banner="good",
 )
+WEAKENED = Level(
+    name="weakened",
+    meaning="PGD accuracy has fallen below 3/4 of its best at this budget, and FGSM accuracy fell "
+    "with it: no catastrophic overfitting, and no health either",
+    symbol="down",
+    style="warn",
+    banner="warn",
+)
 ROLLED_BACK = Level(
     name="rolled back",
     meaning="the branch was begun by a roll-back, and nothing was found on it since",
@@ -88,7 +109,7 @@ ROLLED_BACK = Level(
     banner="act",
 )
 STANDING: Mapping[str, Level] = {
-    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), ROLLED_BACK)
+    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), WEAKENED, ROLLED_BACK)
 }
 _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name, *level.aliases)}
 
@@ -177,6 +198,15 @@ _ENDINGS = (
         style="good",
         code=0,
     ),
+    Ending(  # the epochs are done, but what they trained is of no use
+        name="diverged",
+        word="diverged",
+        meaning="all epochs are done, but training had diverged on the way",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=4,
+    ),
     Ending(
         name="stopped",
         word="stopped",
@@ -261,6 +291,9 @@ def ended_badly(how: str) -> bool:
     return how in ENDINGS and ENDINGS[how].bad
 
 
+CANNOT_TELL = "cannot tell"  # the third answer, beside a fall and none
+
+
 @dataclass(frozen=True, kw_only=True)
 class Disease:
     """What an onset is called once self-information was measured.
@@ -289,6 +322,25 @@ DISEASES: Mapping[str, Disease] = {
             meaning="the network does not read its own perturbation",
             symbol="onset",
             style="warn",
+        ),
+        Disease(
+            name=DIVERGED.name,
+            meaning="training has come apart, and there is nothing to tell of its network",
+            symbol=DIVERGED.symbol,
+            style="alert",
+        ),
+        Disease(
+            name=WEAKENED.name,
+            meaning="PGD and FGSM accuracy have fallen together",
+            symbol=WEAKENED.symbol,
+            style="warn",
+        ),
+        Disease(
+            name=CANNOT_TELL,
+            meaning="there is nothing to judge by, and the reason is said",
+            symbol="unknown",
+            style="warn",
+            sure=False,
         ),
         Disease(
             name="undecided",

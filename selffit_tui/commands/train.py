@@ -65,7 +65,7 @@ def train(
     8/255 --seed 3[/bold].
     """
     from selffit import supervisor
-    from selffit.control.policy import parse_policy
+    from selffit.control.policy import policy_of
     from selffit.run.run_dir import RunDir
     from selffit_tui.commands.impossible import refuse_impossible
     from selffit_tui.plain.follow import (
@@ -83,7 +83,7 @@ def train(
     else:
         config = resolve(preset, settings)
         refuse_impossible(config)
-        parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
+        policy_of(config)
         info = {
             "preset": preset or DEFAULT_PRESET,
             "config": config.as_dict(),

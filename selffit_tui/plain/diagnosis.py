@@ -10,7 +10,7 @@ from rich.text import Text
 from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
-from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
+from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
 from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, OF_A_LAYER, SELF, VALUES
 from selffit_tui.words.accuracy import pgd_label
 
@@ -41,7 +41,7 @@ def overview(found: Sequence[Findings], width: int) -> Table:
             one.value("index"),
             *map(one.component, COMPONENT),
         ]
-        style = "dim" if one.diagnosis is None else "bold red"
+        style = "bold red" if is_ill(one) else "dim"
         table.add_row(one.id, *map(share, numbers), Text(verdict_word(one), style))
     return table
 

@@ -20,6 +20,7 @@ from selffit.vocabulary import (
     STANDING,
     STEP,
     SUSPECT,
+    WEAKENED,
     Measure,
     ending_word,
     level_of,
@@ -139,7 +140,8 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     )
     if last:
         told = "  ".join(f"{ACCURACY[name].label} {_share(last[name])}" for name in PROBED)
-        lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])})")
+        blank = f", not finite for {count(last['nonfinite'])}" if last["nonfinite"] else ""
+        lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])}{blank})")
     lines.append(f"  {stands}")
     if policy := summary["verdict"]["policy"]:
         lines.append(f"  policy: {policy}")
@@ -181,7 +183,7 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     """What stands, in a cell of a table."""
     level = STANDING[stands["state"]]
     mark = "!! " if level.serious else ""
-    known_since = level.serious or level is SUSPECT or level is ROLLED_BACK
+    known_since = level.serious or level in (SUSPECT, WEAKENED, ROLLED_BACK)
     at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
     cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
     return f"{mark}{level.name}{at} {cause}".rstrip()

@@ -168,6 +168,7 @@ def test_an_id_that_is_none_reaches_no_file(store: CheckpointStore, id: str) -> 
         store.verify,
         store.read,
         lambda id: store.write(id, FILES),
+        store.set_aside,
         lambda id: store.write("b1-1", {}, base=id),
     ):
         with pytest.raises(UserError):
@@ -180,6 +181,19 @@ def test_a_file_name_that_is_none_is_refused(store: CheckpointStore, name: str) 
     with pytest.raises(ValueError, match="no names"):
         store.write("main-1", {name: b""})
     assert not store.path.exists()
+
+
+def test_what_is_set_aside_is_no_checkpoint_any_more_and_can_be_saved_anew(
+    store: CheckpointStore,
+) -> None:
+    store.write("main-1", FILES)
+    store.set_aside("main-1")
+    store.set_aside("main-1")  # nothing there any more
+    assert store.ids() == [] and (store.path / ".damaged-main-1").is_dir()
+    store.write("main-1", FILES)
+    assert store.verify("main-1").id == "main-1"
+    store.set_aside("main-1")
+    assert store.ids() == []
 
 
 def test_free_space_is_checked_before_anything_is_written(run: Path) -> None:

@@ -96,7 +96,10 @@ def test_every_checkpoint_as_records_the_damaged_one_skipped_and_nothing_written
         "channels",
         "causal",
         "images",
+        "diagnosis",
     ]
+    # 16 images, of which PGD leaves none right
+    assert records[-1]["d"]["disease"] == "cannot tell"
     assert {(record["checkpoint"], record["step"], record["branch"]) for record in records} == {
         ("main-10", 10, "main")
     }
@@ -117,8 +120,8 @@ def test_one_checkpoint_as_tables_for_a_narrow_terminal(diagnose, run):
     assert max(map(len, out.splitlines())) <= 80
     for words in (
         "checkpoint clean FGSM  PGD strong index",
-        "not fallen",
-        "has not fallen",
+        "cannot tell",
+        "One cannot tell whether robust accuracy has fallen in 1 of 1 network;",
         "guessing: 0.10",
         "the network of step 5",
         "dose:",

@@ -211,9 +211,10 @@ def ended_in_this_process(tmp_path: Path, error: BaseException | None) -> tuple[
     run = RunDir.create(tmp_path, "tiny", {"config": resolve("patterns", TINY).as_dict()})
     trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
 
-    def train(config: object) -> None:
+    def train(config: object) -> tuple[str, str]:
         if error is not None:
             raise error
+        return "finished", ""
 
     trainer.train = train  # type: ignore[method-assign]
     code = trainer.main()

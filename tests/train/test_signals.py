@@ -78,6 +78,13 @@ def test_a_loss_that_is_not_finite_stays_visible() -> None:
     assert math.isnan(signals(loss_adv=(math.nan, 1.0))["loss_adv"])
 
 
+def test_what_rests_on_a_loss_that_is_not_finite_is_no_number() -> None:
+    found = signals(loss_adv=(math.nan, 0.5))
+    assert math.isnan(found["acc_adv"]) and math.isnan(found["abnormal"])
+    assert found["loss_clean"] == 1.0
+    assert math.isnan(signals(loss_adv=(math.inf, 0.5))["acc_adv"])
+
+
 def test_a_block_holds_the_steps_since_the_last_one_in_order() -> None:
     buffer: SignalBuffer[int] = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
     for losses in ((1.0, 2.0, 3.0), (4.0,)):

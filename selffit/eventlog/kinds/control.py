@@ -163,7 +163,8 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     step: training steps done.
     branch: line of history.
     pgd: PGD accuracy of the newest probe, or null.
-    healthy: whether that was clearly above chance and no onset was open.
+    healthy: whether that was clearly above chance, and neither an onset nor a divergence was open.
+    diverged: whether training had diverged by then; what is not finite is not saved at all.
     bytes: size of its files.
     sec: that saving took.
     """
@@ -174,6 +175,7 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     of_branch: str = msgspec.field(name="branch", default="")
     pgd: Unmeasured = nan
     healthy: bool = False
+    diverged: bool = False
     bytes: float = nan
     sec: float = nan
 

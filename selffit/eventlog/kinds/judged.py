@@ -19,11 +19,12 @@ class Healthy(Part, frozen=True, kw_only=True):
 class Alert(Event, frozen=True, kw_only=True):
     """What the detector has to say.
 
-    level: suspect (older logs: watch), onset, recovered or masked.
+    level: suspect (older logs: watch), onset, recovered, masked or diverged.
     text: in a sentence.
     onset_step: first probe of the fall: the onset lies in (onset_low, onset_step]; null where the
-      run never was healthy, and for other levels.
-    onset_low: the last probe that still was healthy, or null.
+      run never was healthy. Of a divergence the step since when. Null for other levels.
+    onset_low: the last probe that still was healthy, or null. Of a divergence the last step that
+      showed nothing of it.
     confidence: of an onset, see `selffit.detect.statistics.rule_confidence`; else null.
     n: images of the deciding probe, 0 for a suspicion.
     evidence: numbers by name.
@@ -67,7 +68,7 @@ class Alert(Event, frozen=True, kw_only=True):
 class Diagnosis(Event, frozen=True, kw_only=True):
     """Why it collapsed, first and whenever that has become clearer.
 
-    disease: self-fitting, gradient masking or undecided.
+    disease: self-fitting, gradient masking, undecided; diverged or weakened, which are no collapse.
     text: in a sentence.
     index: the self-fitting index.
     components: effects of the signs that the index is made of.

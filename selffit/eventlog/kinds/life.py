@@ -150,7 +150,7 @@ class Host(Event, frozen=True, kw_only=True):
 class End(Event, frozen=True, kw_only=True):
     """The trainer's last word of an attempt.
 
-    how: finished, stopped, refused, crashed or superseded.
+    how: finished, diverged, stopped, refused, crashed or superseded.
     reason: in words.
     summary: clean, fgsm, pgd, n, best_pgd (accuracies at the final budget) and onset_step.
     """
@@ -204,7 +204,7 @@ class Spawned(Event, frozen=True, kw_only=True):
 class Exited(Event, frozen=True, kw_only=True):
     """How a trainer ended, as its supervisor saw it.
 
-    how: finished, stopped, refused, crashed, killed, oom or superseded.
+    how: finished, diverged, stopped, refused, crashed, killed, oom or superseded.
     code: exit status, negative for a signal.
     signal: name of the signal, or null.
     stderr: its last lines.

@@ -67,6 +67,8 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     pgd_steps: steps of PGD.
     pgd_alpha: its step size.
     final: eps, fgsm and pgd at the final budget; null where eps is already that.
+    nonfinite: images for which the network's logits were not finite; an accuracy that they would
+      have been a part of is NaN.
     sec: that it took.
     """
 
@@ -81,6 +83,7 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     pgd_steps: int = 0
     pgd_alpha: float = nan
     final: AtFinal | None = None
+    nonfinite: int = 0
     sec: float = nan
 
     @property
