@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from selffit.analysis.__main__ import main
 from selffit.run.run_dir import RunDir
@@ -138,23 +139,54 @@ def test_nothing_but_damage_ends_with_code_1(run, capsys):
     assert "none of the 1 checkpoint(s) of demo could be diagnosed" in err
 
 
-def test_somebody_elses_file(tmp_path, capsys):
-    state = {"conv1.weight": torch.randn(4, 1, 4, 4), "conv1.bias": torch.zeros(4)}
-    state |= {"conv2.weight": torch.randn(8, 4, 4, 4), "conv2.bias": torch.zeros(8)}
-    state |= {"hidden.weight": torch.randn(100, 8 * 7 * 7), "hidden.bias": torch.zeros(100)}
-    state |= {"fc.weight": torch.randn(10, 100), "fc.bias": torch.zeros(10)}
-    torch.save(
-        {"state_dict": {f"module.{name}": value for name, value in state.items()}},
-        tmp_path / "their.pt",
-    )
-    network = ("--model", "small", "--width", "4", "--data", "patterns", "--eps", "8/255")
-    code = main([str(tmp_path / "their.pt"), "--foreign", *network, "--input-mean", "0.5", *QUICK])
+@pytest.fixture
+def theirs(run, tmp_path):
+    """The network of the short run as somebody else would save it."""
+    state = load_file(run.ckpt / "main-10" / "model.safetensors")
+    tensors = {name: value for name, value in state.items() if not name.startswith("normalise.")}
+    tensors["fc.weight"], tensors["fc.bias"] = tensors.pop("output.weight"), tensors.pop("output.bias")
+    path = tmp_path / "their.pt"
+    torch.save({"state_dict": {f"module.{name}": tensors[name] for name in tensors}}, path)
+    return path
+
+
+FOREIGN = ("--foreign", "--model", "small", "--data", "patterns", "--eps", "8/255")
+
+
+def test_somebody_elses_file_is_measured_and_says_what_was_done_to_it(theirs, capsys):
+    code = main([str(theirs), *FOREIGN, *QUICK])
     out, err = capsys.readouterr()
     assert code == 0, err
     about, *records = map(json.loads, out.splitlines())
     assert (about["k"], about["d"]["name"]) == ("target", "their.pt")
+    said = about["d"]["file"]["said"]
+    assert said[:3] == ["took entry state_dict", "stripped `module.`", "read fc as output"]
+    assert said[3] == "input: mean 0.5 and std 8.333 (of patterns)"  # as it was trained
+    assert "their.pt: stripped `module.`\n" in err
     assert {record["checkpoint"] for record in records} == {"their"}
     assert records[0]["d"]["eps"] == pytest.approx(8 / 255)
+
+
+def test_what_was_done_to_a_file_is_in_the_table_and_in_the_json(diagnose, theirs):
+    code, out, err = diagnose(theirs, *FOREIGN, *QUICK, LANG="C.UTF-8", COLUMNS="200")
+    assert code == 0, err
+    assert out.startswith("their.pt: took entry state_dict; stripped `module.`;")
+    code, out, err = diagnose(theirs, *FOREIGN, *QUICK, "--json")
+    assert code == 0, err
+    file = json.loads(out.splitlines()[0])
+    assert file["k"] == "file"
+    assert file["d"]["reading"]["input_mean"] == [0.5]
+
+
+def test_a_file_that_only_guesses_is_refused_with_what_was_tried(theirs, capsys):
+    content = torch.load(theirs)
+    content["state_dict"]["module.fc.weight"] *= -1
+    torch.save(content, theirs)
+    code = main([str(theirs), *FOREIGN, *QUICK])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert "their.pt only guesses: of 512 clean training images of patterns it has" in err
+    assert "no normalisation 0." in err and "--input-mean" in err
 
 
 @pytest.mark.parametrize(
@@ -176,6 +208,9 @@ def test_somebody_elses_file(tmp_path, capsys):
             "--foreign needs --eps",
         ),
         (("their.pt", "--foreign", "--model", "smal"), "did you mean 'small'"),
+        (("their.pt", *FOREIGN), "there is no file their.pt"),
+        (("their.pt", *FOREIGN, "--shortcut", "raw"), "--shortcut has no effect with small"),
+        (("demo", "--entry", "best"), "--entry is for --foreign files"),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(run, tmp_path, monkeypatch, capsys, args, said):

@@ -23,6 +23,7 @@ from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 
 _DEEPEST = 6
+_LONGEST = 1000  # characters of a name
 _MOST = 100_000  # things looked at; a file may refer to itself, or to one thing a million times
 
 
@@ -173,6 +174,10 @@ def _networks(
     """The network of a mapping, or several beside each other in it. Raises UserError."""
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     beside = [key for key in content if key not in tensors]
+    if long := [key for key in tensors if len(key) > _LONGEST]:
+        raise UserError(
+            f"a name in the file has {len(long[0])} characters ({clean(long[0][:40])}…); {SAVE}"
+        )
     tensors, inputs = take_inputs(tensors, around)
     counters = [key for key, value in tensors.items() if _is_counter(key, value)]
     prefix, rest = unprefixed({k: v for k, v in tensors.items() if k not in counters})
@@ -237,10 +242,12 @@ def _what(content: Any) -> str:
     if isinstance(content, Tensor):
         return "it is a single tensor"
     items = _items(content)
+    if isinstance(content, Mapping | list | tuple) and not len(content):
+        return f"it is an empty {type(content).__name__}"
+    if isinstance(content, Mapping) and not items:
+        return f"its keys are of type {type(next(iter(content))).__name__}, not names"
     if not items:
-        return f"it is an empty {type(content).__name__}" if content in ({}, [], ()) else (
-            f"it is of type {type(content).__name__}"
-        )
+        return f"it is of type {type(content).__name__}"
     kinds = [f"{clean(key)[:40]!r} is {_kind(value)}" for key, value in items]
     return listed(kinds)
 

@@ -8,7 +8,6 @@ pickle runs commands; such a file is refused.
 
 import json
 import pickle
-import pickletools
 import stat
 import sys
 import warnings
@@ -24,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from selffit import numbers
+from selffit.analysis.foreign.opcodes import DAMAGE, operations, spellings, today
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 
@@ -41,13 +41,13 @@ _ARCHIVES = {
 _OTHERS = {
     b"\x93NUMPY": "a NumPy array",
     b"\x89HDF": "an HDF5 file (Keras)",
-    b"version https://git-lfs": "only the pointer that git-lfs left in place of a large file; "
-    "fetch it with 'git lfs pull'",
 }
 _LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, 2)  # how torch.save began before version 1.6
 _LEGACY_PARTS = 4  # pickles before the numbers: magic, version, system, content
 _MOST_PICKLE = 64 << 20  # bytes; that of a state dict has a few hundred for each tensor
 _PLAIN = {
+    *(f"builtins.{name}" for name in ("bool", "dict", "float", "frozenset", "int", "list")),
+    *(f"builtins.{name}" for name in ("object", "range", "slice", "str", "tuple")),
     "argparse.Namespace",
     "types.SimpleNamespace",
     "collections.defaultdict",
@@ -129,8 +129,8 @@ def _size(path: Path, shown: str) -> int:
         shards = sorted(p.name for p in path.iterdir() if p.name.endswith(".index.json"))
         if shards:
             raise UserError(
-                f"{shown} is a folder with a checkpoint in shards ({clean(shards[0])}); load it "
-                f"where it is at home and {SAVE.removesuffix(', and give that file')} as one file"
+                f"{shown} is a folder with a checkpoint in shards ({clean(shards[0])}), which is "
+                f"not read; {SAVE}"
             )
         raise UserError(f"{shown} is a folder; give the file in it that holds the state dict")
     if not stat.S_ISREG(about.st_mode):
@@ -158,7 +158,12 @@ def _check_kind(head: bytes, shown: str) -> None:
         raise UserError(f"{shown} is a tar archive; unpack it, and give the file in it")
     for mark, what in _OTHERS.items():
         if head.startswith(mark):
-            raise UserError(f"{shown} is {what}; {SAVE}" if ";" not in what else f"{shown} is {what}")
+            raise UserError(f"{shown} is {what}; {SAVE}")
+    if head.startswith(b"version https://git-lfs"):
+        raise UserError(
+            f"{shown} is only the pointer that git-lfs left in place of a large file; fetch that "
+            "with 'git lfs pull'"
+        )
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x80")):
         return
     text = _text(head)
@@ -200,7 +205,7 @@ def _torch(path: Path, head: bytes, size: int, shown: str) -> Any:
     absent = [Absent, _AsMapping]
     try:
         names = set(_foreign_classes(path, head, size, shown))
-    except (pickle.PickleError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
+    except (pickle.PickleError, zipfile.BadZipFile, *DAMAGE) as error:
         raise UserError(
             f"{shown} cannot be read as a PyTorch file ({_line(error)}); is it whole?"
         ) from error
@@ -211,7 +216,11 @@ def _torch(path: Path, head: bytes, size: int, shown: str) -> Any:
         )
     while True:
         base = absent.pop(0)
-        known = [(type("Absent", (base,), {"what": name}), name) for name in names]
+        known = [
+            (type("Absent", (base,), {"what": name}), spelt)
+            for name in names
+            for spelt in spellings(name)
+        ]
         try:
             # torch warns of formats that it refuses a moment later
             with (
@@ -283,11 +292,14 @@ def _pickle_of_zip(file: IO[bytes], size: int, shown: str) -> IO[bytes]:
 
 
 def _globals(pickled: IO[bytes]) -> Iterator[str]:
-    """The classes and functions that one pickle names, but for those of torch's own reader."""
-    for op, argument, _ in pickletools.genops(pickled):
-        if op.name != "GLOBAL":
+    """The classes and functions that one pickle names, but for those of torch's own reader.
+
+    Raises UserError for tuples that could not be hashed in any time.
+    """
+    for op, argument in operations(pickled):
+        if op != "GLOBAL":
             continue
-        module, _, name = argument.partition(" ")
+        module, name = today(*argument.split(" ", 1))
         if module == "torch" or module.startswith("torch."):
             if not module.startswith(("torch.nn.", "torch.optim")) or module == _PARAMETER:
                 continue
@@ -304,16 +316,11 @@ _TORCH_KNOWS = {
     "builtins.bytearray",
     "builtins.set",
     "builtins.complex",
-    "__builtin__.bytearray",
-    "__builtin__.set",
-    "__builtin__.complex",
 }
 
 
 def _runs_code(name: str) -> bool:
-    package = name.partition(".")[0]
-    standard = package in sys.stdlib_module_names or package == "__builtin__"
-    return standard and name not in _PLAIN
+    return name.partition(".")[0] in sys.stdlib_module_names and name not in _PLAIN
 
 
 def _line(error: Exception) -> str:

@@ -92,9 +92,8 @@ def _check_finite(tensors: Mapping[str, Tensor]) -> None:
             bad[name] = f"{clean(name)} ({count} of {value.numel()})"
     if bad:
         raise UserError(
-            f"{plural(len(bad), 'tensor')} of the file hold NaN or infinite numbers: "
-            f"{listed(list(bad.values()))}: the network has diverged; give a checkpoint from "
-            "before that"
+            f"the file holds NaN or infinite numbers in {listed(list(bad.values()))}: the network "
+            "has diverged; give a checkpoint from before that"
         )
 
 
@@ -106,7 +105,8 @@ def _done(matched: Matched, tensors: Mapping[str, Tensor], prefix: str) -> list[
         if key != theirs
     }
     if layers:
-        done.append("read " + listed([f"{theirs} as {ours}" for ours, theirs in layers.items()], 3))
+        outer_first = sorted(layers.items(), key=lambda pair: pair[0].count("."))
+        done.append("read " + listed([f"{theirs} as {ours}" for ours, theirs in outer_first], 2))
     used = [tensors[theirs] for theirs in matched.theirs.values()]
     kinds = [dtype(value) for value in used if value.is_floating_point()]
     for kind in dict.fromkeys(kinds):

@@ -89,8 +89,11 @@ def _candidates(
     place = next(place for place in _around(name) if place in places or not place)
     inside = [other for other in free if not place or other.startswith(f"{place}.")]
     fits = [other for other in inside if _form(there[other]) == _form(tensors)]
-    if not fits:  # one that lacks a tensor, so that this tensor is what is named
+    # else one that lacks a tensor, or has other sizes, so that this is what is named
+    if not fits:
         fits = [other for other in inside if _is_part(_form(there[other]), _form(tensors))]
+    if not fits:
+        fits = [other for other in inside if _dims(there[other]) == _dims(tensors)]
     if len(fits) > 1:
         numbered = [o for o in fits if _numbers(o, place) == _numbers(name, place)]
         fits = numbered or fits
@@ -109,6 +112,10 @@ def _form(tensors: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
 
 def _is_part(some: dict[str, tuple[int, ...]], all: dict[str, tuple[int, ...]]) -> bool:
     return "weight" in some and some.items() < all.items()
+
+
+def _dims(tensors: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    return {name: len(shape) for name, shape in _form(tensors).items()}
 
 
 def _numbers(name: str, place: str) -> list[str]:

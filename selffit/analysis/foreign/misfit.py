@@ -26,6 +26,8 @@ def refusal(
     live, found: our tensors and the file's; shapes: in words, which differ; others: names of the
     file's other entries.
     """
+    if fits := _other_model(name, found):
+        return f"the file holds a {fits}, not a {name}: give --model {fits}"
     faults = [
         f"{what} {listed(names)}"
         for what, names in (
@@ -51,8 +53,6 @@ def _hints(
     name: str, live: Mapping[str, Tensor], found: Mapping[str, Tensor], matched: Matched
 ) -> list[str]:
     """What the differences come from, and which option helps."""
-    if fits := _other_model(name, found):
-        return [f"it does hold a {fits}: give --model {fits}"]
     stem, theirs = _stem(live), _stem(found)
     if stem and theirs and stem[2:] != theirs[2:]:
         return [

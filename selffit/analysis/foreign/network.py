@@ -278,7 +278,7 @@ def _reasons(choices: _Choices, best: _Trial, options: argparse.Namespace) -> st
     reasons += [
         "it may have learnt other images, or their classes in another order (--data)",
         "its images may have been grey, or blue first",
-        "other networks have the same tensors (another activation)",
+        "other networks have the same tensors (another activation, a pooling layer)",
         "it may be untrained or have diverged",
     ]
     return f"Likely reasons: {'; '.join(reasons)}"
