@@ -80,6 +80,10 @@ def diagnose_file(options: argparse.Namespace) -> int:
             raise UserError(f"--foreign needs --{name}: such a file does not say; e.g. {_EXAMPLE}")
         if valid and value not in valid:
             raise UserError(f"unknown {name} '{clean(value)}'; {nearest(value, valid)}")
+    if options.shortcut is not None:
+        parse_setting("shortcut", options.shortcut)
+        if "shortcut" not in MODELS[options.model].uses:
+            raise UserError(f"--shortcut has no effect with {options.model}; leave it out")
     config = RunConfig(
         data=options.data, model=options.model, width=parse_setting("width", options.width or 0)
     )

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from selffit.analysis.__main__ import main
+from selffit.data import load_set
+from selffit.data.imageset import as_float
+from selffit.models import build
+from selffit.models.base import own_tensors
 from selffit.run.run_dir import RunDir
 from selffit_tui import cli
 from selffit_tui.commands import diagnose as command
@@ -140,11 +143,23 @@ def test_nothing_but_damage_ends_with_code_1(run, capsys):
 
 
 @pytest.fixture
-def theirs(run, tmp_path):
-    """The network of the short run as somebody else would save it."""
-    state = load_file(run.ckpt / "main-10" / "model.safetensors")
-    tensors = {name: value for name, value in state.items() if not name.startswith("normalise.")}
-    tensors["fc.weight"], tensors["fc.bias"] = tensors.pop("output.weight"), tensors.pop("output.bias")
+def theirs(tmp_path):
+    """A network for `patterns` as somebody else would save it: random, its last layer fitted."""
+    torch.manual_seed(0)
+    model = build("small", shape=(1, 28, 28), classes=10, width=4, mean=0.5, scale=0.12)
+    images = load_set("patterns", train_images=1000, holdout=1)
+    features: list[Any] = []
+    model.relu3.register_forward_hook(lambda module, inputs, output: features.append(output))
+    with torch.no_grad():
+        model(as_float(images.train_x))
+        targets = torch.nn.functional.one_hot(images.train_y, 10).float() - 0.1
+        columns = features[0] - features[0].mean(0)
+        weight = torch.linalg.lstsq(columns, targets).solution.T
+        model.output.weight.copy_(weight)
+        model.output.bias.copy_(-weight @ features[0].mean(0))
+    tensors = own_tensors(model)
+    tensors["fc.weight"] = tensors.pop("output.weight")
+    tensors["fc.bias"] = tensors.pop("output.bias")
     path = tmp_path / "their.pt"
     torch.save({"state_dict": {f"module.{name}": tensors[name] for name in tensors}}, path)
     return path
@@ -161,7 +176,8 @@ def test_somebody_elses_file_is_measured_and_says_what_was_done_to_it(theirs, ca
     assert (about["k"], about["d"]["name"]) == ("target", "their.pt")
     said = about["d"]["file"]["said"]
     assert said[:3] == ["took entry state_dict", "stripped `module.`", "read fc as output"]
-    assert said[3] == "input: mean 0.5 and std 8.333 (of patterns)"  # as it was trained
+    assert said[3] == "width 4, by its first convolution"
+    assert said[4] == "input: mean 0.5 and std 8.333 (of patterns)"  # as it was trained
     assert "their.pt: stripped `module.`\n" in err
     assert {record["checkpoint"] for record in records} == {"their"}
     assert records[0]["d"]["eps"] == pytest.approx(8 / 255)
@@ -185,8 +201,8 @@ def test_a_file_that_only_guesses_is_refused_with_what_was_tried(theirs, capsys)
     code = main([str(theirs), *FOREIGN, *QUICK])
     out, err = capsys.readouterr()
     assert (code, out) == (2, "")
-    assert "their.pt only guesses: of 512 clean training images of patterns it has" in err
-    assert "no normalisation 0." in err and "--input-mean" in err
+    assert "their.pt only guesses: on 512 clean training images of patterns it is right" in err
+    assert "with no normalisation" in err and "--input-mean" in err
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,13 @@ class _Trial:
         return float(self.right.double().mean())
 
     def named(self, varied: Sequence[str]) -> str:
+        """What it is, as far as this was open."""
         parts = {"shortcut": f"shortcut {self.config.shortcut}", "inputs": _words(self.inputs)}
-        return f"{' and '.join(parts[name] for name in varied)} {share(self.accuracy)}".strip()
+        return " and ".join(parts[name] for name in varied)
+
+    def rated(self, varied: Sequence[str]) -> str:
+        """How often it is right, with what."""
+        return f"{share(self.accuracy)} with {self.named(varied)}" if varied else share(self.accuracy)
 
 
 @dataclass
@@ -98,15 +103,11 @@ def read_network(
     ]
     best = _best(trials, choices, images, clean(str(path)), options)
     said = [*found.said, *best.did, *choices.said, _inputs_said(best.inputs)]
-    n = count(len(best.right))
+    right = f"right on {share(best.accuracy)} of {count(len(best.right))} clean training images"
     if choices.varied:
-        others = [trial for trial in trials if trial is not best]
-        said.append(
-            f"took {best.named(choices.varied)}, on {n} clean training images; "
-            f"{', '.join(trial.named(choices.varied) for trial in others)}"
-        )
-    else:
-        said.append(f"right on {share(best.accuracy)} of {n} clean training images")
+        others = [trial.rated(choices.varied) for trial in trials if trial is not best]
+        right = f"took {best.named(choices.varied)}, {right} ({', '.join(others)})"
+    said.append(right)
     return Foreign(
         model=best.model, config=best.config, said=said, data=_data(best, trials, said)
     )
@@ -121,8 +122,6 @@ def _choices(
         config = replace(config, width=width)
         said.append(f"width {width}, by its first convolution")
     uses = MODELS[config.model].uses
-    if options.shortcut and "shortcut" not in uses:
-        raise UserError(f"--shortcut has no effect with {config.model}; leave it out")
     if "final_bn" in uses and not _has_final_bn(found, config, images):
         config = replace(config, final_bn=False)
         said.append("without a last normalisation, for the file has none")
@@ -238,11 +237,12 @@ def _best(
     """The reading that is clearly right. Raises UserError where none is."""
     best = max(trials, key=lambda trial: trial.accuracy)
     chance, n = 1 / images.classes, len(best.right)
-    tried = ", ".join(trial.named(choices.varied) for trial in trials)
+    tried = ", ".join(trial.rated(choices.varied) for trial in trials)
     if best.accuracy <= chance + CLEAR * math.sqrt(chance * (1 - chance) / n):
         raise UserError(
-            f"{shown} only guesses: of {count(n)} clean training images of {images.name} it has "
-            f"{tried} right, guessing gives {share(chance)}. {_reasons(choices, best, options)}"
+            f"{shown} only guesses: on {count(n)} clean training images of {images.name} it is "
+            f"right in {tried}; guessing gives {share(chance)}. "
+            f"{_reasons(choices, best, options)}"
         )
     rivals = [trial for trial in trials if trial is not best and not _clearly(best, trial)]
     if rivals:
@@ -253,7 +253,7 @@ def _best(
             flags.append("--input-mean and --input-std (0 and 1 for none)")
         raise UserError(
             f"{shown} can be read in several ways that do not differ clearly on {count(n)} clean "
-            f"training images of {images.name} (right: {tried}); say which is meant with "
+            f"training images of {images.name} (right in {tried}); say which is meant with "
             f"{' and '.join(flags)}"
         )
     return best

@@ -88,7 +88,8 @@ def test_what_shortcuts_see_is_tried_and_the_last_norm_is_the_files(saved, short
     assert torch.allclose(found.model(x), model(x), atol=1e-6)
     assert ("without a last normalisation, for the file has none" in found.said) is not final_bn
     assert re.match(
-        rf"took shortcut {shortcut} 1\.00, on 96 clean training images; shortcut \w+ 0\.\d\d",
+        rf"took shortcut {shortcut}, right on 1\.00 of 96 clean training images "
+        r"\(0\.\d\d with shortcut \w+\)$",
         found.said[-1],
     )
     assert [trial["clean"] for trial in found.data["tried"]].count(1.0) == 1
@@ -124,7 +125,7 @@ def test_a_network_that_only_guesses_is_refused_with_reasons_and_accuracies(save
     images = replace(images, train_y=images.train_y[torch.randperm(IMAGES)])
     with pytest.raises(UserError) as error:
         read_network(saved(model), CONFIG, images, options(shortcut="activated", input_mean="0"))
-    for said in ("only guesses: of 96 clean", "--shortcut raw", "--input-mean", "--data"):
+    for said in ("only guesses: on 96 clean", "--shortcut raw", "--input-mean", "--data"):
         assert said in str(error.value)
 
 
