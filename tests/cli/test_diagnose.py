@@ -146,7 +146,7 @@ def test_nothing_but_damage_ends_with_code_1(run, capsys):
 def theirs(tmp_path):
     """A network for `patterns` as somebody else would save it: random, its last layer fitted."""
     torch.manual_seed(0)
-    model = build("small", shape=(1, 28, 28), classes=10, width=4, mean=0.5, scale=0.12)
+    model: Any = build("small", shape=(1, 28, 28), classes=10, width=4, mean=0.5, scale=0.12)
     images = load_set("patterns", train_images=1000, holdout=1)
     features: list[Any] = []
     model.relu3.register_forward_hook(lambda module, inputs, output: features.append(output))

@@ -101,7 +101,8 @@ def unprefixed(tensors: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]]:
 
     The name of a single layer is none.
     """
-    left, taken = dict(tensors), []
+    left = dict(tensors)
+    taken: list[str] = []
     while left and len(taken) < _DEEPEST:
         first = next(iter(left)).partition(".")[0]
         short = {name.removeprefix(f"{first}."): value for name, value in left.items()}
@@ -156,7 +157,9 @@ def _places(content: Any) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str,
         path, thing, around = queue.popleft()
         looked += 1
         items = _items(thing)
-        numbers = [v for _, v in items if isinstance(v, Tensor) and v.is_floating_point() and v.ndim]
+        numbers = [
+            v for _, v in items if isinstance(v, Tensor) and v.is_floating_point() and v.ndim
+        ]
         if isinstance(thing, Mapping) and len(numbers) >= 2:
             yield ".".join(path), dict(items), around
         if len(path) == _DEEPEST:
@@ -168,9 +171,7 @@ def _places(content: Any) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str,
                 queue.append(((*path, key), value, own))
 
 
-def _networks(
-    name: str, content: Mapping[str, Any], around: Mapping[str, Any]
-) -> Iterator[Entry]:
+def _networks(name: str, content: Mapping[str, Any], around: Mapping[str, Any]) -> Iterator[Entry]:
     """The network of a mapping, or several beside each other in it. Raises UserError."""
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     beside = [key for key in content if key not in tensors]
@@ -199,7 +200,7 @@ def _dotted(*parts: str) -> str:
 
 
 def _is_counter(name: str, value: Tensor) -> bool:
-    """A whole number that is no batch norm's: how many networks were averaged, epochs trained …"""
+    """A whole number that is no batch norm's: of averaged networks, of epochs."""
     whole = value.ndim == 0 and not value.is_floating_point() and not value.is_complex()
     return whole and name.rpartition(".")[2] != "num_batches_tracked"
 
@@ -220,8 +221,8 @@ def _side_by_side(tensors: Mapping[str, Tensor]) -> list[tuple[str, dict[str, Te
         return whole
     parts = []
     for first, group in groups.items():
-        inner, rest = unprefixed(group)
-        parts.append((_dotted(first, inner), rest))
+        inner, network = unprefixed(group)
+        parts.append((_dotted(first, inner), network))
     alike = all(_same_form(part, parts[0][1]) for _, part in parts)
     return parts if alike and sum(v.ndim > 1 for v in parts[0][1].values()) > 2 else whole
 
@@ -256,4 +257,3 @@ def _kind(value: Any) -> str:
     if isinstance(value, Absent):
         return f"a pickled {clean(value.what)[:80]}"
     return f"of type {type(value).__name__}"
-

@@ -1,4 +1,4 @@
-"""Other people's weights in a network of ours: every tensor in its place, or a refusal with names."""
+"""Other people's weights in a network of ours: each tensor in its place, or a named refusal."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,9 @@ def fill(model: Network, found: Mapping[str, Tensor], name: str) -> list[str]:
     if not matched.complete or shapes:
         others = found.others if isinstance(found, StateDict) else ()
         raise UserError(refusal(name, live, tensors, matched, shapes, others))
-    ready = {key: _ready(tensors[theirs], theirs, live[key]) for key, theirs in matched.theirs.items()}
+    ready = {
+        key: _ready(tensors[theirs], theirs, live[key]) for key, theirs in matched.theirs.items()
+    }
     _check_finite({matched.theirs[key]: value for key, value in ready.items()})
     with torch.no_grad():
         for key, value in ready.items():

@@ -20,7 +20,8 @@ from selffit.errors import UserError
 def _weight_norm(parts: list[Tensor]) -> Tensor:
     g, v = parts
     dims = [d for d in range(v.ndim) if g.ndim != v.ndim or g.shape[d] == 1]
-    return g * v / torch.linalg.vector_norm(v, dim=dims, keepdim=g.ndim > 0)
+    weight: Tensor = g * v / torch.linalg.vector_norm(v, dim=dims, keepdim=g.ndim > 0)
+    return weight
 
 
 def _spectral_norm(parts: list[Tensor]) -> Tensor:

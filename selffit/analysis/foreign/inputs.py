@@ -6,7 +6,7 @@ norm's running statistics are none of them.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,9 +120,9 @@ def _numbers(value: Any) -> list[float]:
         return [float(number) for number in value.detach().reshape(-1).tolist()]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [float(value)]
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        if 1 <= len(value) <= _MOST and all(type(number) in (int, float) for number in value):
-            return [float(number) for number in value]
+    few = isinstance(value, list | tuple) and 1 <= len(value) <= _MOST
+    if few and all(type(number) in (int, float) for number in value):
+        return [float(number) for number in value]
     return []
 
 

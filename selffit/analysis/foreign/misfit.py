@@ -91,8 +91,9 @@ def _hints_of_names(matched: Matched) -> list[str]:
         hints.append("this is the network without the last normalisation: --no-final-bn")
     if parts := [name for name in matched.unexpected if _is_part(name)]:
         hints.append(
-            f"it keeps a weight in parts ({clean(parts[0])[:100]}) in a way that is not known here: "
-            "remove that parametrisation where the network is at home, and save the state dict again"
+            f"it keeps a weight in parts ({clean(parts[0])[:100]}) in a way that is not known "
+            "here: remove that parametrisation where the network is at home, and save the state "
+            "dict again"
         )
     return hints
 

@@ -23,7 +23,7 @@ from selffit.analysis.foreign.inputs import Inputs
 from selffit.analysis.foreign.match import match
 from selffit.analysis.foreign.statedict import StateDict, read_state_dict
 from selffit.config import RunConfig, parse_number, preset_names, resolve
-from selffit.data.imageset import ImageSet
+from selffit.data.imageset import ImageSet, as_float
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.models.base import Network, own_tensors
@@ -69,7 +69,9 @@ class _Trial:
 
     def rated(self, varied: Sequence[str]) -> str:
         """How often it is right, with what."""
-        return f"{share(self.accuracy)} with {self.named(varied)}" if varied else share(self.accuracy)
+        return (
+            f"{share(self.accuracy)} with {self.named(varied)}" if varied else share(self.accuracy)
+        )
 
 
 @dataclass
@@ -92,8 +94,9 @@ def read_network(
 ) -> Foreign:
     """Read a file as a network of `config.model` for these images, on their device.
 
-    options: entry, width, shortcut, input_mean, input_scale and input_std as they were given, None
-    where not. Raises UserError, also for a network that only guesses.
+    config: its width 0 means as many channels as the file's network has. options: entry, shortcut,
+    input_mean, input_scale and input_std as they were given, None where not. Raises UserError, also
+    for a network that only guesses.
     """
     found = read_state_dict(path, options.entry or "")
     choices = _choices(found, config, images, options)
@@ -108,9 +111,7 @@ def read_network(
         others = [trial.rated(choices.varied) for trial in trials if trial is not best]
         right = f"took {best.named(choices.varied)}, {right} ({', '.join(others)})"
     said.append(right)
-    return Foreign(
-        model=best.model, config=best.config, said=said, data=_data(best, trials, said)
-    )
+    return Foreign(model=best.model, config=best.config, said=said, data=_data(best, trials, said))
 
 
 # ---- what is open --------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ def _choices(
     found: StateDict, config: RunConfig, images: ImageSet, options: argparse.Namespace
 ) -> _Choices:
     said = []
-    if not options.width and (width := _width(found)) and width != MODELS[config.model].width:
+    if not config.width and (width := _width(found)) and width != MODELS[config.model].width:
         config = replace(config, width=width)
         said.append(f"width {width}, by its first convolution")
     uses = MODELS[config.model].uses
@@ -128,7 +129,7 @@ def _choices(
     shortcuts: Sequence[str] = [config.shortcut]
     if "shortcut" in uses:
         shortcuts = [options.shortcut] if options.shortcut else SHORTCUTS
-    return _Choices(config, shortcuts, _possible_inputs(found, config, options), said)
+    return _Choices(config, shortcuts, _possible_inputs(found, config, images, options), said)
 
 
 def _width(found: StateDict) -> int:
@@ -145,11 +146,12 @@ def _has_final_bn(found: StateDict, config: RunConfig, images: ImageSet) -> bool
 
 
 def _possible_inputs(
-    found: StateDict, config: RunConfig, options: argparse.Namespace
+    found: StateDict, config: RunConfig, images: ImageSet, options: argparse.Namespace
 ) -> Sequence[Inputs]:
-    """What was asked for; else the file's; else what our presets for these images have, and none.
+    """What was asked for; else the file's; else none, and what our presets for these images have.
 
-    Raises UserError.
+    Where there is no such preset, the mean and deviation of the images themselves. Raises
+    UserError.
     """
     given = _given_inputs(options)
     if given is not None:
@@ -159,13 +161,25 @@ def _possible_inputs(
         return [given]
     if found.inputs is not None:
         return [replace(found.inputs, where=f"in the file: {found.inputs.where}")]
-    possible = {((0.0,), (1.0,)): Inputs((0.0,), (1.0,), "")}
-    for name in preset_names():
-        preset = resolve(name)
+    none = Inputs((0.0,), (1.0,))
+    possible: dict[Any, Inputs] = {(none.mean, none.scale): none}
+    presets = {name: resolve(name) for name in preset_names()}
+    for name, preset in presets.items():
         if preset.data == config.data:
             inputs = Inputs(_floats(preset.input_mean), _floats(preset.input_scale), f"of {name}")
             possible.setdefault((inputs.mean, inputs.scale), inputs)
+    if not any(preset.data == config.data for preset in presets.values()):
+        own = _moments(images)
+        possible[(own.mean, own.scale)] = own
     return list(possible.values())
+
+
+def _moments(images: ImageSet) -> Inputs:
+    """The mean and standard deviation of each channel, over at most 5000 training images."""
+    pixels = as_float(images.train_x[:5000])
+    mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3)).clamp(min=1e-3)
+    where = f"of {images.name}'s own images"
+    return Inputs(tuple(mean.tolist()), tuple((1 / std).tolist()), where)
 
 
 def _given_inputs(options: argparse.Namespace) -> Inputs | None:
@@ -210,9 +224,7 @@ def _try(found: StateDict, config: RunConfig, inputs: Inputs, images: ImageSet) 
     with probing(model), torch.no_grad():
         for x, y in batches(images.train_x[:n], images.train_y[:n], 128):
             right.append(model(x).argmax(1) == y)
-    return _Trial(
-        config=config, inputs=inputs, model=model, did=did, right=torch.cat(right).cpu()
-    )
+    return _Trial(config=config, inputs=inputs, model=model, did=did, right=torch.cat(right).cpu())
 
 
 def _build(config: RunConfig, inputs: Inputs, images: ImageSet) -> Network:

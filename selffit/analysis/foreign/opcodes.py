@@ -7,7 +7,13 @@ from typing import IO, Any, NamedTuple
 
 from selffit.errors import UserError
 
-DAMAGE = (ValueError, EOFError, IndexError, KeyError, NotImplementedError)  # of a pickle that is cut
+DAMAGE = (
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+)  # of a pickle that is cut
 
 _MOST = 1_000_000  # parts of a tuple, each counted as often as it is reached
 _DEEPEST = 100  # tuples in tuples; torch's own have four

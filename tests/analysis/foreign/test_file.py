@@ -91,7 +91,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path):
     path = tmp_path / "model.pth"
     torch.save(STATE, path)
     path.chmod(0)
-    with pytest.raises(UserError, match="cannot read .* Permission denied"):
+    with pytest.raises(UserError, match=r"cannot read .* Permission denied"):
         read_state_dict(path)
 
 

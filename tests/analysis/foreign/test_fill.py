@@ -1,5 +1,7 @@
 """Other people's weights in a network of ours: every tensor in its place, or a refusal by name."""
 
+from typing import Any
+
 import pytest
 import torch
 from made_up.foreign import SHAPE, network, prefixed, theirs
@@ -51,7 +53,7 @@ def test_layers_are_told_by_what_they_consist_of_and_where_they_stand(pairs):
 
 
 def test_a_network_without_names_is_told_by_its_shapes():
-    small = build("small", shape=(1, 28, 28), classes=10, width=4)
+    small: Any = build("small", shape=(1, 28, 28), classes=10, width=4)
     parts = [small.conv1, small.relu1, small.conv2, small.relu2, nn.Flatten(), small.hidden]
     unnamed = nn.Sequential(*parts, small.relu3, small.output)
     model = build("small", shape=(1, 28, 28), classes=10, width=4)
@@ -60,7 +62,9 @@ def test_a_network_without_names_is_told_by_its_shapes():
 
 
 def test_two_layers_for_one_place_are_refused_by_name():
-    state = renamed(theirs("resnet18"), ("layer4.1.bn1", "layer4.1.a"), ("layer4.1.bn2", "layer4.1.b"))
+    state = renamed(
+        theirs("resnet18"), ("layer4.1.bn1", "layer4.1.a"), ("layer4.1.bn2", "layer4.1.b")
+    )
     with pytest.raises(UserError, match=r"layer4\.1\.bn1 could be layer4\.1\.a or layer4\.1\.b"):
         fill(network("resnet18"), state, "resnet18")
 
@@ -176,7 +180,7 @@ def test_numbers_that_cannot_be_weights_are_refused_by_name(tmp_path, change, sa
     ],
 )
 def test_weights_in_parts_are_put_together_as_the_network_does(tmp_path, normalise, said):
-    small = build("small", shape=(1, 28, 28), classes=10, width=4).eval()
+    small: Any = build("small", shape=(1, 28, 28), classes=10, width=4).eval()
     small.to(memory_format=torch.contiguous_format)  # pruning needs it
     normalise(small.hidden)
     normalise(small.conv2)

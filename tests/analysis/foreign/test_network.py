@@ -7,6 +7,7 @@ import argparse
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ CONFIG = RunConfig(data="cifar10", model="preact-resnet18")
 
 
 def options(**given: object) -> argparse.Namespace:
-    names = ("entry", "width", "shortcut", "input_mean", "input_std", "input_scale")
+    names = ("entry", "shortcut", "input_mean", "input_std", "input_scale")
     return argparse.Namespace(**{**dict.fromkeys(names), **given})
 
 
@@ -45,13 +46,13 @@ def answers(model: Network, x: Tensor) -> ImageSet:
     )
 
 
-def trained(*, silent: bool = False, **how: object) -> tuple[Network, ImageSet]:
+def trained(*, silent: bool = False, **how: Any) -> tuple[Network, ImageSet]:
     """A network whose batch norms know the images, and those with its answers.
 
     silent: its projecting shortcuts say nothing.
     """
     torch.manual_seed(0)
-    model = build("preact-resnet18", shape=SHAPE, classes=10, width=4, **how)  # type: ignore[arg-type]
+    model: Any = build("preact-resnet18", shape=SHAPE, classes=10, width=4, **how)
     x = pictures()
     with torch.no_grad():
         for name, value in model.named_parameters():
@@ -95,7 +96,11 @@ def test_what_shortcuts_see_is_tried_and_the_last_norm_is_the_files(saved, short
     assert [trial["clean"] for trial in found.data["tried"]].count(1.0) == 1
 
 
-NORMALISED = {"mean": (0.4914, 0.4822, 0.4465), "scale": (4.0, 4.1, 3.8), "shortcut": "raw"}
+NORMALISED: dict[str, Any] = {
+    "mean": (0.4914, 0.4822, 0.4465),
+    "scale": (4.0, 4.1, 3.8),
+    "shortcut": "raw",
+}
 GIVEN = {"input_mean": "0.4914,0.4822,0.4465", "input_scale": "4,4.1,3.8"}
 INSIDE = {"mu": torch.tensor(NORMALISED["mean"]), "sigma": 1 / torch.tensor(NORMALISED["scale"])}
 
@@ -118,6 +123,16 @@ def test_the_normalisation_of_the_options_is_used(saved):
     found = read_network(saved(model), CONFIG, images, options(**GIVEN))
     assert found.data["reading"]["clean"] == 1.0
     assert found.data["reading"]["shortcut"] == "raw"
+
+
+def test_without_a_preset_the_images_own_normalisation_is_tried_beside_none(saved):
+    own = as_float(pictures())
+    mean, std = own.mean((0, 2, 3)), own.std((0, 2, 3))
+    model, images = trained(mean=mean.tolist(), scale=(1 / std).tolist())
+    config = replace(CONFIG, data="svhn")
+    found = read_network(saved(model), config, images, options(shortcut="activated"))
+    assert found.data["reading"]["input_mean"] == pytest.approx(mean.tolist())
+    assert [trial["clean"] == 1.0 for trial in found.data["tried"]] == [False, True]
 
 
 def test_a_network_that_only_guesses_is_refused_with_reasons_and_accuracies(saved):
@@ -146,7 +161,6 @@ def test_readings_that_do_not_differ_are_refused_with_the_option_that_says(saved
         ({"input_mean": "0.1,0.2"}, "input mean has 2 numbers"),
         ({"input_std": "1", "input_scale": "1"}, "give one of them"),
         ({"shortcut": "both"}, "unknown shortcut 'both'"),
-        ({"width": 8}, "4 channels: give --width 4"),
         ({"entry": "best"}, "no entries to choose from"),
     ],
 )
@@ -154,3 +168,9 @@ def test_options_that_cannot_be_are_refused(saved, given, said):
     model, images = trained()
     with pytest.raises(UserError, match=said):
         read_network(saved(model), CONFIG, images, options(**given))
+
+
+def test_a_width_that_is_asked_for_is_not_changed(saved):
+    model, images = trained()
+    with pytest.raises(UserError, match="4 channels: give --width 4"):
+        read_network(saved(model), replace(CONFIG, width=8), images, options())
