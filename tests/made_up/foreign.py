@@ -12,6 +12,10 @@ from selffit.models.base import Network, own_tensors
 SHAPE = (3, 32, 32)
 
 
+class Settings(dict[str, object]):
+    """A mapping with a class of its own, as packages for configurations have."""
+
+
 def network(name: str = "preact-resnet18", **more: object) -> Network:
     """A narrow network of ours for small colour images; the same one every time."""
     torch.manual_seed(0)

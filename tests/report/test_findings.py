@@ -94,3 +94,9 @@ def test_no_fall_no_lead(lines):
 
 def test_every_definition_is_called_our_own():
     assert all("our operational definition" in meaning for _, meaning in DEFINITIONS)
+
+
+def test_what_was_done_to_a_file_and_nothing_for_a_run(lines):
+    assert Report.read(lines).done == []
+    about = b'{"k":"target","d":{"file":{"said":["stripped `module.`",7]}}}'
+    assert Report.read([about]).done == ["stripped `module.`", ""]

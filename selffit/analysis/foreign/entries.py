@@ -64,7 +64,7 @@ def choose(content: Any, wanted: str, shown: str) -> Entry:
     gone = {id(copy) for copy in copies}
     different = [entry for entry in rivals if id(entry) not in gone]
     taken = _plain(different, shown) if len(different) > 1 else largest
-    others = [e.name for e in found if e is not taken and id(e) not in gone]
+    others = [e.name for e in found if e.name and e is not taken and id(e) not in gone]
     return replace(taken, others=others, copies=[copy.name for copy in copies])
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from selffit.errors import UserError
+from selffit.eventlog.clean import clean
 
 
 def _weight_norm(parts: list[Tensor]) -> Tensor:
@@ -92,7 +93,7 @@ def _folded(kind: _Kind, parts: list[Tensor], name: str) -> Tensor:
         return kind.fold([part.detach().float() for part in parts])
     except (RuntimeError, IndexError, NotImplementedError) as error:
         raise UserError(
-            f"{name} looks like a part of {kind.what}, but its parts do not fit each other; "
+            f"{clean(name)[:100]} looks like a part of {kind.what}, but its parts do not fit each other; "
             "remove it where the network is at home (remove_parametrizations, remove_weight_norm, "
             "remove_spectral_norm or prune.remove) and save the state dict again"
         ) from error

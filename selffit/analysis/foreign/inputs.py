@@ -14,6 +14,7 @@ from torch import Tensor
 
 from selffit.analysis.foreign.words import listed
 from selffit.errors import UserError
+from selffit.eventlog.clean import clean
 
 _MEAN = re.compile(r"(?<![a-z])(mean|means|mu|mean_?value)(?![a-z])", re.I)
 _DEVIATION = re.compile(r"(?<![a-z])(std|stds|sd|stdev|sigma|std_?value)(?![a-z])", re.I)
@@ -70,7 +71,7 @@ def _pairs(things: Mapping[str, Any]) -> list[tuple[str, str]]:
     pairs = []
     moments = [name for name in things if is_moment(name) and _numbers(things[name])][:_PAIRS]
     for name in moments:
-        where, dot, last = name.rpartition(".")
+        where, _, last = name.rpartition(".")
         if not _says(last, _MEAN):
             continue
         partners = [
@@ -86,7 +87,7 @@ def _pairs(things: Mapping[str, Any]) -> list[tuple[str, str]]:
             pairs.append((name, partners[0]))
         elif partners:
             raise UserError(
-                f"the file's {where + dot}{last} goes with several of its tensors: "
+                f"the file's {clean(name)[:100]} goes with several of its tensors: "
                 f"{listed(partners)}; save the network with one of them"
             )
     return pairs
@@ -134,7 +135,7 @@ def _inputs(mean_name: str, mean: Any, spread_name: str, spread: Any) -> Inputs:
     bad = [n for n in (*means, *spreads) if n != n or abs(n) == float("inf")]
     if bad or (deviation and min(spreads) <= 0) or 0 in spreads:
         raise UserError(
-            f"the file's {where} are no normalisation of images: {means}, {spreads}; give "
+            f"the file's {clean(where)[:200]} are no normalisation of images: {means}, {spreads}; give "
             "a file with the right ones"
         )
     if deviation and max(means) > 1:  # of pixels 0 … 255

@@ -88,7 +88,7 @@ def _hints_of_names(matched: Matched) -> list[str]:
             "and so cannot be measured"
         )
     if matched.missing and all(name.startswith("bn.") for name in matched.missing):
-        hints.append("this is the network without the last normalisation: --no-final-bn")
+        hints.append("this is the network without the last normalisation, with final_bn = no")
     if parts := [name for name in matched.unexpected if _is_part(name)]:
         hints.append(
             f"it keeps a weight in parts ({clean(parts[0])[:100]}) in a way that is not known "

@@ -139,10 +139,10 @@ def _width(found: StateDict) -> int:
 
 
 def _has_final_bn(found: StateDict, config: RunConfig, images: ImageSet) -> bool:
-    """Whether the file fits only a network with the last normalisation, or fits none."""
+    """Whether the file has something for the last normalisation."""
     with torch.device("meta"):
-        without = _build(replace(config, final_bn=False), Inputs((0.0,), (1.0,)), images)
-    return not match(own_tensors(without), found).complete
+        whole = _build(replace(config, final_bn=True), Inputs((0.0,), (1.0,)), images)
+    return "bn.weight" not in match(own_tensors(whole), found).missing
 
 
 def _possible_inputs(

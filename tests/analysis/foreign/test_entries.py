@@ -2,12 +2,13 @@
 
 import argparse
 import pathlib
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from made_up.foreign import network, prefixed, theirs
+from made_up.foreign import Settings, network, prefixed, theirs
 
 from selffit.analysis.foreign import fill, read_state_dict
 from selffit.errors import UserError
@@ -30,6 +31,8 @@ SHAPES: dict[str, Any] = {
     "optimiser beside": {"model": STATE, "optimizer": OPTIMISER, "epoch": 3},
     "NumPy numbers beside": {"state_dict": STATE, "acc": np.float64(0.5), "x": np.zeros(3)},
     "arguments beside": {"state_dict": STATE, "args": argparse.Namespace(out=pathlib.Path("x"))},
+    "a configuration beside": {"state_dict": STATE, "cfg": Settings(a=1, b=Settings(c=2))},
+    "a defaultdict beside": {"state_dict": STATE, "log": defaultdict(list, {"acc": [0.5]})},
     "numbers inside": {**STATE, "epoch": 3},
     "averaged": {"n_averaged": torch.tensor(5), **prefixed("module.", STATE)},
     "last and best alike": {"last": STATE, "best": {k: v.clone() for k, v in STATE.items()}},

@@ -103,7 +103,7 @@ def without(state, *parts):
         ("preact-resnet18", theirs("resnet18"), "holds a resnet18, not a preact-resnet18"),
         ("resnet18", resnet18().state_dict(), "first convolution is 7×7, as for large images"),
         ("preact-resnet18", without(theirs(), "linear.bias"), "output.bias .*hypersphere"),
-        ("preact-resnet18", theirs(final_bn=False), "--no-final-bn"),
+        ("preact-resnet18", theirs(final_bn=False), "final_bn = no"),
         ("resnet18", without(theirs("resnet18"), "_mean", "_var"), "without running statistics"),
         (
             "preact-resnet18",
