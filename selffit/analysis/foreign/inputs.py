@@ -135,8 +135,8 @@ def _inputs(mean_name: str, mean: Any, spread_name: str, spread: Any) -> Inputs:
     bad = [n for n in (*means, *spreads) if n != n or abs(n) == float("inf")]
     if bad or (deviation and min(spreads) <= 0) or 0 in spreads:
         raise UserError(
-            f"the file's {clean(where)[:200]} are no normalisation of images: {means}, {spreads}; give "
-            "a file with the right ones"
+            f"the file's {clean(where)[:200]} are no normalisation of images: {means}, {spreads}; "
+            "give a file with the right ones"
         )
     if deviation and max(means) > 1:  # of pixels 0 … 255
         means = [number / 255 for number in means]
