@@ -192,3 +192,11 @@ def test_weights_in_parts_are_put_together_as_the_network_does(tmp_path, normali
     fill(model, found, "small")
     x = torch.rand(2, 1, 28, 28)
     assert torch.allclose(model(x), small(x), atol=1e-6)
+
+
+def test_parts_of_a_weight_that_do_not_fit_each_other_are_refused_by_name(tmp_path):
+    state = theirs()
+    state["linear.weight_g"], state["linear.weight_v"] = torch.ones(7, 1), state["linear.weight"]
+    torch.save(state, tmp_path / "their.pt")
+    with pytest.raises(UserError, match=r"linear\.weight_g looks like a part of weight norm"):
+        read_state_dict(tmp_path / "their.pt")
