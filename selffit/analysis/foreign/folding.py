@@ -95,5 +95,5 @@ def _folded(kind: _Kind, parts: list[Tensor], name: str) -> Tensor:
         raise UserError(
             f"{clean(name)[:100]} looks like a part of {kind.what}, but its parts do not fit each "
             "other; remove it where the network is at home (remove_parametrizations, "
-            "remove_weight_norm, remove_spectral_norm or prune.remove) and save the state dict again"
+            "remove_weight_norm, remove_spectral_norm or prune.remove) and save again"
         ) from error
