@@ -133,6 +133,26 @@ def test_another_method_than_the_presets_brings_its_own_step_size_start_and_form
     assert c.resolve("patterns-multistep", {"method": "rs-fgsm", "start": "zero"}).start == "zero"
 
 
+def test_another_network_than_the_presets_does_without_its_settings(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[model]\nmodel = "preact-resnet18"\nshortcut = "raw"\n')
+    assert c.resolve(str(path)).shortcut == "raw"
+    assert c.resolve(str(path), {"model": "resnet18"}).shortcut == "activated"
+
+
+def test_a_setting_of_the_network_names_the_networks_that_it_belongs_to():
+    assert "no effect with resnet18" in refusal(model="resnet18", shortcut="raw")
+    assert "choose --model preact-resnet18" in refusal(final_bn=False)
+    chosen = c.resolve(None, {"model": "preact-resnet18", "final_bn": False, "shortcut": "raw"})
+    assert (chosen.final_bn, chosen.shortcut) == (False, "raw")
+
+
+def test_a_run_from_before_the_setting_keeps_its_network():
+    old = c.resolve("cifar10-fgsm-8").as_dict()
+    del old["shortcut"], old["final_bn"]
+    assert (c.from_dict(old).shortcut, c.from_dict(old).final_bn) == ("activated", True)
+
+
 def test_lists_of_settings_follow_from_the_table():
     assert c.ROLLBACK == ("eps", "alpha", "lr_scale") and set(c.ROLLBACK) < set(c.LIVE)
     assert c.HELDOUT == ("probe_images", "channel_images", "self_images", "causal_images")

@@ -14,7 +14,7 @@ from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.run.run_dir import RunDir, find_run
 
-PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin")
+PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True)

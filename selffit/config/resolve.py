@@ -17,7 +17,9 @@ from selffit.config.parsing import (
 )
 from selffit.config.table import DEFAULT_PRESET, FIELDS, GROUPS, HELDOUT, OLD_NAMES, RunConfig
 from selffit.errors import UserError
-from selffit.methods.catalogue import METHODS, OF_THE_METHOD, users
+from selffit.methods import catalogue as methods
+from selffit.methods.catalogue import METHODS
+from selffit.models import catalogue as models
 
 
 def preset_names() -> list[str]:
@@ -79,20 +81,15 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
         if key not in FIELDS:
             raise UserError(f"unknown setting '{key}'; {nearest(key, list(FIELDS))}")
     base = load_preset(preset or DEFAULT_PRESET)
-    own = base.get("method", FIELDS["method"].default)
-    if overrides.get("method", own) != own:  # another method brings its own
-        base = {name: value for name, value in base.items() if name not in OF_THE_METHOD}
+    for what, theirs in (("method", methods.OF_THE_METHOD), ("model", models.OF_THE_MODEL)):
+        own = base.get(what, FIELDS[what].default)
+        if overrides.get(what, own) != own:  # another one brings its own
+            base = {name: value for name, value in base.items() if name not in theirs}
     raw = {**base, **overrides}
     sizes = {name: raw.pop(name, "auto") for name in ("alpha", "probe_alpha")}
     config = RunConfig(**{name: parse_setting(name, value) for name, value in raw.items()})
-    method = METHODS[config.method]
-    for name in OF_THE_METHOD:
-        if overrides.get(name) and name not in method.uses:
-            raise UserError(
-                f"{flag(name)} has no effect with {config.method}; leave it out or choose "
-                f"--method {' or '.join(users(name))}"
-            )
-    auto = method.default_alpha(config.eps, config.attack_steps)
+    _check_effect(config, overrides)
+    auto = METHODS[config.method].default_alpha(config.eps, config.attack_steps)
     alpha = parse_size("alpha", sizes["alpha"], config.eps, auto)
     probe_alpha = parse_size(
         "probe_alpha", sizes["probe_alpha"], config.eps, 2.5 * config.eps / config.probe_steps
@@ -105,6 +102,23 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
         if name in raw:
             _check_count(config, name)
     return config
+
+
+def _check_effect(config: RunConfig, overrides: Mapping[str, Any]) -> None:
+    """Raises UserError for what was asked for and means nothing to this method or network.
+
+    A switch that stays as it is by default is not asked for.
+    """
+    theirs = [("method", name, methods.users(name)) for name in methods.OF_THE_METHOD]
+    theirs += [("model", name, models.users(name)) for name in models.OF_THE_MODEL]
+    for what, name, users in theirs:
+        chosen, field = getattr(config, what), FIELDS[name]
+        idle = field.type is bool and getattr(config, name) == field.default
+        if name in overrides and chosen not in users and not idle:
+            raise UserError(
+                f"{flag(name)} has no effect with {chosen}; leave it out or choose "
+                f"--{what} {' or '.join(users)}"
+            )
 
 
 def _check_together(config: RunConfig) -> None:

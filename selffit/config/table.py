@@ -14,7 +14,7 @@ from typing import Any
 from selffit.data.catalogue import AUGMENTATIONS, DATA_SETS
 from selffit.methods.base import STARTS
 from selffit.methods.catalogue import METHODS
-from selffit.models.catalogue import MODELS
+from selffit.models.catalogue import MODELS, SHORTCUTS
 
 GROUPS = ("data", "model", "attack", "training", "probes", "checkpoints", "policy", "run")
 DEFAULT_PRESET = "patterns"
@@ -88,6 +88,18 @@ class RunConfig:
     model: str = setting("small", "model", "network", choices=MODELS)
     width: int = setting(
         0, "model", "channels of the first convolution, 0 = the network's own", low=0, high=1024
+    )
+    shortcut: str = setting(
+        "activated",
+        "model",
+        "what a projecting shortcut of preact-resnet18 sees of its block's input: that after "
+        "normalisation and activation, or raw, as the public codes of fast adversarial training",
+        choices=SHORTCUTS,
+    )
+    final_bn: bool = setting(
+        True,
+        "model",
+        "normalise and activate the last block of preact-resnet18 (RobustBench's does not)",
     )
     input_mean: float = setting(
         0.0, "model", "the network sees (x − input_mean)·input_scale", low=0, high=1

@@ -36,6 +36,15 @@ class Normalise(nn.Module):
         return (x - self.mean) * self.scale
 
 
+_NORMALISE = "normalise."
+
+
+def own_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors by name, but for its input normalisation."""
+    state: dict[str, Tensor] = model.state_dict()
+    return {k: value for k, value in state.items() if not k.startswith(_NORMALISE)}
+
+
 class Network(nn.Module):
     """A classifier: x float32 [B,C,H,W] in [0,1] → logits [B,K]."""
 

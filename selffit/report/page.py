@@ -94,7 +94,8 @@ def _summary(report: Report) -> str:
     )
     stands = f"<p>The run now: <b>{escape(report.stands)}</b></p>" if report.stands else ""
     lead = f"<p>{escape(lead_sentence(report.found))}</p>"
-    return f"<p class='dim'>{escape(how)}</p>{stands}{said}{lead}"
+    done = f"<p>The file: {escape('; '.join(report.done))}.</p>" if report.done else ""
+    return f"<p class='dim'>{escape(how)}</p>{done}{stands}{said}{lead}"
 
 
 def _verdict(found: Findings) -> str:

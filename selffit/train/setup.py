@@ -117,6 +117,7 @@ def build_network(config: RunConfig, images: ImageSet) -> Network:
         width=config.width,
         mean=config.input_mean,
         scale=config.input_scale,
+        **{name: getattr(config, name) for name in models.MODELS[config.model].uses},
     )
 
 

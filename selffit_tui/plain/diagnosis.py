@@ -24,6 +24,8 @@ def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
     found = report.found
     if report.stands:
         yield Text(f"{report.name} now: {report.stands}")
+    if report.done:
+        yield Text(f"{report.name}: {'; '.join(report.done)}", "dim")
     yield overview(found, width)
     yield Text(lead_sentence(found))
     yield from detail(found[-1], report.chance, width)

@@ -143,3 +143,9 @@ def test_a_diverged_network_is_named_without_a_word_about_self_fitting():
     from selffit.report.page import page
 
     assert "answers not finite for 512 of 512 images" in page(report)
+
+
+def test_what_was_done_to_a_file_and_nothing_for_a_run(lines):
+    assert Report.read(lines).done == []
+    about = b'{"k":"target","d":{"file":{"said":["stripped `module.`",7]}}}'
+    assert Report.read([about]).done == ["stripped `module.`", ""]
