@@ -8,6 +8,7 @@ their defaults. Ours attacks pixels and normalises inside the network. All in fl
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -55,6 +56,14 @@ def test_learning_rate_and_momentum_are_those_of_torchs_cyclic_schedule(preset):
     assert schedule.lr(0) == 0 and schedule.momentum(0) == 0.9
     middle = schedule.steps_total // 2
     assert schedule.lr(middle) == pytest.approx(0.2) and schedule.momentum(middle) == 0.8
+
+
+def test_the_schedule_of_understanding_fast_adv_training_is_read_at_the_end_of_a_step():
+    settings = {"lr_turn": 0.4, "lr_read": "end", "momentum_low": 0, "last_batch": "drop"}
+    schedule = Schedule(resolve("cifar10-rs-fgsm-8", settings), 382)
+    steps = np.arange(schedule.steps_total)
+    wanted = np.interp((steps + 1) / 382, [0, EPOCHS * 2 // 5, EPOCHS], [0, 0.2, 0])
+    np.testing.assert_allclose([schedule.lr(step) for step in steps], wanted, atol=1e-12)
 
 
 def test_the_self_fitting_preset_steps_at_the_first_step_of_epochs_80_and_90():
