@@ -1,5 +1,7 @@
 """Configuration: presets, overrides, and what is refused."""
 
+import json
+
 import pytest
 
 from selffit import config as c
@@ -16,6 +18,7 @@ def refusal(**overrides):
 def test_every_preset_resolves_and_survives_a_round_trip(name):
     config = c.resolve(name)
     assert c.from_dict(config.as_dict()) == config
+    assert json.loads(json.dumps(config.as_dict())) == config.as_dict()
 
 
 def test_the_default_preset_is_patterns():

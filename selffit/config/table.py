@@ -8,7 +8,7 @@ settings keep the order of the table.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from selffit.data.catalogue import AUGMENTATIONS, DATA_SETS
@@ -367,8 +367,12 @@ class RunConfig:
     block_steps: int = setting(20, "run", "training steps a log event", low=1, high=1000)
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat and JSON-able, as `run.json` and the log store it."""
-        return asdict(self)
+        """Flat and as it comes back from JSON: what `run.json` and the log store."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
 
 
 FIELDS = {f.name: f for f in fields(RunConfig)}
