@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -111,19 +112,22 @@ def fallen(probes: list[dict[str, Any]]) -> float | None:
 def table(results: list[dict[str, Any]]) -> str:
     """One line a run."""
     text = [
-        "| variant | seed | best PGD (epoch) | fall at epoch | detector's onset at epoch "
-        "| at the end: clean | FGSM | PGD |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| variant | seed | best PGD (epoch) | FGSM − PGD, second half | fall at epoch "
+        "| detector's onset | at the end: clean | FGSM | PGD |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     names = list(VARIANTS)
     for result in sorted(results, key=lambda r: (names.index(r["name"]), r["seed"])):
         probes, last = result["probes"], result["probes"][-1]
         best = max(probes[1:], key=lambda probe: probe["pgd"])  # but for the untrained network
         fall, onsets = fallen(probes), result["onsets"]
+        later = [probe for probe in probes if probe["epoch"] > last["epoch"] / 2]
+        gap = statistics.fmean(probe["fgsm"] - probe["pgd"] for probe in later)
         cells = [
             result["name"],
             str(result["seed"]),
             f"{best['pgd']:.2f} ({best['epoch']:.1f})",
+            f"{gap:.2f}",
             "none" if fall is None else f"{fall:.1f}",
             f"{onsets[0] / result['steps_per_epoch']:.1f}" if onsets else "none",
             *(f"{last[name]:.2f}" for name in ("clean", "fgsm", "pgd")),
