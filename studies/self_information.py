@@ -38,7 +38,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "fgsm": {"method": "fgsm"},
     "rs-fgsm": {"method": "rs-fgsm"},
     "n-fgsm": {"method": "n-fgsm"},
-    "pgd-5": {"method": "pgd", "attack_steps": 5},
+    "pgd-5": {"method": "pgd", "attack_steps": 5, "alpha": "0.5eps"},
 }
 INTERVENTIONS: dict[str, dict[str, Any]] = {
     "fgsm": METHODS["fgsm"],

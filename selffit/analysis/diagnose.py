@@ -21,6 +21,7 @@ from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.numbers import count, share
+from selffit.methods.catalogue import METHODS
 from selffit.probes.causal import causal_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
@@ -126,7 +127,9 @@ def _budgets(
 
 def _alpha(config: RunConfig, eps: float) -> float:
     """The PGD step size at eps: the configured one belongs to the configured budget."""
-    return config.probe_alpha * (eps / config.eps) if config.eps else 2.5 * eps / config.probe_steps
+    if config.eps:
+        return config.probe_alpha * (eps / config.eps)
+    return METHODS["pgd"].default_alpha(eps, config.probe_steps)
 
 
 @dataclass

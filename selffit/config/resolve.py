@@ -10,7 +10,6 @@ from typing import Any
 from selffit.config.parsing import (
     check_range,
     flag,
-    milestones,
     nearest,
     parse_setting,
     parse_size,
@@ -81,7 +80,12 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
         if key not in FIELDS:
             raise UserError(f"unknown setting '{key}'; {nearest(key, list(FIELDS))}")
     base = load_preset(preset or DEFAULT_PRESET)
-    for what, theirs in (("method", methods.OF_THE_METHOD), ("model", models.OF_THE_MODEL)):
+    for what, theirs in (
+        ("method", methods.OF_THE_METHOD),
+        ("model", models.OF_THE_MODEL),
+        ("lr_schedule", ("momentum_low",)),
+        ("optimizer", ("momentum_low",)),
+    ):
         own = base.get(what, FIELDS[what].default)
         if overrides.get(what, own) != own:  # another one brings its own
             base = {name: value for name, value in base.items() if name not in theirs}
@@ -91,9 +95,8 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     _check_effect(config, overrides)
     auto = METHODS[config.method].default_alpha(config.eps, config.attack_steps)
     alpha = parse_size("alpha", sizes["alpha"], config.eps, auto)
-    probe_alpha = parse_size(
-        "probe_alpha", sizes["probe_alpha"], config.eps, 2.5 * config.eps / config.probe_steps
-    )
+    auto = METHODS["pgd"].default_alpha(config.eps, config.probe_steps)
+    probe_alpha = parse_size("probe_alpha", sizes["probe_alpha"], config.eps, auto)
     check_range("alpha", alpha)
     check_range("probe_alpha", probe_alpha)
     config = replace(config, alpha=alpha, probe_alpha=probe_alpha)
@@ -123,9 +126,23 @@ def _check_effect(config: RunConfig, overrides: Mapping[str, Any]) -> None:
 
 def _check_together(config: RunConfig) -> None:
     """Values that are fine alone but impossible together."""
-    milestones(config)
+    marks = list(config.lr_milestones)
+    if marks != sorted(marks) or any(mark <= 0 for mark in marks):
+        shown = ",".join(f"{mark:g}" for mark in marks)
+        raise UserError(f"--lr-milestones must be positive and rising, not '{shown}'")
     if config.lr_schedule == "step" and not config.lr_milestones:
         raise UserError("--lr-schedule step needs --lr-milestones, e.g. --lr-milestones 80,90")
+    if config.momentum_low:
+        if (config.lr_schedule, config.optimizer) != ("triangular", "sgd"):
+            raise UserError(
+                "--momentum-low cycles with --lr-schedule triangular and --optimizer sgd; leave it "
+                "out with others"
+            )
+        if config.momentum_low > config.momentum:
+            raise UserError(
+                f"--momentum-low {config.momentum_low:g} is above --momentum {config.momentum:g}; "
+                "lower the one or raise the other"
+            )
     if config.train_images and config.batch_size > config.train_images:
         raise UserError(
             f"--batch-size {config.batch_size} is larger than --train-images "

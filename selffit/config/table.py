@@ -8,7 +8,7 @@ settings keep the order of the table.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from selffit.data.catalogue import AUGMENTATIONS, DATA_SETS
@@ -16,8 +16,10 @@ from selffit.methods.base import STARTS
 from selffit.methods.catalogue import METHODS
 from selffit.models.catalogue import MODELS, SHORTCUTS
 
+Numbers = tuple[float, ...]  # on the command line with commas, in TOML and JSON a list
 GROUPS = ("data", "model", "attack", "training", "probes", "checkpoints", "policy", "run")
 DEFAULT_PRESET = "patterns"
+READ = {"start": 0.0, "middle": 0.5, "end": 1.0}  # of a step, from its beginning
 
 
 def setting(
@@ -101,11 +103,21 @@ class RunConfig:
         "model",
         "normalise and activate the last block of preact-resnet18 (RobustBench's does not)",
     )
-    input_mean: float = setting(
-        0.0, "model", "the network sees (x − input_mean)·input_scale", low=0, high=1
+    input_mean: tuple[float, ...] = setting(
+        (0.0,),
+        "model",
+        "the network sees (x − input_mean)·input_scale; a number, or one a channel",
+        low=0,
+        high=1,
+        example="0.4914,0.4822,0.4465",
     )
-    input_scale: float = setting(
-        1.0, "model", "the network sees (x − input_mean)·input_scale", low=1e-3, high=1e3
+    input_scale: tuple[float, ...] = setting(
+        (1.0,),
+        "model",
+        "the same, e.g. 1/0.247,1/0.243,1/0.262 for a standard deviation; budgets stay in pixels",
+        low=1e-3,
+        high=1e3,
+        example="1/0.247,1/0.243,1/0.262",
     )
 
     method: str = setting(
@@ -178,6 +190,12 @@ class RunConfig:
         30.0, "training", "passes over the training images", low=1e-3, high=10_000
     )
     batch_size: int = setting(128, "training", "images a step", low=1, high=65_536)
+    last_batch: str = setting(
+        "drop",
+        "training",
+        "what becomes of the images that fill no whole batch at the end of an epoch",
+        choices=("drop", "keep"),
+    )
     optimizer: str = setting("sgd", "training", "optimiser", choices=("sgd", "adam"))
     lr: float = setting(0.1, "training", "peak learning rate", low=0, high=100)
     lr_scale: float = setting(
@@ -191,6 +209,15 @@ class RunConfig:
         rollback=True,
     )
     momentum: float = setting(0.9, "training", "momentum (sgd)", low=0, high=0.9999)
+    momentum_low: float = setting(
+        0.0,
+        "training",
+        "momentum (sgd) where the triangular schedule peaks: it falls and rises against lr, as "
+        "torch's CyclicLR does by default with 0.8; 0 = it stays",
+        low=0,
+        high=0.9999,
+        zero="it stays",
+    )
     weight_decay: float = setting(
         0.0,
         "training",
@@ -221,8 +248,20 @@ class RunConfig:
     lr_turn: float = setting(
         0.5, "training", "share of training at which lr peaks or starts to fall", low=0, high=1
     )
+    lr_read: str = setting(
+        "middle",
+        "training",
+        "where in a step lr and momentum are read off the schedule; start, as torch's schedulers "
+        "do: the first step of a triangular one then has lr 0",
+        choices=READ,
+    )
     lr_warmup: int = setting(0, "training", "steps over which lr rises linearly from 0", low=0)
-    lr_milestones: str = setting("", "training", "epochs of the step schedule, e.g. 80,90")
+    lr_milestones: tuple[float, ...] = setting(
+        (),
+        "training",
+        "epochs of the step schedule, e.g. 80,90",
+        example="80,90",
+    )
     lr_gamma: float = setting(0.1, "training", "factor of the step schedule", low=0, high=1)
     precision: str = setting(
         "auto",
@@ -252,7 +291,7 @@ class RunConfig:
     probe_alpha: float = setting(
         -1.0,
         "probes",
-        "PGD step size of a probe: 2/255, 0.25eps, or auto (2.5·eps/steps)",
+        "PGD step size of a probe: 2/255, 0.25eps, or auto (as for the method pgd)",
         low=0,
         high=2,
         pixels=True,
@@ -334,8 +373,12 @@ class RunConfig:
     block_steps: int = setting(20, "run", "training steps a log event", low=1, high=1000)
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat and JSON-able, as `run.json` and the log store it."""
-        return asdict(self)
+        """Flat and as it comes back from JSON: what `run.json` and the log store."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
 
 
 FIELDS = {f.name: f for f in fields(RunConfig)}

@@ -27,7 +27,7 @@ class Normalise(nn.Module):
             if len(numbers) not in (1, channels):
                 raise UserError(
                     f"input {name} has {len(numbers)} numbers; the images have {channels} "
-                    "channel(s)"
+                    f"channel(s); give --input-{name} one number, or one a channel"
                 )
             self.register_buffer(name, numbers.reshape(1, -1, 1, 1))
 

@@ -22,8 +22,8 @@ class Blocks:
         self._setup = setup
         self._monitor = monitor
         self._log = log
-        # about a block: its first step, and the seconds that it took
-        self._signals: SignalBuffer[tuple[int, float]] = SignalBuffer(
+        # about a block: its first step, its images, and the seconds that it took
+        self._signals: SignalBuffer[tuple[int, int, float]] = SignalBuffer(
             config.block_steps, config.batch_size, setup.images.shape, setup.device
         )
         self._began = time.perf_counter()
@@ -45,11 +45,12 @@ class Blocks:
         """
         if self._signals.count:
             now = time.perf_counter()
-            self._signals.close_block((done - self._signals.count, now - self._began))
+            first, images = done - self._signals.count, self._signals.images
+            self._signals.close_block((first, images, now - self._began))
             self._began = now
-        for (first, seconds), measured in self._signals.ready_blocks(everything=everything):
+        for (first, images, seconds), measured in self._signals.ready_blocks(everything=everything):
             columns = self._columns(first, measured)
-            self._log.emit(self._event(first, seconds, columns), step=first)
+            self._log.emit(self._event(first, images, seconds, columns), step=first)
             self._monitor.signals(first, columns)
 
     def restart_clock(self) -> None:
@@ -68,14 +69,14 @@ class Blocks:
         }
 
     def _event(
-        self, first: int, seconds: float, columns: Mapping[str, Sequence[float]]
+        self, first: int, images: int, seconds: float, columns: Mapping[str, Sequence[float]]
     ) -> kinds.Steps:
         """The block as the log has it."""
         n = len(columns["loss_adv"])
         return kinds.Steps(
             n=n,
             cols=Columns({name: six_digits(values) for name, values in columns.items()}),
-            img_s=round(n * self._setup.config.batch_size / seconds, 1),
+            img_s=round(images / seconds, 1),
             sec=round(seconds, 6),
             epoch=self._setup.schedule.epoch(first + n),
         )

@@ -122,7 +122,14 @@ def build_network(config: RunConfig, images: ImageSet) -> Network:
 
 
 def _batches(images: ImageSet, config: RunConfig) -> Batches:
-    return Batches(images.train_x, images.train_y, config.batch_size, config.augment, config.seed)
+    return Batches(
+        images.train_x,
+        images.train_y,
+        config.batch_size,
+        config.augment,
+        config.seed,
+        keep_last=config.last_batch == "keep",
+    )
 
 
 def choose_device(name: str) -> torch.device:

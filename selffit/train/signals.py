@@ -6,7 +6,7 @@ ever waits for the device.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,8 +50,8 @@ def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: 
         torch.sum(start.grad * trained.grad, dim=(1, 2, 3), out=out[DOT])
 
 
-def reduce_images(values: Tensor, pixels: int) -> Tensor:
-    """Per-image values [n,7,B] to the n·6 signals `MEASURED`, as [6,n].
+def reduce_images(values: Tensor, pixels: int, sizes: Sequence[int]) -> Tensor:
+    """Per-image values [n,7,B] of n steps with `sizes` images to the signals `MEASURED`, as [6,n].
 
     loss_clean: mean loss where the attack starts; loss_adv, acc_adv: at x_adv; abnormal: share of
     images whose loss at x_adv is lower than at the attack's start; pertalign: mean cosine between
@@ -68,7 +68,11 @@ def reduce_images(values: Tensor, pixels: int) -> Tensor:
         cosine,
         rows[DELTA] / pixels,
     )
-    return torch.stack(per_image).mean(-1)
+    table, most = torch.stack(per_image), values.shape[-1]
+    if all(size == most for size in sizes):
+        return table.mean(-1)
+    parts = [table[:, step, :size].mean(-1) for step, size in enumerate(sizes)]
+    return torch.stack(parts, dim=1)
 
 
 About = TypeVar("About")  # what the caller says of a block
@@ -98,20 +102,30 @@ class SignalBuffer(Generic[About]):
         self._pixels = shape[0] * shape[1] * shape[2]
         self._cuda = device.type == "cuda"
         self._on_the_way: deque[_Reading[About]] = deque()
-        self.count = 0
+        self._sizes: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """Steps since the last block."""
+        return len(self._sizes)
+
+    @property
+    def images(self) -> int:
+        """Images of these steps."""
+        return sum(self._sizes)
 
     def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
         """Keep one step's values; at most `block_steps` of them before `close_block`."""
-        image_values(x, y, attack, trained, self._values[self.count])
-        self.count += 1
+        image_values(x, y, attack, trained, self._values[self.count, :, : len(y)])
+        self._sizes.append(len(y))
 
     def close_block(self, about: About) -> None:
         """Reduce the steps since the last block and start their copy to the host.
 
         `about` comes back with them.
         """
-        signals = reduce_images(self._values[: self.count], self._pixels)
-        self.count = 0
+        signals = reduce_images(self._values[: self.count], self._pixels, self._sizes)
+        self._sizes = []
         if not self._cuda:
             self._on_the_way.append(_Reading(about, signals, None))
             return
