@@ -48,9 +48,14 @@ class Asking:
                 rule="ended",
             )
         if word == LOST.word:
-            why = f"{LOST.meaning}; resume the run: {resume}"
+            why = f"{self._follower.loss()}; resume the run: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt that a command is meant for now."""
+        return self._follower.state.addressed
 
     def verdict(self) -> dict[str, Any]:
         """What stands in the run, as far as its log has been read: for `--json`."""
@@ -92,7 +97,7 @@ class Asking:
 
     def _silence(self, found: Answer, waited: float) -> Answer:
         """No answer: what is wrong, and what becomes of the command."""
-        why = hindrance(self._follower.state, self._follower.word(), time.time())
+        why = hindrance(self._follower.state, self._follower.word(), self._follower.now())
         what = (
             "it was received but not decided"
             if found.state == "received"
@@ -100,5 +105,6 @@ class Asking:
         )
         return Answer(
             state="timeout",
-            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and this attempt may still "
+            "apply it",
         )
