@@ -5,13 +5,15 @@ import math
 import os
 from pathlib import Path
 
+from selffit.eventlog.kinds.life import BOTH
 from selffit.eventlog.names import is_name
 from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Item, StreamTail
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STREAMS = 64  # followed at most
-_NO_FAULT = (errno.ENOENT, errno.ENOTDIR, errno.EMFILE, errno.ENFILE, errno.EINTR)
+_OURS = ("", *BOTH)  # the folder of all streams, and the streams of a run
+_NO_FAULT = (errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.EINTR)
 
 
 class RunReader:
@@ -87,7 +89,8 @@ class RunReader:
 
         What is not there yet, or is a file of somebody else, is no fault; nor is a lack of our own.
         """
-        if error.errno in _NO_FAULT or stream in self._shut:
+        somebody_elses = error.errno == errno.ENOTDIR and stream not in _OURS
+        if error.errno in _NO_FAULT or somebody_elses or stream in self._shut:
             return
         self._shut.add(stream)
         text = f"cannot be read: {error.strerror}; what it holds is missing"

@@ -1,8 +1,8 @@
 """The trainer process: `python -m selffit.train RUN_DIR [--attempt N]`.
 
 Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused (the person asked for something
-impossible), 3 superseded, 75 preempted (SIGUSR1, SIGUSR2). The event log is opened before torch is imported, so that whoever watches sees life at
-once.
+impossible), 3 superseded, 75 preempted (SIGUSR1, SIGUSR2). The event log is opened before torch is
+imported, so that whoever watches sees life at once.
 """
 
 import argparse

@@ -84,7 +84,7 @@ class Checkpoints:
             self.collect(wait=True)
 
     def collect(self, *, wait: bool = False) -> None:
-        """Log a save that has ended; with `wait`, wait for one that is under way, and its pruning."""
+        """Log a save that has ended, and what was removed; `wait` for what is under way."""
         self._collect_save(wait=wait)
         while self._pruning and (wait or self._pruning[0].done()):
             for old in self._pruning.pop(0).result():

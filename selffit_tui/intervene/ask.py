@@ -105,6 +105,6 @@ class Asking:
         )
         return Answer(
             state="timeout",
-            reason=f"no answer after {age(waited)}: {why}; {what}, and this attempt may still "
-            "apply it",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied, "
+            "but by this attempt only",
         )
