@@ -21,6 +21,8 @@ from selffit_tui.talk import RUNS, say, watch_command
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
 
+# set where a command is the job of a scheduler, which kills all of it once the command has ended
+JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "KUBERNETES_SERVICE_HOST")
 _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 
 
@@ -202,9 +204,13 @@ def held_back(number: signal.Signals) -> Iterator[None]:
 def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
     """Let what a scheduler sends to the command reach the training, which saves and ends.
 
-    A command without a screen is what a job runs; perhaps nothing else of the job is told.
+    A command without a screen is what a job runs; perhaps nothing else of the job is told. SIGTERM
+    ends the view alone, as elsewhere, unless the training would not outlive it.
     """
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+    numbers = [signal.SIGUSR1, signal.SIGUSR2]
+    if os.getpid() == 1 or any(name in os.environ for name in JOBS):
+        numbers.append(signal.SIGTERM)
+    for number in numbers:
         signal.signal(number, lambda number, frame: process.send_signal(number))
 
 

@@ -153,9 +153,11 @@ def test_an_interrupt_before_the_first_event_says_how_to_come_back(tmp_path, mon
 
 def test_a_job_without_a_screen_hands_on_what_its_scheduler_sends(selffit, tmp_path):
     command = [sys.executable, "-m", "selffit_tui", "train", *TINY, "--name", "tiny", "--plain"]
-    env = {**os.environ, "SELFFIT_RUNS": str(tmp_path / "runs")}
+    env = {**os.environ, "SELFFIT_RUNS": str(tmp_path / "runs"), "SLURM_JOB_ID": "7"}
     words = [*command, "--epochs", "3000", "--resume-or-start"]
-    for attempt in (1, 2):  # queued again with the same command line
+    ends = [(signal.SIGUSR1, 75, "preempted"), (signal.SIGTERM, 0, "stopped")]
+    # queued again with the same command line
+    for attempt, (number, code, word) in enumerate(ends, start=1):
         job = subprocess.Popen(words, env=env, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
         assert job.stdout is not None
         trains = attempt == 1  # what is printed first is the story of the first one
@@ -163,9 +165,9 @@ def test_a_job_without_a_screen_hands_on_what_its_scheduler_sends(selffit, tmp_p
             trains = trains or " resumed " in line
             if trains and "img/s" in line:
                 break
-        job.send_signal(signal.SIGUSR1)
+        job.send_signal(number)
         rest = job.communicate(timeout=240)[0]
-        assert job.returncode == 75 and "run tiny: preempted, stopped by SIGUSR1" in rest
+        assert job.returncode == code and f"run tiny: {word}, stopped by {number.name}" in rest
         status = json.loads(selffit("status", "tiny", "--json")[1])
-        assert (status["state"], status["attempt"]) == ("preempted", attempt)
+        assert (status["state"], status["attempt"]) == (word, attempt)
         assert status["checkpoints"]["saved"] >= attempt
