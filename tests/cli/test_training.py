@@ -98,7 +98,6 @@ def test_a_run_that_crashes_before_its_first_step_is_not_said_to_go_on(selffit, 
     assert (code, "training goes on" in err) == (2, False), (out, err)
 
 
-@pytest.mark.parametrize("crash", ["raise SystemExit(1)", "os.kill(os.getpid(), 9)"])
 def test_who_was_refused_an_attempt_does_not_watch_somebody_elses(tmp_path, monkeypatch):
     run = RunDir.create(tmp_path, "tiny", {"config": {}})
     with EventWriter(run.path, "trainer", run.claim_attempt(here())):
@@ -109,6 +108,7 @@ def test_who_was_refused_an_attempt_does_not_watch_somebody_elses(tmp_path, monk
             wait_for_life(run, process, 1)
 
 
+@pytest.mark.parametrize("crash", ["raise SystemExit(1)", "os.kill(os.getpid(), 9)"])
 def test_a_detached_run_says_how_it_ended_where_it_did_not_come_up(
     tmp_path, monkeypatch, capsys, crash
 ):
