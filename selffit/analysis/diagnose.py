@@ -20,8 +20,8 @@ from selffit.detect.signs import of_channels
 from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.numbers import count, share
 from selffit.methods.catalogue import METHODS
+from selffit.numbers import count, share
 from selffit.probes.causal import causal_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe

@@ -1,15 +1,19 @@
 """Follows all streams of a run directory: how any viewer, live or replay, gets at a log."""
 
+import errno
 import math
 import os
-from contextlib import suppress
 from pathlib import Path
 
+from selffit.eventlog.kinds.life import BOTH
 from selffit.eventlog.names import is_name
+from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Item, StreamTail
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STREAMS = 64  # followed at most
+_OURS = ("", *BOTH)  # the folder of all streams, and the streams of a run
+_NO_FAULT = (errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.EINTR)
 
 
 class RunReader:
@@ -26,6 +30,7 @@ class RunReader:
         self._run_dir = run_dir
         self._tails: dict[str, StreamTail] = {}
         self._left_over: list[Item] = []
+        self._shut: set[str] = set()  # streams of which it was said that they cannot be read
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """What is new since the last poll.
@@ -54,7 +59,8 @@ class RunReader:
     def _read_streams(self, run: int, most: float, items: list[Item]) -> None:
         try:
             log = os.open("log", _FOLDER | os.O_NOFOLLOW, dir_fd=run)
-        except OSError:
+        except OSError as error:
+            self._complain("", error, items)
             return
         try:
             for name in os.listdir(log):
@@ -69,11 +75,23 @@ class RunReader:
             os.close(log)
 
     def _read_stream(self, log: int, tail: StreamTail, most: float, items: list[Item]) -> None:
-        with suppress(
-            OSError
-        ):  # not a folder, a link, gone, closed to us, or the disk fails: the next poll tries again
+        try:
             folder = os.open(tail.stream, _FOLDER | os.O_NOFOLLOW, dir_fd=log)
             try:
                 tail.read(folder, most, items)
             finally:
                 os.close(folder)
+        except OSError as error:  # the next poll tries again
+            self._complain(tail.stream, error, items)
+
+    def _complain(self, stream: str, error: OSError, items: list[Item]) -> None:
+        """Say once of a stream, or of the whole log, that it cannot be read.
+
+        What is not there yet, or is a file of somebody else, is no fault; nor is a lack of our own.
+        """
+        somebody_elses = error.errno == errno.ENOTDIR and stream not in _OURS
+        if error.errno in _NO_FAULT or somebody_elses or stream in self._shut:
+            return
+        self._shut.add(stream)
+        text = f"cannot be read: {error.strerror}; what it holds is missing"
+        items.append(Notice("unreadable", stream, "", 0, text))

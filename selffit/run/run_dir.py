@@ -132,18 +132,24 @@ class RunDir:
         """When the run was created, in seconds since the epoch. Raises UserError."""
         return float(self.info()["created"])
 
-    def claim_attempt(self, identity: ProcessIdentity) -> int:
+    def claim_attempt(self, identity: ProcessIdentity, after: int | None = None) -> int:
         """Number the next start of the trainer, 1, 2, 3 …, exclusively.
 
-        Raises UserError when it cannot be written.
+        `after`: the newest attempt that the caller knows of and takes for ended; where there is a
+        later one by now, it is somebody else's run. Raises UserError then, and when the attempt
+        cannot be written.
         """
         folder, disk = self.path / "attempts", Disk()
         attempt = self.newest_attempt()
         while True:
+            if after is not None and attempt > after:
+                raise UserError(
+                    f"somebody else has just started attempt {attempt} of {self.name}; watch that "
+                    "one, or resume the run when it has ended"
+                )
             attempt += 1
-            path = folder / f"{attempt:06d}.json"
             try:
-                write_new(path, identity.as_data() | {"t": time.time()})
+                write_new(self._claim(attempt), identity.as_data() | {"t": time.time()})
                 disk.sync_folder(folder)
             except FileExistsError:
                 continue  # somebody else started an attempt just now
@@ -152,6 +158,34 @@ class RunDir:
                     f"cannot start an attempt in {_shown(self.path)}: {error.strerror}"
                 ) from error
             return attempt
+
+    def claimant(self, attempt: int) -> ProcessIdentity | None:
+        """The process that claimed an attempt; None where that cannot be read, or not yet."""
+        try:
+            return ProcessIdentity.from_data(read_small(self._claim(attempt)))
+        except (OSError, ValueError):
+            return None
+
+    def claimed_at(self, attempt: int) -> float:
+        """The wall clock at which an attempt was claimed, in seconds; 0 where it is not known."""
+        try:
+            found = num(read_small(self._claim(attempt)).get("t"))
+        except (OSError, ValueError):
+            return 0.0
+        return found if found > 0 else 0.0
+
+    def successor(self, attempt: int) -> int:
+        """The newest attempt after this one, 0 without any.
+
+        It needs no descriptor where there are none left: the next number is looked for by its name.
+        """
+        newest = self.newest_attempt()
+        if newest > attempt:
+            return newest
+        return attempt + 1 if os.path.lexists(self._claim(attempt + 1)) else 0
+
+    def _claim(self, attempt: int) -> Path:
+        return self.path / "attempts" / f"{attempt:06d}.json"
 
     def newest_attempt(self) -> int:
         """The highest attempt number, 0 before the first."""

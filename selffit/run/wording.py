@@ -9,6 +9,7 @@ from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share
 from selffit.run.health import healthy_probes
 from selffit.run.state import RunState
+from selffit.run.trouble import troubles
 from selffit.run.verdict import RollBack, Verdict, verdict
 from selffit.vocabulary import (
     DIVERGED,
@@ -38,7 +39,8 @@ def closing(state: RunState, word: str) -> str:
     """Return how a run ended, or that it goes on, and what stands, in one line."""
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
-    return f"{word}{why}; {sentence(state, verdict(state))}"
+    wrong = "".join(f"; {trouble.name}: {trouble.text}" for trouble in troubles(state))
+    return f"{word}{why}; {sentence(state, verdict(state))}{wrong}"
 
 
 def parts(state: RunState, verdict: Verdict) -> list[Part]:

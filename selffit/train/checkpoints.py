@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event
 
 from msgspec.structs import replace
 
@@ -26,6 +27,9 @@ from selffit.eventlog import kinds
 from selffit.eventlog.former import settings_today
 from selffit.run.run_dir import RunDir
 from selffit.train.session import Saved, Session
+from selffit.train.stopping import superseded
+
+_LOG_SECONDS = 30.0  # that the removal of old checkpoints waits for a log on a slow disk
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,15 @@ class _Save:
 
     about: kinds.CheckpointSaved
     began: float
-    result: "Future[tuple[Manifest, list[str]]]"
+    result: "Future[Manifest]"
 
 
 class Checkpoints:
-    """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread."""
+    """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread.
+
+    That it was saved is logged without waiting for the disk either: nothing that training does
+    depends on it, and only the removal of older ones has to come after it.
+    """
 
     def __init__(self, run: RunDir, attempt: int, session: Session) -> None:
         self.store = CheckpointStore(run.path, attempt)
@@ -46,6 +54,9 @@ class Checkpoints:
         self._session = session
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._saving: _Save | None = None
+        self._pruning: list[Future[list[str]]] = []
+        self._run = run
+        self.failure = ""  # why the last save failed, "" where it did not
 
     def due(self, probed: bool) -> bool:
         """Whether to save at this step: every checkpoint_every steps, or with interval probes."""
@@ -59,9 +70,12 @@ class Checkpoints:
     def save(self, *, wait: bool = False) -> None:
         """Save the training as it is between two steps.
 
-        A failure is logged, and training goes on.
+        A failure is logged, and training goes on. Raises Stop where a later attempt has taken over:
+        its checkpoints are not to be mixed with ours.
         """
-        self.collect(wait=True)
+        if (taken := superseded(self._run, self._attempt)) is not None:
+            raise taken
+        self._collect_save(wait=True)
         session, ledger = self._session, self._session.log.ledger
         id = f"{session.log.branch}-{session.done}"
         if id in ledger.checkpoints:
@@ -69,36 +83,53 @@ class Checkpoints:
         content = session.snapshot(self._attempt)
         about = self._about(id)
         base = ledger.branches[session.log.branch].ckpt or None
-        keep, pinned = max(1, session.setup.config.keep), [id, *self._pinned()]
 
-        def work() -> tuple[Manifest, list[str]]:
+        def work() -> Manifest:
             _check_finite(content)
-            manifest = self.store.write(id, content, base=base)
-            with suppress(OSError):  # what cannot be listed now is pruned with the next save
-                return manifest, self.store.prune(keep, pinned)
-            return manifest, []
+            return self.store.write(id, content, base=base)
 
         self._saving = _Save(about, time.perf_counter(), self._thread.submit(work))
         if wait:
             self.collect(wait=True)
 
     def collect(self, *, wait: bool = False) -> None:
-        """Log a save that has ended; with `wait`, wait for one that is under way."""
+        """Log a save that has ended, and what was removed; `wait` for what is under way."""
+        self._collect_save(wait=wait)
+        while self._pruning and (wait or self._pruning[0].done()):
+            for old in self._pruning.pop(0).result():
+                self._session.log.emit(kinds.CheckpointPruned(id=old), step=self._session.done)
+
+    def _collect_save(self, *, wait: bool) -> None:
         saving, log = self._saving, self._session.log
         if saving is None or not (wait or saving.result.done()):
             return
         self._saving = None
         about = saving.about
         try:
-            manifest, removed = saving.result.result()
+            manifest = saving.result.result()
         except SaveFailed as failure:
-            failed = kinds.CheckpointFailed(id=about.id, reason=str(failure))
-            log.emit(failed, step=about.of_step)
+            self.failure = str(failure)
+            log.post(kinds.CheckpointFailed(id=about.id, reason=self.failure), step=about.of_step)
             return
+        self.failure = ""
         seconds = round(time.perf_counter() - saving.began, 4)
-        log.emit(replace(about, bytes=manifest.size, sec=seconds), step=about.of_step)
-        for old in removed:
-            log.emit(kinds.CheckpointPruned(id=old), step=about.of_step)
+        saved = replace(about, bytes=manifest.size, sec=seconds)
+        known = log.post(saved, step=about.of_step)
+        self._prune(about.id, known)
+
+    def _prune(self, id: str, known: Event) -> None:
+        """Remove old checkpoints, in the thread, once the log on the disk knows of the new one."""
+        keep, pinned = max(1, self._session.setup.config.keep), [id, *self._pinned()]
+
+        def work() -> list[str]:
+            # Without that, or where they cannot be listed, they are pruned with the next save.
+            if not known.wait(_LOG_SECONDS):
+                return []
+            with suppress(OSError):
+                return self.store.prune(keep, pinned)
+            return []
+
+        self._pruning.append(self._thread.submit(work))
 
     def read(self, id: str) -> Saved:
         """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit.

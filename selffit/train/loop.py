@@ -78,6 +78,7 @@ class Loop:
         elif monitor.wants_probe(session.done):
             session.close_block()
             session.probe("suspicion")
+        session.blocks.send(session.done)
         if self.checkpoints.due(due):
             session.close_block()  # so that a resumed run has the same blocks
             self.checkpoints.save()

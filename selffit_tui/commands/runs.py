@@ -6,16 +6,15 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """List all runs, newest first."""
-    import time
-
     from selffit.run.run_dir import list_runs
     from selffit.run.summary import status_dict
-    from selffit_tui.plain.follow import read_once
+    from selffit_tui.plain.follow import look
 
     rows = []
     for run in list_runs(runs):
-        state, word = read_once(run)
-        rows.append({**status_dict(state, word, time.time()), "run": run.name})
+        seen = look(run, watch=False)
+        row = status_dict(seen.state, seen.word(), seen.now(), seen.ahead)
+        rows.append({**row, "run": run.name})
     if json:
         for row in rows:
             put_json(row)

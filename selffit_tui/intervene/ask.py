@@ -7,11 +7,12 @@ from typing import Any
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.numbers import age
-from selffit.run.follow import GONE_SECONDS, Follower
+from selffit.run.follow import GONE_SECONDS
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
 from selffit.vocabulary import LOST
 from selffit_tui.model.requests import Answer, answer, hindrance
+from selffit_tui.plain.follow import look
 from selffit_tui.talk import typed
 
 POLL_SECONDS = 0.05
@@ -35,8 +36,7 @@ class Asking:
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
-        self._follower = Follower.of(run)
-        self._follower.read_all()
+        self._follower = look(run)
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
@@ -48,9 +48,14 @@ class Asking:
                 rule="ended",
             )
         if word == LOST.word:
-            why = f"{LOST.meaning}; resume the run: {resume}"
+            why = f"{self._follower.loss()}; resume the run: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt that a command is meant for now."""
+        return self._follower.state.addressed
 
     def verdict(self) -> dict[str, Any]:
         """What stands in the run, as far as its log has been read: for `--json`."""
@@ -92,7 +97,7 @@ class Asking:
 
     def _silence(self, found: Answer, waited: float) -> Answer:
         """No answer: what is wrong, and what becomes of the command."""
-        why = hindrance(self._follower.state, self._follower.word(), time.time())
+        why = hindrance(self._follower.state, self._follower.word(), self._follower.now())
         what = (
             "it was received but not decided"
             if found.state == "received"
@@ -100,5 +105,6 @@ class Asking:
         )
         return Answer(
             state="timeout",
-            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied, "
+            "but by this attempt only",
         )

@@ -69,7 +69,7 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
         waited = scene.now - request.sent
         if waited < PATIENCE and state.ending is None and scene.word != LOST.word:
             return [*stages, (f"  {age(waited)}", "dim")] if waited >= 1 else stages, ""
-        why = hindrance(state, scene.word, scene.now)
+        why = hindrance(state, scene.word, scene.now + scene.newest.ahead)
         return [
             *stages,
             arrow,
