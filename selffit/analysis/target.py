@@ -43,7 +43,7 @@ def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool =
             )
         chosen = [id]
     run = run or find_run(token, runs)
-    there = sorted(CheckpointStore(run.path).ids(), key=_place)
+    there = sorted(CheckpointStore(run.place).ids(), key=_place)
     if not there:
         raise UserError(
             f"run {run.name} has no checkpoint; a running one saves one with 'ctl {run.name} "

@@ -1,19 +1,19 @@
 """Following a run: the one way from a log to a state, live or recorded."""
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from contextlib import suppress
 from typing import Protocol
 
+from selffit.eventlog.folder import Folder, Place, root_of
 from selffit.eventlog.liveness import is_alive
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.word import state_word
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
 LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
@@ -43,9 +43,9 @@ class Source(Protocol):
 class LogSource:
     """The log of a run directory."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
-        self._reader = RunReader(run_dir)
+    def __init__(self, run: Place) -> None:
+        self._run = run
+        self._reader = RunReader(run)
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """Return what is new, at most `limit` items."""
@@ -53,24 +53,19 @@ class LogSource:
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = RunReader(self._run_dir)
+        self._reader = RunReader(self._run)
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
-        total = 0
-        newest = Path()
-        try:
-            for stream in os.scandir(self._run_dir / "log"):
-                if not stream.is_dir(follow_symlinks=False):
-                    continue
-                for file in os.scandir(stream.path):
-                    if file.name.endswith(".jsonl") and file.is_file(follow_symlinks=False):
-                        total += file.stat(follow_symlinks=False).st_size
-                        if stream.name == "trainer":
-                            newest = max(newest, Path(file.path))
-        except OSError:
-            return total, 0.0  # not there yet, or gone
-        return total, _newest_time(newest)
+        total, newest = 0, 0.0
+        with suppress(OSError), root_of(self._run) as root, root.within("log") as log:
+            for stream in log.names():
+                with suppress(OSError), log.within(stream) as folder:
+                    files = [name for name in folder.names() if name.endswith(".jsonl")]
+                    total += sum(folder.size(name) for name in files)
+                    if stream == "trainer" and files:
+                        newest = _newest_time(folder, files[-1])
+        return total, newest  # what there is: the log may be not there yet, or gone
 
     def alive(self, state: RunState) -> bool | None:
         """Whether the process of the newest attempt exists; None where nobody can know."""
@@ -78,14 +73,9 @@ class LogSource:
         return None if identity is None else is_alive(identity)
 
 
-def _newest_time(file: Path) -> float:
+def _newest_time(folder: Folder, name: str) -> float:
     """The wall clock of a segment's newest events, 0 when it cannot be told."""
-    try:
-        with open(file, "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - _NEWEST_BYTES))
-            found = _TIME.findall(log.read(_NEWEST_BYTES))
-    except OSError:
-        return 0.0
+    found = _TIME.findall(folder.tail(name, _NEWEST_BYTES))
     return float(found[-1]) if found else 0.0
 
 
@@ -104,7 +94,7 @@ class Follower:
     @classmethod
     def of(cls, run: RunDir) -> "Follower":
         """Return a follower of a run directory."""
-        return cls(LogSource(run.path), run.name)
+        return cls(LogSource(run.place), run.name)
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """Return the new items, already folded into `state`.
@@ -154,7 +144,7 @@ class Follower:
         if attempt.exit is not None:
             return not attempt.restarting
         if attempt.end is None:
-            return self.word() == LOST.word
+            return state_of(self.word()).left
         # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
         gone = self.source.alive(self.state) is not True
         return gone or self._clock() - attempt.end.t > LAST_WORD_SECONDS

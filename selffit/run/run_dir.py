@@ -1,51 +1,73 @@
 """Run directories: their layout, creation in one step, attempts, and how a person names one.
 
-RUN/run.json                 identity, resolved configuration, versions, seed; written once
-RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start time
+RUN/run.json                 id, resolved configuration, versions, seed; changed by a resume only
+RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start time, in which folder
 RUN/log/<stream>/000003-000000.jsonl
 RUN/control/inbox  RUN/control/done
 RUN/ckpt  RUN/raw
+
+Whoever only looks at a run goes by its path. Its trainer and its supervisor hold the folder
+(`RunDir.held`): what they write goes where that is moved, and never into a successor at its path.
 """
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import Refused, clean, clean_data
-from selffit.eventlog.disk import Disk
-from selffit.eventlog.jsonfile import read_small, write_new
+from selffit.eventlog.folder import Folder, Place, root_of
+from selffit.eventlog.identity import (
+    ATTEMPTS,
+    RUN_FILE,
+    RunId,
+    attempt_file,
+    id_of,
+    is_copy,
+    new_id,
+    newest_attempt,
+    run_id,
+)
+from selffit.eventlog.jsonfile import read_small, replace, write_new
 from selffit.eventlog.liveness import ProcessIdentity
 from selffit.eventlog.names import RULE, is_name
 from selffit.eventlog.records import num
 
-_ATTEMPT = re.compile(r"([0-9]{6})\.json")
 _TRIES = 100  # random names that may be taken before we give up
-_FOLDERS = ("attempts", "log", "control", "control/inbox", "control/done", "ckpt", "raw")
+_FOLDERS = (ATTEMPTS, "log", "control", "control/inbox", "control/done", "ckpt", "raw")
 # bytes that a disk must have free for a new run: its log, its ballast, a first checkpoint
 _LEAST_FREE = 32 << 20
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 _END_OF_TIME = 1e11  # seconds since the epoch; a calendar cannot show much more
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """An existing run directory. `create` makes one, `open` checks one."""
+    """An existing run directory. `create` makes one, `open` checks one.
+
+    `home` is the folder itself where it is held; without it everything goes by the path.
+    """
 
     path: Path
+    home: Folder | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         """The name of the run, which is that of its folder."""
         return self.path.name
+
+    @property
+    def place(self) -> Place:
+        """What to reach the run by: its folder where it is held, else its path."""
+        return self.home or self.path
 
     @property
     def inbox(self) -> Path:
@@ -99,28 +121,35 @@ class RunDir:
                     folder.rmdir()
         return cls(path)
 
+    def held(self) -> "RunDir":
+        """The same run by its folder, wherever that is moved. Raises UserError where it is gone."""
+        if self.home is not None:
+            return self
+        try:
+            return RunDir(self.path, Folder.root(self.path))
+        except OSError as error:
+            raise self._cannot_read(error) from error
+
     @classmethod
-    def open(cls, path: Path) -> "RunDir":
-        """An existing run directory.
+    def open(cls, path: Path, fd: int | None = None) -> "RunDir":
+        """An existing run directory; `fd`: a descriptor of it, which is held.
 
         Raises UserError when it is none, or its run.json cannot be used.
         """
-        run = cls(Path(os.path.abspath(path)))
+        path = Path(os.path.abspath(path))
+        run = cls(path, None if fd is None else Folder.adopt(fd, path.name))
         run.info()
         return run
 
     def info(self) -> dict[str, Any]:
         """run.json, its strings cleaned; `created` is a finite number. Raises UserError."""
         try:
-            info = clean_data(read_small(self.path / "run.json"))
+            with root_of(self.place) as root:
+                info = clean_data(read_small(RUN_FILE, root))
             if not 0 <= num(info.get("created")) < _END_OF_TIME:
                 raise ValueError("`created` is not a time")
-        except (FileNotFoundError, NotADirectoryError):
-            raise UserError(f"{_shown(self.path)} is not a run: {self._lack()}") from None
         except OSError as error:
-            raise UserError(
-                f"cannot read run.json of {_shown(self.path)}: {error.strerror}"
-            ) from error
+            raise self._cannot_read(error) from error
         except (ValueError, Refused) as error:
             text = clean(str(error))[:200]
             raise UserError(
@@ -132,34 +161,111 @@ class RunDir:
         """When the run was created, in seconds since the epoch. Raises UserError."""
         return float(self.info()["created"])
 
+    @property
+    def id(self) -> RunId:
+        """The run's id and those that it had before; blank where its run.json tells none."""
+        with suppress(OSError), root_of(self.place) as root:
+            return id_of(root) or RunId()
+        return RunId()
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether its newest attempt was begun in another folder: see `identity.is_copy`."""
+        with suppress(OSError), root_of(self.place) as root:
+            return is_copy(root)
+        return False
+
+    @property
+    def gone(self) -> bool:
+        """Whether a held run was deleted, be it in part, or moved to another file system."""
+        try:
+            with root_of(self.place) as root:
+                return not root.holds(RUN_FILE)
+        except OSError as error:
+            return error.errno in _NOT_THERE
+
+    def refuse_links(self) -> None:
+        """Raises UserError that names what is no folder or file of ours: nothing is written there.
+
+        A folder from elsewhere may hold links that lead anywhere.
+        """
+        try:
+            with root_of(self.place) as root:
+                for below in _FOLDERS:
+                    *above, name = below.split("/")
+                    with root.within(*above) as parent:
+                        if parent.holds(name) and not parent.is_folder(name):
+                            raise self._in_the_way(below, "a folder")
+                if root.holds("raw"):
+                    with root.within("raw") as raw:
+                        for name in raw.names():
+                            if not raw.is_file(name):
+                                raise self._in_the_way(f"raw/{name}", "a file")
+        except OSError as error:
+            raise self._cannot_read(error) from error
+
+    def _in_the_way(self, what: str, wanted: str) -> UserError:
+        shown = _shown(self.path / what)
+        return UserError(
+            f"{shown} is a link, or not {wanted}: a run is written into its own folder only; "
+            f"replace it by {wanted}, or remove it"
+        )
+
+    def raw_file(self, name: str) -> int:
+        """A descriptor that writes at the end of a file in raw/. Raises UserError."""
+        try:
+            with root_of(self.place) as root, root.ensure("raw") as raw:
+                return raw.append(name)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
+                raise self._in_the_way(f"raw/{name}", "a file") from error
+            shown = _shown(self.path / "raw" / name)
+            raise UserError(f"cannot write {shown}: {error.strerror}") from error
+
     def claim_attempt(self, identity: ProcessIdentity) -> int:
         """Number the next start of the trainer, 1, 2, 3 …, exclusively.
 
+        A copy becomes a run of its own by it, and a run from before there were ids gets one.
         Raises UserError when it cannot be written.
         """
-        folder, disk = self.path / "attempts", Disk()
-        attempt = self.newest_attempt()
-        while True:
-            attempt += 1
-            path = folder / f"{attempt:06d}.json"
-            try:
-                write_new(path, identity.as_data() | {"t": time.time()})
-                disk.sync_folder(folder)
-            except FileExistsError:
-                continue  # somebody else started an attempt just now
-            except OSError as error:
-                raise UserError(
-                    f"cannot start an attempt in {_shown(self.path)}: {error.strerror}"
-                ) from error
-            return attempt
+        self.refuse_links()
+        try:
+            with root_of(self.place) as root:
+                for below in _FOLDERS:  # what keeps no empty folders may have lost some
+                    *above, name = below.split("/")
+                    with root.within(*above) as parent:
+                        parent.ensure(name).close()
+                self._become_itself(root)
+                about = {**identity.as_data(), "t": time.time(), "folder": root.mark}
+                attempt = newest_attempt(root)
+                with root.within(ATTEMPTS) as attempts:
+                    while True:
+                        attempt += 1
+                        with suppress(FileExistsError):  # somebody else started one just now
+                            write_new(attempts, attempt_file(attempt), about)
+                            attempts.sync()
+                            return attempt
+        except OSError as error:
+            raise UserError(
+                f"cannot start an attempt in {_shown(self.path)}: {error.strerror}"
+            ) from error
+
+    def _become_itself(self, root: Folder) -> None:
+        """Give the run an id of its own where it has none, or has that of the original."""
+        info = read_small(RUN_FILE, root)
+        known = run_id(info)
+        if known.id and not is_copy(root):
+            return
+        origin = {"id": known.id, "name": info.get("name"), "attempt": newest_attempt(root)}
+        before = info.get("origins")
+        origins = [*(before if isinstance(before, list) else []), origin]
+        replace(root, RUN_FILE, {**info, "id": new_id(), "origins": origins})
 
     def newest_attempt(self) -> int:
         """The highest attempt number, 0 before the first."""
-        try:
-            names = os.listdir(self.path / "attempts")
-        except OSError:
-            return 0
-        return max((int(match[1]) for match in map(_ATTEMPT.fullmatch, names) if match), default=0)
+        with suppress(OSError), root_of(self.place) as root:
+            return newest_attempt(root)
+        return 0
 
     def remove(self) -> None:
         """Delete a run that was refused before it began.
@@ -175,37 +281,44 @@ class RunDir:
         except OSError as error:
             raise UserError(f"cannot remove {_shown(self.path)}: {error.strerror}") from error
 
-    def _lack(self) -> str:
+    def _cannot_read(self, error: OSError) -> UserError:
+        shown = _shown(self.path)
+        if error.errno not in _NOT_THERE:
+            return UserError(f"cannot read run.json of {shown}: {error.strerror}")
         if self.path.is_dir():
-            return "it holds no run.json"
-        return "it is not a folder" if os.path.lexists(self.path) else "there is no such folder"
+            lack = "it holds no run.json"
+        else:
+            there = os.path.lexists(self.path)
+            lack = "it is not a folder" if there else "there is no such folder"
+        return UserError(f"{shown} is not a run: {lack}")
 
 
 def _make(draft: Path, root: Path, name: str | None, stem: str, info: Mapping[str, Any]) -> Path:
     """Build the run as `draft`, then rename it into place: the step that makes it a run."""
-    disk = Disk()
     draft.mkdir(mode=0o700)
-    for folder in _FOLDERS:
-        (draft / folder).mkdir(mode=0o700)
-    for _ in range(_TRIES):
-        final = name if name is not None else f"{stem}-{secrets.token_hex(2)}"
-        try:
-            if not os.path.lexists(root / final):
-                write_new(
-                    draft / ".run.json", {**info, "v": 1, "name": final, "created": time.time()}
-                )
-                os.rename(draft / ".run.json", draft / "run.json")
-                for folder in (*_FOLDERS, "."):
-                    disk.sync_folder(draft / folder)
-                # fails on a file and on a folder with anything in it
-                os.rename(draft, root / final)
-                disk.sync_folder(root)
-                return root / final
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                raise
-        if name is not None:
-            raise _taken(root, name)
+    for below in _FOLDERS:
+        (draft / below).mkdir(mode=0o700)
+    with Folder(draft) as folder, Folder.root(root) as parent:
+        for _ in range(_TRIES):
+            final = name if name is not None else f"{stem}-{secrets.token_hex(2)}"
+            about = {**info, "v": 1, "id": new_id(), "name": final, "created": time.time()}
+            try:
+                if not os.path.lexists(root / final):
+                    write_new(folder, f".{RUN_FILE}", about)
+                    folder.rename(f".{RUN_FILE}", RUN_FILE)
+                    for below in _FOLDERS:
+                        with folder.within(*below.split("/")) as made:
+                            made.sync()
+                    folder.sync()
+                    # fails on a file and on a folder with anything in it
+                    parent.rename(draft.name, final)
+                    parent.sync()
+                    return root / final
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                    raise
+            if name is not None:
+                raise _taken(root, name)
     raise UserError(
         f"no free name {stem}-0000 … {stem}-ffff in {_shown(root)}; name the run yourself"
     )

@@ -8,6 +8,7 @@ from selffit.eventlog.fields import without_nan
 from selffit.run.state import RunState
 from selffit.run.verdict import explained, stands, verdict
 from selffit.run.wording import policy_words
+from selffit.vocabulary import COPY
 
 PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
 
@@ -44,6 +45,7 @@ def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
         {
             "run": state.run,
             "state": word,
+            "copy_of": state.run if word == COPY.word else None,
             "attempt": state.attempt,
             "branch": state.branch,
             "step": state.step,

@@ -10,7 +10,7 @@ from selffit.numbers import count, plural, share
 from selffit.run.health import healthy_probes
 from selffit.run.state import RunState
 from selffit.run.verdict import RollBack, Verdict, verdict
-from selffit.vocabulary import HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
+from selffit.vocabulary import COPY, HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
 
 Part = tuple[int, str]  # importance (1 stays longest) and words
 
@@ -28,7 +28,8 @@ def closing(state: RunState, word: str) -> str:
     """Return how a run ended, or that it goes on, and what stands, in one line."""
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
-    return f"{word}{why}; {sentence(state, verdict(state))}"
+    of = f" of {state.run}" if word == COPY.word else ""
+    return f"{word}{of}{why}; {sentence(state, verdict(state))}"
 
 
 def parts(state: RunState, verdict: Verdict) -> list[Part]:

@@ -22,20 +22,22 @@ from selffit.train.scores import empty_summary
 from selffit.train.stopping import Stop, StopSwitch
 from selffit.vocabulary import exit_code
 
+GONE = "the folder of the run was deleted, or moved to another file system"
+
 
 class Trainer:
     """One attempt of a run, from the first record of its log to the last."""
 
     def __init__(self, run: RunDir, attempt: int, stop: StopSwitch) -> None:
         """Raises UserError where the log cannot be written."""
-        self.run = run
+        self.run = run = run.held()
         self.attempt = attempt
         self.stop = stop
-        self.writer = EventWriter(run.path, "trainer", attempt)
+        self.writer = EventWriter(run.place, "trainer", attempt)
         self.step = 0  # with the branch: for the records that are not written by the loop
         self.branch = "main"
         self.summary = empty_summary()
-        self.heartbeat = Heartbeat(run.path, self.beat)
+        self.heartbeat = Heartbeat(run.place, self.beat)
 
     def main(self) -> int:
         """Train to the end and say in the log how it ended; returns the exit code."""
@@ -97,6 +99,8 @@ class Trainer:
                 log_dropped=health.dropped,
             )
         )
+        if self.run.gone:
+            self.stop.request("gone", GONE)
         newest = self.run.newest_attempt()
         if newest > self.attempt:
             self.stop.request("superseded", f"attempt {newest} took over this run")
@@ -124,11 +128,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--attempt", type=int, help="an attempt that the caller has claimed (default: claim one)"
     )
+    parser.add_argument(
+        "--folder", type=int, help="an open descriptor of RUN_DIR, wherever that lies by now"
+    )
     options = parser.parse_args(arguments)
     stop = StopSwitch()
     stop.install()
     try:
-        run = RunDir.open(options.run_dir)
+        run = RunDir.open(options.run_dir, options.folder)
         trainer = Trainer(run, options.attempt or run.claim_attempt(here()), stop)
     except UserError as error:
         print(error, file=sys.stderr)

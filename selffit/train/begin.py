@@ -33,6 +33,7 @@ def begin(
     `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
     to be had here, and for a run that has finished.
     """
+    run = run.held()
     policy = parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
     past = read_past(run)
     check_resumable(past.ledger, run.name)

@@ -26,18 +26,33 @@ class _Save:
 
     about: kinds.CheckpointSaved
     began: float
-    result: "Future[tuple[Manifest, list[str]]]"
+    result: "Future[Manifest]"
+    keep: int
+    pinned: list[str]
+
+
+@dataclass(frozen=True)
+class _Prune:
+    """A removal of old ones under way in the other thread; what the log will say it belongs to."""
+
+    about: kinds.CheckpointSaved
+    result: "Future[list[str]]"
 
 
 class Checkpoints:
-    """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread."""
+    """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread.
+
+    Old ones are removed only after the log knows the new one: a resumed run goes on from what the
+    log knows, so at any moment there is such a one.
+    """
 
     def __init__(self, run: RunDir, attempt: int, session: Session) -> None:
-        self.store = CheckpointStore(run.path, attempt)
+        self.store = CheckpointStore(run.place, attempt)
         self._attempt = attempt
         self._session = session
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._saving: _Save | None = None
+        self._pruning: _Prune | None = None
 
     def due(self, probed: bool) -> bool:
         """Whether to save at this step: every checkpoint_every steps, or with interval probes."""
@@ -63,33 +78,39 @@ class Checkpoints:
         base = ledger.branches[session.log.branch].ckpt or None
         keep, pinned = max(1, session.setup.config.keep), [id, *self._pinned()]
 
-        def work() -> tuple[Manifest, list[str]]:
-            manifest = self.store.write(id, content, base=base)
-            with suppress(OSError):  # what cannot be listed now is pruned with the next save
-                return manifest, self.store.prune(keep, pinned)
-            return manifest, []
-
-        self._saving = _Save(about, time.perf_counter(), self._thread.submit(work))
+        began = time.perf_counter()
+        result = self._thread.submit(self.store.write, id, content, base=base)
+        self._saving = _Save(about, began, result, keep, pinned)
         if wait:
             self.collect(wait=True)
 
     def collect(self, *, wait: bool = False) -> None:
-        """Log a save that has ended; with `wait`, wait for one that is under way."""
+        """Log a save and a removal that have ended; with `wait`, wait for those under way."""
+        self._collect_save(wait)
+        pruning, log = self._pruning, self._session.log
+        if pruning is None or not (wait or pruning.result.done()):
+            return
+        self._pruning = None
+        with suppress(OSError):  # what cannot be listed now is removed with the next save
+            for old in pruning.result.result():
+                log.emit(kinds.CheckpointPruned(id=old), step=pruning.about.of_step)
+
+    def _collect_save(self, wait: bool) -> None:
         saving, log = self._saving, self._session.log
         if saving is None or not (wait or saving.result.done()):
             return
         self._saving = None
         about = saving.about
         try:
-            manifest, removed = saving.result.result()
+            manifest = saving.result.result()
         except SaveFailed as failure:
             failed = kinds.CheckpointFailed(id=about.id, reason=str(failure))
             log.emit(failed, step=about.of_step)
             return
         seconds = round(time.perf_counter() - saving.began, 4)
         log.emit(replace(about, bytes=manifest.size, sec=seconds), step=about.of_step)
-        for old in removed:
-            log.emit(kinds.CheckpointPruned(id=old), step=about.of_step)
+        removed = self._thread.submit(self.store.prune, saving.keep, saving.pinned)
+        self._pruning = _Prune(about, removed)
 
     def read(self, id: str) -> Saved:
         """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit."""

@@ -15,7 +15,7 @@ class Requests:
     """Collects commands; what becomes of them is the commander's business."""
 
     def __init__(self, run: RunDir, log: TrainLog, policy: Policy) -> None:
-        self._inbox = Inbox(run.path)
+        self._inbox = Inbox(run.place)
         self._log = log
         self._policy = policy
         self.next_poll = 0.0  # on the monotonic clock

@@ -52,7 +52,8 @@ def resume(session: Session, checkpoints: Checkpoints, last: int) -> None:
     log = session.log
     saved, skipped = _newest(checkpoints, log.ledger)
     for id, reason in skipped:
-        log.damaged(id, reason)
+        if id in log.ledger.checkpoints:
+            log.damaged(id, reason)
     if saved is not None:
         session.restore(saved)
         _find_reference(session, checkpoints)
@@ -76,16 +77,23 @@ def _told(
 
 
 def _newest(checkpoints: Checkpoints, ledger: Ledger) -> tuple[Saved | None, list[tuple[str, str]]]:
-    """The newest checkpoint of the active line of history that verifies, and newer damaged ones.
+    """The newest checkpoint of the active line of history that verifies, and newer ones in vain.
 
-    Those come as pairs of id and reason. What lies behind the step where a branch was left belongs
+    Those come as pairs of id and reason: damaged, of another run, or unknown to the log, whose
+    word it needs. What lies behind the step where a branch was left belongs
     to the part that was abandoned.
     """
+
+    def read(id: str) -> Saved:
+        if id not in ledger.checkpoints:
+            raise Damaged(id, "the log does not know it")
+        return checkpoints.read(id)
+
     skipped: list[tuple[str, str]] = []
     line = ledger.lineage()
     ends = [child.base_step for child in line[1:]]
     for here, end in reversed(list(zip(line, [*ends, None], strict=True))):
-        saved, damaged = checkpoints.store.newest_valid(here.name, checkpoints.read, at_most=end)
+        saved, damaged = checkpoints.store.newest_valid(here.name, read, at_most=end)
         skipped += damaged
         if saved is not None:
             return saved, skipped

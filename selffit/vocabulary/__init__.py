@@ -16,6 +16,7 @@ from selffit.vocabulary.evidence import ALERT, EVIDENCE
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, VALUES
 from selffit.vocabulary.states import (
+    COPY,
     DISEASES,
     ENDINGS,
     HEALTHY,
@@ -48,6 +49,7 @@ __all__ = [
     "CHANNEL",
     "COMPONENT",
     "CONCENTRATION",
+    "COPY",
     "DEFINITIONS",
     "DISEASES",
     "EFFECT",

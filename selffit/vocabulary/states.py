@@ -103,13 +103,18 @@ def level_of(name: str) -> Level:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The state of a run in a word. bad: somebody should look; following such a run ends with 1."""
+    """The state of a run in a word.
+
+    bad: somebody should look; following such a run ends with 1. left: no trainer works on it any
+    more, and none has said so.
+    """
 
     word: str
     meaning: str
     symbol: str
     style: str
     bad: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,12 +166,20 @@ _STATES = (
     ),
 )
 STARTING = _STATES[0]
+COPY = State(
+    word="copy",
+    meaning="a copy of a run that has not ended: its trainer, if there is one, works elsewhere",
+    symbol="unknown",
+    style="warn",
+    left=True,
+)
 LOST = State(
     word="lost",
     meaning="the trainer is gone and nothing recorded why",
     symbol="unknown",
     style="ended",
     bad=True,
+    left=True,
 )
 _ENDINGS = (
     Ending(
@@ -213,6 +226,15 @@ _ENDINGS = (
         code=3,
     ),
     Ending(
+        name="gone",
+        word="gone",
+        meaning="the folder of the run was deleted, or moved to another file system",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=1,
+    ),
+    Ending(
         name="killed",
         word="killed",
         meaning="a signal ended the process",
@@ -234,7 +256,7 @@ _ENDINGS = (
     ),
 )
 ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
-STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, LOST, *_ENDINGS)}
+STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, COPY, LOST, *_ENDINGS)}
 
 
 def ending_word(how: str) -> str:

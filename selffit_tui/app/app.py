@@ -25,7 +25,7 @@ from textual.message import Message
 from selffit.run.follow import LogSource, Source
 from selffit.run.word import refusal, state_word
 from selffit.run.wording import closing
-from selffit.vocabulary import LOST, state_of
+from selffit.vocabulary import state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
@@ -150,7 +150,7 @@ class RunApp(App[None]):
         if state.start is None and (reason := refusal(state)):
             return Outcome(refused=reason, code=2)
         word = state_word(state, newest.alive, self._clock())
-        if state.ending is None and word != LOST.word:
+        if state.ending is None and not state_of(word).left:
             return Outcome(going_on=True, code=code)
         text = f"{state.run}: {closing(state, word)}"
         return Outcome(text=text, code=code or int(state_of(word).bad))

@@ -11,7 +11,7 @@ import typer
 from selffit import __version__
 from selffit.config import DEFAULT_PRESET, preset_names, resolve
 from selffit.errors import UserError
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
 from selffit_tui.talk import RUNS, say, watch_command
 
@@ -152,7 +152,7 @@ def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
         raise UserError(
             f"run {run.name} has finished; there is nothing to resume, start a new run instead"
         )
-    if state.attempt and state.ending is None and word != LOST.word:
+    if state.attempt and state.ending is None and not state_of(word).left:
         raise UserError(f"run {run.name} is {word}; watch it with: {watch_command(run.path)}")
     return run
 

@@ -10,7 +10,7 @@ from selffit.numbers import age
 from selffit.run.follow import GONE_SECONDS, Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.talk import typed
 
@@ -47,8 +47,8 @@ class Asking:
                 reason=f"the run has ended ({word}); resume it first: {resume}",
                 rule="ended",
             )
-        if word == LOST.word:
-            why = f"{LOST.meaning}; resume the run: {resume}"
+        if (looks := state_of(word)).left:
+            why = f"{looks.meaning}; resume it: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
 

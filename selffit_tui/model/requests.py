@@ -11,7 +11,7 @@ from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
 from selffit.numbers import age
 from selffit.run.state import RunState
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
 KEPT = 30.0  # seconds that an answer stays on the screen
@@ -97,8 +97,8 @@ def hindrance(state: RunState, word: str, now: float) -> str:
     ago = age(max(0.0, now - state.t))
     if state.ending is not None:
         return f"the run has ended ({word}) without looking at it"
-    if word == LOST.word:
-        return LOST.meaning
+    if state_of(word).left:
+        return state_of(word).meaning
     if word == "silent":
         return f"nothing was heard of the trainer for {ago}"
     if state.start is None:

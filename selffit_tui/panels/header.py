@@ -9,7 +9,7 @@ from selffit.numbers import age, budget, count, duration, known, pace, percent, 
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
 from selffit.run.wording import parts
-from selffit.vocabulary import ACCURACY, LOST, state_of
+from selffit.vocabulary import ACCURACY, COPY, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
 from selffit_tui.model.scene import Scene
@@ -85,8 +85,11 @@ def _bad_end(scene: Scene) -> list[Span]:
     if ending is not None and looks.bad:
         words = "  ".join((ending.text, *ending.stderr[-1:]))
         return [(f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style)]
-    if looks.bad:
-        return [(f" {symbols[LOST.symbol]} {LOST.word.upper()}  {LOST.meaning}", LOST.style)]
+    if looks.left:
+        of = f" OF {scene.newest.state.run[:64]}" if looks is COPY else ""
+        return [
+            (f" {symbols[looks.symbol]} {looks.word.upper()}{of}  {looks.meaning}", looks.style)
+        ]
     return []
 
 
@@ -165,7 +168,11 @@ def _progress_items(scene: Scene) -> list[Item]:
         done = count(state.step).rjust(len(total))
         items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
     left = seconds_left(state)
-    if state.ending is None and scene.word not in (LOST.word, "silent", "paused") and known(left):
+    if (
+        state.ending is None
+        and known(left)
+        and not (state_of(scene.word).left or scene.word in ("silent", "paused"))
+    ):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):

@@ -156,7 +156,7 @@ def test_an_attempt_claimed_by_another_in_between_is_skipped(
 ) -> None:
     run = make(tmp_path, "r")
     run.claim_attempt(here())
-    monkeypatch.setattr(RunDir, "newest_attempt", lambda self: 0)
+    monkeypatch.setattr("selffit.run.run_dir.newest_attempt", lambda folder: 0)
     assert run.claim_attempt(here()) == 2
 
 

@@ -25,6 +25,7 @@ class Opened(Event, frozen=True, kw_only=True):
     boot: identifier of the machine's boot.
     pstart: start time of the process, in seconds since boot.
     version: of selffit.
+    folder: what tells the run's folder from a copy of it: its number in its file system.
     """
 
     KIND: ClassVar[Kind] = Kind(name="open", critical=True, listed=False, streams=BOTH)
@@ -36,6 +37,7 @@ class Opened(Event, frozen=True, kw_only=True):
     boot: str = ""
     pstart: float = nan
     version: str = ""
+    folder: str = ""
 
     @property
     def identity(self) -> ProcessIdentity | None:
