@@ -86,8 +86,8 @@ class CheckpointStore:
 
         files: by name, the content or what writes it. base: the checkpoint
         that this branch started from. t: wall clock, now by default. One that
-        is already there and verifies is left as it is, and that is a
-        success; a damaged one is set aside. Raises NoSpace or SaveFailed, with
+        is already there, verifies and is of this attempt is left as it is, and
+        that is a success; any other is set aside. Raises NoSpace or SaveFailed, with
         nothing left behind, and UserError for an id that is none.
         """
         parse_id(id)
@@ -116,7 +116,9 @@ class CheckpointStore:
 
     def _present(self, id: str) -> Manifest | None:
         try:
-            return self.verify(id)
+            found = self.verify(id)
+            # an earlier attempt may have saved another state that the log never told of
+            return found if found.attempt == self._attempt else None
         except Damaged:  # or not there, which is the usual case
             return None
         except UserError as fault:  # a newer selffit's: not to be touched

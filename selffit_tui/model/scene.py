@@ -121,9 +121,12 @@ class Scene:
 
         Not when only watching, nor when no trainer is left to take them.
         """
-        return (
-            not self.readonly and self.newest.state.ending is None and not state_of(self.word).left
-        )
+        return not self.readonly and self.working
+
+    @property
+    def working(self) -> bool:
+        """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
+        return self.newest.state.ending is None and not state_of(self.word).left
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""

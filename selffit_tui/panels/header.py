@@ -87,9 +87,8 @@ def _bad_end(scene: Scene) -> list[Span]:
         return [(f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style)]
     if looks.left:
         of = f" OF {scene.newest.state.run[:64]}" if looks is COPY else ""
-        return [
-            (f" {symbols[looks.symbol]} {looks.word.upper()}{of}  {looks.meaning}", looks.style)
-        ]
+        head = f" {symbols[looks.symbol]} {looks.word.upper()}{of}"
+        return [(f"{head}  {looks.meaning}", looks.style)]
     return []
 
 
@@ -168,11 +167,7 @@ def _progress_items(scene: Scene) -> list[Item]:
         done = count(state.step).rjust(len(total))
         items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
     left = seconds_left(state)
-    if (
-        state.ending is None
-        and known(left)
-        and not (state_of(scene.word).left or scene.word in ("silent", "paused"))
-    ):
+    if scene.working and scene.word not in ("silent", "paused") and known(left):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):

@@ -160,10 +160,19 @@ def test_an_attempt_claimed_by_another_in_between_is_skipped(
     assert run.claim_attempt(here()) == 2
 
 
-def test_attempts_folder_that_is_gone_is_an_error_in_words(tmp_path: Path) -> None:
+def test_folders_that_a_transport_of_the_run_lost_are_made_again(tmp_path: Path) -> None:
+    run = make(tmp_path, "r")
+    for lost in ("attempts", "raw", "control/inbox"):
+        (run.path / lost).rmdir()
+    assert run.claim_attempt(here()) == 1
+    assert contents(run.path / "control") == ["done", "inbox"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     run = make(tmp_path, "r")
     (run.path / "attempts").rmdir()
-    with pytest.raises(UserError, match="cannot start an attempt"):
+    (run.path / "attempts").write_text("")
+    with pytest.raises(UserError, match="r/attempts is a link, or not a folder"):
         run.claim_attempt(here())
 
 
