@@ -91,7 +91,8 @@ def test_bad_endings_are_those_that_somebody_has_to_look_at():
     bad = {name for name in ENDINGS if ended_badly(name)}
     assert bad == {"crashed", "gone", "killed", "oom", "refused"}
     assert {word for word, state in STATES.items() if state.bad} == {
-        *("crashed", "killed", "out of memory", "refused", "lost")
+        *("crashed", "gone", "killed", "out of memory", "refused"),
+        *("lost", "unreadable", "damaged"),
     }
 
 

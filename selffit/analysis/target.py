@@ -12,7 +12,8 @@ from selffit.checkpoint.manifest import is_id, parse_id
 from selffit.checkpoint.store import FOLDER, CheckpointStore
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.run_dir import RunDir, find_run
+from selffit.run.find import find_run
+from selffit.run.run_dir import RunDir
 
 PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin")
 

@@ -1,5 +1,6 @@
 """From presets, options and run.json to a `RunConfig` whose values go together."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from selffit.config.parsing import (
     parse_size,
 )
 from selffit.config.table import DEFAULT_PRESET, FIELDS, GROUPS, HELDOUT, OLD_NAMES, RunConfig
+from selffit.data.catalogue import DATA_SETS, DEFAULT_DIR
 from selffit.errors import UserError
 from selffit.methods.catalogue import METHODS, OF_THE_METHOD, users
 
@@ -105,6 +107,14 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
         if name in raw:
             _check_count(config, name)
     return config
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The same as run.json keeps it: the images are in the same folder wherever one stands."""
+    if DATA_SETS[config.data].generator and not config.data_dir:
+        return config
+    folder = Path(config.data_dir or DEFAULT_DIR).expanduser()
+    return replace(config, data_dir=os.path.abspath(folder))
 
 
 def _check_together(config: RunConfig) -> None:

@@ -205,6 +205,14 @@ class Folder:
 Place = Path | Folder  # where a run lies: a path for those who look, a held folder for its writers
 
 
+def held(place: Place) -> Place:
+    """The folder of a run, held from now on; as it was given where there is none."""
+    try:
+        return root_of(place)
+    except OSError:
+        return place
+
+
 def root_of(place: Place) -> Folder:
     """The folder of a run, open, to be closed by the caller. Raises OSError."""
     return place.again() if isinstance(place, Folder) else Folder.root(place)

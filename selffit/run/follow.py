@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from selffit.eventlog.folder import Folder, Place, root_of
+from selffit.eventlog.folder import Folder, Place, held, root_of
 from selffit.eventlog.liveness import is_alive
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
@@ -94,7 +94,7 @@ class Follower:
     @classmethod
     def of(cls, run: RunDir) -> "Follower":
         """Return a follower of a run directory."""
-        return cls(LogSource(run.place), run.name)
+        return cls(LogSource(held(run.place)), run.name)
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """Return the new items, already folded into `state`.

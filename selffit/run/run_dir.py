@@ -1,4 +1,4 @@
-"""Run directories: their layout, creation in one step, attempts, and how a person names one.
+"""Run directories: their layout, creation in one step, attempts.
 
 RUN/run.json                 id, resolved configuration, versions, seed; changed by a resume only
 RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start time, in which folder
@@ -18,7 +18,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +266,15 @@ class RunDir:
             return newest_attempt(root)
         return 0
 
+    def amend(self, config: Mapping[str, Any]) -> None:
+        """Resume with these settings. Raises UserError where run.json cannot be written."""
+        try:
+            with root_of(self.place) as root:
+                replace(root, RUN_FILE, {**read_small(RUN_FILE, root), "config": dict(config)})
+        except (OSError, ValueError) as error:
+            shown = _shown(self.path)
+            raise UserError(f"cannot write run.json of {shown}: {clean(str(error))}") from error
+
     def remove(self) -> None:
         """Delete a run that was refused before it began.
 
@@ -357,71 +365,3 @@ def _cannot_create(root: Path, error: OSError) -> UserError:
 
 def _shown(path: Path) -> str:
     return clean(str(path))
-
-
-def list_runs(root: Path) -> list[RunDir]:
-    """All usable runs directly under `root`, the newest first; none without such a folder."""
-    found = []
-    for run in _candidates(root):
-        try:
-            found.append((run.created(), run.name, run))
-        except UserError:
-            continue  # a folder of something else
-    return [run for _, _, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
-
-
-def find_run(token: str | None, root: Path) -> RunDir:
-    """The run that `token` means, under `root` or anywhere.
-
-    token: a path (absolute or with a slash), a name under `root`, a unique beginning of one,
-    `latest` or None for the newest. Raises UserError that names the candidates or the nearest name.
-    """
-    if token is None or token == "latest":
-        runs = list_runs(root)
-        if not runs:
-            raise UserError(
-                f"there is no run in {_shown(root)} yet; start one or name another folder"
-            )
-        return runs[0]
-    if "/" in token or token in (".", ".."):
-        if "\0" in token:
-            raise UserError("a path cannot hold a null character; check the name of the run")
-        return RunDir.open(Path(token))
-    names = sorted(run.name for run in _candidates(root))
-    if token in names:
-        return RunDir.open(root / token)
-    # A folder of something else may begin alike; only when no run does, say what is wrong with the
-    # folder.
-    matches = [name for name in names if token and name.startswith(token)]
-    usable = [name for name in matches if _usable(root / name)]
-    if len(usable) == 1 or (len(matches) == 1 and not usable):
-        return RunDir.open(root / (usable or matches)[0])
-    where = _shown(root)
-    if usable:
-        shown = ", ".join(usable[:8]) + (f" and {len(usable) - 8} more" if len(usable) > 8 else "")
-        raise UserError(
-            f"{len(usable)} runs in {where} begin with {token}: {shown}; type more of the name"
-        )
-    near = get_close_matches(token[:64], names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else "list the runs there, or give a path"
-    raise UserError(f"there is no run {clean(token)[:80]!r} in {where}; {hint}")
-
-
-def _usable(path: Path) -> bool:
-    try:
-        RunDir.open(path)
-    except UserError:
-        return False
-    return True
-
-
-def _candidates(root: Path) -> list[RunDir]:
-    try:
-        with os.scandir(root) as entries:
-            return [
-                RunDir(Path(entry.path))
-                for entry in entries
-                if is_name(entry.name) and entry.is_dir()
-            ]
-    except OSError:
-        return []

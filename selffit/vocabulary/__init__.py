@@ -17,6 +17,7 @@ from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, VALUES
 from selffit.vocabulary.states import (
     COPY,
+    DAMAGED,
     DISEASES,
     ENDINGS,
     HEALTHY,
@@ -31,6 +32,7 @@ from selffit.vocabulary.states import (
     STATES,
     SUSPECT,
     UNMEASURED,
+    UNREADABLE,
     Disease,
     Ending,
     Level,
@@ -50,6 +52,7 @@ __all__ = [
     "COMPONENT",
     "CONCENTRATION",
     "COPY",
+    "DAMAGED",
     "DEFINITIONS",
     "DISEASES",
     "EFFECT",
@@ -72,6 +75,7 @@ __all__ = [
     "STEP",
     "SUSPECT",
     "UNMEASURED",
+    "UNREADABLE",
     "VALUES",
     "Disease",
     "Ending",

@@ -173,6 +173,22 @@ COPY = State(
     style="warn",
     left=True,
 )
+UNREADABLE = State(
+    word="unreadable",
+    meaning="a folder that may hold a run, and may not be looked into",
+    symbol="unknown",
+    style="warn",
+    bad=True,
+    left=True,
+)
+DAMAGED = State(
+    word="damaged",
+    meaning="a folder of a run without a run.json that can be used",
+    symbol="unknown",
+    style="ended",
+    bad=True,
+    left=True,
+)
 LOST = State(
     word="lost",
     meaning="the trainer is gone and nothing recorded why",
@@ -181,6 +197,7 @@ LOST = State(
     bad=True,
     left=True,
 )
+_LEFT = (COPY, UNREADABLE, DAMAGED, LOST)
 _ENDINGS = (
     Ending(
         name="finished",
@@ -256,7 +273,7 @@ _ENDINGS = (
     ),
 )
 ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
-STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, COPY, LOST, *_ENDINGS)}
+STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, *_LEFT, *_ENDINGS)}
 
 
 def ending_word(how: str) -> str:

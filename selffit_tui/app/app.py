@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 from typing import ClassVar
 
+from selffit.eventlog.folder import held
 from selffit_tui.app import environment
 
 environment.set_switches()
@@ -87,13 +88,12 @@ class RunApp(App[None]):
         self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
-        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps, clock)
+        place = held(run_dir)  # a successor at this path is another run
+        self.feed = Feed(source or LogSource(place), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._signal = 0
         styles = palette(self.colours)
-        self.run_screen = RunScreen(
-            styles, self.glyphs, self.ascii_because, clock, run_dir, readonly
-        )
+        self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, place, readonly)
 
     def run_in_terminal(self) -> None:
         """Runs the app.

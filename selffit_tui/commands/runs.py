@@ -5,17 +5,19 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
-    """List all runs, newest first."""
+    """List all runs, newest first; then the folders that cannot be read as one, and why."""
     import time
 
-    from selffit.run.run_dir import list_runs
+    from selffit.run.find import survey
+    from selffit.run.state import RunState
     from selffit.run.summary import status_dict
     from selffit_tui.plain.follow import read_once
 
     rows = []
-    for run in list_runs(runs):
-        state, word = read_once(run)
-        rows.append({**status_dict(state, word, time.time()), "run": run.name})
+    for found in survey(runs):
+        state, word = (RunState(), found.state) if found.state else read_once(found.run)
+        told = status_dict(state, word, time.time())
+        rows.append({**told, "run": found.name, "why": found.why or None})
     if json:
         for row in rows:
             put_json(row)

@@ -8,7 +8,7 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
     """Say where a run stands."""
     import time
 
-    from selffit.run.run_dir import find_run
+    from selffit.run.find import find_run
     from selffit.run.summary import status_dict
     from selffit.run.verdict import verdict
     from selffit.run.wording import sentence
@@ -16,7 +16,8 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
 
     found = find_run(run, runs)
     state, word = read_once(found)
-    summary = status_dict(state, word, time.time())
+    # a folder that was renamed goes by its name of today
+    summary = {**status_dict(state, word, time.time()), "run": found.name}
     if json:
         put_json(summary)
         return

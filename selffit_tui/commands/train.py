@@ -2,14 +2,25 @@
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selffit import __version__
-from selffit.config import DEFAULT_PRESET, preset_names, resolve
+from selffit.config import (
+    DEFAULT_PRESET,
+    HOST,
+    from_dict,
+    parse_setting,
+    preset_names,
+    resolve,
+    settled,
+)
+from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.vocabulary import state_of
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
@@ -75,18 +86,18 @@ def train(
         wait_for_start,
     )
 
+    former: dict[str, Any] | None = None
     if resume is not None:
         given = {"preset": preset, "name": name, **settings}
-        run = find_resumable(
-            resume, runs, [option for option, value in given.items() if value is not None]
-        )
+        run = find_resumable(resume, runs, given)
+        former = amend(run, given)
     else:
         config = resolve(preset, settings)
         refuse_impossible(config)
         parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
         info = {
             "preset": preset or DEFAULT_PRESET,
-            "config": config.as_dict(),
+            "config": settled(config).as_dict(),
             "version": __version__,
             "python": platform.python_version(),
         }
@@ -109,6 +120,8 @@ def train(
     except UserError:
         if resume is None:
             remove_refused(run, process)
+        elif former is not None:
+            run.amend(former)
         raise
     if code:
         raise typer.Exit(code)
@@ -133,18 +146,20 @@ def open_screen(path: Path, readonly: bool = False) -> int:
     return outcome.code
 
 
-def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
+def find_resumable(token: str, runs: Path, given: Mapping[str, Any]) -> "RunDir":
     """The run to go on with.
 
-    Raises UserError where it runs, has finished, or settings were `given` beside it.
+    Raises UserError where it runs, has finished, or settings were `given` beside it that decide
+    what is trained.
     """
-    from selffit.run.run_dir import find_run
+    from selffit.run.find import find_run
     from selffit_tui.plain.follow import read_once
 
-    if given:
-        option = "--" + given[0].replace("_", "-")
+    fixed = [name for name, value in given.items() if value is not None and name not in HOST]
+    if fixed:
         raise UserError(
-            f"{option} cannot be given with --resume: the run has its settings; leave it out"
+            f"{flag(fixed[0])} cannot be given with --resume: the run has its settings; leave it "
+            f"out (these may be given: {', '.join(map(flag, HOST))})"
         )
     run = find_run(token, runs)
     state, word = read_once(run)
@@ -155,6 +170,23 @@ def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
     if state.attempt and state.ending is None and not state_of(word).left:
         raise UserError(f"run {run.name} is {word}; watch it with: {watch_command(run.path)}")
     return run
+
+
+def amend(run: "RunDir", given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Put settings about this machine into a run's own; its former ones, None without a change.
+
+    Raises UserError for one that is impossible here.
+    """
+    from selffit_tui.commands.impossible import refuse_impossible
+
+    new = {name: parse_setting(name, given[name]) for name in HOST if given[name] is not None}
+    if not new:
+        return None
+    former = run.info().get("config", {})
+    config = replace(from_dict(former), **new)
+    refuse_impossible(config)
+    run.amend(settled(config).as_dict())
+    return former if isinstance(former, dict) else None
 
 
 def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> None:

@@ -34,7 +34,7 @@ class Asking:
     """One command to one run."""
 
     def __init__(self, run: RunDir) -> None:
-        self._run = run
+        self._run = run.held()
         self._follower = Follower.of(run)
         self._follower.read_all()
 
@@ -63,7 +63,7 @@ class Asking:
         """
         refused = self.nobody()
         if refused is None:
-            submit(self._run.path, command)
+            submit(self._run.place, command)
         return Fate(command.id, command.op, refused or Answer(state="submitted"))
 
     def wait(self, command: Command, seconds: float) -> Fate:

@@ -11,7 +11,7 @@ from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.word import refusal
-from selffit.vocabulary import state_of
+from selffit.vocabulary import ENDINGS, state_of
 from selffit_tui.talk import dumb, put, say, watch_command
 
 POLL_SECONDS = 0.25
@@ -86,6 +86,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 
+    run = run.held()
     follower, lines = Follower.of(run), PlainLines()
     try:
         while True:
@@ -104,7 +105,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     except KeyboardInterrupt:
         say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")
         return 130
-    word = follower.word()
+    word = ENDINGS["gone"].word if run.gone else follower.word()
     for line in lines.ending(follower.state, word):
         put(line)
     return int(state_of(word).bad)

@@ -15,7 +15,8 @@ import pytest
 from selffit.errors import UserError
 from selffit.eventlog.liveness import ProcessIdentity, here
 from selffit.eventlog.names import is_name
-from selffit.run.run_dir import RunDir, find_run, list_runs
+from selffit.run.find import find_run, list_runs
+from selffit.run.run_dir import RunDir
 
 
 def claimed_by(run: RunDir, attempt: int) -> ProcessIdentity | None:
