@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -124,6 +125,8 @@ class Supervisor:
         seconds = time.monotonic() - began
         words = last_lines(self.run.place, _raw(number, "err"))
         exit = classify(code, trainer_end(self.run.place, number), words, kills.evidence())
+        if self.run.gone:  # with all that the trainer could have said
+            exit = replace(exit, how="gone", text=ENDINGS["gone"].meaning)
         again = self._again(exit, restarts)
         log.emit(exit.event(seconds=round(seconds, 3), again=again))
         log.close(exit.how)

@@ -72,6 +72,7 @@ class StreamTail:
     def __init__(self, stream: str, home: Home) -> None:
         self.stream = stream
         self._home = home
+        self._own = ""  # the id that the newest line had
         self._place: _Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
@@ -197,9 +198,11 @@ class StreamTail:
             place.newer = True
             self._next_q = None
             return
-        if not self._home.owns(record.r):
-            self._strange(place, record, out)
-            return
+        if record.r != self._own:  # quick, for nearly every line
+            if not self._home.owns(record.r):
+                self._strange(place, record, out)
+                return
+            self._own = record.r
         if place.offset == 0 and record.k == "open":
             self._opened(place, record, out)
         expected = self._next_q

@@ -175,6 +175,13 @@ class RunDir:
         return False
 
     @property
+    def mark(self) -> str:
+        """What tells its folder from a copy of it, "" where it is not there."""
+        with suppress(OSError), root_of(self.place) as root:
+            return root.mark
+        return ""
+
+    @property
     def gone(self) -> bool:
         """Whether a held run was deleted, be it in part, or moved to another file system."""
         try:
@@ -278,8 +285,10 @@ class RunDir:
     def remove(self) -> None:
         """Delete a run that was refused before it began.
 
-        Raises UserError when it has a checkpoint or was restarted.
+        Raises UserError when it has a checkpoint or was restarted, or lies somewhere else by now.
         """
+        if self.home is not None and RunDir(self.path).mark != self.mark:
+            raise UserError(f"{_shown(self.path)} is another folder by now; it is not removed")
         if self.newest_attempt() > 1 or (self.ckpt.is_dir() and any(self.ckpt.iterdir())):
             raise UserError(f"{_shown(self.path)} has begun; it is not removed")
         doomed = self.path.with_name(f".gone-{secrets.token_hex(8)}")

@@ -20,9 +20,7 @@ from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.scores import empty_summary
 from selffit.train.stopping import Stop, StopSwitch
-from selffit.vocabulary import exit_code
-
-GONE = "the folder of the run was deleted, or moved to another file system"
+from selffit.vocabulary import ENDINGS, exit_code
 
 
 class Trainer:
@@ -100,7 +98,7 @@ class Trainer:
             )
         )
         if self.run.gone:
-            self.stop.request("gone", GONE)
+            self.stop.request("gone", ENDINGS["gone"].meaning)
         newest = self.run.newest_attempt()
         if newest > self.attempt:
             self.stop.request("superseded", f"attempt {newest} took over this run")

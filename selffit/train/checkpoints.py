@@ -14,6 +14,7 @@ from selffit.checkpoint.manifest import STATE, Manifest
 from selffit.checkpoint.state import CheckpointState
 from selffit.checkpoint.store import CheckpointStore
 from selffit.control.settings import live_settings
+from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.former import settings_today
 from selffit.run.run_dir import RunDir
@@ -91,7 +92,8 @@ class Checkpoints:
         if pruning is None or not (wait or pruning.result.done()):
             return
         self._pruning = None
-        with suppress(OSError):  # what cannot be listed now is removed with the next save
+        # what cannot be listed now is removed with the next save
+        with suppress(OSError, UserError):
             for old in pruning.result.result():
                 log.emit(kinds.CheckpointPruned(id=old), step=pruning.about.of_step)
 
@@ -103,8 +105,9 @@ class Checkpoints:
         about = saving.about
         try:
             manifest = saving.result.result()
-        except SaveFailed as failure:
-            failed = kinds.CheckpointFailed(id=about.id, reason=str(failure))
+        except (SaveFailed, MemoryError) as failure:
+            reason = str(failure) or "there is not enough memory for its files"
+            failed = kinds.CheckpointFailed(id=about.id, reason=reason)
             log.emit(failed, step=about.of_step)
             return
         seconds = round(time.perf_counter() - saving.began, 4)

@@ -101,7 +101,7 @@ def train(
             "version": __version__,
             "python": platform.python_version(),
         }
-        run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
+        run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}").held()
     attempts = run.newest_attempt()
     process: subprocess.Popen[bytes] | None = None
     try:

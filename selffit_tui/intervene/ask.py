@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from selffit.control.commands import Command
@@ -40,7 +41,7 @@ class Asking:
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
-        word, resume = self._follower.word(), typed(f"train --resume {self._run.name}")
+        word, resume = self._follower.word(), typed(f"train --resume {quote(self._run.name)}")
         if self._follower.state.ending is not None:
             return Answer(
                 state="rejected",
