@@ -43,9 +43,9 @@ def new_id() -> str:
 
 def run_id(info: Mapping[str, Any]) -> RunId:
     """The ids that run.json tells; what is none is left out."""
-    before = info.get("origins")
-    origins = [item.get("id") for item in before if isinstance(item, dict)] if before else []
-    known = [id for id in origins if id == "" or _is_id(id)]
+    listed = info.get("origins")
+    before = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    known = [id for id in (item.get("id") for item in before) if id == "" or _is_id(id)]
     own = info.get("id")
     return RunId(str(own) if _is_id(own) else "", tuple(map(str, known)))
 

@@ -302,6 +302,11 @@ class RunDir:
         shown = _shown(self.path)
         if error.errno not in _NOT_THERE:
             return UserError(f"cannot read run.json of {shown}: {error.strerror}")
+        if self.home is not None:
+            return UserError(
+                f"the folder of run {clean(self.name)} is gone: it was deleted, or moved to "
+                "another file system"
+            )
         if self.path.is_dir():
             lack = "it holds no run.json"
         else:
