@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from selffit.checkpoint import manifest as manifests
@@ -27,18 +28,18 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
 
 
-class Made(Protocol):
-    """The content of a file that is made when its turn comes."""
+class FileWriter(Protocol):
+    """Writes a file at the path it is given; OSError when it cannot."""
 
     @property
     def size(self) -> int:
         """About as many bytes."""
 
-    def __call__(self) -> bytes:
-        """Make it."""
+    def __call__(self, path: Path) -> None:
+        """Write it."""
 
 
-Content = bytes | Made
+Content = bytes | FileWriter
 Found = TypeVar("Found")
 
 
@@ -173,8 +174,10 @@ class CheckpointStore:
 
     @staticmethod
     def _fill(folder: Folder, name: str, content: Content) -> Entry:
-        data = content if isinstance(content, bytes) else content()
-        return Entry(len(data), folder.create(name, data))
+        if isinstance(content, bytes):
+            return Entry(len(content), folder.create(name, content))
+        content(folder.path / name)
+        return Entry(*folder.settle(name))
 
     def _set_aside(self, root: Folder, id: str) -> None:
         aside = f".damaged-{id}"

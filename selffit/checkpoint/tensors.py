@@ -3,8 +3,11 @@
 Whatever device or memory format they have.
 """
 
+import errno
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import safetensors.torch
@@ -29,12 +32,18 @@ class TensorFile:
         """Bytes of all tensors; the file has some kB more."""
         return sum(tensor.nbytes for tensor in self.tensors.values())
 
-    def __call__(self) -> bytes:
-        """Its content.
+    def __call__(self, path: Path) -> None:
+        """Write it at `path`. Raises OSError.
 
         Takes the slow way of 4-d tensors in channels_last to the format's plain order.
         """
-        return safetensors.torch.save({name: t.contiguous() for name, t in self.tensors.items()})
+        try:
+            safetensors.torch.save_file(
+                {name: t.contiguous() for name, t in self.tensors.items()}, path
+            )
+        except SafetensorError as fault:
+            code = re.search(r"os error ([0-9]+)", str(fault))
+            raise OSError(int(code[1]) if code else errno.EIO, str(fault)) from fault
 
 
 def state_to_files(

@@ -6,6 +6,7 @@ nothing can be made in it any more once it was deleted.
 """
 
 import errno
+import fcntl
 import hashlib
 import io
 import os
@@ -58,6 +59,17 @@ class Folder:
         A name, and a device after the next boot, may be another; a copy has another number.
         """
         return f"{os.fstat(self._fd).st_ino:x}"
+
+    @property
+    def path(self) -> Path:
+        """A path to it as of now, for code of others that takes no descriptor."""
+        entry = Path(f"/proc/self/fd/{self._fd}")  # Linux: leads there wherever it is moved
+        if entry.exists():
+            return entry
+        command = getattr(fcntl, "F_GETPATH", None)  # macOS
+        if command is None:
+            raise OSError(errno.ENOTSUP, "this system tells no path of an open folder", self.name)
+        return Path(os.fsdecode(fcntl.fcntl(self._fd, command, bytes(1024)).rstrip(b"\0")))
 
     def again(self) -> "Folder":
         """The same folder with a descriptor of its own."""
@@ -169,6 +181,12 @@ class Folder:
         finally:
             os.close(fd)
         return digest.hexdigest()
+
+    def settle(self, name: str) -> tuple[int, str]:
+        """Force a file that somebody else wrote to the disk; its size and SHA-256."""
+        with self._regular(name) as file:
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
     def size(self, name: str) -> int:
         """Bytes of a regular file; OSError for any other kind, links included."""

@@ -40,13 +40,15 @@ CALLS = (
 FILES = {"model.safetensors": b"w" * 5000, "state.json": b'{"step": 2}\n'}
 
 
-class Late:
-    """Content that is made late."""
+class Written:
+    """A file that writes itself."""
 
     size = 300
 
-    def __call__(self) -> bytes:
-        return b"m" * self.size
+    def __call__(self, path: Path) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.write(fd, b"m" * self.size)
+        os.close(fd)
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def each_call(before: Callable[[int, str, tuple[Any, ...]], None]) -> Iterator[N
 def save(run: Path) -> None:
     """Over a damaged main-2, so that setting it aside is part of the story; main-1 is whole."""
     CheckpointStore(run, attempt=1, reserve=0).write(
-        "main-2", {**FILES, "optim.safetensors": Late()}
+        "main-2", {**FILES, "optim.safetensors": Written()}
     )
 
 
@@ -274,17 +276,34 @@ def test_a_file_size_limit_is_no_space_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError, OSError(errno.EDQUOT, "quota")])
-def test_whatever_ends_content_that_is_made_late_leaves_nothing(
+def test_whatever_ends_files_that_write_themselves_leaves_nothing(
     store: CheckpointStore, run: Path, fault: BaseException | type[BaseException]
 ) -> None:
     class Interrupted:
         size = 10
 
-        def __call__(self) -> bytes:
+        def __call__(self, path: Path) -> None:
+            path.write_bytes(b"half")
             raise fault
 
     with pytest.raises((KeyboardInterrupt, MemoryError, NoSpace)):
         store.write("main-1", {**FILES, "x": Interrupted()})
+    assert os.listdir(run / FOLDER) == []
+
+
+def test_a_file_that_writes_itself_as_a_link_is_not_followed(
+    store: CheckpointStore, run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").write_bytes(b"x")
+
+    class Linked:
+        size = 1
+
+        def __call__(self, path: Path) -> None:
+            path.symlink_to(tmp_path / "outside")
+
+    with pytest.raises(SaveFailed):
+        store.write("main-1", {"state.json": Linked()})
     assert os.listdir(run / FOLDER) == []
 
 

@@ -15,14 +15,14 @@ from selffit.errors import UserError
 FILES = {"model.safetensors": b"weights" * 1000, "state.json": b"{}\n", "empty": b""}
 
 
-class Late:
-    """Content that is made late, as that of tensors is."""
+class Written:
+    """A file that writes itself, as those of tensors do."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.size = data, len(data)
 
-    def __call__(self) -> bytes:
-        return self.data
+    def __call__(self, path: Path) -> None:
+        path.write_bytes(self.data)
 
 
 def newest(store: Store, branch: str = "main") -> tuple[str | None, list[tuple[str, str]]]:
@@ -32,7 +32,7 @@ def newest(store: Store, branch: str = "main") -> tuple[str | None, list[tuple[s
 
 def test_what_is_read_is_what_was_written(store: Store) -> None:
     manifest = store.write(
-        "b1-40", {**FILES, "optim.safetensors": Late(b"momentum")}, base="main-30", t=12.5
+        "b1-40", {**FILES, "optim.safetensors": Written(b"momentum")}, base="main-30", t=12.5
     )
     again, files = store.read("b1-40")
     assert again == manifest == store.verify("b1-40")
@@ -185,8 +185,8 @@ def test_free_space_is_checked_before_anything_is_written(run: Path) -> None:
     assert Store(run, reserve=0).free_space_ok(1)
 
 
-def test_the_size_of_content_that_is_made_late_counts(store: Store) -> None:
-    huge = Late(b"")
+def test_the_size_of_files_that_write_themselves_counts(store: Store) -> None:
+    huge = Written(b"")
     huge.size = 1 << 60
     with pytest.raises(NoSpace):
         store.write("main-1", {"model.safetensors": huge})
