@@ -37,13 +37,9 @@ from selffit.eventlog.identity import (
 )
 from selffit.eventlog.jsonfile import read_small, replace, write_new
 from selffit.eventlog.liveness import ProcessIdentity
-from selffit.eventlog.names import RULE, is_name
 from selffit.eventlog.records import num
+from selffit.run.making import FOLDERS, make
 
-_TRIES = 100  # random names that may be taken before we give up
-_FOLDERS = (ATTEMPTS, "log", "control", "control/inbox", "control/done", "ckpt", "raw")
-# bytes that a disk must have free for a new run: its log, its ballast, a first checkpoint
-_LEAST_FREE = 32 << 20
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 _END_OF_TIME = 1e11  # seconds since the epoch; a calendar cannot show much more
 
@@ -98,27 +94,7 @@ class RunDir:
         is called `<stem>-<four random hex digits>`. Raises UserError: name taken or malformed, root
         not writable, disk full.
         """
-        if name is not None:
-            _check_new_name(name)
-            if os.path.lexists(root / name):
-                raise _taken(root, name)
-        elif not is_name(f"{stem}-0000"):
-            raise UserError(f"{stem!r} cannot begin the name of a run: {RULE}")
-        draft = root / f".new-{secrets.token_hex(8)}"
-        made: list[Path] = []
-        try:
-            made = [folder for folder in (root, *root.parents) if not folder.exists()]
-            root.mkdir(parents=True, exist_ok=True)
-            _check_space(root)
-            path = _make(draft, root, name, stem, info)
-        except OSError as error:
-            raise _cannot_create(root, error) from error
-        finally:  # when all went well the draft has been renamed, and the folders are not empty
-            shutil.rmtree(draft, ignore_errors=True)
-            for folder in made:
-                with suppress(OSError):
-                    folder.rmdir()
-        return cls(path)
+        return cls(make(root, name, info, stem))
 
     def held(self) -> "RunDir":
         """The same run by its folder, wherever that is moved. Raises UserError where it is gone."""
@@ -197,7 +173,7 @@ class RunDir:
         """
         try:
             with root_of(self.place) as root:
-                for below in _FOLDERS:
+                for below in FOLDERS:
                     *above, name = below.split("/")
                     with root.within(*above) as parent:
                         if parent.holds(name) and not parent.is_folder(name):
@@ -237,7 +213,7 @@ class RunDir:
         self.refuse_links()
         try:
             with root_of(self.place) as root:
-                for below in _FOLDERS:  # what keeps no empty folders may have lost some
+                for below in FOLDERS:  # what keeps no empty folders may have lost some
                     *above, name = below.split("/")
                     with root.within(*above) as parent:
                         parent.ensure(name).close()
@@ -251,10 +227,9 @@ class RunDir:
                             write_new(attempts, attempt_file(attempt), about)
                             attempts.sync()
                             return attempt
-        except OSError as error:
-            raise UserError(
-                f"cannot start an attempt in {_shown(self.path)}: {error.strerror}"
-            ) from error
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or clean(str(error))
+            raise UserError(f"cannot start an attempt in {_shown(self.path)}: {why}") from error
 
     def _become_itself(self, root: Folder) -> None:
         """Give the run an id of its own where it has none, or has that of the original."""
@@ -313,68 +288,6 @@ class RunDir:
             there = os.path.lexists(self.path)
             lack = "it is not a folder" if there else "there is no such folder"
         return UserError(f"{shown} is not a run: {lack}")
-
-
-def _make(draft: Path, root: Path, name: str | None, stem: str, info: Mapping[str, Any]) -> Path:
-    """Build the run as `draft`, then rename it into place: the step that makes it a run."""
-    draft.mkdir(mode=0o700)
-    for below in _FOLDERS:
-        (draft / below).mkdir(mode=0o700)
-    with Folder(draft) as folder, Folder.root(root) as parent:
-        for _ in range(_TRIES):
-            final = name if name is not None else f"{stem}-{secrets.token_hex(2)}"
-            about = {**info, "v": 1, "id": new_id(), "name": final, "created": time.time()}
-            try:
-                if not os.path.lexists(root / final):
-                    write_new(folder, f".{RUN_FILE}", about)
-                    folder.rename(f".{RUN_FILE}", RUN_FILE)
-                    for below in _FOLDERS:
-                        with folder.within(*below.split("/")) as made:
-                            made.sync()
-                    folder.sync()
-                    # fails on a file and on a folder with anything in it
-                    parent.rename(draft.name, final)
-                    parent.sync()
-                    return root / final
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                    raise
-            if name is not None:
-                raise _taken(root, name)
-    raise UserError(
-        f"no free name {stem}-0000 … {stem}-ffff in {_shown(root)}; name the run yourself"
-    )
-
-
-def _check_space(root: Path) -> None:
-    disk = os.statvfs(root)
-    if disk.f_bavail * disk.f_frsize < _LEAST_FREE:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _check_new_name(name: str) -> None:
-    if not is_name(name):
-        raise UserError(f"{clean(name)!r} cannot be the name of a run: {RULE}")
-    if name == "latest":
-        raise UserError(
-            "a run cannot be called latest: that word means the newest run; choose another name"
-        )
-
-
-def _taken(root: Path, name: str) -> UserError:
-    return UserError(
-        f"there is already something called {name} in {_shown(root)}; choose another name"
-    )
-
-
-def _cannot_create(root: Path, error: OSError) -> UserError:
-    hint = {
-        errno.ENOSPC: "free some space or choose another folder",
-        errno.EDQUOT: "free some of your quota or choose another folder",
-        errno.ENOTDIR: "a file is in the way; choose another folder",
-        errno.EEXIST: "a file is in the way; choose another folder",
-    }.get(error.errno or 0, "choose a folder that you can write to")
-    return UserError(f"cannot create a run in {_shown(root)}: {error.strerror}; {hint}")
 
 
 def _shown(path: Path) -> str:

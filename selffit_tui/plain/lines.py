@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, Record, num
@@ -210,8 +212,10 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 row.get("why") or _verdict(row["verdict"]),
             )
         )
-    widths = [max(len(line[i]) for line in table) for i in range(len(head))]
+    widths = [max(cell_len(line[i]) for line in table) for i in range(len(head))]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
         for line in table
     ]

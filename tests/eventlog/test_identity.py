@@ -19,7 +19,9 @@ from selffit.eventlog.records import Notice, Record
 from selffit.eventlog.writer import EventWriter
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState
 from selffit.run.summary import status_dict
+from selffit.run.word import state_word
 
 
 def make(root: Path, name: str) -> RunDir:
@@ -121,6 +123,14 @@ def test_a_copy_of_a_live_run_is_called_one_and_takes_no_commands(tmp_path: Path
     writer.close("stopped")
     shutil.copytree(renamed.path, tmp_path / "archive")
     assert word(RunDir.open(tmp_path / "archive")) == "stopped", "an ended one is as good"
+
+
+def test_seen_from_another_host_a_run_that_was_heard_of_just_now_is_no_copy() -> None:
+    state = RunState(attempt=2, elsewhere=2, t=1000.0, phase="training")
+    assert state_word(state, True, 1001.0) == state_word(state, False, 1001.0) == "copy"
+    assert state_word(state, None, 1001.0) == "training", "folders may have other numbers there"
+    assert state_word(state, None, 1100.0) == "copy"
+    assert state_word(RunState(attempt=3, elsewhere=2, phase="data"), True, 1.0) == "data"
 
 
 def test_an_attempt_makes_a_copy_a_run_of_its_own(tmp_path: Path) -> None:
