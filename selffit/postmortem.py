@@ -25,7 +25,7 @@ class Exit:
     """How a process ended.
 
     how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its
-    number or 0.
+    number or 0; again: whether another attempt begins.
     """
 
     how: str
@@ -33,9 +33,10 @@ class Exit:
     signal: int
     text: str
     stderr: tuple[str, ...]
+    again: bool = False
 
-    def event(self, *, seconds: float, again: bool) -> Exited:
-        """Return the event: the process ran so many seconds; `again`: another attempt begins."""
+    def event(self, *, seconds: float) -> Exited:
+        """Return the event: the process ran so many seconds."""
         return Exited(
             how=self.how,
             code=self.code,
@@ -43,7 +44,7 @@ class Exit:
             stderr=self.stderr,
             text=self.text,
             seconds=seconds,
-            again=again,
+            again=self.again,
         )
 
 
@@ -83,6 +84,8 @@ def _judge(
     name = signal_name(-code)
     if -code in (signals.SIGTERM, signals.SIGINT):
         return "stopped", f"stopped by {name} before it was ready to say so itself"
+    if -code in (signals.SIGUSR1, signals.SIGUSR2):
+        return "preempted", f"ended by {name} before it was ready to say so itself"
     if -code == signals.SIGKILL and memory:
         return "oom", f"killed by {name}, probably because memory ran out: {memory}"
     return "killed", f"killed by {name}"

@@ -1,11 +1,13 @@
 """The supervisor: starts the trainer in a session of its own, waits for it, records how it ended.
 
-    python -m selffit.supervisor RUN_DIR
+    python -m selffit.supervisor RUN_DIR [--after N]
 
 A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither
-of the two; if the supervisor itself dies, the trainer trains on. SIGTERM and SIGINT are passed on,
-so the run stops at its next step. Exit codes: 0 finished or stopped, 1 crashed, 2 refused, 3
-superseded, 128 + signal when the trainer was killed.
+of the two; if the supervisor itself dies, the trainer trains on. With `--after N` it starts attempt
+N + 1 and no other: whoever asked knows that attempt N has ended. SIGTERM and SIGINT are passed on,
+so the run stops at its next step; so are SIGUSR1 and SIGUSR2, with which schedulers announce that
+they take the machine away. Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused, 3
+superseded, 75 preempted (stopped by SIGUSR1 or SIGUSR2), 128 + signal when the trainer was killed.
 """
 
 import math
@@ -28,7 +30,7 @@ from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
 
-PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 TRAINER_ENVIRONMENT = {  # unless the person has set them
     # Threads that spin at every barrier cost a factor of ten as soon as anything else wants a core.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -39,17 +41,19 @@ TRAINER_ENVIRONMENT = {  # unless the person has set them
 }
 
 
-def spawn(run_dir: Path) -> "subprocess.Popen[bytes]":
+def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
     """Start the supervisor of a run, detached from this terminal.
 
-    What it prints goes to raw/supervisor.err. Raises UserError where a link is in the way.
+    `after`: the newest attempt that is known. What it prints goes to raw/supervisor.err. Raises
+    UserError where a link is in the way.
     """
+    only = [] if after is None else ["--after", str(after)]
     run = RunDir(run_dir)
     run.refuse_links()
     errors = run.raw_file("supervisor.err")
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "selffit.supervisor", str(run_dir)],
+            [sys.executable, "-m", "selffit.supervisor", str(run_dir), *only],
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
@@ -71,10 +75,11 @@ class Supervisor:
     def __init__(self, run: RunDir) -> None:
         self.run = run.held()
         self._trainer: subprocess.Popen[bytes] | None = None
+        self.number = 0  # of the attempt
         self._passed: int | None = None  # the signal that was asked to be passed on
 
     def install(self) -> None:
-        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer inherits."""
+        """Pass signals on to the trainer; ignore SIGHUP, which the trainer inherits."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in PASSED_ON:
             signal.signal(number, self._pass_on)
@@ -84,29 +89,37 @@ class Supervisor:
         if self._trainer is not None:
             self._trainer.send_signal(number)
 
-    def run_all(self, restarts: int, command: Sequence[str] | None = None) -> Exit:
+    def run_all(
+        self, restarts: int, command: Sequence[str] | None = None, after: int | None = None
+    ) -> Exit:
         """Attempt after attempt, until one ends otherwise than by accident.
 
-        Or until `restarts` are used up. Raises UserError where the run directory cannot be written.
+        Or until `restarts` are used up, or somebody else goes on with the run. Raises UserError
+        where the run directory cannot be written, and for the first attempt where one after
+        `after` has begun already.
         """
         while True:
-            exit = self.attempt(command, restarts)
-            if not self._again(exit, restarts):
+            exit = self.attempt(command, restarts, after)
+            if not exit.again:
                 return exit
             restarts -= 1
+            after = self.number
 
     def _again(self, exit: Exit, restarts: int) -> bool:
         accident = exit.how in ENDINGS and ENDINGS[exit.how].accident
-        return accident and restarts > 0 and self._passed is None
+        mine = not self.run.successor(self.number)
+        return accident and restarts > 0 and self._passed is None and mine
 
-    def attempt(self, command: Sequence[str] | None = None, restarts: int = 0) -> Exit:
+    def attempt(
+        self, command: Sequence[str] | None = None, restarts: int = 0, after: int | None = None
+    ) -> Exit:
         """Claim an attempt, run the trainer to its end, record it.
 
-        `command`: instead of the trainer's own, for tests.
+        `command`: instead of the trainer's own, for tests. `after`: see `RunDir.claim_attempt`.
 
         Raises UserError where the run directory cannot be written.
         """
-        number = self.run.claim_attempt(here())
+        self.number = number = self.run.claim_attempt(here(), after)
         log = EventWriter(self.run.place, "supervisor", number)
         kills, began = MemoryKills(), time.monotonic()
         with root_of(self.run.place) as folder:  # wherever it is now, the trainer works in it
@@ -127,8 +140,8 @@ class Supervisor:
         exit = classify(code, trainer_end(self.run.place, number), words, kills.evidence())
         if self.run.gone:  # with all that the trainer could have said
             exit = replace(exit, how="gone", text=ENDINGS["gone"].meaning)
-        again = self._again(exit, restarts)
-        log.emit(exit.event(seconds=round(seconds, 3), again=again))
+        exit = replace(exit, again=self._again(exit, restarts))
+        log.emit(exit.event(seconds=round(seconds, 3)))
         log.close(exit.how)
         return exit
 
@@ -156,15 +169,19 @@ def _raw(attempt: int, end: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Supervise a run; returns the exit code."""
-    if len(arguments) != 1:
-        print("usage: python -m selffit.supervisor RUN_DIR", file=sys.stderr)
+    where, only = arguments[:1], arguments[1:]
+    known = len(only) == 2 and only[0] == "--after" and only[1].isdecimal()
+    if not where or (only and not known):
+        print("usage: python -m selffit.supervisor RUN_DIR [--after N]", file=sys.stderr)
         return exit_code("refused")
     try:
-        supervisor = Supervisor(RunDir.open(Path(arguments[0])))
+        supervisor = Supervisor(RunDir.open(Path(where[0])))
         supervisor.install()
         config = supervisor.run.info().get("config")
         restarts = config.get("restarts", 0) if isinstance(config, dict) else 0
-        exit = supervisor.run_all(restarts if isinstance(restarts, int) else 0)
+        exit = supervisor.run_all(
+            restarts if isinstance(restarts, int) else 0, after=int(only[1]) if only else None
+        )
     except UserError as error:
         print(error, file=sys.stderr)
         return exit_code("refused")

@@ -165,7 +165,8 @@ Changed = dict[str, Any]  # new values of the ledger's fields
 
 def _run_start(ledger: Ledger, event: kinds.RunStart) -> Changed:
     layers = {layer.name: layer.channels for layer in event.layers}
-    return {"config": event.config, "ended": "", "layers": layers}
+    # a stop was meant for the attempt that took it, and perhaps did not live to carry it out
+    return {"config": event.config, "ended": "", "stopping": "", "layers": layers}
 
 
 def _end(ledger: Ledger, event: kinds.End) -> Changed:

@@ -193,6 +193,10 @@ class Folder:
         with self._regular(name) as file:
             return os.fstat(file.fileno()).st_size
 
+    def written(self, name: str) -> float:
+        """When something in it was written last, in seconds by the clock of the file system."""
+        return os.stat(name, dir_fd=self._fd, follow_symlinks=False).st_mtime
+
     def digest(self, name: str) -> str:
         """SHA-256 of a regular file, read in pieces."""
         with self._regular(name) as file:

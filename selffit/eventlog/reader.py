@@ -1,15 +1,20 @@
 """Follows all streams of a run directory: how any viewer, live or replay, gets at a log."""
 
+import errno
 import math
 import os
 from contextlib import suppress
 
 from selffit.eventlog.folder import Folder, Place, root_of
 from selffit.eventlog.identity import RunId, id_of
+from selffit.eventlog.kinds.life import BOTH
 from selffit.eventlog.names import is_name
+from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Item, StreamTail
 
 _STREAMS = 64  # followed at most
+_OURS = ("", *BOTH)  # the folder of all streams, and the streams of a run
+_NO_FAULT = (errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.EINTR)
 
 
 class _Home:
@@ -51,6 +56,7 @@ class RunReader:
         self._home = _Home()
         self._tails: dict[str, StreamTail] = {}
         self._left_over: list[Item] = []
+        self._shut: set[str] = set()  # streams of which it was said that they cannot be read
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """What is new since the last poll.
@@ -72,7 +78,12 @@ class RunReader:
         return items
 
     def _read_streams(self, root: Folder, most: float, items: list[Item]) -> None:
-        with root.within("log") as log:
+        try:
+            log = root.within("log")
+        except OSError as error:
+            self._complain("", error, items)
+            return
+        with log:
             for name in os.listdir(log.fd):
                 if name not in self._tails and is_name(name) and len(self._tails) < _STREAMS:
                     self._tails[name] = StreamTail(name, self._home)
@@ -83,6 +94,20 @@ class RunReader:
                     self._read_stream(log, tail, most, items)
 
     def _read_stream(self, log: Folder, tail: StreamTail, most: float, items: list[Item]) -> None:
-        # not a folder, a link, gone, closed to us, or the disk fails: the next poll tries again
-        with suppress(OSError), log.within(tail.stream) as folder:
-            tail.read(folder.fd, most, items)
+        try:
+            with log.within(tail.stream) as folder:
+                tail.read(folder.fd, most, items)
+        except OSError as error:  # the next poll tries again
+            self._complain(tail.stream, error, items)
+
+    def _complain(self, stream: str, error: OSError, items: list[Item]) -> None:
+        """Say once of a stream, or of the whole log, that it cannot be read.
+
+        What is not there yet, or is a file of somebody else, is no fault; nor is a lack of our own.
+        """
+        somebody_elses = error.errno == errno.ENOTDIR and stream not in _OURS
+        if error.errno in _NO_FAULT or somebody_elses or stream in self._shut:
+            return
+        self._shut.add(stream)
+        text = f"cannot be read: {error.strerror}; what it holds is missing"
+        items.append(Notice("unreadable", stream, "", 0, text))

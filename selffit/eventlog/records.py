@@ -57,7 +57,8 @@ class Record(msgspec.Struct, frozen=True):
 class Notice(msgspec.Struct, frozen=True):
     """Something the reader found wrong with a log file.
 
-    kind: "torn" (a file ends in half a line and is not written any more), "damaged" (a complete
+    kind: "unreadable" (a folder or file of the log cannot be opened or read: what it holds is
+    missing), "torn" (a file ends in half a line and is not written any more), "damaged" (a complete
     line, or a file, that is not what a writer made), "gap" (sequence numbers jump), "restarted"
     (the file shrank or was replaced and is read again from its start: whoever keeps state starts
     over with a new reader), "version" (written by a newer selffit: the rest of the file is left

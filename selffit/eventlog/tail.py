@@ -257,7 +257,7 @@ class StreamTail:
     def _complain(self, place: _Place, text: str, out: list[Item]) -> None:
         if not place.complaint:
             place.complaint = True
-            self._say(out, "damaged", place, 0, f"{text}; the file is left out")
+            self._say(out, "unreadable", place, 0, f"{text}; the file is left out")
 
     def _say(self, out: list[Item], kind: str, place: _Place, offset: int, text: str) -> None:
         out.append(Notice(kind, self.stream, place.file, offset, text))

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
+from threading import Event as Flag
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -120,6 +121,17 @@ class EventWriter:
         kind = event.KIND
         return self.put(kind.name, event.data(), step=step, branch=branch, critical=kind.critical)
 
+    def post(self, event: Event, *, step: int = 0, branch: str = "main") -> Flag:
+        """Log an event of a critical kind without waiting for it: never dropped, synced at once.
+
+        Returns what is set once it is on the disk, which is never where the log is closed.
+        """
+        kind = event.KIND
+        line = make_line(kind.name, event.data(), step, branch, critical=True)
+        self._enqueue(line)
+        assert line.synced is not None
+        return line.synced
+
     def put(
         self,
         kind: str,
@@ -137,20 +149,27 @@ class EventWriter:
         closed), or, for a critical event, kept in memory and tried again.
         """
         event = make_line(kind, data, step, branch, critical)
+        if not self._enqueue(event):
+            return False
+        return True if event.synced is None else self._wait_for(event)
+
+    def _enqueue(self, event: Line) -> bool:
+        """Hand a line to the writer thread; False where it is dropped."""
         with self._wake:
             if self._ended or self._closing is not None:
                 return False
-            if not critical and self._queued_bytes + len(event.body) > self._queue_bytes:
-                self._dropped[kind] += 1
+            full = self._queued_bytes + len(event.body) > self._queue_bytes
+            if full and not event.critical:
+                self._dropped[event.kind] += 1
                 return False
             first = not self._queue
             self._queue.append(event)
             self._queued_bytes += len(event.body)
-            if critical or 2 * self._queued_bytes > self._queue_bytes:
+            if event.critical or 2 * self._queued_bytes > self._queue_bytes:
                 self._urgent = True
             if first or self._urgent:
                 self._wake.notify()
-        return True if event.synced is None else self._wait_for(event)
+        return True
 
     def close(self, reason: str) -> bool:
         """Write everything, then the `seal`.

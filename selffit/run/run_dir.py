@@ -204,11 +204,13 @@ class RunDir:
             shown = _shown(self.path / "raw" / name)
             raise UserError(f"cannot write {shown}: {error.strerror}") from error
 
-    def claim_attempt(self, identity: ProcessIdentity) -> int:
+    def claim_attempt(self, identity: ProcessIdentity, after: int | None = None) -> int:
         """Number the next start of the trainer, 1, 2, 3 …, exclusively.
 
         A copy becomes a run of its own by it, and a run from before there were ids gets one.
-        Raises UserError when it cannot be written.
+        `after`: the newest attempt that the caller knows of and takes for ended; where there is a
+        later one by now, it is somebody else's run. Raises UserError then, and when the attempt
+        cannot be written.
         """
         self.refuse_links()
         try:
@@ -217,11 +219,13 @@ class RunDir:
                     *above, name = below.split("/")
                     with root.within(*above) as parent:
                         parent.ensure(name).close()
+                attempt = newest_attempt(root)
+                self._check_free(attempt, after)
                 self._become_itself(root)
                 about = {**identity.as_data(), "t": time.time(), "folder": root.mark}
-                attempt = newest_attempt(root)
                 with root.within(ATTEMPTS) as attempts:
                     while True:
+                        self._check_free(attempt, after)
                         attempt += 1
                         with suppress(FileExistsError):  # somebody else started one just now
                             write_new(attempts, attempt_file(attempt), about)
@@ -230,6 +234,13 @@ class RunDir:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or clean(str(error))
             raise UserError(f"cannot start an attempt in {_shown(self.path)}: {why}") from error
+
+    def _check_free(self, attempt: int, after: int | None) -> None:
+        if after is not None and attempt > after:
+            raise UserError(
+                f"somebody else has just started attempt {attempt} of {self.name}; watch that one, "
+                "or resume the run when it has ended"
+            )
 
     def _become_itself(self, root: Folder) -> None:
         """Give the run an id of its own where it has none, or has that of the original."""
@@ -241,6 +252,35 @@ class RunDir:
         before = info.get("origins")
         origins = [*(before if isinstance(before, list) else []), origin]
         replace(root, RUN_FILE, {**info, "id": new_id(), "origins": origins})
+
+    def claimant(self, attempt: int) -> ProcessIdentity | None:
+        """The process that claimed an attempt; None where that cannot be read, or not yet."""
+        return ProcessIdentity.from_data(self._claim(attempt))
+
+    def claimed_at(self, attempt: int) -> float:
+        """The wall clock at which an attempt was claimed, in seconds; 0 where it is not known."""
+        found = num(self._claim(attempt).get("t"))
+        return found if found > 0 else 0.0
+
+    def successor(self, attempt: int) -> int:
+        """The newest attempt after this one, 0 without any.
+
+        It needs no descriptor where there are none left: the next number is looked for by its name.
+        """
+        newest = self.newest_attempt()
+        if newest > attempt:
+            return newest
+        next_one = f"{ATTEMPTS}/{attempt_file(attempt + 1)}"
+        if self.home is not None:
+            return attempt + 1 if self.home.holds(next_one) else 0
+        return attempt + 1 if os.path.lexists(self.path / next_one) else 0
+
+    def _claim(self, attempt: int) -> dict[str, Any]:
+        try:
+            with root_of(self.place) as root, root.within(ATTEMPTS) as attempts:
+                return read_small(attempt_file(attempt), attempts)
+        except (OSError, ValueError):
+            return {}
 
     def newest_attempt(self) -> int:
         """The highest attempt number, 0 before the first."""

@@ -23,6 +23,7 @@ from selffit.run.lineage import ActiveLine, active_line
 NAN = float("nan")
 E = TypeVar("E", bound=Event)
 _NONE: History[Any] = History()
+_EXIT = kinds.Exited.KIND.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +41,18 @@ class Attempt:
     def identity(self) -> ProcessIdentity | None:
         """The process that this attempt stands or falls with, None before anything is known of it.
 
-        The trainer, as it says itself or as its supervisor started it; before that the supervisor.
+        The trainer, as it says itself or as its supervisor started it; before that, and once it has
+        ended and another one is to be started, the supervisor.
         """
+        watcher = None if self.supervisor is None else self.supervisor.identity
+        if self.restarting:
+            return watcher
         if self.trainer is not None:
             return self.trainer.identity
-        watcher = None if self.supervisor is None else self.supervisor.identity
         if watcher is None or self.spawned is None:
             return watcher
         pid, began = self.spawned.pid, self.spawned.pstart
-        return ProcessIdentity(watcher.host, watcher.boot, pid, began)
+        return ProcessIdentity(watcher.host, watcher.boot, pid, began, watcher.pidns)
 
     @property
     def restarting(self) -> bool:
@@ -88,6 +92,8 @@ class RunState:
     step: int = 0
     epoch: float = 0.0
     t: float = 0.0  # wall clock of the newest record
+    heard: float = 0.0  # of the last one of the newest attempt, by the clock of who wrote it
+    heard_of: str = ""  # the stream that it came from
     started: float = NAN  # wall clock of the first record
     start: kinds.RunStart | None = None
     ledger: Ledger = field(default_factory=Ledger)
@@ -95,6 +101,9 @@ class RunState:
     newest: Mapping[type[Event], Any] = field(default_factory=dict)
     events: History[Event] = field(default_factory=History)  # those that are worth a line
     dropped: int = 0  # metrics that the writer had to drop, as the log itself says
+    saves: int = 0  # checkpoints that were saved
+    failed_saves: int = 0  # and that could not be
+    unsaved: kinds.CheckpointFailed | None = None  # the last of those, None once one was saved
     notices: History[Notice] = field(default_factory=History)  # what is wrong with the log
     elsewhere: int = 0  # the newest attempt that was begun in another folder than the one read
 
@@ -124,6 +133,14 @@ class RunState:
     def now(self) -> Attempt:
         """The newest attempt."""
         return self.attempts.get(self.attempt) or Attempt(number=self.attempt)
+
+    @property
+    def addressed(self) -> int | None:
+        """The attempt that a command is meant for: the one that trains or is being started.
+
+        None before the first.
+        """
+        return self.attempt + self.restarting or None
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -207,7 +224,14 @@ def _place(draft: dict[str, Any], record: Record) -> None:
     if record.a > draft["attempt"]:
         draft["attempt"] = record.a
         draft["phase"] = "starting"
+        draft["heard_of"] = ""
     draft["t"] = max(draft["t"], record.t)
+    if record.a == draft["attempt"] and (
+        # streams are read one by one: what a supervisor said when it began is no news of a trainer
+        record.stream == "trainer" or draft["heard_of"] != "trainer" or record.k == _EXIT
+    ):
+        draft["heard"] = record.t
+        draft["heard_of"] = record.stream
     if not draft["started"] <= record.t:  # also true while it is NaN
         draft["started"] = record.t
     if record.stream == "trainer" and record.b == draft["branch"] and record.s > draft["step"]:
@@ -272,6 +296,16 @@ def _steps(draft: dict[str, Any], event: kinds.Steps) -> None:
     draft["epoch"] = event.epoch
 
 
+def _saved(draft: dict[str, Any], event: kinds.CheckpointSaved) -> None:
+    draft["saves"] += 1
+    draft["unsaved"] = None
+
+
+def _save_failed(draft: dict[str, Any], event: kinds.CheckpointFailed) -> None:
+    draft["failed_saves"] += 1
+    draft["unsaved"] = event
+
+
 def _gap(draft: dict[str, Any], event: kinds.LogGap) -> None:
     draft["dropped"] += max(0, event.dropped)
 
@@ -297,6 +331,8 @@ _HANDLERS = cast(
         kinds.Resumed: _resumed,
         kinds.BranchBegun: _branch,
         kinds.Steps: _steps,
+        kinds.CheckpointSaved: _saved,
+        kinds.CheckpointFailed: _save_failed,
         kinds.LogGap: _gap,
         kinds.End: _end,
         kinds.Spawned: _spawned,

@@ -6,7 +6,9 @@ from typing import Any
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import without_nan
 from selffit.run.state import RunState
+from selffit.run.trouble import troubles
 from selffit.run.verdict import explained, stands, verdict
+from selffit.run.word import silent_for
 from selffit.run.wording import policy_words
 from selffit.vocabulary import COPY
 
@@ -34,10 +36,11 @@ def seconds_left(state: RunState) -> float:
     return max(0, state.last_step - state.step) * seconds / steps
 
 
-def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
+def status_dict(state: RunState, word: str, now: float, ahead: float = 0.0) -> dict[str, Any]:
     """Return what `selffit status --json` prints: JSON-able, unknown numbers are null.
 
-    Accuracies are in [0, 1]. `word`: the state in one word; `now`: wall clock in seconds.
+    Accuracies are in [0, 1]. `word`: the state in one word; `now`: wall clock in seconds of the
+    machine that it runs on; `ahead`: seconds by which that one is ahead of ours.
     """
     block = state.last(kinds.Steps)
     ending = state.ending
@@ -54,14 +57,20 @@ def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
             "epochs": state.config.get("epochs"),
             "eta_s": None if ending else _rounded(seconds_left(state)),
             "img_s": block.img_s if block is not None else None,
-            "data_age_s": round(now - state.t, 1) if state.t else None,
+            "data_age_s": round(silent_for(state, now), 1) if state.heard else None,
+            "clock_ahead_s": round(ahead, 1) or None,
             "last": _last(state),
             "verdict": verdict_dict(state),
             "selfinfo": _selfinfo(state),
             "alerts": [alert_dict(state, alert) for alert in state.all(kinds.Alert)],
             "settings": {name: state.setting(name) for name in SETTINGS},
+            "checkpoints": {"saved": state.saves, "failed": state.failed_saves},
             "dropped": state.dropped,
             "log_faults": len(state.notices),
+            "troubles": [
+                {"name": one.name, "text": one.text, "serious": one.serious}
+                for one in troubles(state)
+            ],
             "ending": None
             if ending is None
             else {"how": ending.how, "text": ending.text, "stderr": list(ending.stderr)},

@@ -9,6 +9,7 @@ from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share
 from selffit.run.health import healthy_probes
 from selffit.run.state import RunState
+from selffit.run.trouble import troubles
 from selffit.run.verdict import RollBack, Verdict, verdict
 from selffit.vocabulary import COPY, HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
 
@@ -29,7 +30,8 @@ def closing(state: RunState, word: str) -> str:
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
     of = f" of {state.run}" if word == COPY.word else ""
-    return f"{word}{of}{why}; {sentence(state, verdict(state))}"
+    wrong = "".join(f"; {trouble.name}: {trouble.text}" for trouble in troubles(state))
+    return f"{word}{of}{why}; {sentence(state, verdict(state))}{wrong}"
 
 
 def parts(state: RunState, verdict: Verdict) -> list[Part]:

@@ -1,15 +1,15 @@
 """The trainer process: `python -m selffit.train RUN_DIR [--attempt N]`.
 
-Exit codes: 0 finished or stopped, 1 crashed, 2 refused (the person asked for something impossible),
-3 superseded. The event log is opened before torch is imported, so that whoever watches sees life at
-once.
+Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused (the person asked for something
+impossible), 3 superseded, 75 preempted (SIGUSR1, SIGUSR2). The event log is opened before torch is
+imported, so that whoever watches sees life at once.
 """
 
 import argparse
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selffit.config import RunConfig, from_dict
 from selffit.errors import UserError
@@ -19,8 +19,14 @@ from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.scores import empty_summary
-from selffit.train.stopping import Stop, StopSwitch
+from selffit.train.stopping import Stop, StopSwitch, superseded
 from selffit.vocabulary import ENDINGS, exit_code
+
+if TYPE_CHECKING:
+    from selffit.train.requests import Requests
+
+
+NEEDS_SAVING = ("finished", "stopped", "preempted")  # ends after which somebody wants the weights
 
 
 class Trainer:
@@ -35,6 +41,8 @@ class Trainer:
         self.step = 0  # with the branch: for the records that are not written by the loop
         self.branch = "main"
         self.summary = empty_summary()
+        self.unsaved = ""  # why the last checkpoint was not saved
+        self.requests: Requests | None = None
         self.heartbeat = Heartbeat(run.place, self.beat)
 
     def main(self) -> int:
@@ -53,6 +61,8 @@ class Trainer:
         except Exception as error:
             how, reason = "crashed", explain(error, config)
             traceback.print_exc()
+        if self.unsaved and how in NEEDS_SAVING:
+            how, reason = "unsaved", "; ".join(part for part in (reason, self.unsaved) if part)
         self.heartbeat.stop()
         self.announce_end(how, reason)
         self.writer.close(how)
@@ -67,6 +77,7 @@ class Trainer:
             loop = begin(
                 self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce
             )
+            self.requests = loop.commander.requests
             device = loop.session.setup.device
             if device.type == "cuda":
                 self.heartbeat.watch_gpu(device)
@@ -74,6 +85,7 @@ class Trainer:
             loop.run()
         finally:
             loop.checkpoints.close()
+            self.unsaved = loop.checkpoints.failure
             self.step = loop.session.done
             self.branch = loop.session.log.branch
 
@@ -95,13 +107,14 @@ class Trainer:
                 log_ok=health.ok,
                 log_faults=health.faults,
                 log_dropped=health.dropped,
+                log_error="" if health.ok else health.error,
+                inbox_error=self.requests.fault if self.requests is not None else "",
             )
         )
         if self.run.gone:
             self.stop.request("gone", ENDINGS["gone"].meaning)
-        newest = self.run.newest_attempt()
-        if newest > self.attempt:
-            self.stop.request("superseded", f"attempt {newest} took over this run")
+        if (taken := superseded(self.run, self.attempt)) is not None:
+            self.stop.request(taken.how, str(taken))
 
 
 def explain(error: Exception, config: RunConfig | None) -> str:

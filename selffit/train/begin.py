@@ -12,7 +12,7 @@ from selffit.train.commander import Commander
 from selffit.train.loop import Loop
 from selffit.train.monitor import Monitor
 from selffit.train.requests import Requests
-from selffit.train.resume import check_resumable, dead, read_past, resume
+from selffit.train.resume import check_resumable, dead, read_past, resume, wait_for_predecessors
 from selffit.train.session import Session
 from selffit.train.setup import prepare
 from selffit.train.stopping import StopSwitch
@@ -35,11 +35,12 @@ def begin(
     """
     run = run.held()
     policy = parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
+    wait_for_predecessors(run)
     past = read_past(run)
     check_resumable(past.ledger, run.name)
     setup = prepare(config, announce)
     log = TrainLog(writer, past.ledger)
-    requests = Requests(run, log, policy)
+    requests = Requests(run, log, policy, attempt)
     monitor = Monitor(setup, log, summary, requests.react, requests.somebody_waits)
     session = Session(setup, monitor, log, stop)
     checkpoints = Checkpoints(run, attempt, session)

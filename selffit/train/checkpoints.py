@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event
 
 from msgspec.structs import replace
 
@@ -19,6 +20,9 @@ from selffit.eventlog import kinds
 from selffit.eventlog.former import settings_today
 from selffit.run.run_dir import RunDir
 from selffit.train.session import Saved, Session
+from selffit.train.stopping import superseded
+
+_LOG_SECONDS = 30.0  # that the removal of old checkpoints waits for a log on a slow disk
 
 
 @dataclass(frozen=True)
@@ -28,23 +32,14 @@ class _Save:
     about: kinds.CheckpointSaved
     began: float
     result: "Future[Manifest]"
-    keep: int
-    pinned: list[str]
-
-
-@dataclass(frozen=True)
-class _Prune:
-    """A removal of old ones under way in the other thread; what the log will say it belongs to."""
-
-    about: kinds.CheckpointSaved
-    result: "Future[list[str]]"
 
 
 class Checkpoints:
     """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread.
 
-    Old ones are removed only after the log knows the new one: a resumed run goes on from what the
-    log knows, so at any moment there is such a one.
+    That it was saved is logged without waiting for the disk either: nothing that training does
+    depends on it, and only the removal of older ones has to come after it. A resumed run goes on
+    from what the log knows, so at any moment there is such a one.
     """
 
     def __init__(self, run: RunDir, attempt: int, session: Session) -> None:
@@ -53,7 +48,9 @@ class Checkpoints:
         self._session = session
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._saving: _Save | None = None
-        self._pruning: _Prune | None = None
+        self._pruning: list[Future[list[str]]] = []
+        self._run = run
+        self.failure = ""  # why the last save failed, "" where it did not
 
     def due(self, probed: bool) -> bool:
         """Whether to save at this step: every checkpoint_every steps, or with interval probes."""
@@ -67,9 +64,12 @@ class Checkpoints:
     def save(self, *, wait: bool = False) -> None:
         """Save the training as it is between two steps.
 
-        A failure is logged, and training goes on.
+        A failure is logged, and training goes on. Raises Stop where a later attempt has taken over:
+        its checkpoints are not to be mixed with ours.
         """
-        self.collect(wait=True)
+        if (taken := superseded(self._run, self._attempt)) is not None:
+            raise taken
+        self._collect_save(wait=True)
         session, ledger = self._session, self._session.log.ledger
         id = f"{session.log.branch}-{session.done}"
         if id in ledger.checkpoints:
@@ -77,27 +77,22 @@ class Checkpoints:
         content = session.snapshot(self._attempt)
         about = self._about(id)
         base = ledger.branches[session.log.branch].ckpt or None
-        keep, pinned = max(1, session.setup.config.keep), [id, *self._pinned()]
 
-        began = time.perf_counter()
-        result = self._thread.submit(self.store.write, id, content, base=base)
-        self._saving = _Save(about, began, result, keep, pinned)
+        def work() -> Manifest:
+            return self.store.write(id, content, base=base)
+
+        self._saving = _Save(about, time.perf_counter(), self._thread.submit(work))
         if wait:
             self.collect(wait=True)
 
     def collect(self, *, wait: bool = False) -> None:
-        """Log a save and a removal that have ended; with `wait`, wait for those under way."""
-        self._collect_save(wait)
-        pruning, log = self._pruning, self._session.log
-        if pruning is None or not (wait or pruning.result.done()):
-            return
-        self._pruning = None
-        # what cannot be listed now is removed with the next save
-        with suppress(OSError, UserError):
-            for old in pruning.result.result():
-                log.emit(kinds.CheckpointPruned(id=old), step=pruning.about.of_step)
+        """Log a save that has ended, and what was removed; `wait` for what is under way."""
+        self._collect_save(wait=wait)
+        while self._pruning and (wait or self._pruning[0].done()):
+            for old in self._pruning.pop(0).result():
+                self._session.log.emit(kinds.CheckpointPruned(id=old), step=self._session.done)
 
-    def _collect_save(self, wait: bool) -> None:
+    def _collect_save(self, *, wait: bool) -> None:
         saving, log = self._saving, self._session.log
         if saving is None or not (wait or saving.result.done()):
             return
@@ -106,14 +101,28 @@ class Checkpoints:
         try:
             manifest = saving.result.result()
         except (SaveFailed, MemoryError) as failure:
-            reason = str(failure) or "there is not enough memory for its files"
-            failed = kinds.CheckpointFailed(id=about.id, reason=reason)
-            log.emit(failed, step=about.of_step)
+            self.failure = str(failure) or "there is not enough memory for its files"
+            log.post(kinds.CheckpointFailed(id=about.id, reason=self.failure), step=about.of_step)
             return
+        self.failure = ""
         seconds = round(time.perf_counter() - saving.began, 4)
-        log.emit(replace(about, bytes=manifest.size, sec=seconds), step=about.of_step)
-        removed = self._thread.submit(self.store.prune, saving.keep, saving.pinned)
-        self._pruning = _Prune(about, removed)
+        saved = replace(about, bytes=manifest.size, sec=seconds)
+        known = log.post(saved, step=about.of_step)
+        self._prune(about.id, known)
+
+    def _prune(self, id: str, known: Event) -> None:
+        """Remove old checkpoints, in the thread, once the log on the disk knows of the new one."""
+        keep, pinned = max(1, self._session.setup.config.keep), [id, *self._pinned()]
+
+        def work() -> list[str]:
+            # Without that, or where they cannot be listed, they are pruned with the next save.
+            if not known.wait(_LOG_SECONDS):
+                return []
+            with suppress(OSError, UserError):
+                return self.store.prune(keep, pinned)
+            return []
+
+        self._pruning.append(self._thread.submit(work))
 
     def read(self, id: str) -> Saved:
         """A verified checkpoint. Raises Damaged, and UserError for one of a newer selffit."""

@@ -73,6 +73,7 @@ class Loop:
         elif monitor.detector.wants_probe:
             session.close_block()
             session.probe("suspicion")
+        session.blocks.send(session.done)
         if self.checkpoints.due(due):
             session.close_block()  # so that a resumed run has the same blocks
             self.checkpoints.save()

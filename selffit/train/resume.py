@@ -3,6 +3,8 @@
 The log says what was decided, the newest valid checkpoint what was.
 """
 
+import os
+import time
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -14,9 +16,11 @@ from selffit.eventlog import kinds
 from selffit.eventlog.liveness import is_alive
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.state import Attempt, RunState
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.session import Saved, Session
+
+GIVING_WAY_SECONDS = 30.0  # that a trainer which was taken over may need to end its step
 
 
 def read_past(run: RunDir) -> RunState:
@@ -24,14 +28,38 @@ def read_past(run: RunDir) -> RunState:
     return Follower.of(run).read_all()
 
 
+def wait_for_predecessors(run: RunDir, seconds: float = GIVING_WAY_SECONDS) -> None:
+    """Wait until no earlier trainer that can be seen from here writes any more.
+
+    One that was taken over notices within a heartbeat and stops at its next step. One that does not
+    is left alone after so many seconds: its records are in a stream of its own attempt.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        past = read_past(run).attempts.values()
+        if not any(_trains(attempt) for attempt in past):
+            return
+        time.sleep(0.2)
+
+
+def _trains(attempt: Attempt) -> bool:
+    """Whether the trainer of an attempt is there and has not said that it has ended."""
+    if attempt.trainer is None or attempt.ending is not None:
+        return False
+    who = attempt.trainer.identity
+    return who is not None and who.pid != os.getpid() and is_alive(who) is True
+
+
 def dead(past: RunState) -> Collection[int]:
-    """Return the attempts whose trainer certainly runs no more; one on another host may."""
-    trainers = {
-        number: attempt.trainer.identity
-        for number, attempt in past.attempts.items()
-        if attempt.trainer is not None
-    }
-    return {n for n, who in trainers.items() if who is not None and is_alive(who) is False}
+    """Return the attempts whose trainer certainly writes no more; one on another host may."""
+    return {number for number, attempt in past.attempts.items() if _is_dead(attempt)}
+
+
+def _is_dead(attempt: Attempt) -> bool:
+    if attempt.trainer is None:
+        return False
+    who = attempt.trainer.identity
+    return attempt.ending is not None or (who is not None and is_alive(who) is False)
 
 
 def check_resumable(ledger: Ledger, name: str) -> None:

@@ -81,6 +81,11 @@ class _Reading(Generic[About]):
     host: Tensor
     ready: torch.cuda.Event | None
 
+    @property
+    def arrived(self) -> bool:
+        """Whether its signals are on the host."""
+        return self.ready is None or bool(self.ready.query())  # type: ignore[no-untyped-call,unused-ignore]
+
     def get(self) -> tuple[About, Mapping[str, list[float]]]:
         if self.ready is not None:
             self.ready.synchronize()
@@ -120,11 +125,28 @@ class SignalBuffer(Generic[About]):
         ready.record()
         self._on_the_way.append(_Reading(about, host, ready))
 
+    def arrived_blocks(self) -> list[tuple[About, Mapping[str, list[float]]]]:
+        """Blocks whose signals have reached the host by now, oldest first; waits for nothing."""
+        found = []
+        while self._on_the_way and self._on_the_way[0].arrived:
+            found.append(self._on_the_way.popleft().get())
+        return found
+
+    @property
+    def late(self) -> int:
+        """How many blocks are left out where not everything is waited for."""
+        return int(self._cuda)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether blocks are on their way to the host."""
+        return bool(self._on_the_way)
+
     def ready_blocks(self, *, everything: bool) -> list[tuple[About, Mapping[str, list[float]]]]:
         """Blocks with their signals, oldest first.
 
         On CUDA all but the newest, which may still be computed. With `everything` that one too: it
         waits for the device.
         """
-        keep = 1 if self._cuda and not everything else 0
+        keep = 0 if everything else self.late
         return [self._on_the_way.popleft().get() for _ in range(len(self._on_the_way) - keep)]

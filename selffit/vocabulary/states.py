@@ -116,6 +116,11 @@ class State:
     bad: bool = False
     left: bool = False
 
+    @property
+    def followed(self) -> int:
+        """The exit code of whoever has followed a run until it stood like this."""
+        return int(self.bad)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ending(State):
@@ -123,11 +128,18 @@ class Ending(State):
 
     name: `how` of its records. code: exit code of the trainer and of its supervisor, None for 128 +
     the number of a signal. accident: another attempt may go on from the newest checkpoint.
+    handed_on: whoever has followed the run ends with its code, too.
     """
 
     name: str
     code: int | None
     accident: bool = False
+    handed_on: bool = False
+
+    @property
+    def followed(self) -> int:
+        """The exit code of whoever has followed a run that ended like this."""
+        return self.code if self.handed_on and self.code else int(self.bad)
 
 
 _STATES = (
@@ -158,12 +170,6 @@ _STATES = (
         symbol="starting",
         style="warn",
     ),
-    State(
-        word="silent",
-        meaning="nothing was heard of a trainer on another machine for a while",
-        symbol="unknown",
-        style="warn",
-    ),
 )
 STARTING = _STATES[0]
 COPY = State(
@@ -188,6 +194,12 @@ DAMAGED = State(
     style="ended",
     bad=True,
     left=True,
+)
+SILENT = State(
+    word="silent",
+    meaning="nothing was heard of the trainer for a while, and it is not known to be gone",
+    symbol="unknown",
+    style="warn",
 )
 LOST = State(
     word="lost",
@@ -214,6 +226,24 @@ _ENDINGS = (
         symbol="stopped",
         style="title",
         code=0,
+    ),
+    Ending(
+        name="preempted",
+        word="preempted",
+        meaning="a scheduler asked it to save and to end; it is to be resumed",
+        symbol="stopped",
+        style="title",
+        code=75,  # "try again": that of sysexits.h for a failure that passes
+        handed_on=True,
+    ),
+    Ending(
+        name="unsaved",
+        word="not saved",
+        meaning="training came to its end, or was stopped, and its last checkpoint was not saved",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=1,
     ),
     Ending(
         name="refused",
@@ -273,7 +303,7 @@ _ENDINGS = (
     ),
 )
 ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
-STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, *_LEFT, *_ENDINGS)}
+STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, SILENT, *_LEFT, *_ENDINGS)}
 
 
 def ending_word(how: str) -> str:

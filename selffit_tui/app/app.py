@@ -24,7 +24,8 @@ from textual.command import Provider
 from textual.message import Message
 
 from selffit.run.follow import LogSource, Source
-from selffit.run.word import refusal, state_word
+from selffit.run.trouble import left_with
+from selffit.run.word import refusal
 from selffit.run.wording import closing
 from selffit.vocabulary import state_of
 from selffit_tui.app.driver import TolerantDriver
@@ -149,11 +150,11 @@ class RunApp(App[None]):
         code = 128 + self._signal if self._signal else 0
         if state.start is None and (reason := refusal(state)):
             return Outcome(refused=reason, code=2)
-        word = state_word(state, newest.alive, self._clock())
+        word = newest.word(self._clock())
         if state.ending is None and not state_of(word).left:
             return Outcome(going_on=True, code=code)
         text = f"{state.run}: {closing(state, word)}"
-        return Outcome(text=text, code=code or int(state_of(word).bad))
+        return Outcome(text=text, code=code or left_with(state, word))
 
     def terminal_gone(self) -> None:
         """The terminal was closed without a signal reaching us."""

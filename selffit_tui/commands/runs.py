@@ -6,18 +6,19 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """List all runs, newest first; then the folders that cannot be read as one, and why."""
-    import time
-
     from selffit.run.find import survey
     from selffit.run.state import RunState
     from selffit.run.summary import status_dict
-    from selffit_tui.plain.follow import read_once
+    from selffit_tui.plain.follow import look
 
     rows = []
     for found in survey(runs):
-        state, word = (RunState(), found.state) if found.state else read_once(found.run)
-        told = status_dict(state, word, time.time())
-        rows.append({**told, "run": found.name, "why": found.why or None})
+        if found.state:
+            row = status_dict(RunState(), found.state, 0.0)
+        else:
+            seen = look(found.run, watch=False)
+            row = status_dict(seen.state, seen.word(), seen.now(), seen.ahead)
+        rows.append({**row, "run": found.name, "why": found.why or None})
     if json:
         for row in rows:
             put_json(row)

@@ -11,7 +11,7 @@ from selffit.numbers import age
 from selffit.run.follow import GONE_SECONDS, Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
-from selffit.vocabulary import state_of
+from selffit.vocabulary import LOST, state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.talk import typed
 
@@ -49,9 +49,15 @@ class Asking:
                 rule="ended",
             )
         if (looks := state_of(word)).left:
-            why = f"{looks.meaning}; resume it: {resume}"
+            why = self._follower.loss() if looks is LOST else looks.meaning
+            why = f"{why}; resume it: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt that a command is meant for now."""
+        return self._follower.state.addressed
 
     def verdict(self) -> dict[str, Any]:
         """What stands in the run, as far as its log has been read: for `--json`."""
@@ -93,7 +99,7 @@ class Asking:
 
     def _silence(self, found: Answer, waited: float) -> Answer:
         """No answer: what is wrong, and what becomes of the command."""
-        why = hindrance(self._follower.state, self._follower.word(), time.time())
+        why = hindrance(self._follower.state, self._follower.word(), self._follower.now())
         what = (
             "it was received but not decided"
             if found.state == "received"
@@ -101,5 +107,6 @@ class Asking:
         )
         return Answer(
             state="timeout",
-            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied, "
+            "but by this attempt only",
         )

@@ -44,13 +44,18 @@ class Snapshot:
     """What the feed knows: the newest state, and what only the machine can tell.
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
-    of it has.
+    of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
     """
 
     state: RunState = field(default_factory=RunState)
     alive: bool | None = None
     log_bytes: int = 0
     loading: float | None = None
+    ahead: float = 0.0
+
+    def word(self, now: float) -> str:
+        """The state of the run in a word at our wall clock `now`."""
+        return state_word(self.state, self.alive, now + self.ahead)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +103,7 @@ class Scene:
     @property
     def word(self) -> str:
         """The state of the run in a word."""
-        return state_word(self.newest.state, self.newest.alive, self.now)
+        return self.newest.word(self.now)
 
     @property
     def ledger(self) -> Ledger:

@@ -147,6 +147,7 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     if policy := summary["verdict"]["policy"]:
         lines.append(f"  policy: {policy}")
     lines += [f"  {_alert(alert)}" for alert in summary["alerts"]]
+    lines += [f"  {_trouble(trouble)}" for trouble in summary["troubles"]]
     if summary["ending"]:
         lines.append(
             f"  ended: {ending_word(summary['ending']['how'])}"
@@ -159,6 +160,10 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
 def _state(summary: Mapping[str, Any]) -> str:
     of = summary["copy_of"]
     return f"{summary['state']} of {of}" if of else str(summary["state"])
+
+
+def _trouble(trouble: Mapping[str, Any]) -> str:
+    return f"{'!!' if trouble['serious'] else '!'} {trouble['name']}: {trouble['text']}"
 
 
 def _share(value: float | None) -> str:
@@ -195,6 +200,13 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     return f"{mark}{level.name}{at} {cause}".rstrip()
 
 
+def _named(troubles: Sequence[Mapping[str, Any]]) -> str:
+    """What is wrong beside that, in the same cell."""
+    names = ", ".join(trouble["name"] for trouble in troubles)
+    mark = "!! " if any(trouble["serious"] for trouble in troubles) else ""
+    return f"; {mark}{names}" if names else ""
+
+
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`selffit runs` for people: one aligned line a run."""
     head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", *_HEADS, "VERDICT")
@@ -209,7 +221,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
                 *(_share(last.get(name)) for name in PROBED),
-                row.get("why") or _verdict(row["verdict"]),
+                row.get("why") or _verdict(row["verdict"]) + _named(row["troubles"]),
             )
         )
     widths = [max(cell_len(line[i]) for line in table) for i in range(len(head))]

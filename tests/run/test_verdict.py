@@ -149,7 +149,7 @@ def test_identity_belongs_to_an_attempt():
     """Between the supervisor's word of an attempt and the trainer's, the one before is gone."""
     dead = {"run": "r", "host": "elsewhere", "boot": "b", "pid": 7, "pstart": 5}
     me = here()
-    now = {"run": "r", "host": me.host, "boot": me.boot, "pid": me.pid, "pstart": me.pstart}
+    now = {"run": "r", **me.as_data()}
     state = fold(
         record("open", dead),
         record("end", {"how": "stopped"}),

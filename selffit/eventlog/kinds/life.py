@@ -24,6 +24,7 @@ class Opened(Event, frozen=True, kw_only=True):
     host: name of the machine.
     boot: identifier of the machine's boot.
     pstart: start time of the process, in seconds since boot.
+    pidns: the PID namespace that pid belongs to, "" where that is not known.
     version: of selffit.
     folder: what tells the run's folder from a copy of it: its number in its file system.
     """
@@ -36,6 +37,7 @@ class Opened(Event, frozen=True, kw_only=True):
     host: str = ""
     boot: str = ""
     pstart: float = nan
+    pidns: str = ""
     version: str = ""
     folder: str = ""
 
@@ -44,7 +46,7 @@ class Opened(Event, frozen=True, kw_only=True):
         """The process, None where the line does not tell."""
         if not self.host or self.pid <= 0 or self.pstart != self.pstart:
             return None
-        return ProcessIdentity(self.host, self.boot, self.pid, self.pstart)
+        return ProcessIdentity(self.host, self.boot, self.pid, self.pstart, self.pidns)
 
 
 class Sealed(Event, frozen=True, kw_only=True):
@@ -134,6 +136,8 @@ class Host(Event, frozen=True, kw_only=True):
     log_ok: whether the log holds nothing back and drops nothing at present.
     log_faults: episodes of trouble with the disk so far.
     log_dropped: metrics that were not logged so far.
+    log_error: the last refusal of the disk, "" where there was none.
+    inbox_error: why commands cannot be read, "" where they can.
     """
 
     KIND: ClassVar[Kind] = Kind(name="host", listed=False, kept="newest")
@@ -147,6 +151,8 @@ class Host(Event, frozen=True, kw_only=True):
     log_ok: bool | None = None
     log_faults: int = 0
     log_dropped: int = 0
+    log_error: str = ""
+    inbox_error: str = ""
 
 
 class End(Event, frozen=True, kw_only=True):
