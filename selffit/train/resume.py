@@ -36,8 +36,9 @@ def wait_for_predecessors(run: RunDir, seconds: float = GIVING_WAY_SECONDS) -> N
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        past = read_past(run).attempts.values()
-        if not any(_trains(attempt) for attempt in past):
+        here = ("", run.mark)  # the trainer of the run that this one is a copy of may go on
+        past = [one for one in read_past(run).attempts.values() if one.trainer is not None]
+        if not any(_trains(one) for one in past if one.trainer and one.trainer.folder in here):
             return
         time.sleep(0.2)
 
