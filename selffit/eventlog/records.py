@@ -2,19 +2,19 @@
 
 A line, always ASCII, always valid JSON for `jq`, in this field order:
 
-    {"v":1,"a":3,"q":1841,"r":"9f3c1a2b4d5e","t":1790000000.120,"k":"steps","b":"main",
-     "s":12000,"d":{…},"c":"1a2b3c4d"}
+    {"v":1,"a":3,"q":1841,"t":1790000000.120,"k":"steps","b":"main","s":12000,"d":{…},
+     "r":"9f3c1a2b4d5e","c":"1a2b3c4d"}
 
     v  format version (1)
     a  attempt, from 1
     q  sequence number, from 1, gap-free per stream and attempt, across segments
-    r  the run's id, as in its run.json (missing in logs from before there were ids)
     t  wall clock, seconds
     k  kind: every one is declared in `selffit.eventlog.kinds`
     b  branch ("main", a new one for each roll-back)
     s  step: optimiser steps done before the thing was measured (a probe at 0 is before training; a
        `steps` block with s=0, n=20 covers steps 0..19)
     d  data, by kind
+    r  the run's id, as in its run.json (missing in logs from before there were ids)
     c  CRC-32 (zlib) of all bytes before `,"c":`
 
 Non-finite numbers are the strings "NaN", "Infinity", "-Infinity": see `num`. Accuracies and

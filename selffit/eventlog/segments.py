@@ -24,12 +24,12 @@ from msgspec.structs import replace
 from selffit.eventlog.disk import Ballast, Disk, Segment
 from selffit.eventlog.encode import quoted, to_json
 from selffit.eventlog.folder import Folder
-from selffit.eventlog.framing import MAX_LINE, SUFFIX, seal
+from selffit.eventlog.framing import MAX_LINE, SUFFIX, run_mark, seal
 from selffit.eventlog.kinds import Event, LogFault, LogGap, Opened, Sealed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BATCH_BYTES = 1 << 18
-_HEAD = 96  # bytes set aside for `{"v":1,"a":…,"q":…,"r":…` at its longest
+_HEAD = 96  # bytes set aside for `{"v":1,"a":…,"q":…` and `,"r":…` at their longest
 
 
 class Line(NamedTuple):
@@ -98,7 +98,7 @@ class SegmentedLog:
         self.lost = 0  # events dropped, all in all
         self._folder = folder
         self._attempt = attempt
-        self._run = b',"r":%b' % quoted(run_id) if run_id else b""
+        self._run = run_mark(run_id)
         self._opening = opening
         self._rotate_bytes = rotate_bytes
         self._disk = disk
@@ -210,8 +210,8 @@ class SegmentedLog:
                 self._rotate(self._segment)
 
     def _line(self, event: Line, ahead: int = 0) -> bytes:
-        head = (self._attempt, self._q + ahead, self._run, event.body)
-        return seal(b'{"v":1,"a":%d,"q":%d%b%b' % head)
+        parts = (self._attempt, self._q + ahead, event.body, self._run)
+        return seal(b'{"v":1,"a":%d,"q":%d%b%b' % parts)
 
     def _rotate(self, segment: Segment) -> None:
         done, error = segment.append([self._line(line_of(Sealed(reason="rotated")))])

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from selffit.eventlog.clean import clean
 from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain
-from selffit.eventlog.framing import MAX_LINE
+from selffit.eventlog.framing import MAX_LINE, RUN, id_in
 from selffit.eventlog.records import FORMAT_VERSION, Notice, Record
 
 SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
@@ -72,7 +72,7 @@ class StreamTail:
     def __init__(self, stream: str, home: Home) -> None:
         self.stream = stream
         self._home = home
-        self._own = ""  # the id that the newest line had
+        self._own = b""  # where the newest line had the id of the run
         self._place: _Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
@@ -198,11 +198,12 @@ class StreamTail:
             place.newer = True
             self._next_q = None
             return
-        if record.r != self._own:  # quick, for nearly every line
-            if not self._home.owns(record.r):
-                self._strange(place, record, out)
+        part = line[RUN]
+        if part != self._own:  # quick, for nearly every line
+            if not self._home.owns(id := id_in(part)):
+                self._strange(place, id, out)
                 return
-            self._own = record.r
+            self._own = part
         if place.offset == 0 and record.k == "open":
             self._opened(place, record, out)
         expected = self._next_q
@@ -219,10 +220,10 @@ class StreamTail:
         self._next_q = record.q + 1
         out.append(record)
 
-    def _strange(self, place: _Place, record: Record, out: list[Item]) -> None:
+    def _strange(self, place: _Place, id: str, out: list[Item]) -> None:
         if not place.foreign:
             place.foreign = True
-            text = f"lines of another run ({clean(record.r)[:32]}) are left out"
+            text = f"lines of another run ({clean(id)}) are left out"
             self._damaged(place, place.offset, text, out)
 
     def _opened(self, place: _Place, record: Record, out: list[Item]) -> None:

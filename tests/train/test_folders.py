@@ -180,7 +180,7 @@ def strip_ids(run: Path) -> None:
     (run / "run.json").write_text(json.dumps(info))
     for file in (run / "log").rglob("*.jsonl"):
         lines = file.read_bytes().splitlines()
-        plain = [line[:-SUFFIX].replace(b'"r":"%b",' % id.encode(), b"") for line in lines]
+        plain = [line[:-SUFFIX].replace(b',"r":"%b"' % id.encode(), b"") for line in lines]
         file.write_bytes(b"".join(map(seal, plain)))
     for file in (run / "ckpt").rglob("manifest.json"):
         fields = json.loads(file.read_bytes())
