@@ -17,6 +17,8 @@ from selffit.eventlog.folder import Folder, Place, root_of
 __all__ = ["Inbox", "Rejected", "submit"]
 
 MAX_BYTES = 64 * 1024  # of a command file
+_CLOCKS_AGREE = 3.0  # seconds
+_NO_CLOCK = 86_400.0  # and that no clock is wrong by
 MAX_FILES = 64  # looked at in one poll; the others wait for the next
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -132,7 +134,8 @@ class Inbox:
                     "bad-id",
                     "the file is not called <command id>.json; submit commands with selffit ctl",
                 )
-            command = _command(_read(folder, name))
+            data, written = _read(folder, name)
+            command = _command(data)
             if command.id != id:
                 raise Refusal(
                     "bad-id",
@@ -143,7 +146,7 @@ class Inbox:
                     "bad-command",
                     f"the name '{POLICY}' is kept for the trainer's own policies; use another",
                 )
-            command = checked(command)
+            command = _on_our_clock(checked(command), written)
             late = expired(command, now)
             return command if late is None else Rejected(id, late.rule, late.reason)
         except FileNotFoundError:
@@ -152,8 +155,22 @@ class Inbox:
             return Rejected(id, refusal.rule, refusal.reason)
 
 
-def _read(folder: int, name: str) -> bytes:
-    """The bytes of an own regular file. Raises Refusal, FileNotFoundError."""
+def _on_our_clock(command: Command, written: float) -> Command:
+    """The command with the time at which its file was written, where its author's clock is wrong.
+
+    A command is in its file a moment after it was made. Of two machines with one disk the disk's
+    clock tells how old it is.
+    """
+    if _CLOCKS_AGREE < abs(command.t - written) < _NO_CLOCK:
+        return msgspec.structs.replace(command, t=written)
+    return command
+
+
+def _read(folder: int, name: str) -> tuple[bytes, float]:
+    """The bytes of an own regular file, and the time it was written at.
+
+    Raises Refusal, FileNotFoundError.
+    """
     try:
         fd = os.open(name, _FILE, dir_fd=folder)
     except FileNotFoundError:
@@ -180,7 +197,7 @@ def _read(folder: int, name: str) -> bytes:
             raise Refusal(
                 "too-large", f"it is larger than {MAX_BYTES // 1024} KiB; a command is a few lines"
             )
-        return data
+        return data, status.st_mtime
     except OSError as error:
         raise Refusal(
             "not-a-file", f"it cannot be read ({error.strerror}); submit it again"

@@ -39,6 +39,12 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
             "pidns": self.pidns,
         }
 
+    def is_that(self, other: "ProcessIdentity") -> bool:
+        """Whether both are one process; start times come from a clock with ticks."""
+        mine, its = self.as_data(), other.as_data()
+        began, its_began = mine.pop("pstart"), its.pop("pstart")
+        return mine == its and abs(began - its_began) < _TICK
+
     @classmethod
     def from_data(cls, data: object) -> "ProcessIdentity | None":
         """From an `open` record's data or an attempt file; None when it is not one.

@@ -148,14 +148,15 @@ class Follower:
 
     def _hear(self, items: Iterable[Item]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""
-        newest = max((item.a for item in items if isinstance(item, Record)), default=0)
+        records = [item for item in items if not isinstance(item, Notice)]
+        newest = max((record.a for record in records), default=0)
         if newest < self.state.attempt or not newest:
             return
         if newest != self._arrived_of:
             self._arrived_of = newest
             self._arrivals.clear()
-        times = [item.t for item in items if isinstance(item, Record) and item.a == newest]
-        self._arrivals.append(max(times) - self._clock())
+        last = max(record.t for record in records if record.a == newest)
+        self._arrivals.append(last - self._clock())
 
     def read_all(self) -> RunState:
         """Read what the log has at present; the state that it leads to."""

@@ -8,11 +8,12 @@ from typing import Any
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.numbers import age
-from selffit.run.follow import GONE_SECONDS, Follower
+from selffit.run.follow import GONE_SECONDS
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
 from selffit.vocabulary import LOST, state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
+from selffit_tui.plain.follow import look
 from selffit_tui.talk import typed
 
 POLL_SECONDS = 0.05
@@ -36,8 +37,7 @@ class Asking:
 
     def __init__(self, run: RunDir) -> None:
         self._run = run.held()
-        self._follower = Follower.of(run)
-        self._follower.read_all()
+        self._follower = look(self._run)
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""

@@ -16,7 +16,7 @@ from selffit.run.state import RunState
 from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
-from selffit.vocabulary import ENDINGS, LOST, exit_code
+from selffit.vocabulary import ENDINGS, LOST
 from selffit_tui.talk import dumb, put, say, watch_command
 
 POLL_SECONDS = 0.25
@@ -69,7 +69,9 @@ def wait_for_life(run: RunDir, process: "Popen[bytes]", attempt: int) -> None:
             if gone:
                 raise _never_began(run, process)
             time.sleep(0.02)
-    if run.claimant(attempt) != mine and process.wait() == exit_code("refused"):
+    claimant = run.claimant(attempt)
+    if mine is not None and claimant is not None and not mine.is_that(claimant):
+        process.wait()  # it is refused the attempt, now or in a moment
         raise _never_began(run, process)
 
 

@@ -12,6 +12,12 @@ import sys
 import pytest
 import typer
 
+from selffit.errors import UserError
+from selffit.eventlog.liveness import here
+from selffit.eventlog.writer import EventWriter
+from selffit.run.run_dir import RunDir
+from selffit_tui.plain.follow import wait_for_life
+
 SETTINGS = {
     "train-images": 256,
     "batch-size": 64,
@@ -93,6 +99,16 @@ def test_a_run_that_crashes_before_its_first_step_is_not_said_to_go_on(selffit, 
 
 
 @pytest.mark.parametrize("crash", ["raise SystemExit(1)", "os.kill(os.getpid(), 9)"])
+def test_who_was_refused_an_attempt_does_not_watch_somebody_elses(tmp_path, monkeypatch):
+    run = RunDir.create(tmp_path, "tiny", {"config": {}})
+    with EventWriter(run.path, "trainer", run.claim_attempt(here())):
+        refused = [sys.executable, "-m", "selffit.supervisor", str(run.path), "--after", "0"]
+        with open(run.raw / "supervisor.err", "wb") as err:
+            process = subprocess.Popen(refused, stderr=err)
+        with pytest.raises(UserError, match="somebody else has just started attempt 1"):
+            wait_for_life(run, process, 1)
+
+
 def test_a_detached_run_says_how_it_ended_where_it_did_not_come_up(
     tmp_path, monkeypatch, capsys, crash
 ):
@@ -151,6 +167,7 @@ def test_an_interrupt_before_the_first_event_says_how_to_come_back(tmp_path, mon
         spawned[0].wait()
 
 
+@pytest.mark.slow
 def test_a_job_without_a_screen_hands_on_what_its_scheduler_sends(selffit, tmp_path):
     command = [sys.executable, "-m", "selffit_tui", "train", *TINY, "--name", "tiny", "--plain"]
     env = {**os.environ, "SELFFIT_RUNS": str(tmp_path / "runs"), "SLURM_JOB_ID": "7"}

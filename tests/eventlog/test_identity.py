@@ -126,7 +126,7 @@ def test_a_copy_of_a_live_run_is_called_one_and_takes_no_commands(tmp_path: Path
 
 
 def test_seen_from_another_host_a_run_that_was_heard_of_just_now_is_no_copy() -> None:
-    state = RunState(attempt=2, elsewhere=2, t=1000.0, phase="training")
+    state = RunState(attempt=2, elsewhere=2, heard=1000.0, phase="training")
     assert state_word(state, True, 1001.0) == state_word(state, False, 1001.0) == "copy"
     assert state_word(state, None, 1001.0) == "training", "folders may have other numbers there"
     assert state_word(state, None, 1100.0) == "copy"

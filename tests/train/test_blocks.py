@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,9 +17,8 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("selffit.train.blocks.SEND_SECONDS", 0.0)
 
 
-def seen(run: Any) -> list[tuple[int, list[float]]]:
-    """What the detector is shown, from now on: first step and losses of each block."""
-    shown: list[tuple[int, list[float]]] = []
+def show(shown: list[tuple[int, list[float]]], run: Any) -> None:
+    """Note what the detector sees from now on: first step and losses of each block."""
     monitor = run.session.monitor
     signals = monitor.signals
 
@@ -27,7 +27,6 @@ def seen(run: Any) -> list[tuple[int, list[float]]]:
         signals(step, columns)
 
     monitor.signals = watch
-    return shown
 
 
 def test_slow_steps_are_logged_as_they_come(start: Callable[..., Any], slow: None) -> None:
@@ -43,8 +42,8 @@ def test_the_detector_sees_the_same_blocks_however_slow_steps_are(
     found: list[tuple[int, list[float]]] = []
     for shown, limit in ((whole, 1e9), (found, 0.0)):
         monkeypatch.setattr("selffit.train.blocks.SEND_SECONDS", limit)
-        start(block_steps=4).go(at={0: lambda run, shown=shown: shown.append(seen(run))})
-    assert found == whole and [step for step, _ in whole[0]] == [0, 4, 5, 9]
+        start(block_steps=4).go(at={0: partial(show, shown)})
+    assert found == whole and [step for step, _ in whole] == [0, 4, 5, 9]
 
 
 def test_a_piece_that_is_still_computed_is_waited_for_by_nobody(
