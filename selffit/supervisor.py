@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from selffit.errors import UserError
+from selffit.eventlog.folder import root_of
 from selffit.eventlog.kinds import Spawned
 from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
@@ -44,10 +45,14 @@ TRAINER_ENVIRONMENT = {  # unless the person has set them
 def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
     """Start the supervisor of a run, detached from this terminal.
 
-    `after`: the newest attempt that is known. What it prints goes to raw/supervisor.err.
+    `after`: the newest attempt that is known. What it prints goes to raw/supervisor.err. Raises
+    UserError where a link is in the way.
     """
     only = [] if after is None else ["--after", str(after)]
-    with open(run_dir / "raw" / "supervisor.err", "ab") as errors:
+    run = RunDir(run_dir)
+    run.refuse_links()
+    errors = run.raw_file("supervisor.err")
+    try:
         return subprocess.Popen(
             [sys.executable, "-m", "selffit.supervisor", str(run_dir), *only],
             stdin=subprocess.DEVNULL,
@@ -55,18 +60,21 @@ def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
             stderr=errors,
             start_new_session=True,
         )
+    finally:
+        os.close(errors)
 
 
-def trainer_command(run_dir: Path, attempt: int) -> list[str]:
-    """How the trainer process is started."""
-    return [sys.executable, "-m", "selffit.train", str(run_dir), "--attempt", str(attempt)]
+def trainer_command(run_dir: Path, attempt: int, folder: int) -> list[str]:
+    """How the trainer process is started, which inherits the descriptor of the run's folder."""
+    about = ["--attempt", str(attempt), "--folder", str(folder)]
+    return [sys.executable, "-m", "selffit.train", str(run_dir), *about]
 
 
 class Supervisor:
     """Watches over one attempt at a time, and starts the next where the run says so."""
 
     def __init__(self, run: RunDir) -> None:
-        self.run = run
+        self.run = run.held()
         self._trainer: subprocess.Popen[bytes] | None = None
         self.number = 0  # of the attempt
         self._passed: int | None = None  # the signal that was asked to be passed on
@@ -113,19 +121,12 @@ class Supervisor:
         Raises UserError where the run directory cannot be written.
         """
         self.number = number = self.run.claim_attempt(here(), after)
-        log = EventWriter(self.run.path, "supervisor", number)
-        argv = list(command) if command is not None else trainer_command(self.run.path, number)
+        log = EventWriter(self.run.place, "supervisor", number)
         kills, began = MemoryKills(), time.monotonic()
-        out, err = (self.run.raw / f"trainer-{number:06d}.{end}" for end in ("out", "err"))
-        with open(out, "wb") as stdout, open(err, "wb") as stderr:
-            self._trainer = trainer = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-                env={**TRAINER_ENVIRONMENT, **os.environ},
-            )
+        with root_of(self.run.place) as folder:  # wherever it is now, the trainer works in it
+            own = trainer_command(self.run.path, number, folder.fd)
+            argv = own if command is None else list(command)
+            self._trainer = trainer = self._start(argv, number, folder.fd)
         if self._passed is not None:  # came before there was a trainer
             trainer.send_signal(self._passed)
         identity = for_pid(trainer.pid)
@@ -136,11 +137,35 @@ class Supervisor:
         log.emit(Spawned(pid=trainer.pid, pstart=began_at, argv=tuple(shown)))
         code = trainer.wait()
         seconds = time.monotonic() - began
-        exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())
+        words = last_lines(self.run.place, _raw(number, "err"))
+        exit = classify(code, trainer_end(self.run.place, number), words, kills.evidence())
+        if self.run.gone:  # with all that the trainer could have said
+            exit = replace(exit, how="gone", text=ENDINGS["gone"].meaning)
         exit = replace(exit, again=self._again(exit, restarts))
         log.emit(exit.event(seconds=round(seconds, 3)))
         log.close(exit.how)
         return exit
+
+    def _start(self, argv: list[str], attempt: int, folder: int) -> "subprocess.Popen[bytes]":
+        output = [self.run.raw_file(_raw(attempt, end)) for end in ("out", "err")]
+        try:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output[0],
+                stderr=output[1],
+                start_new_session=True,
+                pass_fds=(folder,),
+                env={**TRAINER_ENVIRONMENT, **os.environ},
+            )
+        finally:
+            for fd in output:
+                os.close(fd)
+
+
+def _raw(attempt: int, end: str) -> str:
+    """The name of the file in raw/ that takes what a trainer prints."""
+    return f"trainer-{attempt:06d}.{end}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,8 +1,8 @@
 """The `selffit` command: its sub-commands, and what each of them does on bad input.
 
 Exit codes: 0 done; 1 the run that was followed ended badly (crashed, diverged, killed, out of
-memory, lost, not saved), or `status` could not read its log; 2 bad input, with one sentence on
-stderr; 3 and 4 see `selffit ctl`, 3 also `selffit detect`; 75 the run that was followed was
+memory, lost, not saved, gone), or `status` could not read its log; 2 bad input, with one sentence
+on stderr; 3 and 4 see `selffit ctl`, 3 also `selffit detect`; 75 the run that was followed was
 preempted; 130 interrupted.
 stdout carries data, stderr carries talk.
 """

@@ -176,12 +176,13 @@ def test_signals_have_names() -> None:
 
 
 def test_last_words_are_capped_and_need_no_valid_text(tmp_path: Path) -> None:
-    path = tmp_path / "err"
+    (tmp_path / "raw").mkdir()
+    path = tmp_path / "raw" / "err"
     path.write_bytes(b"x" * 300_000 + b"\n" + b"\xff\xfe bytes\n" + b"y" * 2000 + b"\n\n")
-    lines = last_lines(path)
+    lines = last_lines(tmp_path, "err")
     assert [line[:3] for line in lines] == ["xxx", "\ufffd\ufffd ", "yyy"]
     assert max(map(len, lines)) <= 500
-    assert last_lines(tmp_path / "missing") == ()
+    assert last_lines(tmp_path, "missing") == ()
 
 
 def test_memory_kills_are_counted_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,13 @@ class Damaged(Exception):
         self.reason = reason
 
 
+class Foreign(Damaged):
+    """The checkpoint `id` was saved by another run, whose id is `run`."""
+
+    def __init__(self, id: str, run: str) -> None:
+        super().__init__(id, f"it is of another run ({run or 'one without an id'})")
+
+
 class SaveFailed(Exception):
     """The checkpoint was not written.
 

@@ -8,11 +8,12 @@ from selffit.config.parsing import (
     parse_setting,
     parse_size,
 )
-from selffit.config.resolve import from_dict, preset_names, resolve
+from selffit.config.resolve import from_dict, preset_names, resolve, settled
 from selffit.config.table import (
     DEFAULT_PRESET,
     FIELDS,
     HELDOUT,
+    HOST,
     LIVE,
     READ,
     ROLLBACK,
@@ -23,6 +24,7 @@ __all__ = [
     "DEFAULT_PRESET",
     "FIELDS",
     "HELDOUT",
+    "HOST",
     "LIVE",
     "READ",
     "ROLLBACK",
@@ -36,4 +38,5 @@ __all__ = [
     "parse_size",
     "preset_names",
     "resolve",
+    "settled",
 ]

@@ -1,5 +1,6 @@
 """From presets, options and run.json to a `RunConfig` whose values go together."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from selffit.config.parsing import (
     parse_size,
 )
 from selffit.config.table import DEFAULT_PRESET, FIELDS, GROUPS, HELDOUT, OLD_NAMES, RunConfig
+from selffit.data.catalogue import DATA_SETS, DEFAULT_DIR
 from selffit.errors import UserError
 from selffit.methods import catalogue as methods
 from selffit.methods.catalogue import METHODS
@@ -122,6 +124,14 @@ def _check_effect(config: RunConfig, overrides: Mapping[str, Any]) -> None:
                 f"{flag(name)} has no effect with {chosen}; leave it out or choose "
                 f"--{what} {' or '.join(users)}"
             )
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The same as run.json keeps it: the images are in the same folder wherever one stands."""
+    if DATA_SETS[config.data].generator and not config.data_dir:
+        return config
+    folder = Path(config.data_dir or DEFAULT_DIR).expanduser()
+    return replace(config, data_dir=os.path.abspath(folder))
 
 
 def _check_together(config: RunConfig) -> None:

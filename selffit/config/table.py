@@ -40,6 +40,7 @@ def setting(
     rollback: bool = False,
     follows: str = "",
     was: str = "",
+    host: bool = False,
 ) -> Any:
     """A `RunConfig` field with what people need to know about it; `low` and `high` are inclusive.
 
@@ -48,7 +49,8 @@ def setting(
     changing it does, in a sentence; the dialog offers the live settings that have one. example: how
     a value is written. zero: what 0 means, in words. rollback: a roll-back often changes it, so its
     form and the policy ask for it; follows: what it goes with when a roll-back leaves it out. was:
-    its name in earlier versions, which presets and run.json may still use.
+    its name in earlier versions, which presets and run.json may still use. host: it is about the
+    machine or its folders, not about what is trained, so a run may be resumed with another value.
     """
     return field(
         default=default,
@@ -68,6 +70,7 @@ def setting(
             "rollback": rollback,
             "follows": follows,
             "was": was,
+            "host": host,
         },
     )
 
@@ -78,9 +81,14 @@ class RunConfig:
 
     data: str = setting("patterns", "data", "image set", choices=DATA_SETS)
     data_dir: str = setting(
-        "", "data", "folder of downloaded sets, in torchvision's layout (default: ./data)"
+        "",
+        "data",
+        "folder of downloaded sets, in torchvision's layout (default: ./data)",
+        host=True,
     )
-    download: bool = setting(False, "data", "download the set into --data-dir when it is missing")
+    download: bool = setting(
+        False, "data", "download the set into --data-dir when it is missing", host=True
+    )
     train_images: int = setting(0, "data", "number of training images, 0 = all", low=0)
     holdout: int = setting(
         1000, "data", "training images held out for the probes", low=16, high=100_000
@@ -332,6 +340,7 @@ class RunConfig:
         "newest checkpoints to keep beside pinned ones, 0 = save on request only",
         low=0,
         high=10_000,
+        host=True,
     )
 
     on_co: str = setting(
@@ -359,9 +368,14 @@ class RunConfig:
     seed: int = setting(
         0, "run", "seed of weights, order of images and random starts", low=0, high=2**31 - 1
     )
-    device: str = setting("auto", "run", "auto, cpu, cuda or cuda:N")
+    device: str = setting("auto", "run", "auto, cpu, cuda or cuda:N", host=True)
     threads: int = setting(
-        0, "run", "CPU threads of the trainer, 0 = torch's choice", low=0, high=1024
+        0,
+        "run",
+        "CPU threads of the trainer, 0 = torch's choice",
+        low=0,
+        high=1024,
+        host=True,
     )
     restarts: int = setting(
         0,
@@ -369,6 +383,7 @@ class RunConfig:
         "times that a crashed or killed trainer is started again from its newest checkpoint",
         low=0,
         high=1000,
+        host=True,
     )
     block_steps: int = setting(20, "run", "training steps a log event", low=1, high=1000)
 
@@ -394,3 +409,4 @@ def _with(mark: str) -> tuple[str, ...]:
 LIVE = _with("live")
 HELDOUT = _with("heldout")
 ROLLBACK = _with("rollback")
+HOST = _with("host")

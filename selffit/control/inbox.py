@@ -5,7 +5,6 @@ import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -13,6 +12,7 @@ from selffit.control.commands import POLICY, Command, checked, expired, is_id
 from selffit.control.refusal import Refusal
 from selffit.control.submit import submit
 from selffit.eventlog.clean import Refused, clean, clean_data
+from selffit.eventlog.folder import Folder, Place, root_of
 
 __all__ = ["Inbox", "Rejected", "submit"]
 
@@ -21,7 +21,6 @@ _CLOCKS_AGREE = 3.0  # seconds
 _NO_CLOCK = 86_400.0  # and that no clock is wrong by
 MAX_FILES = 64  # looked at in one poll; the others wait for the next
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -43,9 +42,8 @@ class Inbox:
     It remembers nothing that matters: what was decided, the log knows.
     """
 
-    def __init__(self, run_path: Path) -> None:
-        self._inbox = run_path / "control" / "inbox"
-        self._done = run_path / "control" / "done"
+    def __init__(self, run: Place) -> None:
+        self._run = run
         self._names: dict[str, str] = {}  # id → file name, of what was polled and is not retired
         self._left: set[str] = set()  # names that were retired but could not be moved away
         self.fault = ""  # why the last poll could not read the folder, "" when it could
@@ -58,12 +56,12 @@ class Inbox:
         says why.
         """
         try:
-            fd = os.open(self._inbox, _FOLDER)
+            inbox = self._open("inbox")
         except OSError as error:
             self.fault = f"cannot read the inbox: {error.strerror}"
             return []
         try:
-            names = [name for name in os.listdir(fd) if not name.startswith(".")]
+            names = [name for name in inbox.names() if not name.startswith(".")]
             self.fault = ""
             if not names:
                 self._names.clear()
@@ -73,13 +71,17 @@ class Inbox:
             fresh = sorted(set(names) - self._left)[:MAX_FILES]
             self._names = {}
             clock = time.time() if now is None else now
-            found = [self._look(fd, name, clock) for name in fresh]
+            found = [self._look(inbox.fd, name, clock) for name in fresh]
             return [item for item in found if item is not None]
         except OSError as error:
             self.fault = f"cannot read the inbox: {error.strerror}"
             return []
         finally:
-            os.close(fd)
+            inbox.close()
+
+    def _open(self, name: str) -> Folder:
+        with root_of(self._run) as run:
+            return run.within("control", name)
 
     def has_news(self) -> bool:
         """Whether something lies in the inbox that no poll has seen.
@@ -87,7 +89,8 @@ class Inbox:
         False where the folder cannot be read.
         """
         try:
-            names = {name for name in os.listdir(self._inbox) if not name.startswith(".")}
+            with self._open("inbox") as inbox:
+                names = {name for name in inbox.names() if not name.startswith(".")}
         except OSError:
             return False
         return not names <= self._left | set(self._names.values())
@@ -101,20 +104,24 @@ class Inbox:
         name = self._names.pop(id, f"{id}.json" if is_id(id) else "")
         if not name:
             return
-        path = self._inbox / name
         try:
-            mode = os.lstat(path).st_mode
-            if stat.S_ISREG(mode):
-                os.rename(path, self._done / name)
-            elif stat.S_ISDIR(mode):
-                self._left.add(name)
-            else:
-                os.unlink(path)
-        except FileNotFoundError:
-            if os.path.lexists(path):  # it is `done` that is missing
-                self._left.add(name)
+            with self._open("inbox") as inbox:
+                self._move(inbox, name)
         except OSError:
             self._left.add(name)  # tidying failed; the log keeps it from being applied again
+
+    def _move(self, inbox: Folder, name: str) -> None:
+        try:
+            mode = os.stat(name, dir_fd=inbox.fd, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(mode):
+            with self._open("done") as done:
+                inbox.rename(name, name, done)
+        elif stat.S_ISDIR(mode):
+            self._left.add(name)
+        else:
+            inbox.unlink(name)
 
     def _look(self, folder: int, name: str, now: float) -> Command | Rejected | None:
         """The file of that name; None when it has just gone."""

@@ -7,9 +7,11 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from typing import Protocol
 
+from selffit.eventlog.clean import clean
 from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain
-from selffit.eventlog.framing import MAX_LINE
+from selffit.eventlog.framing import MAX_LINE, RUN, id_in
 from selffit.eventlog.records import FORMAT_VERSION, Notice, Record
 
 SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
@@ -22,6 +24,15 @@ _LISTED = 100  # damaged lines reported of one file
 _SKIPS = 64  # blocks of an endless line skipped in one read
 
 Item = Record | Notice
+
+
+class Home(Protocol):
+    """The run that is read; `mark`: of its folder (`Folder.mark`)."""
+
+    mark: str
+
+    def owns(self, id: str) -> bool:
+        """Whether a line with that id of a run is its own."""
 
 
 @dataclass(kw_only=True)
@@ -37,6 +48,7 @@ class _Place:
     damaged: int = 0
     complaint: bool = False  # said already that the file cannot be read
     newer: bool = False  # written by a newer version: the rest is left out
+    foreign: bool = False  # said already that it holds lines of another run
 
     @property
     def file(self) -> str:
@@ -48,6 +60,7 @@ class _Place:
         self.long_from = None
         self.damaged = 0
         self.newer = False
+        self.foreign = False
 
 
 class StreamTail:
@@ -56,8 +69,10 @@ class StreamTail:
     Which file it is in, and how far, is its whole state.
     """
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, home: Home) -> None:
         self.stream = stream
+        self._home = home
+        self._own = b""  # where the newest line had the id of the run
         self._place: _Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
@@ -183,6 +198,14 @@ class StreamTail:
             place.newer = True
             self._next_q = None
             return
+        part = line[RUN]
+        if part != self._own:  # quick, for nearly every line
+            if not self._home.owns(id := id_in(part)):
+                self._strange(place, id, out)
+                return
+            self._own = part
+        if place.offset == 0 and record.k == "open":
+            self._opened(place, record, out)
         expected = self._next_q
         if record.q != expected and expected is not None:
             if record.q < expected:
@@ -196,6 +219,19 @@ class StreamTail:
             self._say(out, "gap", place, place.offset, text)
         self._next_q = record.q + 1
         out.append(record)
+
+    def _strange(self, place: _Place, id: str, out: list[Item]) -> None:
+        if not place.foreign:
+            place.foreign = True
+            text = f"lines of another run ({clean(id)}) are left out"
+            self._damaged(place, place.offset, text, out)
+
+    def _opened(self, place: _Place, record: Record, out: list[Item]) -> None:
+        """Whoever writes this file has the run in a folder that is another one than ours."""
+        folder = record.d.get("folder")
+        if isinstance(folder, str) and folder not in ("", self._home.mark):
+            text = f"attempt {place.attempt} was begun in another folder: this one is a copy"
+            self._say(out, "elsewhere", place, 0, text)
 
     def _end_of_long_line(self, place: _Place, block: bytes, out: list[Item]) -> None:
         start, size = place.long_from or 0, block.index(b"\n") + 1

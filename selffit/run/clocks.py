@@ -6,8 +6,8 @@ the same amount, that is the difference of the two clocks. A copy is no such cas
 as old as the copy.
 """
 
-from pathlib import Path
-
+from selffit.eventlog.folder import Folder, Place, root_of
+from selffit.eventlog.identity import ATTEMPTS, attempt_file
 from selffit.eventlog.jsonfile import read_small
 from selffit.eventlog.records import num
 from selffit.numbers import age
@@ -16,27 +16,36 @@ from selffit.run.state import RunState
 _SAME = 10.0  # seconds by which the two may differ: a log may come to the disk a little late
 
 
-def writer_ahead(run_dir: Path, state: RunState, now: float) -> float:
+def writer_ahead(run: Place, state: RunState, now: float) -> float:
     """Return seconds by which the writer's clock seems ahead of ours, which shows `now`.
 
     The writer is that of the newest attempt. Ours is taken for that of the file system, unless a
     file was written in our future. 0 where nothing can be told.
     """
     name = f"{state.attempt:06d}"
-    claim = run_dir / "attempts" / f"{name}.json"
     try:
-        claimed = num(read_small(claim).get("t")) - claim.stat().st_mtime
-        written = max(
-            file.stat().st_mtime
-            for stream in ("trainer", "supervisor")
-            for file in (run_dir / "log" / stream).glob(f"{name}-*.jsonl")
-        )
+        with root_of(run) as root, root.within(ATTEMPTS) as attempts:
+            claim = attempt_file(state.attempt)
+            claimed = num(read_small(claim, attempts).get("t")) - attempts.written(claim)
+            written = max(_written(root, stream, name) for stream in ("trainer", "supervisor"))
     except (OSError, ValueError):
+        return 0.0
+    if not written:
         return 0.0
     ahead = state.heard - written  # of the file system's clock
     if not (state.heard and abs(claimed - ahead) < _SAME):
         return 0.0
     return ahead + max(0.0, written - now)
+
+
+def _written(root: Folder, stream: str, attempt: str) -> float:
+    """When the files of a stream of an attempt were written last, 0 without any."""
+    try:
+        with root.within("log", stream) as log:
+            files = [name for name in log.names() if name.startswith(f"{attempt}-")]
+            return max((log.written(name) for name in files), default=0.0)
+    except FileNotFoundError:
+        return 0.0
 
 
 def clock_words(ahead: float, host: str) -> str:

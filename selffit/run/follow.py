@@ -1,13 +1,13 @@
 """Following a run: the one way from a log to a state, live or recorded."""
 
-import os
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from contextlib import suppress
 from typing import Protocol
 
+from selffit.eventlog.folder import Folder, Place, held, root_of
 from selffit.eventlog.liveness import is_alive
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
@@ -15,7 +15,7 @@ from selffit.run.clocks import writer_ahead
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.word import loss, silent_for, state_word
-from selffit.vocabulary import LOST, SILENT
+from selffit.vocabulary import LOST, SILENT, state_of
 
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
 # what is called dead by its silence alone is watched for so long first: more than a heartbeat
@@ -56,9 +56,9 @@ class Source(Protocol):
 class LogSource:
     """The log of a run directory."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
-        self._reader = RunReader(run_dir)
+    def __init__(self, run: Place) -> None:
+        self._run = run
+        self._reader = RunReader(run)
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """Return what is new, at most `limit` items."""
@@ -66,24 +66,19 @@ class LogSource:
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = RunReader(self._run_dir)
+        self._reader = RunReader(self._run)
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
-        total = 0
-        newest = Path()
-        try:
-            for stream in os.scandir(self._run_dir / "log"):
-                if not stream.is_dir(follow_symlinks=False):
-                    continue
-                for file in os.scandir(stream.path):
-                    if file.name.endswith(".jsonl") and file.is_file(follow_symlinks=False):
-                        total += file.stat(follow_symlinks=False).st_size
-                        if stream.name == "trainer":
-                            newest = max(newest, Path(file.path))
-        except OSError:
-            return total, 0.0  # not there yet, or gone
-        return total, _newest_time(newest)
+        total, newest = 0, 0.0
+        with suppress(OSError), root_of(self._run) as root, root.within("log") as log:
+            for stream in log.names():
+                with suppress(OSError), log.within(stream) as folder:
+                    files = [name for name in folder.names() if name.endswith(".jsonl")]
+                    total += sum(folder.size(name) for name in files)
+                    if stream == "trainer" and files:
+                        newest = _newest_time(folder, files[-1])
+        return total, newest  # what there is: the log may be not there yet, or gone
 
     def alive(self, state: RunState) -> bool | None:
         """Whether the process of the newest attempt exists; None where nobody can know."""
@@ -92,17 +87,12 @@ class LogSource:
 
     def ahead(self, state: RunState, now: float) -> float:
         """Return seconds by which the clock of the newest attempt seems to be ahead of ours."""
-        return writer_ahead(self._run_dir, state, now)
+        return writer_ahead(self._run, state, now)
 
 
-def _newest_time(file: Path) -> float:
+def _newest_time(folder: Folder, name: str) -> float:
     """The wall clock of a segment's newest events, 0 when it cannot be told."""
-    try:
-        with open(file, "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - _NEWEST_BYTES))
-            found = _TIME.findall(log.read(_NEWEST_BYTES))
-    except OSError:
-        return 0.0
+    found = _TIME.findall(folder.tail(name, _NEWEST_BYTES))
     return float(found[-1]) if found else 0.0
 
 
@@ -125,7 +115,7 @@ class Follower:
     @classmethod
     def of(cls, run: RunDir) -> "Follower":
         """Return a follower of a run directory."""
-        return cls(LogSource(run.path), run.name)
+        return cls(LogSource(held(run.place)), run.name)
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """Return the new items, already folded into `state`.
@@ -230,7 +220,7 @@ class Follower:
         if attempt.exit is not None and not attempt.restarting:
             return True
         if attempt.end is None or attempt.restarting:
-            return self.word() == LOST.word and not self.in_doubt()
+            return state_of(self.word()).left and not self.in_doubt()
         # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
         gone = self.source.alive(self.state) is not True
         return gone or self.now() - attempt.end.t > LAST_WORD_SECONDS

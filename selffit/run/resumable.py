@@ -14,6 +14,7 @@ from selffit.numbers import age
 from selffit.run.follow import WATCH_SECONDS, Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.word import LOST_AFTER, host_of, silent_for
+from selffit.vocabulary import COPY
 
 _POLL_SECONDS = 0.25
 
@@ -69,7 +70,7 @@ def _seconds_left(run: RunDir, newest: int, follower: Follower, hint: str) -> fl
     state = follower.state
     if newest > state.attempt:
         return _unheard(run, newest, follower)
-    if not newest or state.ending is not None:
+    if not newest or state.ending is not None or follower.word() == COPY.word:
         return 0.0
     alive = follower.alive()
     if alive or (alive is None and follower.news):

@@ -105,6 +105,7 @@ class RunState:
     failed_saves: int = 0  # and that could not be
     unsaved: kinds.CheckpointFailed | None = None  # the last of those, None once one was saved
     notices: History[Notice] = field(default_factory=History)  # what is wrong with the log
+    elsewhere: int = 0  # the newest attempt that was begun in another folder than the one read
 
     def all(self, kind: type[E]) -> History[E]:
         """Return every event of a kind that is kept, in the order of the log."""
@@ -169,6 +170,11 @@ class RunState:
         """Whether the newest attempt has ended and the supervisor is starting another."""
         return self.now.restarting
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether the newest attempt has not ended and works in another folder, if at all."""
+        return self.ending is None and 0 < self.attempt == self.elsewhere
+
     def setting(self, name: str) -> Any:
         """Return a setting as it is now.
 
@@ -197,7 +203,10 @@ def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
     latest: dict[type[Event], Record] = {}  # a long log is half heartbeats: only the newest counts
     for item in items:
         if isinstance(item, Notice):
-            draft["notices"] = draft["notices"].append(item)
+            if item.kind == "elsewhere":
+                draft["elsewhere"] = max(draft["elsewhere"], int(item.file[:6]))
+            else:
+                draft["notices"] = draft["notices"].append(item)
             continue
         _place(draft, item)
         cls = KINDS.get(item.k)

@@ -10,6 +10,7 @@ from selffit.run.trouble import troubles
 from selffit.run.verdict import explained, stands, verdict
 from selffit.run.word import silent_for
 from selffit.run.wording import policy_words
+from selffit.vocabulary import COPY
 
 PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
 
@@ -47,6 +48,7 @@ def status_dict(state: RunState, word: str, now: float, ahead: float = 0.0) -> d
         {
             "run": state.run,
             "state": word,
+            "copy_of": state.run if word == COPY.word else None,
             "attempt": state.attempt,
             "branch": state.branch,
             "step": state.step,

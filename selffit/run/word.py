@@ -11,7 +11,7 @@ import os
 from selffit.eventlog.records import num
 from selffit.numbers import age
 from selffit.run.state import RunState
-from selffit.vocabulary import LOST, SILENT, STARTING, ending_word
+from selffit.vocabulary import COPY, LOST, SILENT, STARTING, ending_word
 
 SILENT_AFTER = (
     30.0  # seconds without an event before a run is called silent; a beat comes every 2 s
@@ -34,6 +34,9 @@ LOST_AFTER = _seconds("SELFFIT_LOST_AFTER", 60.0)
 def state_word(state: RunState, alive: bool | None, now: float) -> str:
     """Return the state of a run in one word.
 
+    `copy`: this folder is not the one that the newest attempt works in. Seen from another host the
+    numbers of folders may be others, so there a run that was heard of just now is not called so.
+
     `alive` says whether the process of the newest attempt exists (None: it cannot be seen from
     here, so only its heartbeat can tell), `now` is the wall clock in seconds of the machine that it
     runs on (see `Follower.now`). `lost` means: the process is gone and nobody recorded why.
@@ -41,6 +44,8 @@ def state_word(state: RunState, alive: bool | None, now: float) -> str:
     if state.ending is not None:
         return ending_word(state.ending.how)
     silence = silent_for(state, now)
+    if state.is_copy and not (alive is None and silence <= SILENT_AFTER):
+        return COPY.word
     if alive is False or (alive is None and silence > LOST_AFTER):
         return LOST.word
     if silence > SILENT_AFTER:

@@ -12,6 +12,7 @@ from selffit.run.state import RunState
 from selffit.run.trouble import troubles
 from selffit.run.verdict import RollBack, Verdict, verdict
 from selffit.vocabulary import (
+    COPY,
     DIVERGED,
     HEALTHY,
     ONSET,
@@ -39,8 +40,9 @@ def closing(state: RunState, word: str) -> str:
     """Return how a run ended, or that it goes on, and what stands, in one line."""
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
+    of = f" of {state.run}" if word == COPY.word else ""
     wrong = "".join(f"; {trouble.name}: {trouble.text}" for trouble in troubles(state))
-    return f"{word}{why}; {sentence(state, verdict(state))}{wrong}"
+    return f"{word}{of}{why}; {sentence(state, verdict(state))}{wrong}"
 
 
 def parts(state: RunState, verdict: Verdict) -> list[Part]:

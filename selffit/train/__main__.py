@@ -20,7 +20,7 @@ from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.scores import empty_summary
 from selffit.train.stopping import Stop, StopSwitch, superseded
-from selffit.vocabulary import exit_code
+from selffit.vocabulary import ENDINGS, exit_code
 
 if TYPE_CHECKING:
     from selffit.train.requests import Requests
@@ -34,16 +34,16 @@ class Trainer:
 
     def __init__(self, run: RunDir, attempt: int, stop: StopSwitch) -> None:
         """Raises UserError where the log cannot be written."""
-        self.run = run
+        self.run = run = run.held()
         self.attempt = attempt
         self.stop = stop
-        self.writer = EventWriter(run.path, "trainer", attempt)
+        self.writer = EventWriter(run.place, "trainer", attempt)
         self.step = 0  # with the branch: for the records that are not written by the loop
         self.branch = "main"
         self.summary = empty_summary()
         self.unsaved = ""  # why the last checkpoint was not saved
         self.requests: Requests | None = None
-        self.heartbeat = Heartbeat(run.path, self.beat)
+        self.heartbeat = Heartbeat(run.place, self.beat)
 
     def main(self) -> int:
         """Train to the end and say in the log how it ended; returns the exit code."""
@@ -114,6 +114,8 @@ class Trainer:
                 inbox_error=self.requests.fault if self.requests is not None else "",
             )
         )
+        if self.run.gone:
+            self.stop.request("gone", ENDINGS["gone"].meaning)
         if (taken := superseded(self.run, self.attempt)) is not None:
             self.stop.request(taken.how, str(taken))
 
@@ -140,11 +142,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--attempt", type=int, help="an attempt that the caller has claimed (default: claim one)"
     )
+    parser.add_argument(
+        "--folder", type=int, help="an open descriptor of RUN_DIR, wherever that lies by now"
+    )
     options = parser.parse_args(arguments)
     stop = StopSwitch()
     stop.install()
     try:
-        run = RunDir.open(options.run_dir)
+        run = RunDir.open(options.run_dir, options.folder)
         trainer = Trainer(run, options.attempt or run.claim_attempt(here()), stop)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -33,6 +33,7 @@ def begin(
     `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
     to be had here, and for a run that has finished.
     """
+    run = run.held()
     policy = policy_of(config)
     wait_for_predecessors(run)
     past = read_past(run)

@@ -23,6 +23,7 @@ from selffit.checkpoint.store import CheckpointStore, Content
 from selffit.checkpoint.tensors import TensorFile, not_finite, saved_not_finite
 from selffit.control.ledger import Checkpoint
 from selffit.control.settings import live_settings
+from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.former import settings_today
 from selffit.run.run_dir import RunDir
@@ -45,11 +46,12 @@ class Checkpoints:
     """Training only waits for a copy in memory; hashing, writing and syncing happen in a thread.
 
     That it was saved is logged without waiting for the disk either: nothing that training does
-    depends on it, and only the removal of older ones has to come after it.
+    depends on it, and only the removal of older ones has to come after it. A resumed run goes on
+    from what the log knows, so at any moment there is such a one.
     """
 
     def __init__(self, run: RunDir, attempt: int, session: Session) -> None:
-        self.store = CheckpointStore(run.path, attempt)
+        self.store = CheckpointStore(run.place, attempt)
         self._attempt = attempt
         self._session = session
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
@@ -107,8 +109,8 @@ class Checkpoints:
         about = saving.about
         try:
             manifest = saving.result.result()
-        except SaveFailed as failure:
-            self.failure = str(failure)
+        except (SaveFailed, MemoryError) as failure:
+            self.failure = str(failure) or "there is not enough memory for its files"
             log.post(kinds.CheckpointFailed(id=about.id, reason=self.failure), step=about.of_step)
             return
         self.failure = ""
@@ -125,7 +127,7 @@ class Checkpoints:
             # Without that, or where they cannot be listed, they are pruned with the next save.
             if not known.wait(_LOG_SECONDS):
                 return []
-            with suppress(OSError):
+            with suppress(OSError, UserError):
                 return self.store.prune(keep, pinned)
             return []
 

@@ -1,14 +1,16 @@
 """The heartbeat: a sample of the machine every two seconds, whatever the trainer does."""
 
+import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from selffit.eventlog.folder import Place, root_of
 
 if TYPE_CHECKING:
     import torch
@@ -58,9 +60,9 @@ class Heartbeat(threading.Thread):
     gpu_total, gpu_temp (°C), disk_free on the run directory's disk; memory in bytes.
     """
 
-    def __init__(self, run_dir: Path, beat: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, run: Place, beat: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(name="heartbeat", daemon=True)
-        self._run_dir = run_dir
+        self._run = run
         self._beat = beat
         self._process = psutil.Process()
         self._over = threading.Event()
@@ -99,7 +101,9 @@ class Heartbeat(threading.Thread):
         with suppress(*_REFUSED):
             host["rss"] = self._process.memory_info().rss
         with suppress(*_REFUSED):
-            host["disk_free"] = psutil.disk_usage(str(self._run_dir)).free
+            with root_of(self._run) as folder:
+                disk = os.statvfs(folder.fd)
+            host["disk_free"] = disk.f_bavail * disk.f_frsize
         if self._gpu is not None:
             host.update(self._gpu.sample())
         return host

@@ -18,7 +18,7 @@ class Requests:
     def __init__(self, run: RunDir, log: TrainLog, policy: Policy, attempt: int) -> None:
         self._attempt = attempt
         self._began = run.claimed_at(attempt)
-        self._inbox = Inbox(run.path)
+        self._inbox = Inbox(run.place)
         self._log = log
         self._policy = policy
         self.next_poll = 0.0  # on the monotonic clock

@@ -36,8 +36,9 @@ def wait_for_predecessors(run: RunDir, seconds: float = GIVING_WAY_SECONDS) -> N
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        past = read_past(run).attempts.values()
-        if not any(_trains(attempt) for attempt in past):
+        here = ("", run.mark)  # the trainer of the run that this one is a copy of may go on
+        past = [one for one in read_past(run).attempts.values() if one.trainer is not None]
+        if not any(_trains(one) for one in past if one.trainer and one.trainer.folder in here):
             return
         time.sleep(0.2)
 
@@ -80,7 +81,8 @@ def resume(session: Session, checkpoints: Checkpoints, last: int) -> None:
     log = session.log
     saved, skipped = _newest(checkpoints, log.ledger)
     for id, reason in skipped:
-        log.damaged(id, reason)
+        if id in log.ledger.checkpoints:
+            log.damaged(id, reason)
     if saved is not None:
         session.restore(saved)
         _find_reference(session, checkpoints)
@@ -104,16 +106,23 @@ def _told(
 
 
 def _newest(checkpoints: Checkpoints, ledger: Ledger) -> tuple[Saved | None, list[tuple[str, str]]]:
-    """The newest checkpoint of the active line of history that verifies, and newer damaged ones.
+    """The newest checkpoint of the active line of history that verifies, and newer ones in vain.
 
-    Those come as pairs of id and reason. What lies behind the step where a branch was left belongs
+    Those come as pairs of id and reason: damaged, of another run, or unknown to the log, whose
+    word it needs. What lies behind the step where a branch was left belongs
     to the part that was abandoned.
     """
+
+    def read(id: str) -> Saved:
+        if id not in ledger.checkpoints:
+            raise Damaged(id, "the log does not know it")
+        return checkpoints.read(id)
+
     skipped: list[tuple[str, str]] = []
     line = ledger.lineage()
     ends = [child.base_step for child in line[1:]]
     for here, end in reversed(list(zip(line, [*ends, None], strict=True))):
-        saved, damaged = checkpoints.store.newest_valid(here.name, checkpoints.read, at_most=end)
+        saved, damaged = checkpoints.store.newest_valid(here.name, read, at_most=end)
         skipped += damaged
         if saved is not None:
             return saved, skipped

@@ -17,6 +17,8 @@ from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, SIGN, VALUES
 from selffit.vocabulary.states import (
     CANNOT_TELL,
+    COPY,
+    DAMAGED,
     DISEASES,
     DIVERGED,
     ENDINGS,
@@ -33,6 +35,7 @@ from selffit.vocabulary.states import (
     STATES,
     SUSPECT,
     UNMEASURED,
+    UNREADABLE,
     WEAKENED,
     Disease,
     Ending,
@@ -53,6 +56,8 @@ __all__ = [
     "CHANNEL",
     "COMPONENT",
     "CONCENTRATION",
+    "COPY",
+    "DAMAGED",
     "DEFINITIONS",
     "DISEASES",
     "DIVERGED",
@@ -78,6 +83,7 @@ __all__ = [
     "STEP",
     "SUSPECT",
     "UNMEASURED",
+    "UNREADABLE",
     "VALUES",
     "WEAKENED",
     "Disease",

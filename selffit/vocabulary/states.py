@@ -124,13 +124,18 @@ def level_of(name: str) -> Level:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The state of a run in a word. bad: somebody should look; following such a run ends with 1."""
+    """The state of a run in a word.
+
+    bad: somebody should look; following such a run ends with 1. left: no trainer works on it any
+    more, and none has said so.
+    """
 
     word: str
     meaning: str
     symbol: str
     style: str
     bad: bool = False
+    left: bool = False
 
     @property
     def followed(self) -> int:
@@ -188,6 +193,29 @@ _STATES = (
     ),
 )
 STARTING = _STATES[0]
+COPY = State(
+    word="copy",
+    meaning="a copy of a run that has not ended: its trainer, if there is one, works elsewhere",
+    symbol="unknown",
+    style="warn",
+    left=True,
+)
+UNREADABLE = State(
+    word="unreadable",
+    meaning="a folder that may hold a run, and may not be looked into",
+    symbol="unknown",
+    style="warn",
+    bad=True,
+    left=True,
+)
+DAMAGED = State(
+    word="damaged",
+    meaning="a folder of a run without a run.json that can be used",
+    symbol="unknown",
+    style="ended",
+    bad=True,
+    left=True,
+)
 SILENT = State(
     word="silent",
     meaning="nothing was heard of the trainer for a while, and it is not known to be gone",
@@ -200,7 +228,9 @@ LOST = State(
     symbol="unknown",
     style="ended",
     bad=True,
+    left=True,
 )
+_LEFT = (COPY, UNREADABLE, DAMAGED, LOST)
 _ENDINGS = (
     Ending(
         name="finished",
@@ -273,6 +303,15 @@ _ENDINGS = (
         code=3,
     ),
     Ending(
+        name="gone",
+        word="gone",
+        meaning="the folder of the run was deleted, or moved to another file system",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=1,
+    ),
+    Ending(
         name="killed",
         word="killed",
         meaning="a signal ended the process",
@@ -294,7 +333,7 @@ _ENDINGS = (
     ),
 )
 ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
-STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, SILENT, LOST, *_ENDINGS)}
+STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, SILENT, *_LEFT, *_ENDINGS)}
 
 
 def ending_word(how: str) -> str:

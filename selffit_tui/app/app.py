@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 from typing import ClassVar
 
+from selffit.eventlog.folder import held
 from selffit_tui.app import environment
 
 environment.set_switches()
@@ -26,7 +27,7 @@ from selffit.run.follow import LogSource, Source
 from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
@@ -88,13 +89,12 @@ class RunApp(App[None]):
         self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
-        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps, clock)
+        place = held(run_dir)  # a successor at this path is another run
+        self.feed = Feed(source or LogSource(place), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._signal = 0
         styles = palette(self.colours)
-        self.run_screen = RunScreen(
-            styles, self.glyphs, self.ascii_because, clock, run_dir, readonly
-        )
+        self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, place, readonly)
 
     def run_in_terminal(self) -> None:
         """Runs the app.
@@ -151,7 +151,7 @@ class RunApp(App[None]):
         if state.start is None and (reason := refusal(state)):
             return Outcome(refused=reason, code=2)
         word = newest.word(self._clock())
-        if state.ending is None and word != LOST.word:
+        if state.ending is None and not state_of(word).left:
             return Outcome(going_on=True, code=code)
         text = f"{state.run}: {closing(state, word)}"
         return Outcome(text=text, code=code or left_with(state, word))

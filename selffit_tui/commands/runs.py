@@ -5,16 +5,20 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
-    """List all runs, newest first."""
-    from selffit.run.run_dir import list_runs
+    """List all runs, newest first; then the folders that cannot be read as one, and why."""
+    from selffit.run.find import survey
+    from selffit.run.state import RunState
     from selffit.run.summary import status_dict
     from selffit_tui.plain.follow import look
 
     rows = []
-    for run in list_runs(runs):
-        seen = look(run, watch=False)
-        row = status_dict(seen.state, seen.word(), seen.now(), seen.ahead)
-        rows.append({**row, "run": run.name})
+    for found in survey(runs):
+        if found.state:
+            row = status_dict(RunState(), found.state, 0.0)
+        else:
+            seen = look(found.run, watch=False)
+            row = status_dict(seen.state, seen.word(), seen.now(), seen.ahead)
+        rows.append({**row, "run": found.name, "why": found.why or None})
     if json:
         for row in rows:
             put_json(row)

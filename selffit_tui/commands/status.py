@@ -12,16 +12,21 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
 
     Exit code 1 where its log cannot be read.
     """
-    from selffit.run.run_dir import find_run
+    from selffit.run.find import find_run
     from selffit.run.summary import status_dict
     from selffit.run.verdict import verdict
     from selffit.run.word import host_of
     from selffit.run.wording import sentence
     from selffit_tui.plain.follow import look
 
-    seen = look(find_run(run, runs))
+    found = find_run(run, runs)
+    seen = look(found)
     state = seen.state
-    summary = status_dict(state, seen.word(), seen.now(), seen.ahead)
+    # a folder that was renamed goes by its name of today
+    summary = {
+        **status_dict(state, seen.word(), seen.now(), seen.ahead),
+        "run": found.name,
+    }
     if json:
         put_json(summary)
     else:

@@ -4,15 +4,25 @@ import os
 import platform
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selffit import __version__
-from selffit.config import DEFAULT_PRESET, from_dict, preset_names, resolve
+from selffit.config import (
+    DEFAULT_PRESET,
+    HOST,
+    from_dict,
+    parse_setting,
+    preset_names,
+    resolve,
+    settled,
+)
+from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
@@ -104,12 +114,11 @@ def train(
             check_same(known, preset, settings)
     elif resume is not None:
         given = {"preset": preset, "name": name, **settings}
-        known = find_resumable(
-            resume, runs, [option for option, value in given.items() if value is not None]
-        )
+        known = find_resumable(resume, runs, given)
     elif take_over:
         raise UserError("--take-over goes with --resume RUN: say which run is to be taken over")
     after = 0
+    former: dict[str, Any] | None = None
     if known is not None:
         hint = f"; watch it with: {watch_command(known.path)}"
         try:
@@ -119,6 +128,7 @@ def train(
                 raise
             say(str(done))
             return
+        former = amend(known, settings)
     run = known or create(name, runs, preset, settings)
     plainly = plain or is_plain_terminal()
     process: subprocess.Popen[bytes] | None = None
@@ -137,6 +147,8 @@ def train(
     except UserError:
         if known is None:
             remove_refused(run, process)
+        elif former is not None:
+            run.amend(former)
         raise
     except KeyboardInterrupt:
         if process is None:
@@ -160,11 +172,11 @@ def create(name: str | None, runs: Path, preset: str | None, settings: dict[str,
     policy_of(config)
     info = {
         "preset": preset or DEFAULT_PRESET,
-        "config": config.as_dict(),
+        "config": settled(config).as_dict(),
         "version": __version__,
         "python": platform.python_version(),
     }
-    return RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
+    return RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}").held()
 
 
 def check_same(run: "RunDir", preset: str | None, settings: dict[str, Any]) -> None:
@@ -178,13 +190,10 @@ def check_same(run: "RunDir", preset: str | None, settings: dict[str, Any]) -> N
         )
     for name in (name for name, value in settings.items() if value is not None):
         before, now = getattr(has, name), getattr(asked, name)
-        if name == "data_dir":
-            before, now = os.path.abspath(before), os.path.abspath(now)
-        if before != now:
-            option = "--" + name.replace("_", "-")
+        if before != now and name not in HOST:  # those may be others here
             raise UserError(
-                f"run {run.name} was started with {option} {before}, not {now}; leave it out, or "
-                "choose another --name for another run"
+                f"run {run.name} was started with {flag(name)} {before}, not {now}; leave it out, "
+                "or choose another --name for another run"
             )
 
 
@@ -233,16 +242,37 @@ def open_screen(path: Path, readonly: bool = False) -> int:
     return outcome.code
 
 
-def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
-    """The run to go on with. Raises UserError where settings were `given` beside it."""
-    from selffit.run.run_dir import find_run
+def find_resumable(token: str, runs: Path, given: Mapping[str, Any]) -> "RunDir":
+    """The run to go on with.
 
-    if given:
-        option = "--" + given[0].replace("_", "-")
+    Raises UserError where settings were `given` beside it that decide what is trained.
+    """
+    from selffit.run.find import find_run
+
+    fixed = [name for name, value in given.items() if value is not None and name not in HOST]
+    if fixed:
         raise UserError(
-            f"{option} cannot be given with --resume: the run has its settings; leave it out"
+            f"{flag(fixed[0])} cannot be given with --resume: the run has its settings; leave it "
+            f"out (these may be given: {', '.join(map(flag, HOST))})"
         )
     return find_run(token, runs)
+
+
+def amend(run: "RunDir", given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Put settings about this machine into a run's own; its former ones, None without a change.
+
+    Raises UserError for one that is impossible here.
+    """
+    from selffit_tui.commands.impossible import refuse_impossible
+
+    new = {name: parse_setting(name, given[name]) for name in HOST if given[name] is not None}
+    if not new:
+        return None
+    former = run.info().get("config", {})
+    config = replace(from_dict(former), **new)
+    refuse_impossible(config)
+    run.amend(settled(config).as_dict())
+    return former if isinstance(former, dict) else None
 
 
 def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> None:

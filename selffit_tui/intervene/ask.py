@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from selffit.control.commands import Command
@@ -10,7 +11,7 @@ from selffit.numbers import age
 from selffit.run.follow import GONE_SECONDS
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
-from selffit.vocabulary import LOST
+from selffit.vocabulary import LOST, state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.plain.follow import look
 from selffit_tui.talk import typed
@@ -35,20 +36,21 @@ class Asking:
     """One command to one run."""
 
     def __init__(self, run: RunDir) -> None:
-        self._run = run
-        self._follower = look(run)
+        self._run = run.held()
+        self._follower = look(self._run)
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
-        word, resume = self._follower.word(), typed(f"train --resume {self._run.name}")
+        word, resume = self._follower.word(), typed(f"train --resume {quote(self._run.name)}")
         if self._follower.state.ending is not None:
             return Answer(
                 state="rejected",
                 reason=f"the run has ended ({word}); resume it first: {resume}",
                 rule="ended",
             )
-        if word == LOST.word:
-            why = f"{self._follower.loss()}; resume the run: {resume}"
+        if (looks := state_of(word)).left:
+            why = self._follower.loss() if looks is LOST else looks.meaning
+            why = f"{why}; resume it: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
 
@@ -68,7 +70,7 @@ class Asking:
         """
         refused = self.nobody()
         if refused is None:
-            submit(self._run.path, command)
+            submit(self._run.place, command)
         return Fate(command.id, command.op, refused or Answer(state="submitted"))
 
     def wait(self, command: Command, seconds: float) -> Fate:

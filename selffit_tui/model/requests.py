@@ -12,7 +12,7 @@ from selffit.eventlog import kinds
 from selffit.numbers import age
 from selffit.run.state import RunState
 from selffit.run.word import silent_for
-from selffit.vocabulary import LOST, SILENT
+from selffit.vocabulary import SILENT, state_of
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
 KEPT = 30.0  # seconds that an answer stays on the screen
@@ -99,8 +99,8 @@ def hindrance(state: RunState, word: str, now: float) -> str:
     ago = age(silence)
     if state.ending is not None:
         return f"the run has ended ({word}) without looking at it"
-    if word == LOST.word:
-        return LOST.meaning
+    if state_of(word).left:
+        return state_of(word).meaning
     if word == SILENT.word:
         return f"nothing was heard of the trainer for {ago}"
     if state.start is None:

@@ -11,7 +11,7 @@ from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.word import state_word
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
 from selffit_tui.model.requests import Request
@@ -126,7 +126,12 @@ class Scene:
 
         Not when only watching, nor when no trainer is left to take them.
         """
-        return not self.readonly and self.newest.state.ending is None and self.word != LOST.word
+        return not self.readonly and self.working
+
+    @property
+    def working(self) -> bool:
+        """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
+        return self.newest.state.ending is None and not state_of(self.word).left
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""

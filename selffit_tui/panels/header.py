@@ -11,7 +11,7 @@ from selffit.run.summary import seconds_left
 from selffit.run.trouble import troubles
 from selffit.run.word import loss, silent_for
 from selffit.run.wording import parts
-from selffit.vocabulary import ACCURACY, LOST, SILENT, state_of
+from selffit.vocabulary import ACCURACY, COPY, LOST, SILENT, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
 from selffit_tui.model.scene import Scene
@@ -87,10 +87,13 @@ def _bad_end(scene: Scene) -> list[Span]:
     if ending is not None and looks.bad:
         words = "  ".join((ending.text, *ending.stderr[-1:]))
         return [(f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style)]
-    if looks.bad:
+    if looks.left:
         newest = scene.newest
-        why = loss(newest.state, newest.alive, scene.now + newest.ahead)
-        return [(f" {symbols[LOST.symbol]} {LOST.word.upper()}  {why}", LOST.style)]
+        of = f" OF {newest.state.run[:64]}" if looks is COPY else ""
+        why = looks.meaning
+        if looks is LOST:
+            why = loss(newest.state, newest.alive, scene.now + newest.ahead)
+        return [(f" {symbols[looks.symbol]} {looks.word.upper()}{of}  {why}", looks.style)]
     return []
 
 
@@ -170,11 +173,7 @@ def _progress_items(scene: Scene) -> list[Item]:
         done = count(state.step).rjust(len(total))
         items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
     left = seconds_left(state)
-    if (
-        state.ending is None
-        and scene.word not in (LOST.word, SILENT.word, "paused")
-        and known(left)
-    ):
+    if scene.working and scene.word not in (SILENT.word, "paused") and known(left):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):

@@ -16,7 +16,7 @@ from selffit.run.state import RunState
 from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
-from selffit.vocabulary import LOST
+from selffit.vocabulary import ENDINGS, LOST
 from selffit_tui.talk import dumb, put, say, watch_command
 
 POLL_SECONDS = 0.25
@@ -127,6 +127,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 
+    run = run.held()
     follower, lines = Follower.of(run), PlainLines()
     try:
         while True:
@@ -145,7 +146,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     except KeyboardInterrupt:
         say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")
         return 130
-    word = follower.word()
+    word = ENDINGS["gone"].word if run.gone else follower.word()
     for line in lines.ending(follower.state, word):
         put(line)
     if word == LOST.word:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, Record, num
@@ -72,7 +74,8 @@ class PlainLines:
         for item in items:
             follower.fold((item,))
             if isinstance(item, Notice):
-                yield f"{clock(time.time())}  log: {item.text}"
+                if item.kind != "elsewhere":  # no fault; said at the end, where it matters
+                    yield f"{clock(time.time())}  log: {item.text}"
                 continue
             event = kinds.of_record(item)
             if isinstance(event, kinds.Steps):
@@ -125,7 +128,7 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     settings, last = summary["settings"], summary["last"]
     total = f"/{count(summary['steps_total'])}" if summary["steps_total"] else ""
     lines = [
-        f"{summary['run']}  {summary['state']}  attempt {summary['attempt']}  branch "
+        f"{summary['run']}  {_state(summary)}  attempt {summary['attempt']}  branch "
         f"{summary['branch']}"
     ]
     age = summary["data_age_s"]
@@ -154,6 +157,11 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         )
         lines += [f"    | {line}" for line in summary["ending"]["stderr"]]
     return lines
+
+
+def _state(summary: Mapping[str, Any]) -> str:
+    of = summary["copy_of"]
+    return f"{summary['state']} of {of}" if of else str(summary["state"])
 
 
 def _trouble(trouble: Mapping[str, Any]) -> str:
@@ -210,16 +218,18 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         table.append(
             (
                 row["run"],
-                row["state"],
+                _state(row),
                 str(row["settings"]["method"] or UNKNOWN),
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
                 *(_share(last.get(name)) for name in PROBED),
-                _verdict(row["verdict"]) + _named(row["troubles"]),
+                row.get("why") or _verdict(row["verdict"]) + _named(row["troubles"]),
             )
         )
-    widths = [max(len(line[i]) for line in table) for i in range(len(head))]
+    widths = [max(cell_len(line[i]) for line in table) for i in range(len(head))]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
         for line in table
     ]

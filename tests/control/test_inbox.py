@@ -228,7 +228,7 @@ def test_submitting_to_nothing_says_what_is_wrong(run, tmp_path, monkeypatch):
     ("code", "says"), [(13, "only the owner"), (28, "free some space"), (30, "for writing")]
 )
 def test_a_disk_that_refuses_is_named_and_nothing_is_left_behind(run, monkeypatch, code, says):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "rename", fail)

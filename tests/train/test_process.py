@@ -233,10 +233,11 @@ def test_a_run_whose_last_checkpoint_was_not_saved_does_not_end_well(
     run = RunDir.create(tmp_path, "tiny", {"config": resolve("patterns", TINY).as_dict()})
     trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
 
-    def train(config: object) -> None:
+    def train(config: object) -> tuple[str, str]:
         trainer.unsaved = "checkpoint main-4 was not saved: No space left on device"
         if how != "finished":
             raise Stop(how, "stopped by SIGUSR1", save=True)
+        return how, ""
 
     trainer.train = train  # type: ignore[method-assign]
     assert trainer.main() == 1

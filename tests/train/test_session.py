@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from made_up.store import Store
 
 from selffit.checkpoint.manifest import STATE
-from selffit.checkpoint.store import CheckpointStore
 from selffit.eventlog.liveness import ProcessIdentity, for_pid, here
 from selffit.eventlog.writer import EventWriter
 
@@ -22,7 +22,7 @@ def kill(trained):
 
 def rewrite(run, id: str, change) -> None:
     """Put another state.json into a checkpoint, with a manifest to match."""
-    store = CheckpointStore(run.ckpt.parent, 1, reserve=0)
+    store = Store(run.ckpt.parent, 1, reserve=0)
     _, files = store.read(id)
     state = json.loads(files[STATE])
     change(state)

@@ -26,6 +26,7 @@ class Opened(Event, frozen=True, kw_only=True):
     pstart: start time of the process, in seconds since boot.
     pidns: the PID namespace that pid belongs to, "" where that is not known.
     version: of selffit.
+    folder: what tells the run's folder from a copy of it: its number in its file system.
     """
 
     KIND: ClassVar[Kind] = Kind(name="open", critical=True, listed=False, streams=BOTH)
@@ -38,6 +39,7 @@ class Opened(Event, frozen=True, kw_only=True):
     pstart: float = nan
     pidns: str = ""
     version: str = ""
+    folder: str = ""
 
     @property
     def identity(self) -> ProcessIdentity | None:
