@@ -106,9 +106,10 @@ class Monitor:
         if robust.nonfinite:
             self._suspicion = False
             return
-        # a stronger attack finds no disease in a network that guesses
-        at_the_end = why in ("asked", "end") and not self.divergence.open
-        if self.detector.wants_strong or at_the_end:
+        if self.divergence.open:  # a stronger attack finds no other disease in it
+            if why == "asked":
+                self.explainer.strong(step)
+        elif self.detector.wants_strong or why in ("asked", "end"):
             alerts += self._confirm(step)
         onset = any(alert.level == "onset" for alert in alerts)
         at_length = onset or why in ("asked", "end")
