@@ -13,7 +13,7 @@ from selffit.eventlog.liveness import ProcessIdentity, for_pid, here
 from selffit.eventlog.writer import EventWriter
 
 FIELDS = {"format", "step", "branch", "attempt", "version", "settings", "optimizer"}
-PARTS = {"detector", "explainer", "summary", "pgd"}
+PARTS = {"detector", "divergence", "explainer", "summary", "pgd"}
 
 
 def kill(trained):
