@@ -29,6 +29,7 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 
 SEGMENT_BYTES = 32 << 20
+BLOCK = 20  # steps of a block, as a trainer logs them by default
 LAST_WORDS = "the-last-event"
 
 
@@ -41,7 +42,7 @@ def report(name: str, figure: float, unit: str, target: float) -> None:
 
 
 def lines(events: int) -> Iterator[bytes]:
-    """So many events: a short made-up run, then heartbeats and blocks of two steps by turns."""
+    """So many events: a short made-up run, then heartbeats and blocks of 20 steps by turns."""
     q = 0
 
     def line(kind: str, data: dict[str, object], step: int, t: float) -> bytes:
@@ -56,21 +57,21 @@ def lines(events: int) -> Iterator[bytes]:
         t = event.t
         if event.stream == "trainer":
             data = {**identity} if event.kind == "open" else {**event.data}
-            data |= {"steps_total": events + 1000} if event.kind == "run.start" else {}
+            data |= {"steps_total": events * BLOCK} if event.kind == "run.start" else {}
             yield line(event.kind, data, event.step, t)
     host = synthetic.host(t)
     cols = {
-        name: [0.0625, 0.1234]
+        name: [0.0625, 0.1234] * (BLOCK // 2)
         for name in ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
     }
-    cols |= {"lr": [0.05, 0.05], "eps": [0.35, 0.35], "alpha": [0.35, 0.35]}
-    block = {"n": 2, "cols": cols, "img_s": 6000.0, "sec": 0.04, "epoch": 11.0}
+    cols |= {name: [0.35] * BLOCK for name in ("lr", "eps", "alpha")}
+    block = {"n": BLOCK, "cols": cols, "img_s": 6000.0, "sec": 0.04, "epoch": 11.0}
     step = 700
     while q < events - 1:
         t += 0.02
         yield line("host", host, step, t)
         yield line("steps", block, step, t)
-        step += 2
+        step += BLOCK
     yield line("phase", {"name": "training", "note": LAST_WORDS}, step, t)
 
 

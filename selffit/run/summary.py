@@ -9,8 +9,6 @@ from selffit.run.state import RunState
 from selffit.run.verdict import explained, stands, verdict
 from selffit.run.wording import policy_words
 
-PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
-
 
 def seconds_left(state: RunState) -> float:
     """Return estimated seconds to the end of training; NaN if unknown.
@@ -21,7 +19,7 @@ def seconds_left(state: RunState) -> float:
     steps = 0
     seconds = 0.0
     blocks = state.all(kinds.Steps)
-    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - PACE_BLOCKS), -1):
+    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - kinds.PACE_BLOCKS), -1):
         block = blocks[index]
         if block.at.attempt != state.attempt or block.branch != state.branch:
             break
@@ -52,7 +50,7 @@ def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
             "epochs": state.config.get("epochs"),
             "eta_s": None if ending else _rounded(seconds_left(state)),
             "img_s": block.img_s if block is not None else None,
-            "data_age_s": round(now - state.t, 1) if state.t else None,
+            "data_age_s": data_age(state.t, now),
             "last": _last(state),
             "verdict": verdict_dict(state),
             "selfinfo": _selfinfo(state),
@@ -99,6 +97,11 @@ def alert_dict(state: RunState, alert: kinds.Alert) -> dict[str, Any]:
         "disease": cause or alert.disease,
         "first": first or alert.disease,
     }
+
+
+def data_age(t: float, now: float) -> float | None:
+    """Return the seconds since the newest event, which was at the wall clock `t`; None if none."""
+    return round(now - t, 1) if t else None
 
 
 def _rounded(value: float) -> float | None:

@@ -6,16 +6,10 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """List all runs, newest first."""
-    import time
-
+    from selffit.run.glance import tell
     from selffit.run.run_dir import list_runs
-    from selffit.run.summary import status_dict
-    from selffit_tui.plain.follow import read_once
 
-    rows = []
-    for run in list_runs(runs):
-        state, word = read_once(run)
-        rows.append({**status_dict(state, word, time.time()), "run": run.name})
+    rows = [{**tell(run)[0], "run": run.name} for run in list_runs(runs)]
     if json:
         for row in rows:
             put_json(row)

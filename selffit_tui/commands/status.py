@@ -6,21 +6,14 @@ from selffit_tui.talk import RUNS, put, put_json
 
 def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """Say where a run stands."""
-    import time
-
+    from selffit.run.glance import tell
     from selffit.run.run_dir import find_run
-    from selffit.run.summary import status_dict
-    from selffit.run.verdict import verdict
-    from selffit.run.wording import sentence
-    from selffit_tui.plain.follow import read_once
 
-    found = find_run(run, runs)
-    state, word = read_once(found)
-    summary = status_dict(state, word, time.time())
+    summary, stands = tell(find_run(run, runs))
     if json:
         put_json(summary)
         return
     from selffit_tui.plain.lines import status_lines
 
-    for line in status_lines(summary, sentence(state, verdict(state))):
+    for line in status_lines(summary, stands):
         put(line)
