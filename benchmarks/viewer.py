@@ -149,14 +149,15 @@ def leave(terminal: Terminal) -> None:
 
 def charts() -> None:
     """Milliseconds to draw the two charts at 120×40 with few and with many points."""
+    from selffit.eventlog.kinds import DRAWN_SIGNALS
     from selffit.eventlog.records import Record
     from selffit.run.state import RunState, reduce_all
     from selffit_tui.model.scene import Scene, Snapshot, View
-    from selffit_tui.model.series import SIGNALS, Columns
+    from selffit_tui.model.series import Columns
     from selffit_tui.panels.signals import signal_lines
 
     for points, target in ((1_000, 10.0), (100_000, 50.0)):
-        cols = {name: [(i * 7919 % 1000) / 1000 for i in range(points)] for name in SIGNALS}
+        cols = {name: [(i * 7919 % 1000) / 1000 for i in range(points)] for name in DRAWN_SIGNALS}
         block = Record(1, 1, 1, 1.0, "steps", "main", 0, {"n": points, "cols": cols})
         state = reduce_all(RunState(), [block])
         columns, snapshot = Columns(), Snapshot(state)

@@ -3,13 +3,16 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from selffit.eventlog.decode import read
 from selffit.eventlog.liveness import is_alive
-from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.reader import SkimReader
+from selffit.eventlog.records import Notice, Record, Unread
+from selffit.eventlog.tail import Skimmed
+from selffit.run.quick import SKIMMED
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.word import state_word
@@ -27,7 +30,7 @@ Item = Record | Notice
 class Source(Protocol):
     """Where the items of a log come from; tests have their own."""
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, at most `limit` items; fewer: there is no more at present."""
 
     def restart(self) -> None:
@@ -41,19 +44,22 @@ class Source(Protocol):
 
 
 class LogSource:
-    """The log of a run directory."""
+    """The log of a run directory.
+
+    Blocks of steps and heartbeats are not decoded before somebody asks for what they say.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
-        self._reader = RunReader(run_dir)
+        self._reader = SkimReader(run_dir, SKIMMED)
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, at most `limit` items."""
         return self._reader.poll(limit)
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = RunReader(self._run_dir)
+        self._reader = SkimReader(self._run_dir, SKIMMED)
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
@@ -106,22 +112,26 @@ class Follower:
         """Return a follower of a run directory."""
         return cls(LogSource(run.path), run.name)
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return the new items, already folded into `state`.
 
         After a "restarted" notice the whole log comes again, into a new state.
         """
-        items = self.take(limit)
+        items = self._new(limit)
         if items:
             self.fold(items)
         return items
 
-    def fold(self, items: Iterable[Item]) -> None:
+    def fold(self, items: Iterable[Skimmed]) -> None:
         """Bring the state up to items that were taken."""
         self.state = reduce_all(self.state, items)
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
+        records = [read(i) if isinstance(i, Unread) else i for i in self._new(limit)]
+        return [item for item in records if item is not None]
+
+    def _new(self, limit: int | None) -> Sequence[Skimmed]:
         items = self.source.poll(limit)
         if any(isinstance(item, Notice) and item.kind == "restarted" for item in items):
             self.source.restart()

@@ -8,6 +8,7 @@ that was reached, so that the next glance reads on from there.
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class GlanceSource(LogSource):
         """Begin again from the first item, and trust nothing that was remembered."""
         self._fresh, self._remember = True, False
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Item]:
         """Return what a summary needs, all of it; nothing when asked again."""
         if not self._fresh:
             return []

@@ -18,14 +18,14 @@ def seconds_left(state: RunState) -> float:
     """
     steps = 0
     seconds = 0.0
-    blocks = state.all(kinds.Steps)
+    blocks = state.blocks
     for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - kinds.PACE_BLOCKS), -1):
-        block = blocks[index]
-        if block.at.attempt != state.attempt or block.branch != state.branch:
+        attempt, branch, n, sec = blocks.timing(index)
+        if attempt != state.attempt or branch != state.branch:
             break
-        if math.isfinite(block.sec) and block.n > 0:
-            steps += block.n
-            seconds += block.sec
+        if math.isfinite(sec) and n > 0:
+            steps += n
+            seconds += sec
     if not steps or not state.last_step:
         return math.nan
     return max(0, state.last_step - state.step) * seconds / steps

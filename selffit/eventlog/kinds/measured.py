@@ -31,6 +31,7 @@ MAX_SIDE = 256  # pixels of an image on show
 NO_CURVE = (floats(()), floats(()))
 
 
+DRAWN_SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")  # of each step
 PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
 
 
@@ -58,9 +59,11 @@ class Steps(Event, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Cover no more steps than there are values of."""
+        for values in self.cols.values():
+            if len(values) >= self.n:
+                return
         longest = max(map(len, self.cols.values()), default=LONGEST_BLOCK)
-        if self.n > longest:
-            msgspec.structs.force_setattr(self, "n", longest)
+        msgspec.structs.force_setattr(self, "n", min(self.n, longest))
 
     @property
     def end(self) -> int:
