@@ -3,6 +3,7 @@
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def same(one, other):
 @pytest.mark.parametrize("seed", range(15))
 def test_every_version_stays_what_it_was(seed):
     rng = random.Random(seed)
-    versions = [(Blocks(), [])]
+    versions: list[tuple[Blocks, list[Steps]]] = [(Blocks(), [])]
     for _ in range(40):
         blocks, model = rng.choice(versions[-4:])
         if rng.random() < 0.8 or not model:
@@ -98,7 +99,7 @@ def test_lines_that_were_only_skimmed_lead_to_the_same_state(run):
 
 
 def test_a_block_with_what_is_no_number_is_read_in_full(tmp_path):
-    odd = [
+    odd: list[dict[str, Any]] = [
         {"n": 3, "cols": {"abnormal": [0.5, "NaN", "Infinity"], "lr": [0.1, 0.2, "NaN"]}},
         {"n": 2, "cols": {"abnormal": [0.5, {}], "eps": [[0.1], 0.2]}, "sec": "NaN"},
         {"n": -1, "cols": {"abnormal": [1, 2]}},
