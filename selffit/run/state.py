@@ -153,7 +153,7 @@ class RunState:
         stop = num(self.setting("stop_epoch"))
         if self.start is None or not stop > 0:
             return self.steps_total
-        return min(self.steps_total, round(stop * self.start.steps_per_epoch))
+        return round(min(self.steps_total, stop * self.start.steps_per_epoch))
 
     @property
     def ending(self) -> Ending | None:
