@@ -3,14 +3,16 @@
 import errno
 import math
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from selffit.eventlog.folder import Folder, Place, root_of
 from selffit.eventlog.identity import RunId, id_of
 from selffit.eventlog.kinds.life import BOTH
 from selffit.eventlog.names import is_name
 from selffit.eventlog.records import Notice
-from selffit.eventlog.tail import Item, StreamTail
+from selffit.eventlog.tail import Item, Mark, Skimmed, StreamTail
 
 _STREAMS = 64  # followed at most
 _OURS = ("", *BOTH)  # the folder of all streams, and the streams of a run
@@ -41,7 +43,7 @@ class _Home:
         return self._id is None or not self._id.id or self._id.owns(id)
 
 
-class RunReader:
+class _Reader:
     """Reads a run directory as often as it is asked to, and nothing twice.
 
     Keeps no file open between two polls.
@@ -50,23 +52,16 @@ class RunReader:
     cleaned, damage becomes a `Notice`; no content of a log makes `poll` raise.
     """
 
-    def __init__(self, run: Place) -> None:
+    def __init__(self, run: Place, skimmed: frozenset[bytes] = frozenset()) -> None:
         """The directory need not exist yet, or hold a log yet: polls are empty until it does."""
         self._run = run
+        self._skimmed = skimmed
         self._home = _Home()
         self._tails: dict[str, StreamTail] = {}
-        self._left_over: list[Item] = []
+        self._left_over: list[Any] = []
         self._shut: set[str] = set()  # streams of which it was said that they cannot be read
 
-    def poll(self, limit: int | None = None) -> list[Item]:
-        """What is new since the last poll.
-
-        The trainer's stream first, each stream in (attempt, number) order.
-
-        At most `limit` items, so that a long log can be loaded in slices. Fewer than `limit`:
-        nothing more to be had at present (but for a file full of damage, whose lines count without
-        giving items).
-        """
+    def _poll(self, limit: int | None) -> list[Any]:
         most = math.inf if limit is None else limit
         items, self._left_over = self._left_over, []
         with suppress(OSError), root_of(self._run) as root:  # not there yet, or gone
@@ -77,7 +72,7 @@ class RunReader:
             del items[limit:]
         return items
 
-    def _read_streams(self, root: Folder, most: float, items: list[Item]) -> None:
+    def _read_streams(self, root: Folder, most: float, items: list[Any]) -> None:
         try:
             log = root.within("log")
         except OSError as error:
@@ -86,21 +81,21 @@ class RunReader:
         with log:
             for name in os.listdir(log.fd):
                 if name not in self._tails and is_name(name) and len(self._tails) < _STREAMS:
-                    self._tails[name] = StreamTail(name, self._home)
+                    self._tails[name] = StreamTail(name, self._home, self._skimmed)
             for tail in sorted(
                 self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)
             ):
                 if len(items) < most:
                     self._read_stream(log, tail, most, items)
 
-    def _read_stream(self, log: Folder, tail: StreamTail, most: float, items: list[Item]) -> None:
+    def _read_stream(self, log: Folder, tail: StreamTail, most: float, items: list[Any]) -> None:
         try:
             with log.within(tail.stream) as folder:
                 tail.read(folder.fd, most, items)
         except OSError as error:  # the next poll tries again
             self._complain(tail.stream, error, items)
 
-    def _complain(self, stream: str, error: OSError, items: list[Item]) -> None:
+    def _complain(self, stream: str, error: OSError, items: list[Any]) -> None:
         """Say once of a stream, or of the whole log, that it cannot be read.
 
         What is not there yet, or is a file of somebody else, is no fault; nor is a lack of our own.
@@ -111,3 +106,39 @@ class RunReader:
         self._shut.add(stream)
         text = f"cannot be read: {error.strerror}; what it holds is missing"
         items.append(Notice("unreadable", stream, "", 0, text))
+
+
+class RunReader(_Reader):
+    """Reads every record."""
+
+    def __init__(self, run: Place) -> None:
+        super().__init__(run)
+
+    def poll(self, limit: int | None = None) -> list[Item]:
+        """What is new since the last poll.
+
+        The trainer's stream first, each stream in (attempt, number) order.
+
+        At most `limit` items, so that a long log can be loaded in slices. Fewer than `limit`:
+        nothing more to be had at present (but for a file full of damage, whose lines count without
+        giving items).
+        """
+        return self._poll(limit)
+
+
+class SkimReader(_Reader):
+    """Verifies every line, but does not decode those of some kinds, named as in the log."""
+
+    def poll(self, limit: int | None = None) -> list[Skimmed]:
+        """What is new since the last poll, as `RunReader.poll` has it."""
+        return self._poll(limit)
+
+    def marks(self) -> dict[str, Mark]:
+        """How far each stream was read, by its name."""
+        return {name: tail.mark for name, tail in self._tails.items()}
+
+    def go_on(self, marks: Mapping[str, Mark]) -> None:
+        """Begins where another reader of this log has stopped."""
+        for name, mark in marks.items():
+            self._tails[name] = StreamTail(name, self._home, self._skimmed)
+            self._tails[name].mark = mark

@@ -54,6 +54,19 @@ class Record(msgspec.Struct, frozen=True):
     r: str = ""
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The head of a line whose data were not decoded, and the line: fields as those of `Record`."""
+
+    line: bytes
+    stream: str
+    a: int
+    q: int
+    t: float
+    k: str
+    b: str
+    s: int
+
+
 class Notice(msgspec.Struct, frozen=True):
     """Something the reader found wrong with a log file.
 

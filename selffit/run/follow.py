@@ -3,15 +3,18 @@
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from selffit.eventlog.decode import read
 from selffit.eventlog.folder import Folder, Place, held, root_of
 from selffit.eventlog.liveness import is_alive
-from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.reader import SkimReader
+from selffit.eventlog.records import Notice, Record, Unread
+from selffit.eventlog.tail import Skimmed
 from selffit.run.clocks import writer_ahead
+from selffit.run.quick import SKIMMED
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.word import loss, silent_for, state_word
@@ -34,7 +37,7 @@ Item = Record | Notice
 class Source(Protocol):
     """Where the items of a log come from; tests have their own."""
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, at most `limit` items; fewer: there is no more at present."""
 
     def restart(self) -> None:
@@ -54,19 +57,22 @@ class Source(Protocol):
 
 
 class LogSource:
-    """The log of a run directory."""
+    """The log of a run directory.
+
+    Blocks of steps and heartbeats are not decoded before somebody asks for what they say.
+    """
 
     def __init__(self, run: Place) -> None:
         self._run = run
-        self._reader = RunReader(run)
+        self._reader = SkimReader(run, SKIMMED)
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, at most `limit` items."""
         return self._reader.poll(limit)
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = RunReader(self._run)
+        self._reader = SkimReader(self._run, SKIMMED)
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
@@ -117,22 +123,26 @@ class Follower:
         """Return a follower of a run directory."""
         return cls(LogSource(held(run.place)), run.name)
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return the new items, already folded into `state`.
 
         After a "restarted" notice the whole log comes again, into a new state.
         """
-        items = self.take(limit)
+        items = self._new(limit)
         if items:
             self.fold(items)
         return items
 
-    def fold(self, items: Iterable[Item]) -> None:
+    def fold(self, items: Iterable[Skimmed]) -> None:
         """Bring the state up to items that were taken."""
         self.state = reduce_all(self.state, items)
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
+        records = [read(i) if isinstance(i, Unread) else i for i in self._new(limit)]
+        return [item for item in records if item is not None]
+
+    def _new(self, limit: int | None) -> Sequence[Skimmed]:
         items = self.source.poll(limit)
         if any(isinstance(item, Notice) and item.kind == "restarted" for item in items):
             self.source.restart()
@@ -146,7 +156,7 @@ class Follower:
                 self._caught_up = time.monotonic()
         return items
 
-    def _hear(self, items: Iterable[Item]) -> None:
+    def _hear(self, items: Iterable[Skimmed]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""
         records = [item for item in items if not isinstance(item, Notice)]
         newest = max((record.a for record in records), default=0)

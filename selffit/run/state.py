@@ -17,11 +17,15 @@ from selffit.eventlog.fields import EMPTY
 from selffit.eventlog.history import History
 from selffit.eventlog.kinds import KINDS, Event
 from selffit.eventlog.liveness import ProcessIdentity
-from selffit.eventlog.records import Notice, Record, num
+from selffit.eventlog.records import Notice, Record, Unread, num
+from selffit.eventlog.tail import Skimmed
+from selffit.run.blocks import Blocks
 from selffit.run.lineage import ActiveLine, active_line
+from selffit.run.quick import event_of
 
 NAN = float("nan")
 E = TypeVar("E", bound=Event)
+Kept = History[Any] | Blocks
 _NONE: History[Any] = History()
 _EXIT = kinds.Exited.KIND.name
 
@@ -97,7 +101,7 @@ class RunState:
     started: float = NAN  # wall clock of the first record
     start: kinds.RunStart | None = None
     ledger: Ledger = field(default_factory=Ledger)
-    kept: Mapping[type[Event], History[Any]] = field(default_factory=dict)
+    kept: Mapping[type[Event], Kept] = field(default_factory=dict)
     newest: Mapping[type[Event], Any] = field(default_factory=dict)
     events: History[Event] = field(default_factory=History)  # those that are worth a line
     dropped: int = 0  # metrics that the writer had to drop, as the log itself says
@@ -108,8 +112,17 @@ class RunState:
     elsewhere: int = 0  # the newest attempt that was begun in another folder than the one read
 
     def all(self, kind: type[E]) -> History[E]:
-        """Return every event of a kind that is kept, in the order of the log."""
-        return self.kept.get(kind, _NONE)
+        """Return every event of a kind that is kept, in the order of the log.
+
+        Of blocks of steps, which are many, what `Blocks` keeps of them.
+        """
+        return cast(History[E], self.kept.get(kind, _NONE))
+
+    @property
+    def blocks(self) -> Blocks:
+        """Every block of training steps, in columns."""
+        found = self.kept.get(kinds.Steps)
+        return found if isinstance(found, Blocks) else Blocks()
 
     def last(self, kind: type[E]) -> E | None:
         """Return the newest event of a kind that is kept, wherever it happened; None before one."""
@@ -158,7 +171,7 @@ class RunState:
         stop = num(self.setting("stop_epoch"))
         if self.start is None or not stop > 0:
             return self.steps_total
-        return min(self.steps_total, round(stop * self.start.steps_per_epoch))
+        return round(min(self.steps_total, stop * self.start.steps_per_epoch))
 
     @property
     def ending(self) -> Ending | None:
@@ -196,11 +209,13 @@ def reduce(state: RunState, item: Record | Notice) -> RunState:
     return reduce_all(state, (item,))
 
 
-def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
+def reduce_all(state: RunState, items: Iterable[Skimmed]) -> RunState:
     """Return the state after all items: as one by one, with one new state for the batch."""
     draft = {name: getattr(state, name) for name in RunState.__dataclass_fields__}
     draft["kept"] = dict(state.kept)
-    latest: dict[type[Event], Record] = {}  # a long log is half heartbeats: only the newest counts
+    latest: dict[
+        type[Event], Record | Unread
+    ] = {}  # a long log is half heartbeats: only the newest counts
     for item in items:
         if isinstance(item, Notice):
             if item.kind == "elsewhere":
@@ -212,14 +227,19 @@ def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
         cls = KINDS.get(item.k)
         if cls is not None and cls.KIND.kept == "newest":
             latest[cls] = item
-        else:
-            _take(draft, kinds.of_record(item))
+        elif (event := _event(item)) is not None:
+            _take(draft, event)
     if latest:
-        draft["newest"] = {**draft["newest"], **{c: kinds.of_record(r) for c, r in latest.items()}}
+        newest = {cls: event for cls, item in latest.items() if (event := _event(item)) is not None}
+        draft["newest"] = {**draft["newest"], **newest}
     return replace(state, **draft)
 
 
-def _place(draft: dict[str, Any], record: Record) -> None:
+def _event(item: Record | Unread) -> Event | None:
+    return kinds.of_record(item) if isinstance(item, Record) else event_of(item)
+
+
+def _place(draft: dict[str, Any], record: Record | Unread) -> None:
     """What every record tells by itself."""
     if record.a > draft["attempt"]:
         draft["attempt"] = record.a
@@ -246,9 +266,15 @@ def _take(draft: dict[str, Any], event: Event) -> None:
     draft["ledger"] = draft["ledger"].after(event)
     if cls.KIND.kept:
         kept = draft["kept"]
-        kept[cls] = kept[cls].append(event) if cls in kept else History([event])
+        kept[cls] = _with(kept.get(cls), event)
     if cls.KIND.listed:
         draft["events"] = draft["events"].append(event)
+
+
+def _with(history: Kept | None, event: Event) -> Kept:
+    if isinstance(event, kinds.Steps):
+        return (history if isinstance(history, Blocks) else Blocks()).append(event)
+    return (history if isinstance(history, History) else History[Event]()).append(event)
 
 
 def _of_attempt(draft: dict[str, Any], event: Event, **known: Any) -> None:
@@ -280,10 +306,16 @@ def _resumed(draft: dict[str, Any], event: kinds.Resumed) -> None:
     for cls, history in draft["kept"].items():
         if cls.KIND.on_branch:
             first = event.step if cls is kinds.Steps else event.step + 1
-            left = [e for e in history if e.branch != event.branch or e.step < first]
-            draft["kept"][cls] = History(left)
+            draft["kept"][cls] = _without(history, event.branch, first)
     draft["step"] = event.step
     draft["branch"] = event.branch
+
+
+def _without(history: Kept, branch: str, first: int) -> Kept:
+    """A history but for what happened on a branch from a step on."""
+    if isinstance(history, Blocks):
+        return history.without(branch, first)
+    return History([event for event in history if event.branch != branch or event.step < first])
 
 
 def _branch(draft: dict[str, Any], event: kinds.BranchBegun) -> None:

@@ -8,11 +8,8 @@ from selffit.eventlog.fields import without_nan
 from selffit.run.state import RunState
 from selffit.run.trouble import troubles
 from selffit.run.verdict import explained, stands, verdict
-from selffit.run.word import silent_for
 from selffit.run.wording import policy_words
 from selffit.vocabulary import COPY
-
-PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
 
 
 def seconds_left(state: RunState) -> float:
@@ -23,14 +20,14 @@ def seconds_left(state: RunState) -> float:
     """
     steps = 0
     seconds = 0.0
-    blocks = state.all(kinds.Steps)
-    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - PACE_BLOCKS), -1):
-        block = blocks[index]
-        if block.at.attempt != state.attempt or block.branch != state.branch:
+    blocks = state.blocks
+    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - kinds.PACE_BLOCKS), -1):
+        attempt, branch, n, sec = blocks.timing(index)
+        if attempt != state.attempt or branch != state.branch:
             break
-        if math.isfinite(block.sec) and block.n > 0:
-            steps += block.n
-            seconds += block.sec
+        if math.isfinite(sec) and n > 0:
+            steps += n
+            seconds += sec
     if not steps or not state.last_step:
         return math.nan
     return max(0, state.last_step - state.step) * seconds / steps
@@ -57,7 +54,7 @@ def status_dict(state: RunState, word: str, now: float, ahead: float = 0.0) -> d
             "epochs": state.config.get("epochs"),
             "eta_s": None if ending else _rounded(seconds_left(state)),
             "img_s": block.img_s if block is not None else None,
-            "data_age_s": round(silent_for(state, now), 1) if state.heard else None,
+            "data_age_s": data_age(state.heard, now),
             "clock_ahead_s": round(ahead, 1) or None,
             "last": _last(state),
             "verdict": verdict_dict(state),
@@ -110,6 +107,11 @@ def alert_dict(state: RunState, alert: kinds.Alert) -> dict[str, Any]:
         "disease": cause or alert.disease,
         "first": first or alert.disease,
     }
+
+
+def data_age(t: float, now: float) -> float | None:
+    """Return the seconds since the newest event, heard at the wall clock `t`; None if none."""
+    return round(max(0.0, now - t), 1) if t else None
 
 
 def _rounded(value: float) -> float | None:

@@ -9,15 +9,14 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     from selffit.run.find import survey
     from selffit.run.state import RunState
     from selffit.run.summary import status_dict
-    from selffit_tui.plain.follow import look
+    from selffit_tui.plain.tell import tell
 
     rows = []
     for found in survey(runs):
         if found.state:
             row = status_dict(RunState(), found.state, 0.0)
         else:
-            seen = look(found.run, watch=False)
-            row = status_dict(seen.state, seen.word(), seen.now(), seen.ahead)
+            row = tell(found.run, watch=False).summary
         rows.append({**row, "run": found.name, "why": found.why or None})
     if json:
         for row in rows:

@@ -2,7 +2,6 @@
 
 import typer
 
-from selffit.vocabulary import LOST
 from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
 from selffit_tui.talk import RUNS, put, put_json
 
@@ -13,31 +12,17 @@ def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = 
     Exit code 1 where its log cannot be read.
     """
     from selffit.run.find import find_run
-    from selffit.run.summary import status_dict
-    from selffit.run.verdict import verdict
-    from selffit.run.word import host_of
-    from selffit.run.wording import sentence
-    from selffit_tui.plain.follow import look
+    from selffit_tui.plain.tell import tell
 
-    found = find_run(run, runs)
-    seen = look(found)
-    state = seen.state
-    # a folder that was renamed goes by its name of today
-    summary = {
-        **status_dict(state, seen.word(), seen.now(), seen.ahead),
-        "run": found.name,
-    }
+    told = tell(find_run(run, runs))
     if json:
-        put_json(summary)
+        put_json(told.summary)
     else:
-        from selffit.run.clocks import clock_words
         from selffit_tui.plain.lines import status_lines
 
-        for line in status_lines(summary, sentence(state, verdict(state))):
+        for line in status_lines(told.summary, told.stands):
             put(line)
-        if summary["state"] == LOST.word:
-            put(f"  lost: {seen.loss()}")
-        if said := clock_words(seen.ahead, host_of(state)):
-            put(f"  {said}")
-    if any(notice.kind == "unreadable" for notice in state.notices):
+        for line in told.more:
+            put(f"  {line}")
+    if told.unreadable:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.liveness import for_pid
 from selffit.numbers import count
 from selffit.run.follow import Follower
+from selffit.run.glance import glance
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.trouble import left_with
@@ -33,11 +34,11 @@ def is_plain_terminal() -> bool:
 
 
 def look(run: RunDir, *, watch: bool = True) -> Follower:
-    """Return a follower that has read all that the log of a run has now.
+    """Return a follower that has read what a summary needs of all that the log of a run has now.
 
     With `watch`, a run that only its silence would call lost is watched for a heartbeat first.
     """
-    follower = Follower.of(run)
+    follower = glance(run)
     follower.read_all()
     while watch and follower.in_doubt():
         time.sleep(POLL_SECONDS)

@@ -105,9 +105,9 @@ class PlainLines:
 
 def progress(block: kinds.Steps, state: RunState) -> str:
     """Return where training stands after a block of steps: epoch, step, images/s, ETA."""
-    epochs = state.config.get("epochs")
+    epochs = num(state.config.get("epochs"))
     total = f"/{count(state.steps_total)}" if state.steps_total else ""
-    of = f"/{epochs:g}" if isinstance(epochs, (int, float)) else ""
+    of = f"/{epochs:g}" if known(epochs) else ""
     left = seconds_left(state)
     parts = [
         f"epoch {share(block.epoch)}{of}",

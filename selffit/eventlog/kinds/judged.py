@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import nan
 from typing import ClassVar
 
-from selffit.eventlog.fields import Part
+from selffit.eventlog.fields import MaybeSigned, Part, Share
 from selffit.eventlog.kinds.base import Event, Kind, today
 from selffit.vocabulary import level_of
 
@@ -13,7 +13,7 @@ class Healthy(Part, frozen=True, kw_only=True):
     """The last healthy probe: its step, and its PGD accuracy."""
 
     step: int | None = None
-    pgd: float = nan
+    pgd: Share = nan
 
 
 class Alert(Event, frozen=True, kw_only=True):
@@ -89,5 +89,5 @@ class Diagnosis(Event, frozen=True, kw_only=True):
     evidence: Mapping[str, float] = {}
     onset_step: int | None = None
     index_step: int | None = None
-    lead: int | None = None
+    lead: MaybeSigned = None
     leads: Mapping[str, int] = {}

@@ -6,7 +6,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Part, Unmeasured
+from selffit.eventlog.fields import (
+    Amount,
+    Part,
+    Signed,
+    Unmeasured,
+    UnmeasuredAmount,
+    UnmeasuredShare,
+)
 from selffit.eventlog.former import config_today
 from selffit.eventlog.kinds.base import Event, Kind, today
 from selffit.eventlog.liveness import ProcessIdentity
@@ -36,7 +43,7 @@ class Opened(Event, frozen=True, kw_only=True):
     pid: int = 0
     host: str = ""
     boot: str = ""
-    pstart: float = nan
+    pstart: Amount = nan
     pidns: str = ""
     version: str = ""
     folder: str = ""
@@ -140,14 +147,14 @@ class Host(Event, frozen=True, kw_only=True):
     inbox_error: why commands cannot be read, "" where they can.
     """
 
-    KIND: ClassVar[Kind] = Kind(name="host", listed=False, kept="newest")
-    cpu: Unmeasured = nan
-    rss: Unmeasured = nan
-    gpu: Unmeasured = nan
-    gpu_mem: Unmeasured = nan
-    gpu_total: Unmeasured = nan
+    KIND: ClassVar[Kind] = Kind(name="host", listed=False, kept="newest", enough=1)
+    cpu: UnmeasuredAmount = nan
+    rss: UnmeasuredAmount = nan
+    gpu: UnmeasuredShare = nan
+    gpu_mem: UnmeasuredAmount = nan
+    gpu_total: UnmeasuredAmount = nan
     gpu_temp: Unmeasured = nan
-    disk_free: Unmeasured = nan
+    disk_free: UnmeasuredAmount = nan
     log_ok: bool | None = None
     log_faults: int = 0
     log_dropped: int = 0
@@ -205,7 +212,7 @@ class Spawned(Event, frozen=True, kw_only=True):
 
     KIND: ClassVar[Kind] = Kind(name="sup.spawn", critical=True, streams=("supervisor",))
     pid: int
-    pstart: float
+    pstart: Amount
     argv: tuple[str, ...] = ()
 
 
@@ -223,9 +230,9 @@ class Exited(Event, frozen=True, kw_only=True):
 
     KIND: ClassVar[Kind] = Kind(name="sup.exit", critical=True, streams=("supervisor",))
     how: str
-    code: int = 0
+    code: Signed = 0
     signal: str | None = None
     stderr: tuple[str, ...] = ()
     text: str = ""
-    seconds: float = nan
+    seconds: Amount = nan
     again: bool = False

@@ -11,15 +11,32 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Columns, Floats, Part, Unmeasured, encoded, floats
+from selffit.eventlog.fields import (
+    Amount,
+    Columns,
+    Floats,
+    Part,
+    Pixels,
+    Share,
+    Signed,
+    UnmeasuredAmount,
+    UnmeasuredShare,
+    encoded,
+    floats,
+)
 from selffit.eventlog.kinds.base import Event, Kind
 
+LONGEST_BLOCK = 1 << 20  # steps of a block: a line has fewer bytes than that
 MAX_SIDE = 256  # pixels of an image on show
 NO_CURVE = (floats(()), floats(()))
 
 
-def _kept(name: str, *, listed: bool) -> Kind:
-    return Kind(name=name, listed=listed, kept="all", on_branch=True)
+DRAWN_SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")  # of each step
+PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
+
+
+def _kept(name: str, *, listed: bool, enough: int = 0) -> Kind:
+    return Kind(name=name, listed=listed, kept="all", on_branch=True, enough=enough)
 
 
 class Steps(Event, frozen=True, kw_only=True):
@@ -33,12 +50,20 @@ class Steps(Event, frozen=True, kw_only=True):
     epoch: epochs done at the end.
     """
 
-    KIND: ClassVar[Kind] = _kept("steps", listed=False)
+    KIND: ClassVar[Kind] = _kept("steps", listed=False, enough=PACE_BLOCKS)
     n: int
     cols: Columns
-    img_s: float = nan
-    sec: float = nan
-    epoch: float = nan
+    img_s: Amount = nan
+    sec: Amount = nan
+    epoch: Amount = nan
+
+    def __post_init__(self) -> None:
+        """Cover no more steps than there are values of."""
+        for values in self.cols.values():
+            if len(values) >= self.n:
+                return
+        longest = max(map(len, self.cols.values()), default=LONGEST_BLOCK)
+        msgspec.structs.force_setattr(self, "n", min(self.n, longest))
 
     @property
     def end(self) -> int:
@@ -49,9 +74,9 @@ class Steps(Event, frozen=True, kw_only=True):
 class AtFinal(Part, frozen=True, kw_only=True):
     """The same probe at the final budget, while eps is still rising."""
 
-    eps: float = nan
-    fgsm: float = nan
-    pgd: float = nan
+    eps: Pixels = nan
+    fgsm: Share = nan
+    pgd: Share = nan
 
 
 class RobustProbe(Event, frozen=True, kw_only=True):
@@ -75,16 +100,16 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     KIND: ClassVar[Kind] = _kept("probe.robust", listed=True)
     n: int
     why: str = ""
-    epoch: Unmeasured = nan
-    eps: float = nan
-    clean: float = nan
-    fgsm: float = nan
-    pgd: float = nan
+    epoch: UnmeasuredAmount = nan
+    eps: Pixels = nan
+    clean: Share = nan
+    fgsm: Share = nan
+    pgd: Share = nan
     pgd_steps: int = 0
-    pgd_alpha: float = nan
+    pgd_alpha: Pixels = nan
     final: AtFinal | None = None
     nonfinite: int = 0
-    sec: float = nan
+    sec: Amount = nan
 
     @property
     def final_eps(self) -> float:
@@ -117,11 +142,11 @@ class LayerChannels(Part, frozen=True, kw_only=True):
     di: Floats = NO_CURVE[0]
     rand: Floats = NO_CURVE[0]
     car: Floats = NO_CURVE[0]
-    gini: float = nan
-    top10: float = nan
-    pr: float = nan
+    gini: Share = nan
+    top10: Share = nan
+    pr: Amount = nan
     rho: float = nan
-    agree: float = nan
+    agree: Share = nan
 
 
 class ChannelProbe(Event, frozen=True, kw_only=True):
@@ -132,10 +157,10 @@ class ChannelProbe(Event, frozen=True, kw_only=True):
     sec: that it took.
     """
 
-    KIND: ClassVar[Kind] = _kept("probe.channels", listed=False)
+    KIND: ClassVar[Kind] = _kept("probe.channels", listed=False, enough=1)
     n: int
     layers: tuple[LayerChannels, ...]
-    sec: float = nan
+    sec: Amount = nan
 
     def layer(self, name: str) -> LayerChannels | None:
         """Return the layer of that name, None where there is none."""
@@ -183,7 +208,7 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     KIND: ClassVar[Kind] = _kept("probe.self", listed=False)
     n: int
     full: bool = False
-    eps: float = nan
+    eps: Pixels = nan
     attack: str = ""
     values: Mapping[str, float] = {}
     dose: Dose | None = None
@@ -192,7 +217,7 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     reference: Reference | None = None
     index: float = nan
     components: Mapping[str, float] = {}
-    sec: float = nan
+    sec: Amount = nan
 
     @property
     def reference_step(self) -> int | None:
@@ -230,13 +255,13 @@ class StrongProbe(Event, frozen=True, kw_only=True):
 
     KIND: ClassVar[Kind] = _kept("probe.strong", listed=True)
     n: int
-    eps: float = nan
+    eps: Pixels = nan
     steps: int = 0
     restarts: int = 0
     targets: int = 0
-    pgd: float = nan
-    weak: float = nan
-    sec: float = nan
+    pgd: Share = nan
+    weak: Share = nan
+    sec: Amount = nan
 
     @property
     def how(self) -> str:
@@ -249,11 +274,11 @@ class StrongProbe(Event, frozen=True, kw_only=True):
 class Effects(Part, frozen=True, kw_only=True):
     """Accuracies of a network in which some channels are set to zero; NaN: not measured."""
 
-    clean: Unmeasured = nan
-    fgsm: Unmeasured = nan
-    pgd: Unmeasured = nan
-    carrier: Unmeasured = nan
-    swap: Unmeasured = nan
+    clean: UnmeasuredShare = nan
+    fgsm: UnmeasuredShare = nan
+    pgd: UnmeasuredShare = nan
+    carrier: UnmeasuredShare = nan
+    swap: UnmeasuredShare = nan
 
     def data(self) -> dict[str, Any]:
         """Return its data as JSON has them: first what was zeroed, then what is left."""
@@ -277,12 +302,12 @@ class Ablation(Effects, frozen=True, kw_only=True):
 
     stage: str = ""
     group: str = ""
-    share: float = nan
+    share: Share = nan
     channels: int = 0
     draws: int = 1
-    clean_sd: Unmeasured = nan
-    fgsm_sd: Unmeasured = nan
-    quantile: Unmeasured = nan
+    clean_sd: UnmeasuredAmount = nan
+    fgsm_sd: UnmeasuredAmount = nan
+    quantile: UnmeasuredShare = nan
 
 
 class SingleAblation(Effects, frozen=True, kw_only=True):
@@ -310,20 +335,20 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     KIND: ClassVar[Kind] = _kept("probe.causal", listed=True)
     n: int
     n_rank: int = 0
-    eps: float = nan
+    eps: Pixels = nan
     pgd_steps: int = 0
     attack: str = ""
     base: Effects = Effects()
     rows: tuple[Ablation, ...] = ()
     single: tuple[SingleAblation, ...] = ()
-    sec: float = nan
+    sec: Amount = nan
 
     def channel(self, layer: str, channel: int) -> SingleAblation | None:
         """Return what zeroing one channel alone did, None where that was not tried."""
         return next((s for s in self.single if s.layer == layer and s.channel == channel), None)
 
 
-Guess = tuple[int, float]  # the predicted class and its probability
+Guess = tuple[Signed, Share]  # the predicted class and its probability
 
 
 class StripImage(Part, frozen=True, kw_only=True):
@@ -353,13 +378,13 @@ class ImageStrip(Event, frozen=True, kw_only=True):
     sec: that it took.
     """
 
-    KIND: ClassVar[Kind] = _kept("probe.images", listed=False)
+    KIND: ClassVar[Kind] = _kept("probe.images", listed=False, enough=1)
     shape: tuple[int, int, int] = (0, 0, 0)
-    eps: float = nan
+    eps: Pixels = nan
     attack: str = ""
     classes: tuple[str, ...] = ()
     images: tuple[StripImage, ...] = msgspec.field(name="rows", default=())
-    sec: float = nan
+    sec: Amount = nan
 
     def __post_init__(self) -> None:
         """Leave out images that do not fit the shape."""
