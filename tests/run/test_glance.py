@@ -15,12 +15,13 @@ from selffit.eventlog.reader import RunReader
 from selffit.eventlog.writer import EventWriter
 from selffit.run import glance
 from selffit.run.follow import Follower
-from selffit.run.glance import GlanceSource, Sieve, tell
+from selffit.run.glance import GlanceSource, Sieve
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.summary import status_dict
 from selffit.run.verdict import verdict
 from selffit.run.wording import sentence
+from selffit_tui.plain.tell import tell
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
 NOW = 1.9e9
@@ -113,7 +114,8 @@ def test_what_is_kept_does_not_grow_with_steps_and_heartbeats():
 def test_a_recorded_run_is_told_as_its_whole_log_says(run, tmp_path):
     shutil.copytree(run, tmp_path / run.name)
     for _ in range(2):  # read, then remembered
-        summary, stands = tell(RunDir.open(tmp_path / run.name))
+        told = tell(RunDir.open(tmp_path / run.name))
+        summary, stands = told.summary, told.stands
         state = reduce_all(RunState(run=run.name), RunReader(run).poll())
         whole = status_dict(state, summary["state"], time.time())
         assert {**summary, "data_age_s": 0} == {**whole, "data_age_s": 0}
@@ -137,7 +139,7 @@ def growing(tmp_path, monkeypatch):
 
 
 def step_of(run):
-    return Follower(GlanceSource(run.path), run.name).read_all().step
+    return Follower(GlanceSource(run), run.name).read_all().step
 
 
 def lines_read(run, monkeypatch):
@@ -158,7 +160,7 @@ def test_the_next_glance_reads_on_from_where_the_last_one_stopped(growing, monke
     run, log = growing
     log.put("steps", steps(600).d, step=600)
     log.put("probe.robust", probe(610, 0.5).d, step=610, critical=True)
-    summary = tell(run)[0]
+    summary = tell(run).summary
     assert summary["step"] == 610 and summary["last"]["pgd"] == 0.5
     assert lines_read(run, monkeypatch) < 40  # those that are kept are decoded, of more than 60
 
@@ -203,5 +205,5 @@ def test_a_run_that_was_remembered_as_ended_is_read_again_when_it_goes_on(tmp_pa
     for attempt, how in ((1, "stopped"), (2, "finished")):
         with EventWriter(run.path, "trainer", attempt, opening={"run": "again"}) as log:
             log.put("end", {"how": how}, step=1, critical=True)
-        assert tell(run)[0]["ending"]["how"] == how
-        assert tell(run)[0]["attempt"] == attempt
+        assert tell(run).summary["ending"]["how"] == how
+        assert tell(run).summary["attempt"] == attempt
