@@ -7,7 +7,7 @@ the order of their steps. What the log itself says of alerts is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 from msgspec.structs import replace
@@ -15,6 +15,9 @@ from msgspec.structs import replace
 from selffit.detect import Detector, RuleThresholds, SignalBlock, point_of
 from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
+from selffit.eventlog.folder import Place
+from selffit.eventlog.reader import RunReader
+from selffit.eventlog.records import Record
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
 
@@ -26,6 +29,8 @@ HEARD: tuple[type[kinds.Event], ...] = (
     kinds.SelfProbe,
     kinds.CausalProbe,
 )
+STEPS = kinds.Steps.KIND.name
+SLICE = 10_000  # lines of one read
 SIGNALS = tuple(signal.name for signal in fields(SignalBlock) if signal.name != "step")
 
 
@@ -34,13 +39,12 @@ class Rules:
     """What a log is judged by.
 
     chance: 1 / classes, 0 = unknown. cooldown: steps between two suspicions at least. thresholds:
-    of the rule on probes. signals: whether training signals are heard at all.
+    of the rule on probes.
     """
 
     chance: float
     cooldown: int
     thresholds: RuleThresholds = field(default_factory=RuleThresholds)
-    signals: bool = True
 
     @classmethod
     def of(cls, state: RunState) -> Rules:
@@ -69,10 +73,32 @@ class Judged:
     explained: int
 
 
-def rerun(state: RunState, rules: Rules) -> Judged:
-    """Judge every branch of a run anew, each on the line of history that leads to it."""
+def blocks_of(run: Place) -> list[kinds.Steps]:
+    """Return the blocks of steps of a log, with all their signals, as they were done last.
+
+    A state keeps of most blocks only what is drawn.
+    """
+    of: dict[str, list[kinds.Steps]] = {}
+    reader = RunReader(run)
+    while items := reader.poll(SLICE):
+        for item in items:
+            if isinstance(item, Record) and item.k == STEPS:
+                block = kinds.of_record(item)
+                assert isinstance(block, kinds.Steps)
+                mine = of.setdefault(block.branch, [])
+                while mine and mine[-1].step >= block.step:  # done again after a resume
+                    mine.pop()
+                mine.append(block)
+    return [block for mine in of.values() for block in mine]
+
+
+def rerun(state: RunState, blocks: Sequence[kinds.Steps], rules: Rules) -> Judged:
+    """Judge every branch of a run anew, each on the line of history that leads to it.
+
+    blocks: as `blocks_of` has them; without any, no signals are heard.
+    """
     heard = sorted(
-        (event for kind in HEARD for event in state.all(kind)),
+        (*blocks, *(event for kind in HEARD[1:] for event in state.all(kind))),
         key=lambda event: (_end(event), HEARD.index(type(event))),
     )
     alerts: list[kinds.Alert] = []
@@ -123,8 +149,7 @@ class _Judge:
         detector = self._detector
         match event:
             case kinds.Steps():
-                if self._rules.signals:
-                    yield from detector.signals(_block(event))
+                yield from detector.signals(_block(event))
             case kinds.RobustProbe():
                 self._waiting = detector.probe(point_of(event))
             case kinds.StrongProbe():

@@ -9,8 +9,8 @@ import pytest
 from selffit.detect import ProbePoint, point_of
 from selffit.detect.divergence import OF_STEPS, Caught, Diverged, DivergenceRule, judge
 from selffit.eventlog import kinds
-from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
+from selffit.eventlog.reader import RunReader
+from selffit.eventlog.records import Record
 
 LN10 = math.log(10)
 COLUMNS = ("clean_acc", "fgsm_acc", "pgd_acc")
@@ -181,13 +181,15 @@ def test_missing_accuracies_of_a_table_are_no_divergence():
 # ---- false alarms --------------------------------------------------------------------------------
 def recorded(path):
     """What the trainer's rule makes of a recorded log: its losses and probes, branch by branch."""
-    state = Follower.of(RunDir.open(path)).read_all()
+    events = [kinds.of_record(i) for i in RunReader(path).poll() if isinstance(i, Record)]
+    [state] = [event for event in events if isinstance(event, kinds.RunStart)]
     rules: dict[str, DivergenceRule] = {}
-    blocks, probes = state.all(kinds.Steps), state.all(kinds.RobustProbe)
-    assert state.start is not None and len(blocks) > 90 and len(probes) > 20
+    blocks = [event for event in events if isinstance(event, kinds.Steps)]
+    probes = [event for event in events if isinstance(event, kinds.RobustProbe)]
+    assert len(blocks) > 90 and len(probes) > 20
     found: list[Diverged | Caught | None] = []
     for event in sorted((*blocks, *probes), key=lambda event: event.t):
-        rule = rules.setdefault(event.branch, DivergenceRule(state.start.classes))
+        rule = rules.setdefault(event.branch, DivergenceRule(state.classes))
         if isinstance(event, kinds.Steps):
             losses = event.cols["loss_adv"], event.cols["loss_clean"]
             found.append(rule.losses(event.step, *losses))

@@ -8,7 +8,7 @@ import pytest
 from selffit.detect import RuleThresholds
 from selffit.eventlog import kinds
 from selffit.run.follow import Follower, LogSource
-from selffit.run.rerun import Judged, Rules, rerun
+from selffit.run.rerun import Judged, Rules, blocks_of, rerun
 from selffit.run.state import RunState
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
@@ -22,14 +22,16 @@ def levels(alerts, *, without=()):
     return [(a.branch, a.level, a.about) for a in alerts if a.level not in without]
 
 
-def judged(state: RunState, **changed) -> Judged:
-    return rerun(state, replace(Rules.of(state), **changed))
+def judged(run: Path, *, signals: bool = True, **changed) -> Judged:
+    state = read(run)
+    blocks = blocks_of(run) if signals else ()
+    return rerun(state, blocks, replace(Rules.of(state), **changed))
 
 
 @pytest.mark.parametrize("name", ["example-patterns-fgsm", "example-patterns-rollback"])
 def test_a_run_judged_again_has_the_alerts_of_its_log(name):
     state = read(EXAMPLES / name)
-    found = judged(state)
+    found = judged(EXAMPLES / name)
     recorded = levels(state.all(kinds.Alert), without=("suspect",))
     assert levels(found.alerts, without=("suspect",)) == recorded
     assert found.probes == len(state.all(kinds.RobustProbe))
@@ -40,7 +42,7 @@ def test_a_run_judged_again_has_the_alerts_of_its_log(name):
 
 
 def test_an_older_log_gets_a_diagnosis_with_its_signs_and_their_leads():
-    found = judged(read(EXAMPLES / "example-patterns-fgsm"))
+    found = judged(EXAMPLES / "example-patterns-fgsm")
     [onset] = [a for a in found.alerts if a.level == "onset"]
     assert onset.disease == "undecided"
     assert [d.disease for d in found.diagnoses][:2] == ["undecided", "self-fitting"]
@@ -50,15 +52,15 @@ def test_an_older_log_gets_a_diagnosis_with_its_signs_and_their_leads():
 
 
 def test_other_thresholds_can_be_tried_on_a_log():
-    state = read(EXAMPLES / "example-patterns-fgsm")
-    deaf = judged(state, thresholds=RuleThresholds(fallen=0.0), signals=False)
+    run = EXAMPLES / "example-patterns-fgsm"
+    deaf = judged(run, thresholds=RuleThresholds(fallen=0.0), signals=False)
     assert deaf.alerts == () and deaf.diagnoses == ()
-    early = judged(state, thresholds=RuleThresholds(fallen=0.9), signals=False)
+    early = judged(run, thresholds=RuleThresholds(fallen=0.9), signals=False)
     assert early.alerts[0].about < 1032
 
 
 def test_a_log_without_measurements_has_nothing_to_judge():
-    found = judged(RunState())
+    found = rerun(RunState(), (), Rules.of(RunState()))
     assert found == Judged(alerts=(), diagnoses=(), probes=0, explained=0)
 
 
@@ -72,8 +74,7 @@ def test_real_collapses_are_self_fitting_soon_and_healthy_runs_never(
     run = real_data / "runs" / name
     if not run.is_dir():
         pytest.skip("SELFFIT_DATA has no recorded runs")
-    state = read(run)
-    found = judged(state)
+    found = judged(run)
     assert [a.about for a in found.alerts if a.level == "onset"] == ([onset] if onset else [])
     fitting = [d for d in found.diagnoses if d.disease == "self-fitting"]
     if within:
