@@ -22,6 +22,7 @@ from selffit.errors import UserError
 from selffit.eventlog.kinds import Spawned
 from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
+from selffit.outlets import FILE_ENCODING, speaking
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
@@ -49,6 +50,7 @@ def spawn(run_dir: Path) -> "subprocess.Popen[bytes]":
             stdout=errors,
             stderr=errors,
             start_new_session=True,
+            env={**os.environ, **FILE_ENCODING},
         )
 
 
@@ -110,7 +112,7 @@ class Supervisor:
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
-                env={**TRAINER_ENVIRONMENT, **os.environ},
+                env={**TRAINER_ENVIRONMENT, **os.environ, **FILE_ENCODING},
             )
         if self._passed is not None:  # came before there was a trainer
             trainer.send_signal(self._passed)
@@ -147,4 +149,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(speaking(lambda: main(sys.argv[1:])))

@@ -12,7 +12,7 @@ import typer
 
 from selffit.errors import UserError
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS, put_json, say
+from selffit_tui.talk import RUNS, put_drawn, put_json, say
 
 if TYPE_CHECKING:
     from selffit.report.findings import Report
@@ -196,14 +196,14 @@ def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
         [sys.executable, "-m", "selffit.analysis", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        env={**TRAINER_ENVIRONMENT, **os.environ},
+        # where Python has chosen UTF-8 for a C locale, the child could not see that it was a choice
+        env={**TRAINER_ENVIRONMENT, **os.environ, "PYTHONIOENCODING": sys.stderr.encoding},
     )
 
 
 def _print(report: "Report") -> None:
     from rich.console import Console
 
-    from selffit.numbers import THOUSANDS
     from selffit_tui.plain.diagnosis import diagnosis_tables
 
     console = Console(highlight=False, markup=False, emoji=False)
@@ -212,7 +212,7 @@ def _print(report: "Report") -> None:
             if number:
                 console.print()
             console.print(part)
-    print(printed.get().replace(THOUSANDS, " "), end="")
+    put_drawn(printed.get())
 
 
 def _write(report: "Report", path: Path) -> None:

@@ -13,7 +13,7 @@ from selffit.config import DEFAULT_PRESET, preset_names, resolve
 from selffit.errors import UserError
 from selffit.vocabulary import LOST
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
-from selffit_tui.talk import RUNS, say, watch_command
+from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
@@ -98,8 +98,8 @@ def train(
         wait_for_life(run, process, attempts + 1)
         if detach:
             wait_for_start(run, process)
-            print(run.name)
             say(f"training goes on; watch it with: {watch_command(run.path)}")
+            put(run.name)
             return
         code = (
             follow_plain(run, process)
