@@ -177,8 +177,9 @@ def open_outlets() -> None:
 def speaking(program: Callable[[], int]) -> int:
     """Runs a program behind outlets; returns its exit code.
 
-    2 for bad input and where stdout takes no more, with a sentence on stderr; 0 where nobody reads
-    on; 130 interrupted. Anything else that is raised is a defect, and keeps its traceback.
+    2 for bad input, for what the system refuses (a file that may not be read, no descriptors left)
+    and where stdout takes no more, with a sentence on stderr; 0 where nobody reads on; 130
+    interrupted. Anything else that is raised is a defect, and keeps its traceback.
     """
     open_outlets()
     try:
@@ -188,6 +189,10 @@ def speaking(program: Callable[[], int]) -> int:
         return _refuse(error)
     except Unwritable as error:
         return 0 if error.unread else _refuse(error)
+    except OSError as error:
+        what = f"cannot use {error.filename}: " if error.filename is not None else ""
+        why = error.strerror or str(error) or type(error).__name__
+        return _refuse(UserError(f"{what}{why}; is it there, open to you, and is there room?"))
     except KeyboardInterrupt:
         return 130
     return code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from selffit.errors import UserError
+from selffit.named_file import check_place, write_whole
 from selffit_tui.commands.options import JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put_drawn, put_json, say
 
@@ -182,10 +183,7 @@ def check_html(path: Path) -> None:
         raise UserError(
             f"--html draws its figures with matplotlib, which is not installed here; run: {command}"
         )
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UserError(
-            f"--html {path} is no place for a file; give a file name in a folder that exists"
-        )
+    check_place(path, "--html")
 
 
 def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
@@ -218,10 +216,5 @@ def _print(report: "Report") -> None:
 def _write(report: "Report", path: Path) -> None:
     from selffit.report.page import page
 
-    try:
-        path.write_text(page(report), "utf-8")
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; give another file with --html"
-        ) from error
+    write_whole(path, page(report), "--html")
     say(f"report written to {path}")
