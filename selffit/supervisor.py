@@ -27,6 +27,7 @@ from selffit.eventlog.folder import root_of
 from selffit.eventlog.kinds import Spawned
 from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
+from selffit.outlets import FILE_ENCODING, speaking
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
@@ -59,6 +60,7 @@ def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
             stdout=errors,
             stderr=errors,
             start_new_session=True,
+            env={**os.environ, **FILE_ENCODING},
         )
     finally:
         os.close(errors)
@@ -156,7 +158,7 @@ class Supervisor:
                 stderr=output[1],
                 start_new_session=True,
                 pass_fds=(folder,),
-                env={**TRAINER_ENVIRONMENT, **os.environ},
+                env={**TRAINER_ENVIRONMENT, **os.environ, **FILE_ENCODING},
             )
         finally:
             for fd in output:
@@ -190,4 +192,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(speaking(lambda: main(sys.argv[1:])))

@@ -1,30 +1,38 @@
 """The `selffit` command: its sub-commands, and what each of them does on bad input.
 
 Exit codes: 0 done; 1 the run that was followed ended badly (crashed, diverged, killed, out of
-memory, lost, not saved, gone), or `status` could not read its log; 2 bad input, with one sentence
-on stderr; 3 and 4 see `selffit ctl`, 3 also `selffit detect`; 75 the run that was followed was
-preempted; 130 interrupted.
-stdout carries data, stderr carries talk.
+memory, lost, not saved, gone), or `status` could not read its log; 2 bad input, or stdout takes no
+more (disk full), with one sentence on stderr; 3 and 4 see `selffit ctl`, 3 also `selffit detect`;
+75 the run that was followed was preempted; 130 interrupted. Where nobody reads on (`| head`) the
+end is quiet, with code 0.
+stdout carries data, stderr carries talk; both are outlets (`selffit.outlets`).
 """
 
 import os
+import re
 import sys
+from collections.abc import MutableMapping
 
 import typer
 
 from selffit.errors import UserError
+from selffit.outlets import speaking
 from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
+from selffit_tui.commands.helped import Helped, HelpedGroup
 from selffit_tui.commands.runs import runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.train import train
 from selffit_tui.commands.watch import watch
-from selffit_tui.gate import tolerate
-from selffit_tui.talk import say
+from selffit_tui.talk import typed
+
+NAME = "selffit"
+_SIZE = re.compile("[1-9][0-9]{1,2}")  # 10 to 999
 
 app = typer.Typer(
-    name="selffit",
+    name=NAME,
+    cls=HelpedGroup,
     help="Watch catastrophic overfitting happen: fast adversarial training, live in the terminal.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,20 +42,35 @@ app = typer.Typer(
     "130 interrupted.",
 )
 for command in (train, watch, status, runs, detect, diagnose):
-    app.command()(command)
+    app.command(cls=Helped)(command)
 app.add_typer(ctl)
 
 
 def main() -> None:
     """The console entry point."""
-    tolerate(sys.stdout, sys.stderr)
+    sys.exit(speaking(command_line))
+
+
+def command_line() -> int:
+    """Does what the command line says; returns the exit code. Raises UserError."""
+    forget_absurd_sizes(os.environ)
     try:
-        app()
-    except UserError as error:
-        say(f"selffit: {error}")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `selffit runs | head`: nobody reads on, which is no fault
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = app(standalone_mode=False, prog_name=NAME)
+    except typer.TyperException as error:  # an option that does not exist, a word too many …
+        message = error.format_message().rstrip(". \n")
+        if not message:  # no arguments at all: the help has been printed
+            return error.exit_code
+        context = getattr(error, "ctx", None)
+        where = "" if context is None else context.command_path.removeprefix(NAME).strip()
+        raise UserError(f"{message} (see {typed(f'{where} --help'.strip())})") from None
+    return code if isinstance(code, int) else 0
+
+
+def forget_absurd_sizes(environ: MutableMapping[str, str]) -> None:
+    """Takes widths and heights out of the environment that no terminal has.
+
+    Whoever lays out text believes them, and would need all memory for a line of 10⁹ columns.
+    """
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):
+        if name in environ and not _SIZE.fullmatch(environ[name]):
+            del environ[name]

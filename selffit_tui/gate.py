@@ -1,19 +1,18 @@
-"""The gates through which text leaves: it is folded to one line and, where it must be, to ASCII.
+"""The gates through which lines leave: folded to one line and, where it must be, to ASCII.
 
 Whatever a screen shows passes `folded` when a line becomes a strip, whatever is printed passes
-`one_line`; nothing before them has to think of control characters or of what can be drawn. Folding
-keeps the number of cells, because it happens after a line has been laid out: an arrow and the blank
-after it become "->", every other character that is not ASCII becomes one of the same width.
+`one_line`, and then the outlets of `selffit.outlets`; nothing before them has to think of control
+characters or of what can be drawn. Folding keeps the number of cells, because it happens after a
+line has been laid out: an arrow and the blank after it become "->", every other character that is
+not ASCII becomes one of the same width.
 """
 
-import codecs
 import re
-from io import TextIOWrapper
-from typing import TextIO
 
 from rich.cells import cell_len
 
 from selffit.eventlog.clean import clean
+from selffit.outlets import PLAIN
 
 # Tabs and line breaks, and the blanks that no line is broken at.
 _BLANKS = re.compile("[\t\n\r\x0b\x0c\u00a0\u202f]")
@@ -22,13 +21,7 @@ _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )
 _WITH_BLANK = {"→ ": "->", "↦ ": "->", "≥ ": ">=", "≤ ": "<="}
-_ALONE = {
-    **{"→": ">", "←": "<", "↑": "^", "↓": "v", "↦": ">", "⇧": "^", "≥": ">", "≤": "<"},
-    **{"Δ": "d", "δ": "d", "ε": "e", "α": "a", "×": "x", "·": "*", "−": "-", "–": "-", "—": "-"},
-    **{"…": "~", "≈": "~", "±": "~", "°": " ", "′": "'", "“": '"', "”": '"', "‘": "'", "’": "'"},
-}
 _NOT_ASCII = re.compile("[→↦≥≤] |[^\x00-\x7f]")
-ERRORS = "selffit.transliterate"  # name of the way in which streams treat what they cannot encode
 
 
 def folded(text: str, plain: bool) -> str:
@@ -41,25 +34,9 @@ def folded(text: str, plain: bool) -> str:
 
 def _ascii(match: re.Match[str]) -> str:
     found = match[0]
-    return _WITH_BLANK.get(found) or _ALONE.get(found) or "?" * cell_len(found)
+    return _WITH_BLANK.get(found) or PLAIN.get(found) or "?" * cell_len(found)
 
 
 def one_line(text: str) -> str:
     """Text for a pipe or a dumb terminal: control characters become visible escapes."""
     return clean(_BLANKS.sub(" ", text))
-
-
-def tolerate(*streams: TextIO) -> None:
-    """Makes streams transliterate what their encoding has no character for, instead of raising."""
-    codecs.register_error(ERRORS, _transliterated)
-    for stream in streams:
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=ERRORS)
-
-
-def _transliterated(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    wrong = error.object[error.start : error.end]
-    shown = (_WITH_BLANK.get(f"{c} ") or _ALONE.get(c) or "?" * cell_len(c) for c in wrong)
-    return "".join(shown), error.end

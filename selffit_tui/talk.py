@@ -7,11 +7,12 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from selffit.numbers import THOUSANDS
+from selffit.outlets import styled
 from selffit_tui.gate import one_line
 
 _GROUPED = re.compile(r"(?<=[0-9])\\u00a0(?=[0-9]{3})")  # as JSON writes `numbers.THOUSANDS`
@@ -49,16 +50,21 @@ def dumb(environ: Mapping[str, str]) -> bool:
 
 
 def say(text: str) -> None:
-    """A line for the person, not for a pipe; after a hang-up nobody is there to read it."""
-    with suppress(OSError, ValueError):
-        for line in text.split("\n"):
-            print(one_line(line), file=sys.stderr)
+    """A line for the person, not for a pipe; where nobody can read it, it is not said."""
+    for line in text.split("\n"):
+        print(one_line(line), file=sys.stderr)
 
 
 def put(text: str) -> None:
-    """Lines of data for people, at once; the one way to stdout of all that is no JSON."""
+    """Lines of data for people, at once; the one way to stdout of lines that are no JSON."""
     for line in text.split("\n"):
         print(one_line(line), flush=True)
+
+
+def put_drawn(text: str) -> None:
+    """Tables for people, in the colours that they were drawn in."""
+    with styled():
+        print(text.replace(THOUSANDS, " "), end="", flush=True)
 
 
 def put_json(data: Mapping[str, Any]) -> None:

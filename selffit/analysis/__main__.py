@@ -9,13 +9,13 @@ be diagnosed; 2 bad input; 130 interrupted.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from selffit.analysis.target import find_reference, find_target, looks_like_a_pickle
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
+from selffit.outlets import speaking
 
 FOREIGN_ONLY = (
     "model",
@@ -85,16 +85,7 @@ def diagnose(options: argparse.Namespace) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Diagnose; returns the exit code."""
-    try:
-        return diagnose(parse(arguments))
-    except UserError as error:
-        print(f"selffit: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever asked has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return speaking(lambda: diagnose(parse(arguments)))
 
 
 if __name__ == "__main__":

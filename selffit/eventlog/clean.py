@@ -28,7 +28,12 @@ class Refused(Exception):
     """The data of a line breaks a limit that no writer of ours comes near."""
 
 
-def _visible(match: re.Match[str]) -> str:
+def visible(text: str) -> str:
+    r"""The text with visible escapes such as `\x1b` or `\u202e` for unsafe characters."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
@@ -36,12 +41,11 @@ def _visible(match: re.Match[str]) -> str:
 def clean(text: str) -> str:
     r"""The text with visible escapes for unsafe characters, at most MAX_TEXT characters.
 
-    An escape looks like `\x1b` or `\u202e`; `…` stands where the text was cut.
+    `…` stands where the text was cut.
     """
     if len(text) > MAX_TEXT:
-        text = text[:MAX_TEXT]
-        return _UNSAFE.sub(_visible, text)[: MAX_TEXT - 1] + "…"
-    text = _UNSAFE.sub(_visible, text)
+        return visible(text[:MAX_TEXT])[: MAX_TEXT - 1] + "…"
+    text = visible(text)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 

@@ -23,6 +23,7 @@ from textual.app import App
 from textual.command import Provider
 from textual.message import Message
 
+from selffit.outlets import styled, why_ascii
 from selffit.run.follow import LogSource, Source
 from selffit.run.trouble import left_with
 from selffit.run.word import refusal
@@ -84,7 +85,7 @@ class RunApp(App[None]):
         `readonly` leaves no way to act.
         """
         self.colours = environment.colours(os.environ) if colours is None else colours
-        self.ascii_because = environment.why_ascii() if glyphs is None else ""
+        self.ascii_because = why_ascii() if glyphs is None else ""
         super().__init__(driver_class=TolerantDriver, ansi_color=True)
         self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
@@ -101,7 +102,8 @@ class RunApp(App[None]):
 
         Without the mouse: nothing here needs it, and the terminal's own selection keeps working.
         """
-        self.run(mouse=False)
+        with styled():  # should it crash, what Textual says about that is in colours
+            self.run(mouse=False)
 
     def on_mount(self) -> None:
         """Shows the run and starts to read."""

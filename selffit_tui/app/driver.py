@@ -1,65 +1,24 @@
-"""The terminal driver: Textual's own, which survives odd input and a lost terminal.
+"""The terminal driver: Textual's own, which survives odd input, odd sizes and a lost terminal.
 
-Textual 8.2.8 decodes input strictly, so one byte that is not UTF-8 (an X10 mouse report, a tmux
-re-attach) ends the app; its writer thread dies of the first failed write and then blocks everybody
-who writes.
+Textual 8.2.8 believes any size that it is told; its writer thread dies of the first failed write
+and then blocks everybody who writes. What its decoder of input does is said in `decoder.py`.
 """
 
-import codecs
 import os
-import re
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.message import Message
+
+from selffit_tui.app.decoder import InputDecoder
 
 SELECT_SECONDS = 0.1  # a lone Esc is told from the start of a key sequence in this time
 READ_BYTES = 4096
-
-
-_X10 = re.compile(rb"\x1b\[M[\x00-\xff]{3}")
-_X10_BEGUN = re.compile(rb"\x1b\[M[\x00-\xff]{0,2}\Z")
-
-
-class InputDecoder:
-    """Terminal input bytes → messages; never raises, whatever the bytes are.
-
-    X10 mouse reports are left out: we never ask for them, and their three raw bytes would be read
-    as keys.
-    """
-
-    def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-        self._parser = XTermParser(False)
-        self._begun = b""  # of a mouse report
-
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that these bytes complete."""
-        data = _X10.sub(b"", self._begun + data)
-        begun = _X10_BEGUN.search(data)
-        self._begun = begun[0] if begun else b""
-        return self._parsed(self._decode(data[: len(data) - len(self._begun)]))
-
-    def tick(self) -> list[Message]:
-        """The messages that waiting completes, e.g. a lone Esc."""
-        self._begun = b""
-        return self._parsed("")
-
-    def _parsed(self, text: str) -> list[Message]:
-        messages: list[Message] = []
-        try:
-            if text:
-                messages.extend(self._parser.feed(text))
-            messages.extend(self._parser.tick())
-        except (ValueError, OverflowError, ZeroDivisionError, StopIteration, RuntimeError):
-            # A forged report (a code point of 10 digits, a window of 0 pixels): drop it and start
-            # afresh.
-            self._parser = XTermParser(False)
-        return messages
+MOST_COLUMNS = 1000  # of a terminal that somebody looks at; the rest of a wider one stays empty
+MOST_ROWS = 500
 
 
 class LastingOutput:
@@ -98,8 +57,9 @@ class TolerantDriver(LinuxDriver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        assert sys.__stderr__ is not None
-        self._file: Any = LastingOutput(sys.__stderr__)
+        screens = [file for file in (sys.__stderr__, sys.__stdout__) if file is not None]
+        # `2> file` is asked for by people who still want to see the screen
+        self._file: Any = LastingOutput(next((f for f in screens if f.isatty()), screens[0]))
 
     def run_input_thread(self) -> None:
         """Reads input until the app leaves; the end of input means that the terminal is gone."""
@@ -115,6 +75,18 @@ class TolerantDriver(LinuxDriver):
                 return
             for message in decoder.feed(data) if data else decoder.tick():
                 self.process_message(message)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The size that the terminal has; COLUMNS and LINES may be those of another."""
+        columns, rows = 0, 0
+        for descriptor in (self._file.fileno(), self.fileno):
+            with suppress(OSError):
+                columns, rows = os.get_terminal_size(descriptor)
+                break
+        return min(columns or 80, MOST_COLUMNS), min(rows or 24, MOST_ROWS)
+
+    def _query_in_band_window_resize(self) -> None:
+        """Asks for no reports of sizes: an input line could forge them."""
 
     def _terminal_gone(self) -> None:
         terminal_gone = getattr(self._app, "terminal_gone", None)

@@ -1,8 +1,7 @@
-"""What the terminal can show, and the switches that must be set before Textual is imported."""
+"""What colours the terminal has, and the switches that must be set before Textual is imported."""
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from selffit_tui.talk import dumb, terminal
 
@@ -21,41 +20,6 @@ def set_switches() -> None:
     """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
-
-
-def first_environment() -> Mapping[str, str]:
-    """The environment as this process got it.
-
-    Under a C locale Python itself sets LC_CTYPE to C.UTF-8 at start (PEP 538), which says nothing
-    about the terminal; Linux keeps the original.
-    """
-    try:
-        block = Path("/proc/self/environ").read_bytes()
-    except OSError:
-        return os.environ
-    pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
-    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
-
-
-def ascii_reason(original: Mapping[str, str], current: Mapping[str, str]) -> str:
-    """Why only ASCII can be drawn, '' when the terminal takes UTF-8.
-
-    The locale decides as in POSIX: LC_ALL, then LC_CTYPE, then LANG; SELFFIT_ASCII=1 or 0 overrules
-    it.
-    """
-    forced = current.get("SELFFIT_ASCII", "")
-    if forced:
-        return "" if forced == "0" else f"SELFFIT_ASCII={forced}"
-    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
-        if value := original.get(name):
-            known = value.lower().replace("-", "")
-            return "" if "utf8" in known else f"the locale {name}={value} is not UTF-8"
-    return "no locale is set (LC_ALL, LC_CTYPE, LANG)"
-
-
-def why_ascii() -> str:
-    """Why this process draws ASCII only, '' when it does not."""
-    return ascii_reason(first_environment(), os.environ)
 
 
 def colours(environ: Mapping[str, str]) -> str:

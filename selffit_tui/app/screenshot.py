@@ -11,6 +11,8 @@ from textual.pilot import Pilot
 
 from selffit.config import nearest
 from selffit.errors import UserError
+from selffit.eventlog.clean import clean
+from selffit.named_file import check_place, write_whole
 from selffit_tui.app.app import RunApp
 from selffit_tui.draw.glyphs import BRAILLE
 from selffit_tui.model.scene import OVERVIEW
@@ -43,6 +45,7 @@ def save_screenshot(
         raise UserError(
             f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{size}'"
         )
+    check_place(target, "--screenshot")
     app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
     pictures: list[str] = []
 
@@ -54,15 +57,10 @@ def save_screenshot(
             await pilot.pause(0.05)
         app.run_screen.action_panel_named(panel)
         await pilot.pause(0.1)
-        pictures.append(app.export_screenshot(title=f"selffit: {run_dir.name}"))
+        pictures.append(app.export_screenshot(title=f"selffit: {clean(run_dir.name)}"))
         app.exit()
 
     app.run(headless=True, size=(int(match[1]), int(match[2])), auto_pilot=shoot)
     if not pictures:
         raise UserError(f"the screen of {run_dir.name} could not be drawn")
-    try:
-        target.write_text(offline(pictures[0]), encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"cannot write {target}: {error.strerror}; name a file in a folder that exists"
-        ) from error
+    write_whole(target, offline(pictures[0]), "--screenshot")

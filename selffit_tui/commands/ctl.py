@@ -10,6 +10,7 @@ from selffit.config import LIVE
 from selffit.control.commands import OPERATIONS, Operation
 from selffit.errors import UserError
 from selffit.eventlog import former
+from selffit_tui.commands.helped import Helped, HelpedGroup
 from selffit_tui.commands.options import JsonOption, RunsOption, setting_option
 from selffit_tui.talk import RUNS
 
@@ -22,6 +23,7 @@ EPILOG = (
 
 ctl = typer.Typer(
     name="ctl",
+    cls=HelpedGroup,
     help="Act on a running training: selffit ctl RUN pause, "
     "selffit ctl latest rollback --method n-fgsm, …",
     epilog=EPILOG,
@@ -79,7 +81,10 @@ def add_operations() -> None:
     """Make a command of every row of the table of operations, and a hidden one of its old name."""
     for op, row in OPERATIONS.items():
         for name in (op, *(old for old, today in former.OPS.items() if today == op)):
-            ctl.command(name, help=_about(row), epilog=EPILOG, hidden=name != op)(_command(op, row))
+            register = ctl.command(
+                name, cls=Helped, help=_about(row), epilog=EPILOG, hidden=name != op
+            )
+            register(_command(op, row))
 
 
 def _about(row: Operation) -> str:

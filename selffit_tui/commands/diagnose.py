@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from selffit.errors import UserError
+from selffit.named_file import check_place, write_whole
 from selffit_tui.commands.options import JsonOption, RunsOption
-from selffit_tui.talk import RUNS, put_json, say
+from selffit_tui.talk import RUNS, put_drawn, put_json, say
 
 if TYPE_CHECKING:
     from selffit.report.findings import Report
@@ -209,10 +210,7 @@ def check_html(path: Path) -> None:
         raise UserError(
             f"--html draws its figures with matplotlib, which is not installed here; run: {command}"
         )
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UserError(
-            f"--html {path} is no place for a file; give a file name in a folder that exists"
-        )
+    check_place(path, "--html")
 
 
 def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
@@ -223,14 +221,14 @@ def _spawn(arguments: list[str]) -> "subprocess.Popen[bytes]":
         [sys.executable, "-m", "selffit.analysis", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        env={**TRAINER_ENVIRONMENT, **os.environ},
+        # where Python has chosen UTF-8 for a C locale, the child could not see that it was a choice
+        env={**TRAINER_ENVIRONMENT, **os.environ, "PYTHONIOENCODING": sys.stderr.encoding},
     )
 
 
 def _print(report: "Report") -> None:
     from rich.console import Console
 
-    from selffit.numbers import THOUSANDS
     from selffit_tui.plain.diagnosis import diagnosis_tables
 
     console = Console(highlight=False, markup=False, emoji=False)
@@ -239,16 +237,11 @@ def _print(report: "Report") -> None:
             if number:
                 console.print()
             console.print(part)
-    print(printed.get().replace(THOUSANDS, " "), end="")
+    put_drawn(printed.get())
 
 
 def _write(report: "Report", path: Path) -> None:
     from selffit.report.page import page
 
-    try:
-        path.write_text(page(report), "utf-8")
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; give another file with --html"
-        ) from error
+    write_whole(path, page(report), "--html")
     say(f"report written to {path}")

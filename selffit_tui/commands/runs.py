@@ -1,5 +1,9 @@
 """`selffit runs`: every run of a folder, one line each."""
 
+import os
+from pathlib import Path
+
+from selffit.errors import UserError
 from selffit_tui.commands.options import JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put, put_json, say, typed
 
@@ -11,6 +15,7 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     from selffit.run.summary import status_dict
     from selffit_tui.plain.tell import tell
 
+    check_folder(runs)
     rows = []
     for found in survey(runs):
         if found.state:
@@ -29,3 +34,15 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
 
     for line in runs_table(rows):
         put(line)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UserError where nobody can know which runs are in a folder; it may be missing."""
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(
+            f"cannot look for runs in {folder}: {error.strerror}; give another folder with --runs"
+        ) from error

@@ -26,7 +26,7 @@ from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
-from selffit_tui.talk import RUNS, say, watch_command
+from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
@@ -140,7 +140,7 @@ def train(
         wait_for_life(run, process, after + 1)
         if detach:
             said, code = wait_for_start(run, process)
-            print(run.name)
+            put(run.name)
             say(f"{said}; watch it with: {watch_command(run.path)}")
         else:
             code = follow_plain(run, process) if plainly else open_screen(run.path, readonly)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from selffit_tui.app.environment import ascii_reason, colours
+from selffit.outlets import ascii_reason
+from selffit_tui.app.environment import colours
 from selffit_tui.draw.styles import palette
 
 
@@ -16,6 +17,13 @@ from selffit_tui.draw.styles import palette
         ({"LC_ALL": "", "LANG": "en_US.UTF-8"}, {}, ""),
         ({}, {}, "no locale is set (LC_ALL, LC_CTYPE, LANG)"),
         ({}, {"SELFFIT_ASCII": "0"}, ""),
+        ({}, {"PYTHONIOENCODING": "UTF_8:strict"}, ""),
+        ({}, {"PYTHONUTF8": "1"}, ""),
+        (
+            {"LANG": "en_US.UTF-8"},
+            {"PYTHONIOENCODING": "latin-1"},
+            "PYTHONIOENCODING=latin-1 is not UTF-8",
+        ),
         ({"LANG": "en_US.UTF-8"}, {"SELFFIT_ASCII": "1"}, "SELFFIT_ASCII=1"),
     ],
 )

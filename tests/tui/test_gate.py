@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from selffit.numbers import count
+from selffit.outlets import guarded
 from selffit_tui.draw.spans import to_strip
 from selffit_tui.draw.styles import palette
-from selffit_tui.gate import folded, one_line, tolerate
+from selffit_tui.gate import folded, one_line
 from selffit_tui.talk import put_json
 
 HOSTILE = "[/b]\x1b[2J\u202eevil\u2066\x07\n\t\x9b31m\ud800\u200b"
@@ -54,9 +55,9 @@ def test_a_blank_that_holds_thousands_together_is_an_ordinary_one_outside():
 def test_a_stream_that_knows_few_characters_never_refuses_a_line(text):
     for encoding in ("ascii", "latin-1", "cp1252"):
         stream = TextIOWrapper(BytesIO(), encoding=encoding, newline="")
-        tolerate(stream)
-        stream.write(f"{one_line(text)} 0.02 → 0.31\n")
-        stream.flush()
+        outlet = guarded(stream, must=True)
+        outlet.write(f"{one_line(text)} 0.02 → 0.31\n")
+        outlet.flush()
         assert stream.buffer.getvalue().decode(encoding).endswith(" 0.02 -> 0.31\n")
 
 

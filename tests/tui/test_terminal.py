@@ -6,6 +6,9 @@ import signal
 import termios
 import time
 
+from selffit_tui.app.decoder import PASTE_TICKS
+from selffit_tui.app.driver import SELECT_SECONDS
+
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)(?:;[0-9;]*)?m")
 REVERSE = re.compile(rb"\x1b\[(?:[0-9;]*;)?7(?:;[0-9;]*)?m !! ONSET")
 
@@ -21,11 +24,13 @@ def test_odd_bytes_mouse_reports_and_resizes_do_no_harm(in_terminal):
             terminal.send(
                 b"\x1b[M"
                 + bytes(rng.randrange(32, 256) for _ in range(3))
-                + b"\x1b[48;0;0;0;0t\x1b[9999999999u"
+                + b"\x1b[48;0;0;0;0t\x1b[48;65535;65535;1;1t\x1b[9999999999u"
             )
         terminal.read(0.005)
     terminal.resize(120, 40)
-    terminal.read(1.0)
+    terminal.read(0.2)
+    terminal.send(b"\x1b[200~a paste that nobody closes\x1b]52;")
+    terminal.read(2 * SELECT_SECONDS * PASTE_TICKS)
     size = len(terminal.output)
     terminal.send(b"?")
     terminal.wait_for("keys and legend", since=size)
