@@ -84,6 +84,9 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
         if kind is str:
             if isinstance(raw, list):
                 return ",".join(str(part) for part in raw)
+            str(
+                raw
+            ).encode()  # a ValueError for bytes of a name that are no text: no log holds them
             return str(raw)
         number = parse_number(raw) if isinstance(raw, str) else float(raw)
         if not math.isfinite(number) or (kind is int and number != int(number)):

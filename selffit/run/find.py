@@ -95,7 +95,7 @@ def find_run(token: str | None, root: Path) -> RunDir:
         )
     near = get_close_matches(token[:64], sorted(folders), n=1, cutoff=0.5)
     hint = f"did you mean {clean(near[0])}?" if near else "list the runs there, or give a path"
-    raise UserError(f"there is no run {clean(token)[:80]!r} in {where}; {hint}")
+    raise UserError(f"there is no run '{clean(token)[:80]}' in {where}; {hint}")
 
 
 def _folders(root: Path) -> list[Path]:

@@ -88,7 +88,7 @@ def _check_space(root: Path) -> None:
 
 def _check_new_name(name: str) -> None:
     if not is_name(name):
-        raise UserError(f"{clean(name)!r} cannot be the name of a run: {RULE}")
+        raise UserError(f"'{clean(name)}' cannot be the name of a run: {RULE}")
     if name == "latest":
         raise UserError(
             "a run cannot be called latest: that word means the newest run; choose another name"

@@ -249,7 +249,7 @@ def _what(content: Any) -> str:
         return f"its keys are of type {type(next(iter(content))).__name__}, not names"
     if not items:
         return f"it is of type {type(content).__name__}"
-    kinds = [f"{clean(key)[:40]!r} is {_kind(value)}" for key, value in items]
+    kinds = [f"'{clean(key)[:40]}' is {_kind(value)}" for key, value in items]
     return listed(kinds)
 
 

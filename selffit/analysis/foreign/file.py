@@ -172,7 +172,7 @@ def _check_kind(head: bytes, shown: str) -> None:
         if text.startswith("{") and b"weight_map" in head:
             what = "the index of a checkpoint in shards, which does not hold the tensors"
         raise UserError(
-            f"{shown} is {what} (it begins with {clean(text[:40])!r}), no PyTorch file; {SAVE}"
+            f"{shown} is {what} (it begins with '{clean(text[:40])}'), no PyTorch file; {SAVE}"
         )
     raise UserError(f"{shown} is neither a PyTorch nor a safetensors file; {SAVE}")
 
