@@ -10,6 +10,7 @@ from selffit.detect.signs import Sign, of_channels
 from selffit.eventlog import kinds
 
 MASKING = "gradient masking"
+UNDECIDED = "undecided"
 
 
 class Diagnoser:
@@ -81,7 +82,9 @@ class Diagnoser:
         verdict = self._settled(probe, self._absent)
         told = self.tracker.diagnosis(verdict, probe, self.onset)
         now = {"disease": told.disease, "index_step": told.index_step}
-        clearer = verdict.disease != "undecided" and now != self._told
+        if verdict.disease == UNDECIDED and self._told.get("disease", UNDECIDED) != UNDECIDED:
+            return None  # what was named once is not taken back for one probe
+        clearer = verdict.disease != UNDECIDED and now != self._told
         if self._told and not clearer and set(told.signs) <= self._signs:
             return None
         self._told = now

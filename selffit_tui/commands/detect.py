@@ -1,4 +1,4 @@
-"""`selffit detect`: the trainer's own detector over recorded traces."""
+"""`selffit detect`: the trainer's own detector over recorded traces and runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selffit_tui.commands.options import JsonOption
-from selffit_tui.talk import put, put_json, say
+from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.talk import RUNS, put, put_json, say
 
 if TYPE_CHECKING:
     from selffit.detect.offline import TraceResult
@@ -17,8 +17,10 @@ CANNOT_TELL = 3  # exit code
 
 def detect(
     traces: Annotated[
-        list[Path], typer.Argument(metavar="TRACE.csv…", help="tables with a row an epoch")
+        list[Path],
+        typer.Argument(metavar="TRACE.csv|RUN…", help="tables with a row an epoch, or runs"),
     ],
+    runs: RunsOption = RUNS,
     json: JsonOption = False,
     images: Annotated[
         int,
@@ -45,8 +47,17 @@ def detect(
         bool | None,
         typer.Option("--percent/--fraction", help="the unit of accuracies (default: found out)"),
     ] = None,
+    thresholds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="judge by another threshold of the rule on probes"
+        ),
+    ] = None,
 ) -> None:
-    """Find catastrophic overfitting in recorded traces.
+    """Find catastrophic overfitting in recorded traces and runs.
+
+    A run is judged again from the measurements in its log by the rules of today: what they would
+    have said, when, and by which signs.
 
     Tables with a row an epoch and columns such as epoch, clean_acc, fgsm_acc, pgd_acc: CSV with any
     delimiter, fractions or percent, as codes, spreadsheets, wandb and TensorBoard write them. What
@@ -57,28 +68,43 @@ def detect(
     """
     from selffit.detect.offline import detect_traces
     from selffit.detect.traces import Reading, parse_columns
+    from selffit.run.find import find_run
+    from selffit_tui.plain.rejudged import Rejudged, parse_thresholds
 
+    rule = parse_thresholds(thresholds or ())
+    tables, recorded = [], []
+    for path in traces:
+        if path.is_file() or (path.suffix and not path.is_dir()):
+            tables.append(path)
+        else:
+            recorded.append(find_run(str(path), runs))
     units = {None: None, True: "percent", False: "fraction"}
     how = Reading(n=images, columns=parse_columns(columns or ()), unit=units[percent])
     # all are read before anything is printed
     results = [
         result
-        for path in traces
-        for result in detect_traces(path, images, classes=classes, how=how)
+        for path in tables
+        for result in detect_traces(path, images, rule, classes=classes, how=how)
     ]
+    again = [Rejudged(run, rule) for run in recorded]
     for statement in _assumptions(results):
         say(statement)
     if json:
-        for result in results:
+        for result in (*results, *again):
             put_json(result.as_data())
     else:
         _put(results)
-    if any(result.answer.verdict == "cannot tell" for result in results):
+        for told in again:
+            put(f"{told.name}  {told.sentence}")
+            for line in told.lines():
+                put(f"    {line}")
+    verdicts = [*(result.answer.verdict for result in results), *(told.verdict for told in again)]
+    if "cannot tell" in verdicts:
         raise typer.Exit(CANNOT_TELL)
 
 
 def _put(results: Sequence["TraceResult"]) -> None:
-    width = max(len(result.trace) for result in results)
+    width = max((len(result.trace) for result in results), default=0)
     for result in results:
         put(f"{result.trace:<{width}}  {result.answer.text}")
         for alert in result.alerts:
