@@ -90,8 +90,8 @@ def detect(
     for statement in _assumptions(results):
         say(statement)
     if json:
-        for result in (*results, *again):
-            put_json(result.as_data())
+        for data in [result.as_data() for result in results] + [told.as_data() for told in again]:
+            put_json(data)
     else:
         _put(results)
         for told in again:
