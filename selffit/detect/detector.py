@@ -233,7 +233,7 @@ class Detector:
         return self._alert(
             "onset",
             point.step,
-            wording.onset(self.place, point, evidence.get("best"), low, onset_step),
+            wording.onset(self.place, point, verdict.level, low, onset_step),
             onset_step=onset_step,
             onset_low=low,
             confidence=rule_confidence(bound, bound_sd, point.pgd, point.fgsm, point.n, t.gap),

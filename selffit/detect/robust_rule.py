@@ -102,6 +102,8 @@ class HealthyLevel(NamedTuple):
     pgd: float
     n: int  # images behind it
     ratio: float  # PGD / FGSM then, at most 1
+    eps: float = math.inf  # the budget that it was measured at, inf where unknown
+    measured: float = math.nan  # PGD accuracy there
 
 
 class Verdict(NamedTuple):
@@ -180,7 +182,7 @@ class RobustRule:
                 expected *= min(1.0, fgsm / reference.fgsm) ** self.thresholds.allowance
             if expected >= self.thresholds.level and (best is None or expected > best.pgd):
                 ratio = min(1.0, reference.pgd / reference.fgsm) if reference.fgsm > 0.0 else 1.0
-                best = HealthyLevel(expected, reference.n, ratio)
+                best = HealthyLevel(expected, reference.n, ratio, reference.eps, reference.pgd)
         return best
 
     def best_at(self, eps: float) -> Reference | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from selffit.detect.robust_rule import HealthyLevel
 from selffit.detect.signs import Sign
 from selffit.detect.types import ProbePoint
-from selffit.numbers import count, share
+from selffit.numbers import budget, count, share
 from selffit.vocabulary import DISEASES, STEP
 
 
@@ -30,14 +31,15 @@ def step(at: int) -> str:
 def onset(
     place: Callable[[int], str],
     point: ProbePoint,
-    level: float | None,
+    level: HealthyLevel | None,
     low: int | None,
     first: int | None,
 ) -> str:
     """That overfitting began, between the last healthy probe and the first that was not.
 
-    place: what a step is called. level: PGD accuracy before, None: no comparable one. low: the last
-    healthy step, None: unknown. first: the first fallen step, None where PGD never was healthy.
+    place: what a step is called. level: what was healthy before, None: no comparable one; where it
+    was measured at another budget, that is said. low: the last healthy step, None: unknown. first:
+    the first fallen step, None where PGD never was healthy.
     """
     split = f"PGD accuracy {share(point.pgd)} while FGSM accuracy is {share(point.fgsm)}"
     split += f" (n={count(point.n)})"
@@ -46,8 +48,19 @@ def onset(
     where = f"by {place(first)}"
     if low is not None:
         where = f"between {place(low)} and {place(first).partition(' ')[2]}"
-    fall = f", from {share(level)}" if level is not None else ", healthy before at a smaller budget"
+    fall = _from(point, level) if level is not None else ", healthy before at a smaller budget"
     return f"catastrophic overfitting began {where}: {split}{fall}"
+
+
+def _from(point: ProbePoint, level: HealthyLevel) -> str:
+    """What the accuracy fell from, and at which budget that was, where it was another one."""
+    elsewhere = math.isfinite(level.eps) and math.isfinite(point.eps) and level.eps != point.eps
+    if not elsewhere:
+        return f", from {share(level.pgd)}"
+    at = f"{share(level.measured)} at eps {budget(level.eps)}, now {budget(point.eps)}"
+    if level.pgd == level.measured:
+        return f", from {at}"
+    return f", from {share(level.pgd)} to be expected after {at}"
 
 
 def early(point: ProbePoint) -> str:

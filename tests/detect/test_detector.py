@@ -639,3 +639,16 @@ def test_a_state_of_version_1_goes_on():
     restored.restore(json.loads(json.dumps({**old, "version": 1})))
     on(straight, BACK[:1]), on(restored, BACK[:1])
     assert restored.wants_strong and json.dumps(restored.state()) == json.dumps(straight.state())
+
+
+def test_an_onset_says_at_which_budget_the_accuracy_before_was_measured():
+    def fall(before, now):
+        detector = Detector(chance=0.1)
+        for step in range(5):
+            detector.probe(ProbePoint(step, 0.8, 0.6, 0.5, 600, eps=before))
+        [alert] = detector.probe(ProbePoint(5, 0.8, 0.6, 0.01, 600, eps=now))
+        return alert.text.partition("), ")[2]
+
+    assert fall(0.1, 0.1) == fall(math.nan, math.nan) == "from 0.50"
+    assert fall(0.2, 0.1) == "from 0.50 at eps 51/255, now 0.100"
+    assert fall(0.09, 0.1) == "from 0.50 at eps 0.0900, now 0.100"
