@@ -67,15 +67,21 @@ def test_where_nothing_can_be_said_the_exit_code_is_the_same(place):
         assert not any(done.out for done in ends[len(DATA) :])
 
 
-def hostile_arguments():
+def hostile_options():
     for name, command in COMMANDS.items():
-        yield [name, f"--{HOSTILE}"]
-        yield [name, HOSTILE]
-        for option in command.params[:5]:  # the settings of `train` all pass one parser
+        for option in command.params[:12]:  # the settings of `train` all pass one parser
             flags = [flag for flag in option.opts if flag.startswith("--") and flag != "--help"]
             if flags and not getattr(option, "is_flag", False):
                 yield [name, *(["demo", "pause"] if name == "ctl" else []), flags[0], HOSTILE]
+
+
+def hostile_arguments():
+    for name in COMMANDS:
+        yield [name, f"--{HOSTILE}"]
     yield [HOSTILE]
+    yield ["train", "--data-dir", HOSTILE]
+    yield ["detect", HOSTILE]
+    yield ["watch", HOSTILE]
     yield ["ctl", HOSTILE, "pause"]
     yield ["ctl", "demo", HOSTILE]
     yield ["ctl", "demo", "set", f"{HOSTILE}=1"]
@@ -86,8 +92,13 @@ def hostile_arguments():
     yield ["watch", "demo", "--screenshot", f"{HOSTILE}/x"]
 
 
-def test_no_argument_reaches_the_terminal_as_it_is(place):
-    cases = [{"args": args} for args in hostile_arguments()]
+@pytest.mark.parametrize(
+    "arguments",
+    [hostile_arguments, pytest.param(hostile_options, marks=pytest.mark.slow)],
+    ids=["arguments", "options"],
+)
+def test_no_argument_reaches_the_terminal_as_it_is(place, arguments):
+    cases = [{"args": args} for args in arguments()]
     cases += [{"args": ["--help"], "env": {"TERM": HOSTILE[:4], "COLUMNS": "9" * 12}}]
     for case, done in zip(cases, run_all(cases, place), strict=True):
         for text in (done.out.decode(), done.err.decode()):  # and it is UTF-8
