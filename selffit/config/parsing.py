@@ -80,9 +80,9 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
         if isinstance(raw, bool):
             raise ValueError
         if kind is str:
-            if isinstance(raw, list):
-                return ",".join(str(part) for part in raw)
-            return str(raw)
+            text = ",".join(str(part) for part in raw) if isinstance(raw, list) else str(raw)
+            text.encode()  # a run is written down in UTF-8: raises ValueError for other bytes
+            return text
         number = parse_number(raw) if isinstance(raw, str) else float(raw)
         if not math.isfinite(number) or (kind is int and number != int(number)):
             raise ValueError
@@ -92,7 +92,7 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
             bool: "true or false",
             int: "a whole number",
             float: "a number such as 0.1 or 8/255",
-            str: "text",
+            str: "text in UTF-8",
         }
         raise UserError(f"{shown or flag(name)} must be {want[kind]}, not {raw!r}") from error  # type: ignore[index]
 
