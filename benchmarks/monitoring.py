@@ -98,7 +98,7 @@ def main() -> int:
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()
     assert isinstance(model, PreActResNet18)
     step = Step(config, model, make_optimizer(config, model, device), device, autocast)
-    step.set(0.01, config.eps, config.alpha)
+    step.set(lr=0.01, momentum=config.momentum, eps=config.eps, alpha=config.alpha)
     generator = torch.Generator(device)
     x = torch.rand(batch, *SHAPE, device=device).contiguous(memory_format=torch.channels_last)
     y = torch.randint(0, CLASSES, (batch,), device=device)

@@ -70,7 +70,7 @@ def ours(model: nn.Module, device: torch.device, batch: int) -> Callable[[Tensor
     )
     signals: SignalBuffer[None] = SignalBuffer(1000, batch, SHAPE, device)
     generator = torch.Generator(device)
-    step.set(LR, EPS, EPS)
+    step.set(lr=LR, momentum=config.momentum, eps=EPS, alpha=EPS)
 
     def run(x: Tensor, y: Tensor) -> Tensor:
         attack, trained = step(x, y, generator, with_input_gradient=True)

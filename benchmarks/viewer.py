@@ -1,19 +1,22 @@
-"""The Run screen in a real pseudo-terminal: how soon it paints, and what it costs idle and live.
+"""What viewers cost: the Run screen in a real pseudo-terminal, `status` of a long log, `runs`.
 
-No training.
+No training. How soon the screen paints, what it costs idle and live; CPU seconds beside those of
+the clock, for machines that others use too.
 
-`uv run python benchmarks/viewer.py [--events 500000] [--seconds 15]`. Byte code is cached in a
-temporary folder and warmed up first, as an installed package has it.
+`uv run python benchmarks/viewer.py [--events 500000] [--runs 1000] [--seconds 15]`.
+Byte code is cached in a temporary folder and warmed up first, as an installed package has it.
 """
 
 import argparse
 import os
 import platform
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -29,6 +32,7 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 
 SEGMENT_BYTES = 32 << 20
+BLOCK = 20  # steps of a block, as a trainer logs them by default
 LAST_WORDS = "the-last-event"
 
 
@@ -41,7 +45,7 @@ def report(name: str, figure: float, unit: str, target: float) -> None:
 
 
 def lines(events: int) -> Iterator[bytes]:
-    """So many events: a short made-up run, then heartbeats and blocks of two steps by turns."""
+    """So many events: a short made-up run, then heartbeats and blocks of 20 steps by turns."""
     q = 0
 
     def line(kind: str, data: dict[str, object], step: int, t: float) -> bytes:
@@ -56,21 +60,21 @@ def lines(events: int) -> Iterator[bytes]:
         t = event.t
         if event.stream == "trainer":
             data = {**identity} if event.kind == "open" else {**event.data}
-            data |= {"steps_total": events + 1000} if event.kind == "run.start" else {}
+            data |= {"steps_total": events * BLOCK} if event.kind == "run.start" else {}
             yield line(event.kind, data, event.step, t)
     host = synthetic.host(t)
     cols = {
-        name: [0.0625, 0.1234]
+        name: [0.0625, 0.1234] * (BLOCK // 2)
         for name in ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
     }
-    cols |= {"lr": [0.05, 0.05], "eps": [0.35, 0.35], "alpha": [0.35, 0.35]}
-    block = {"n": 2, "cols": cols, "img_s": 6000.0, "sec": 0.04, "epoch": 11.0}
+    cols |= {name: [0.35] * BLOCK for name in ("lr", "eps", "alpha")}
+    block = {"n": BLOCK, "cols": cols, "img_s": 6000.0, "sec": 0.04, "epoch": 11.0}
     step = 700
     while q < events - 1:
         t += 0.02
         yield line("host", host, step, t)
         yield line("steps", block, step, t)
-        step += 2
+        step += BLOCK
     yield line("phase", {"name": "training", "note": LAST_WORDS}, step, t)
 
 
@@ -107,9 +111,50 @@ def first_paint(run_dir: Path, env: dict[str, str]) -> None:
         terminal.wait_for("keys and legend", 60, since=size)
         report("key answered while it loads", time.monotonic() - pressed, "s", 0.25)
         terminal.send(b"q")
-        terminal.wait_for(LAST_WORDS, 120)
+        terminal.wait_for(LAST_WORDS, 600)
         report("complete picture of a long log", time.monotonic() - begin, "s", 3.0)
+        process = psutil.Process(terminal.process.pid)
+        report("complete picture: CPU", sum(process.cpu_times()[:2]), "s", 3.0)
+        report("complete picture: memory", process.memory_info().rss / 2**20, "MiB", 300.0)
         leave(terminal)
+
+
+def commands(long: Path, runs: Path, env: dict[str, str]) -> None:
+    """What `status` of a long log and `runs` of many cost, without and with what is remembered."""
+    for argv, target in ((("status", str(long)), 1.0), (("runs", "--runs", str(runs)), 1.0)):
+        for when in ("cold", "warm"):
+            seconds, cpu, memory = cost_of(argv, env)
+            report(f"selffit {argv[0]}, {when}", seconds, "s", target)
+            report(f"selffit {argv[0]}, {when}: CPU", cpu, "s", target)
+            report(f"selffit {argv[0]}, {when}: memory", memory, "MiB", 200.0)
+
+
+def cost_of(argv: Sequence[str], env: dict[str, str]) -> tuple[float, float, float]:
+    """Seconds, CPU seconds and MiB of a command."""
+    code = (
+        "import atexit, re, sys, time; from pathlib import Path\n"
+        "status = Path('/proc/self/status')\n"  # unlike getrusage it forgets the parent's memory
+        "peak = lambda: re.search(r'VmHWM:\\s*([0-9]+)', status.read_text())[1]\n"
+        "atexit.register(lambda: print(time.process_time(), peak(), file=sys.stderr))\n"
+        "from selffit_tui.cli import main; sys.exit(main())"
+    )
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv],
+        env={**os.environ, **env},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    cpu, memory = done.stderr.split()[-2:]
+    return time.monotonic() - begin, float(cpu), int(memory) / 1024
+
+
+def many_runs(runs: Path, number: int) -> None:
+    """So many copies of a recorded run, their files shared."""
+    example = Path(__file__).parents[1] / "runs" / "example-patterns-fgsm"
+    for index in range(number):
+        shutil.copytree(example, runs / f"run-{index:04d}", copy_function=os.link)
 
 
 def steady(
@@ -148,14 +193,15 @@ def leave(terminal: Terminal) -> None:
 
 def charts() -> None:
     """Milliseconds to draw the two charts at 120×40 with few and with many points."""
+    from selffit.eventlog.kinds import DRAWN_SIGNALS
     from selffit.eventlog.records import Record
     from selffit.run.state import RunState, reduce_all
     from selffit_tui.model.scene import Scene, Snapshot, View
-    from selffit_tui.model.series import SIGNALS, Columns
+    from selffit_tui.model.series import Columns
     from selffit_tui.panels.signals import signal_lines
 
     for points, target in ((1_000, 10.0), (100_000, 50.0)):
-        cols = {name: [(i * 7919 % 1000) / 1000 for i in range(points)] for name in SIGNALS}
+        cols = {name: [(i * 7919 % 1000) / 1000 for i in range(points)] for name in DRAWN_SIGNALS}
         block = Record(1, 1, 1, 1.0, "steps", "main", 0, {"n": points, "cols": cols})
         state = reduce_all(RunState(), [block])
         columns, snapshot = Columns(), Snapshot(state)
@@ -214,6 +260,7 @@ def main() -> None:
     """All figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=15.0)
     options = parser.parse_args()
     print(
@@ -223,7 +270,8 @@ def main() -> None:
     charts()
     strips()
     with tempfile.TemporaryDirectory() as folder:
-        env = {"PYTHONPYCACHEPREFIX": f"{folder}/cache", "PYTHONDONTWRITEBYTECODE": ""}
+        env = {"XDG_CACHE_HOME": f"{folder}/remembered"}
+        env |= {"PYTHONPYCACHEPREFIX": f"{folder}/cache", "PYTHONDONTWRITEBYTECODE": ""}
         short, long = Path(folder) / "short", Path(folder) / "long"
         short.mkdir()
         writer = EventWriter(short, "trainer", 1, opening={"run": "short"})
@@ -250,9 +298,12 @@ def main() -> None:
         report("live at 2 Hz, all panels at 120x40: CPU a tick", 1000 * cpu, "ms", 100.0)
         report("live: output", written / 1000, "kB/s", 20.0)
 
+        many_runs(Path(folder) / "runs", options.runs)
         size = write_long_log(long, options.events)
+        (long / "run.json").write_text('{"v":1,"name":"long","created":1790000000}')
         print(f"a log of {options.events} events, {size / 2**20:.0f} MiB")
         first_paint(long, env)
+        commands(long, Path(folder) / "runs", env)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def budget(value: float) -> str:
     if not math.isfinite(value):
         return UNKNOWN
     levels = value * 255
-    if levels and abs(levels - round(levels)) < 1e-3:
+    if levels and math.isfinite(levels) and abs(levels - round(levels)) < 1e-3:
         return f"{round(levels)}/255"
     digits = 2 - math.floor(math.log10(abs(value))) if value else 0
     return f"{value:.{max(0, digits)}f}" if digits < 9 else f"{value:.1e}"
@@ -75,7 +75,7 @@ def rate(value: float) -> str:
 
 def pace(value: float) -> str:
     """Images a second, whole: '4 216'."""
-    return count(round(value)) if known(value) else UNKNOWN
+    return count(round(value)) if math.isfinite(value) else UNKNOWN
 
 
 def percent(value: float) -> str:
@@ -129,6 +129,8 @@ def size(value: float) -> str:
 
 def in_unit(value: float, unit: str) -> str:
     """A measure in the unit that `selffit.vocabulary` gives it; as it is in one not known."""
+    if unit == "nats" and abs(value) >= 1e4:  # of a training that comes apart
+        return small(value)
     if unit in ("share", "cosine", "ratio", "nats"):
         return share(value)
     if unit == "pixels":

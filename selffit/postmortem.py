@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selffit.eventlog.decode import Damaged, NewerFormat, decode
+from selffit.eventlog.folder import Place, root_of
 from selffit.eventlog.kinds import Exited
 from selffit.vocabulary import ENDINGS
 
@@ -24,7 +25,7 @@ class Exit:
     """How a process ended.
 
     how: the word of the `sup.exit` record; code: exit status, negative for a signal; signal: its
-    number or 0.
+    number or 0; again: whether another attempt begins.
     """
 
     how: str
@@ -32,9 +33,10 @@ class Exit:
     signal: int
     text: str
     stderr: tuple[str, ...]
+    again: bool = False
 
-    def event(self, *, seconds: float, again: bool) -> Exited:
-        """Return the event: the process ran so many seconds; `again`: another attempt begins."""
+    def event(self, *, seconds: float) -> Exited:
+        """Return the event: the process ran so many seconds."""
         return Exited(
             how=self.how,
             code=self.code,
@@ -42,7 +44,7 @@ class Exit:
             stderr=self.stderr,
             text=self.text,
             seconds=seconds,
-            again=again,
+            again=self.again,
         )
 
 
@@ -82,6 +84,8 @@ def _judge(
     name = signal_name(-code)
     if -code in (signals.SIGTERM, signals.SIGINT):
         return "stopped", f"stopped by {name} before it was ready to say so itself"
+    if -code in (signals.SIGUSR1, signals.SIGUSR2):
+        return "preempted", f"ended by {name} before it was ready to say so itself"
     if -code == signals.SIGKILL and memory:
         return "oom", f"killed by {name}, probably because memory ran out: {memory}"
     return "killed", f"killed by {name}"
@@ -95,37 +99,35 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def last_lines(path: Path) -> tuple[str, ...]:
-    """The last lines of a text file that anybody may have written anything to.
+def last_lines(run: Place, name: str) -> tuple[str, ...]:
+    """The last lines of a file in raw/ of a run, that anybody may have written anything to.
 
     Empty when it cannot be read.
     """
-    text = _tail(path).decode("utf-8", "replace").rstrip()
+    text = b""
+    with suppress(OSError), root_of(run) as root, root.within("raw") as raw:
+        text = raw.tail(name, TAIL_BYTES)
+    lines = text.decode("utf-8", "replace").rstrip()
     return (
-        tuple(line.rstrip()[:LINE_LENGTH] for line in text.split("\n")[-STDERR_LINES:])
-        if text
+        tuple(line.rstrip()[:LINE_LENGTH] for line in lines.split("\n")[-STDERR_LINES:])
+        if lines
         else ()
     )
 
 
-def trainer_end(run_dir: Path, attempt: int) -> Mapping[str, Any] | None:
+def trainer_end(run: Place, attempt: int) -> Mapping[str, Any] | None:
     """The data of the attempt's `end` record, None where its log has none."""
-    for path in sorted((run_dir / "log" / "trainer").glob(f"{attempt:06d}-*.jsonl"), reverse=True)[
-        :2
-    ]:
-        for line in reversed(_tail(path).split(b"\n")):
+    tails: list[bytes] = []
+    with suppress(OSError), root_of(run) as root, root.within("log", "trainer") as log:
+        files = [name for name in log.names() if name.startswith(f"{attempt:06d}-")]
+        tails = [log.tail(name, TAIL_BYTES) for name in files[:-3:-1]]
+    for text in tails:
+        for line in reversed(text.split(b"\n")):
             with suppress(Damaged, NewerFormat):
                 record = decode(line, "trainer", attempt, plain=False)
                 if record.k == "end":
                     return record.d
     return None
-
-
-def _tail(path: Path) -> bytes:
-    with suppress(OSError), open(path, "rb") as file:
-        file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
-        return file.read()
-    return b""
 
 
 class MemoryKills:

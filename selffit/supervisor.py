@@ -1,11 +1,14 @@
 """The supervisor: starts the trainer in a session of its own, waits for it, records how it ended.
 
-    python -m selffit.supervisor RUN_DIR
+    python -m selffit.supervisor RUN_DIR [--after N]
 
 A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither
-of the two; if the supervisor itself dies, the trainer trains on. SIGTERM and SIGINT are passed on,
-so the run stops at its next step. Exit codes: 0 finished or stopped, 1 crashed, 2 refused, 3
-superseded, 128 + signal when the trainer was killed.
+of the two; if the supervisor itself dies, the trainer trains on. With `--after N` it starts attempt
+N + 1 and no other: whoever asked knows that attempt N has ended. SIGTERM and SIGINT are passed on,
+so the run stops at its next step; so are SIGUSR1 and SIGUSR2, with which schedulers announce that
+they take the machine away. Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused, 3
+superseded, 4 diverged, 75 preempted (stopped by SIGUSR1 or SIGUSR2), 128 + signal when the trainer
+was killed.
 """
 
 import math
@@ -15,10 +18,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from selffit.errors import UserError
+from selffit.eventlog.folder import root_of
 from selffit.eventlog.kinds import Spawned
 from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
@@ -27,7 +32,7 @@ from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
 
-PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 TRAINER_ENVIRONMENT = {  # unless the person has set them
     # Threads that spin at every barrier cost a factor of ten as soon as anything else wants a core.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -38,37 +43,46 @@ TRAINER_ENVIRONMENT = {  # unless the person has set them
 }
 
 
-def spawn(run_dir: Path) -> "subprocess.Popen[bytes]":
+def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
     """Start the supervisor of a run, detached from this terminal.
 
-    What it prints goes to raw/supervisor.err.
+    `after`: the newest attempt that is known. What it prints goes to raw/supervisor.err. Raises
+    UserError where a link is in the way.
     """
-    with open(run_dir / "raw" / "supervisor.err", "ab") as errors:
+    only = [] if after is None else ["--after", str(after)]
+    run = RunDir(run_dir)
+    run.refuse_links()
+    errors = run.raw_file("supervisor.err")
+    try:
         return subprocess.Popen(
-            [sys.executable, "-m", "selffit.supervisor", str(run_dir)],
+            [sys.executable, "-m", "selffit.supervisor", str(run_dir), *only],
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
             start_new_session=True,
             env={**os.environ, **FILE_ENCODING},
         )
+    finally:
+        os.close(errors)
 
 
-def trainer_command(run_dir: Path, attempt: int) -> list[str]:
-    """How the trainer process is started."""
-    return [sys.executable, "-m", "selffit.train", str(run_dir), "--attempt", str(attempt)]
+def trainer_command(run_dir: Path, attempt: int, folder: int) -> list[str]:
+    """How the trainer process is started, which inherits the descriptor of the run's folder."""
+    about = ["--attempt", str(attempt), "--folder", str(folder)]
+    return [sys.executable, "-m", "selffit.train", str(run_dir), *about]
 
 
 class Supervisor:
     """Watches over one attempt at a time, and starts the next where the run says so."""
 
     def __init__(self, run: RunDir) -> None:
-        self.run = run
+        self.run = run.held()
         self._trainer: subprocess.Popen[bytes] | None = None
+        self.number = 0  # of the attempt
         self._passed: int | None = None  # the signal that was asked to be passed on
 
     def install(self) -> None:
-        """Pass SIGTERM and SIGINT on to the trainer; ignore SIGHUP, which the trainer inherits."""
+        """Pass signals on to the trainer; ignore SIGHUP, which the trainer inherits."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in PASSED_ON:
             signal.signal(number, self._pass_on)
@@ -78,42 +92,43 @@ class Supervisor:
         if self._trainer is not None:
             self._trainer.send_signal(number)
 
-    def run_all(self, restarts: int, command: Sequence[str] | None = None) -> Exit:
+    def run_all(
+        self, restarts: int, command: Sequence[str] | None = None, after: int | None = None
+    ) -> Exit:
         """Attempt after attempt, until one ends otherwise than by accident.
 
-        Or until `restarts` are used up. Raises UserError where the run directory cannot be written.
+        Or until `restarts` are used up, or somebody else goes on with the run. Raises UserError
+        where the run directory cannot be written, and for the first attempt where one after
+        `after` has begun already.
         """
         while True:
-            exit = self.attempt(command, restarts)
-            if not self._again(exit, restarts):
+            exit = self.attempt(command, restarts, after)
+            if not exit.again:
                 return exit
             restarts -= 1
+            after = self.number
 
     def _again(self, exit: Exit, restarts: int) -> bool:
         accident = exit.how in ENDINGS and ENDINGS[exit.how].accident
-        return accident and restarts > 0 and self._passed is None
+        mine = not self.run.successor(self.number)
+        return accident and restarts > 0 and self._passed is None and mine
 
-    def attempt(self, command: Sequence[str] | None = None, restarts: int = 0) -> Exit:
+    def attempt(
+        self, command: Sequence[str] | None = None, restarts: int = 0, after: int | None = None
+    ) -> Exit:
         """Claim an attempt, run the trainer to its end, record it.
 
-        `command`: instead of the trainer's own, for tests.
+        `command`: instead of the trainer's own, for tests. `after`: see `RunDir.claim_attempt`.
 
         Raises UserError where the run directory cannot be written.
         """
-        number = self.run.claim_attempt(here())
-        log = EventWriter(self.run.path, "supervisor", number)
-        argv = list(command) if command is not None else trainer_command(self.run.path, number)
+        self.number = number = self.run.claim_attempt(here(), after)
+        log = EventWriter(self.run.place, "supervisor", number)
         kills, began = MemoryKills(), time.monotonic()
-        out, err = (self.run.raw / f"trainer-{number:06d}.{end}" for end in ("out", "err"))
-        with open(out, "wb") as stdout, open(err, "wb") as stderr:
-            self._trainer = trainer = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-                env={**TRAINER_ENVIRONMENT, **os.environ, **FILE_ENCODING},
-            )
+        with root_of(self.run.place) as folder:  # wherever it is now, the trainer works in it
+            own = trainer_command(self.run.path, number, folder.fd)
+            argv = own if command is None else list(command)
+            self._trainer = trainer = self._start(argv, number, folder.fd)
         if self._passed is not None:  # came before there was a trainer
             trainer.send_signal(self._passed)
         identity = for_pid(trainer.pid)
@@ -124,24 +139,52 @@ class Supervisor:
         log.emit(Spawned(pid=trainer.pid, pstart=began_at, argv=tuple(shown)))
         code = trainer.wait()
         seconds = time.monotonic() - began
-        exit = classify(code, trainer_end(self.run.path, number), last_lines(err), kills.evidence())
-        again = self._again(exit, restarts)
-        log.emit(exit.event(seconds=round(seconds, 3), again=again))
+        words = last_lines(self.run.place, _raw(number, "err"))
+        exit = classify(code, trainer_end(self.run.place, number), words, kills.evidence())
+        if self.run.gone:  # with all that the trainer could have said
+            exit = replace(exit, how="gone", text=ENDINGS["gone"].meaning)
+        exit = replace(exit, again=self._again(exit, restarts))
+        log.emit(exit.event(seconds=round(seconds, 3)))
         log.close(exit.how)
         return exit
+
+    def _start(self, argv: list[str], attempt: int, folder: int) -> "subprocess.Popen[bytes]":
+        output = [self.run.raw_file(_raw(attempt, end)) for end in ("out", "err")]
+        try:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output[0],
+                stderr=output[1],
+                start_new_session=True,
+                pass_fds=(folder,),
+                env={**TRAINER_ENVIRONMENT, **os.environ, **FILE_ENCODING},
+            )
+        finally:
+            for fd in output:
+                os.close(fd)
+
+
+def _raw(attempt: int, end: str) -> str:
+    """The name of the file in raw/ that takes what a trainer prints."""
+    return f"trainer-{attempt:06d}.{end}"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Supervise a run; returns the exit code."""
-    if len(arguments) != 1:
-        print("usage: python -m selffit.supervisor RUN_DIR", file=sys.stderr)
+    where, only = arguments[:1], arguments[1:]
+    known = len(only) == 2 and only[0] == "--after" and only[1].isdecimal()
+    if not where or (only and not known):
+        print("usage: python -m selffit.supervisor RUN_DIR [--after N]", file=sys.stderr)
         return exit_code("refused")
     try:
-        supervisor = Supervisor(RunDir.open(Path(arguments[0])))
+        supervisor = Supervisor(RunDir.open(Path(where[0])))
         supervisor.install()
         config = supervisor.run.info().get("config")
         restarts = config.get("restarts", 0) if isinstance(config, dict) else 0
-        exit = supervisor.run_all(restarts if isinstance(restarts, int) else 0)
+        exit = supervisor.run_all(
+            restarts if isinstance(restarts, int) else 0, after=int(only[1]) if only else None
+        )
     except UserError as error:
         print(error, file=sys.stderr)
         return exit_code("refused")

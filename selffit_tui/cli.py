@@ -1,8 +1,10 @@
 """The `selffit` command: its sub-commands, and what each of them does on bad input.
 
-Exit codes: 0 done; 1 the run that was followed ended badly (crashed, killed, out of memory, lost);
-2 bad input, or stdout takes no more (disk full), with one sentence on stderr; 3 and 4 see
-`selffit ctl`; 130 interrupted. Where nobody reads on (`| head`) the end is quiet, with code 0.
+Exit codes: 0 done; 1 the run that was followed ended badly (crashed, diverged, killed, out of
+memory, lost, not saved, gone), or `status` could not read its log; 2 bad input, or stdout takes no
+more (disk full), with one sentence on stderr; 3 and 4 see `selffit ctl`, 3 also `selffit detect`;
+75 the run that was followed was preempted; 130 interrupted. Where nobody reads on (`| head`) the
+end is quiet, with code 0.
 stdout carries data, stderr carries talk; both are outlets (`selffit.outlets`).
 """
 
@@ -36,7 +38,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 130 interrupted.",
+    epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
+    "130 interrupted.",
 )
 for command in (train, watch, status, runs, detect, diagnose):
     app.command(cls=Helped)(command)

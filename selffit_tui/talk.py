@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from selffit.numbers import THOUSANDS
@@ -35,7 +36,7 @@ def typed(command: str) -> str:
 def watch_command(path: Path) -> str:
     """The command that opens the view of this run again from the current folder."""
     home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
-    return typed(f"watch {path.name if home else os.path.relpath(path)}")
+    return typed(f"watch {quote(path.name if home else os.path.relpath(path))}")
 
 
 def terminal(environ: Mapping[str, str]) -> str:

@@ -38,7 +38,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "fgsm": {"method": "fgsm"},
     "rs-fgsm": {"method": "rs-fgsm"},
     "n-fgsm": {"method": "n-fgsm"},
-    "pgd-5": {"method": "pgd", "attack_steps": 5},
+    "pgd-5": {"method": "pgd", "attack_steps": 5, "alpha": "0.5eps"},
 }
 INTERVENTIONS: dict[str, dict[str, Any]] = {
     "fgsm": METHODS["fgsm"],
@@ -174,7 +174,8 @@ def values(
     """All figures of one network at the budget of its step, by the names of ROWS."""
     import torch
 
-    from selffit.detect.selffitting import verdict
+    from selffit.detect.selffitting import of_probe
+    from selffit.detect.signs import of_channels
     from selffit.eventlog.kinds import Place
     from selffit.probes.causal import causal_check
     from selffit.probes.channels import channel_probe
@@ -207,7 +208,6 @@ def values(
     found: dict[str, Any] = {"clean": robust.clean, "fgsm": robust.fgsm, "pgd": robust.pgd}
     found |= about.values
     found |= {"strong": strong_probe(subject, IMAGES // 2).pgd, "index": about.index}
-    found["verdict"] = verdict(about.values, 1 / images.classes, about.n).disease
     if brief:
         return found
     layer = channel_probe(subject, IMAGES).layers[-1]
@@ -222,6 +222,8 @@ def values(
         shares=(SHARE,),
         singles=0,
     )
+    says = of_probe(about, 1 / images.classes, of_channels(causal))
+    found |= {"verdict": says.disease, "signs": says.clear}
     for row in causal.rows:
         if row.stage == causal.rows[-1].stage:
             for name in ("fgsm", "pgd", "carrier"):

@@ -1,6 +1,7 @@
 """What all tests share: deterministic property tests, and where real data sets lie."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # texts are the same however the tests were started
+
+# What viewers remember of logs is not left in the home of whoever runs the tests.
+_CACHE = tempfile.TemporaryDirectory(prefix="selffit-cache-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 # Shared, noisy machines: no deadlines; the same examples every time, so that a failure can be run
 # again.

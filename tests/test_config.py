@@ -1,5 +1,7 @@
 """Configuration: presets, overrides, and what is refused."""
 
+import json
+
 import pytest
 
 from selffit import config as c
@@ -16,6 +18,7 @@ def refusal(**overrides):
 def test_every_preset_resolves_and_survives_a_round_trip(name):
     config = c.resolve(name)
     assert c.from_dict(config.as_dict()) == config
+    assert json.loads(json.dumps(config.as_dict())) == config.as_dict()
 
 
 def test_the_default_preset_is_patterns():
@@ -36,6 +39,7 @@ def test_fractions_are_pixel_units():
         ("rs-fgsm", None, 1.25),
         ("n-fgsm", None, 1),
         ("pgd", 2, 0.5),
+        ("pgd", 7, 0.25),
         ("pgd", 10, 0.25),
     ],
 )
@@ -79,6 +83,13 @@ def test_overrides_beat_the_preset():
         ({"device": "gpu"}, "cuda:N"),
         ({"lr_schedule": "step"}, "--lr-milestones"),
         ({"lr_milestones": "90,80"}, "rising"),
+        ({"lr_milestones": "80,"}, "must be numbers such as 80,90"),
+        ({"input_mean": "0.5,grey"}, "must be numbers such as 0.4914,0.4822,0.4465"),
+        ({"input_mean": "0.5,1.5"}, "in [0, 1], not 1.5"),
+        ({"input_scale": "1/0"}, "must be numbers"),
+        ({"momentum_low": "0.8"}, "--lr-schedule triangular"),
+        ({"preset": "cifar10-fgsm-8", "momentum": "0.7"}, "above --momentum 0.7"),
+        ({"preset": "cifar10-fgsm-8", "optimizer": "adam", "momentum_low": "0.8"}, "sgd"),
         ({"preset": "no/such.toml"}, "cannot read"),
     ],
 )
@@ -131,6 +142,50 @@ def test_another_method_than_the_presets_brings_its_own_step_size_start_and_form
     assert (other.alpha, other.start, other.corner) == (pytest.approx(0.2), "default", False)
     assert c.resolve("patterns-multistep", {"method": "pgd"}) == preset
     assert c.resolve("patterns-multistep", {"method": "rs-fgsm", "start": "zero"}).start == "zero"
+
+
+def test_another_network_than_the_presets_does_without_its_settings(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[model]\nmodel = "preact-resnet18"\nshortcut = "raw"\n')
+    assert c.resolve(str(path)).shortcut == "raw"
+    assert c.resolve(str(path), {"model": "resnet18"}).shortcut == "activated"
+
+
+def test_a_setting_of_the_network_names_the_networks_that_it_belongs_to():
+    assert "no effect with resnet18" in refusal(model="resnet18", shortcut="raw")
+    assert "choose --model preact-resnet18" in refusal(final_bn=False)
+    chosen = c.resolve(None, {"model": "preact-resnet18", "final_bn": False, "shortcut": "raw"})
+    assert (chosen.final_bn, chosen.shortcut) == (False, "raw")
+
+
+def test_a_run_from_before_a_setting_goes_on_as_it_began():
+    old = c.resolve("cifar10-fgsm-8").as_dict()
+    for name in ("shortcut", "final_bn", "momentum_low", "lr_read", "last_batch"):
+        del old[name]
+    today = c.from_dict(old)
+    assert (today.shortcut, today.final_bn) == ("activated", True)
+    assert (today.momentum_low, today.lr_read, today.last_batch) == (0, "middle", "drop")
+
+
+@pytest.mark.parametrize(
+    "raw", ["0.4914,0.4822,0.4465", [0.4914, 0.4822, 0.4465], (0.4914, "0.4822", 0.4465)]
+)
+def test_numbers_a_channel_are_read_from_text_and_lists(raw):
+    assert c.resolve(None, {"input_mean": raw}).input_mean == (0.4914, 0.4822, 0.4465)
+    assert c.resolve(None, {"input_scale": "1/0.25"}).input_scale == (4.0,)
+    assert c.resolve(None, {"lr_milestones": ""}).lr_milestones == ()
+
+
+def test_a_run_from_before_numbers_a_channel_keeps_its_values():
+    old = c.resolve("patterns").as_dict() | {"input_mean": 0.5, "lr_milestones": "80,90"}
+    config = c.from_dict(old)
+    assert (config.input_mean, config.lr_milestones) == ((0.5,), (80.0, 90.0))
+
+
+def test_another_schedule_or_optimiser_than_the_presets_does_not_cycle_momentum():
+    assert c.resolve("cifar10-fgsm-8").momentum_low == 0.8
+    assert c.resolve("cifar10-fgsm-8", {"lr_schedule": "constant"}).momentum_low == 0
+    assert c.resolve("cifar10-fgsm-8", {"optimizer": "adam"}).momentum_low == 0
 
 
 def test_lists_of_settings_follow_from_the_table():

@@ -30,6 +30,11 @@ SUSPECT = [*HEALTHY, alert("suspect", 15)]
 FALLEN = [*HEALTHY, steps(10), probe(20, 0.01, fgsm=0.9)]
 HEALTHY_BEFORE = {"step": 10, "pgd": 0.4}
 ONSET = alert("onset", 20, onset_step=20, healthy=HEALTHY_BEFORE, disease="undecided")
+FALLEN_APART = [*HEALTHY, steps(10, loss_adv=["NaN"] * 10)]
+DIVERGED = alert(
+    "diverged", 22, onset_step=20, text="training has diverged: its loss is NaN since step 20"
+)
+NO_ANSWER = probe(30, "NaN", fgsm="NaN", clean="NaN", nonfinite=512)
 RESUMED = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10)
 NEW_EPS = {"id": "e" * 8, "op": "set", "args": {"eps": 0.05}, "by": "me", "version": 1}
 CHANGED = record("ctl.applied", {**NEW_EPS, "old": {"eps": 0.16}, "new": {"eps": 0.05}}, 20)
@@ -62,6 +67,19 @@ MOMENTS = {
         10,
     ),
     "after a change of eps": ([[*FALLEN, ONSET, CHANGED]], "onset", "main", "undecided", 20),
+    "diverged": ([[*FALLEN_APART, DIVERGED]], "diverged", "main", "", 20),
+    "diverged, and looked at": (
+        [[*FALLEN_APART, DIVERGED, NO_ANSWER]],
+        *("diverged", "main", "", 20),
+    ),
+    "a divergence that was left": (
+        [[*FALLEN_APART, DIVERGED, *roll_back("b1", base=10), on("b1", probe(12, 0.4))]],
+        *("rolled back", "b1", "", 10),
+    ),
+    "weakened": (
+        [[*HEALTHY, probe(20, 0.20, fgsm=0.25), probe(30, 0.20, fgsm=0.25)]],
+        *("weakened", "main", "", 20),
+    ),
     "found again on the new branch": (
         [[*FALLEN, ONSET, *roll_back("b1", base=10), on("b1", alert("onset", 30, onset_step=30))]],
         *("onset", "b1", "", 30),

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from selffit.eventlog.kinds import End
+from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
 from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, classify, last_lines, signal_name, trainer_end
 from selffit.run.run_dir import RunDir
-from selffit.supervisor import Supervisor, main
+from selffit.supervisor import PASSED_ON, Supervisor, main
 
 
 @pytest.fixture
@@ -82,6 +83,32 @@ def test_sigterm_is_passed_on_to_the_trainer(run: RunDir) -> None:
     wait_until(ready.exists)
     process.terminate()
     assert process.communicate(timeout=30)[0] == "stopped\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+def test_what_a_scheduler_sends_is_passed_on(run: RunDir, number: signal.Signals) -> None:
+    assert number in PASSED_ON
+    supervisor = Supervisor(run)
+    supervisor._pass_on(number, None)
+    exit = supervisor.attempt([sys.executable, "-c", "import time; time.sleep(60)"], restarts=3)
+    assert exit.how == ("stopped" if number == signal.SIGTERM else "preempted")
+    assert not exit.again and number.name in exit.text
+
+
+def test_it_starts_the_attempt_that_was_asked_for_and_no_other(
+    run: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.claim_attempt(here())
+    assert main([str(run.path), "--after", "0"]) == 2
+    assert "somebody else has just started attempt 1" in capsys.readouterr().err
+    assert run.newest_attempt() == 1 and main([str(run.path), "--after"]) == 2
+
+
+def test_a_run_that_somebody_else_goes_on_with_is_not_started_again(run: RunDir) -> None:
+    took_over = f"from selffit.run.run_dir import *; RunDir.open(Path({str(run.path)!r}))"
+    took_over += ".claim_attempt(ProcessIdentity('node7', 'b', 1, 1.0)); raise SystemExit(1)"
+    exit = Supervisor(run).run_all(5, [sys.executable, "-c", took_over])
+    assert (exit.how, exit.again, run.newest_attempt()) == ("crashed", False, 2)
 
 
 def test_a_signal_that_came_before_the_trainer_reaches_it(run: RunDir) -> None:
@@ -149,12 +176,13 @@ def test_signals_have_names() -> None:
 
 
 def test_last_words_are_capped_and_need_no_valid_text(tmp_path: Path) -> None:
-    path = tmp_path / "err"
+    (tmp_path / "raw").mkdir()
+    path = tmp_path / "raw" / "err"
     path.write_bytes(b"x" * 300_000 + b"\n" + b"\xff\xfe bytes\n" + b"y" * 2000 + b"\n\n")
-    lines = last_lines(path)
+    lines = last_lines(tmp_path, "err")
     assert [line[:3] for line in lines] == ["xxx", "\ufffd\ufffd ", "yyy"]
     assert max(map(len, lines)) <= 500
-    assert last_lines(tmp_path / "missing") == ()
+    assert last_lines(tmp_path, "missing") == ()
 
 
 def test_memory_kills_are_counted_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

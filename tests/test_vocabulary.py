@@ -89,9 +89,10 @@ def test_there_is_a_symbol_and_an_ink_for_everything():
 
 def test_bad_endings_are_those_that_somebody_has_to_look_at():
     bad = {name for name in ENDINGS if ended_badly(name)}
-    assert bad == {"crashed", "killed", "oom", "refused"}
+    assert bad == {"crashed", "diverged", "gone", "killed", "oom", "refused", "unsaved"}
     assert {word for word, state in STATES.items() if state.bad} == {
-        *("crashed", "killed", "out of memory", "refused", "lost")
+        *("crashed", "diverged", "gone", "killed", "out of memory", "refused", "not saved"),
+        *("lost", "unreadable", "damaged"),
     }
 
 

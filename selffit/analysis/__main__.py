@@ -17,7 +17,15 @@ from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.outlets import speaking
 
-FOREIGN_ONLY = ("model", "width", "input_mean", "input_scale")
+FOREIGN_ONLY = (
+    "model",
+    "width",
+    "shortcut",
+    "entry",
+    "input_mean",
+    "input_std",
+    "input_scale",
+)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -29,10 +37,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--checkpoint", action="append", default=[])
     parser.add_argument("--last", action="store_true")
-    for name in ("reference", "data", "data-dir", "eps", "model", "input-mean", "input-scale"):
+    for name in ("reference", "data", "data-dir", "eps"):
         parser.add_argument(f"--{name}")
+    for name in FOREIGN_ONLY:
+        kind = int if name == "width" else str
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
     parser.add_argument("--images", type=int)
-    parser.add_argument("--width", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--foreign", action="store_true")
     return parser.parse_args(arguments)

@@ -12,11 +12,16 @@ from selffit.analysis.networks import SavedNetwork
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.data.imageset import ImageSet
-from selffit.detect import point_of
+from selffit.detect import ProbePoint, point_of
+from selffit.detect.doubt import doubt
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
-from selffit.detect.selffitting import Tracker, verdict
+from selffit.detect.selffitting import Tracker, of_probe
+from selffit.detect.signs import of_channels
+from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
+from selffit.methods.catalogue import METHODS
+from selffit.numbers import count, share
 from selffit.probes.causal import causal_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
@@ -24,7 +29,9 @@ from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
 from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator
+from selffit.run.wording import not_finite
 from selffit.train.schedule import Schedule
+from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 
 E = TypeVar("E", bound=kinds.Event)
 
@@ -60,6 +67,7 @@ def examine(
 ) -> Iterator[kinds.Event]:
     """Every probe of a network, as soon as it is measured.
 
+    Only the first where the network's answers are not finite: there is nothing else to measure.
     steps_per_epoch: 0 where it is not known. Raises UserError where there is no budget to examine
     at.
     """
@@ -85,7 +93,10 @@ def examine(
     )
     epoch = schedule.epoch(network.step) if schedule else math.nan
     many = min(MANY, bench.n)
-    yield robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
+    robust = robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
+    yield robust
+    if robust.nonfinite:
+        return
     yield strong_probe(subject, bench.n)
     yield self_probe(subject, bench.n, full=True, why="asked")
     yield channel_probe(subject, many)
@@ -116,7 +127,9 @@ def _budgets(
 
 def _alpha(config: RunConfig, eps: float) -> float:
     """The PGD step size at eps: the configured one belongs to the configured budget."""
-    return config.probe_alpha * (eps / config.eps) if config.eps else 2.5 * eps / config.probe_steps
+    if config.eps:
+        return config.probe_alpha * (eps / config.eps)
+    return METHODS["pgd"].default_alpha(eps, config.probe_steps)
 
 
 @dataclass
@@ -138,37 +151,64 @@ class Judge:
 
         found: the probes of this network.
         """
+        robust = _one(kinds.RobustProbe, found)
+        if (said := self._diverged(robust)) is not None:
+            return said
         self._seen.append(found)
         probe = _one(kinds.SelfProbe, found)
         onset = self.past.onset(probe.branch, probe.step)
-        if not self._fallen(found):
-            return None
-        says = verdict(probe.values, self._chance, probe.n)
+        rule = self._taught(robust)
+        weak, strong = point_of(robust), _one(kinds.StrongProbe, found)
+        # what a strong attack has left counts as well: gradient masking is no health
+        left = replace(weak, pgd=strong.pgd, n=strong.n)
+        states = {rule.judge(weak).state, rule.judge(left).state}
+        if not states & {"fallen", "blind"}:
+            return self._weakened(robust) or _unfallen(rule, robust.at, weak, left)
+        checks = [event for event in found if isinstance(event, kinds.CausalProbe)]
+        channels = of_channels(checks[-1]) if checks else None
+        says = of_probe(probe, self._chance, channels)
         began = None if onset is None else onset.about
         return self._tracked(probe).diagnosis(says, probe, began)
 
-    def _fallen(self, found: Sequence[kinds.Event]) -> bool:
-        """The detector's rule after the run's own probes up to this step.
+    def _diverged(self, robust: kinds.RobustProbe) -> kinds.Diagnosis | None:
+        """That there is nothing to diagnose, or that the log says what this network comes from."""
+        name = DIVERGED.name
+        if robust.nonfinite:
+            text = f"{name}: {not_finite(robust)}; nothing about this network can be measured"
+            return kinds.Diagnosis(at=robust.at, disease=name, text=text)
+        alert = self.past.diverged(robust.branch, robust.step)
+        if alert is None:
+            return None
+        text = f"{name}: {alert.text}"
+        return kinds.Diagnosis(at=robust.at, disease=name, text=text, onset_step=alert.about)
 
-        It hears what the strong attack has left: a network whose PGD accuracy came back by gradient
-        masking counts as fallen.
-        """
-        rule = RobustRule(RuleThresholds(), self._chance)
-        robust, strong = _one(kinds.RobustProbe, found), _one(kinds.StrongProbe, found)
+    def _weakened(self, robust: kinds.RobustProbe) -> kinds.Diagnosis | None:
+        """That robust accuracy had fallen without a gap, by the run's own probes."""
+        rule, weakening = RobustRule(RuleThresholds(), self._chance), Weakening()
+        weak: Weakened | None = None
         if self.bench.comparable:
             for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
-                if probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm:
+                if _is_measured(probe):
+                    rule.learn(point_of(probe))
+                    weak = weakening.take(point_of(probe), rule)
+        if weak is None:
+            return None
+        fell = f"since step {count(weak.since)} PGD has fallen from {share(weak.best)}"
+        text = f"{WEAKENED.name}: {fell} and FGSM with it: no catastrophic overfitting"
+        return kinds.Diagnosis(at=robust.at, disease=WEAKENED.name, text=text)
+
+    def _taught(self, robust: kinds.RobustProbe) -> RobustRule:
+        """The detector's rule after the run's own probes up to this one."""
+        rule = RobustRule(RuleThresholds(), self._chance)
+        if self.bench.comparable:
+            for probe in self.past.before(kinds.RobustProbe, robust.branch, robust.step):
+                if _is_measured(probe):
                     rule.learn(point_of(probe))
         for theirs in self._seen[:-1]:
             other = _one(kinds.RobustProbe, theirs)
             if self._leads_to(other, robust):
                 rule.learn(point_of(other))
-        now = point_of(robust)
-        states = {
-            rule.judge(now).state,
-            rule.judge(replace(now, pgd=strong.pgd, n=strong.n)).state,
-        }
-        return bool(states & {"fallen", "blind"})
+        return rule
 
     def _tracked(self, newest: kinds.SelfProbe) -> Tracker:
         """The index through the run's own probes and the networks examined up to this one."""
@@ -182,11 +222,34 @@ class Judge:
                 points[other.step] = other
         tracker = Tracker()
         for step in sorted(points):
-            tracker.add(step, verdict(points[step].values, self._chance, points[step].n))
+            tracker.add(step, of_probe(points[step], self._chance))
         return tracker
 
     def _leads_to(self, earlier: kinds.Event, later: kinds.Event) -> bool:
         return self.past.leads_to(earlier.branch, earlier.step, later.branch, later.step)
+
+
+def _unfallen(
+    rule: RobustRule, at: kinds.Place, weak: ProbePoint, strong: ProbePoint
+) -> kinds.Diagnosis | None:
+    """What is to be said where no gap shows; None where robust accuracy was seen to stand.
+
+    weak: the probe; strong: the same with what a strong attack has left, of as many images.
+    """
+    found = rule.judge(weak)
+    if found.state == "down" and found.level is not None:
+        fell = f"PGD accuracy {share(weak.pgd)} of {share(found.level.pgd)} before"
+        along = f"and FGSM fell with it to {share(weak.fgsm)} (n={count(weak.n)})"
+        text = f"{WEAKENED.name}: {fell}, {along}"
+        return kinds.Diagnosis(at=at, disease=WEAKENED.name, text=text)
+    why = doubt(min(weak, strong, key=lambda point: point.pgd), rule)
+    return (
+        kinds.Diagnosis(at=at, disease=CANNOT_TELL, text=f"{CANNOT_TELL}: {why}") if why else None
+    )
+
+
+def _is_measured(probe: kinds.RobustProbe) -> bool:
+    return probe.n > 0 and probe.pgd == probe.pgd and probe.fgsm == probe.fgsm
 
 
 def _one(kind: type[E], events: Iterable[kinds.Event]) -> E:

@@ -50,7 +50,7 @@ def load_checkpoint(run: RunDir, id: str, images: ImageSet, device: torch.device
     Raises Damaged, and UserError where the network is not made for the images or a newer selffit
     wrote it.
     """
-    manifest, files = CheckpointStore(run.path).read(id)
+    manifest, files = CheckpointStore(run.place).read(id)
     if lost := [name for name in (MODEL, STATE) if name not in files]:
         raise Damaged(id, f"it has no {lost[0]}")
     state = CheckpointState.decode(files[STATE], manifest.id)

@@ -3,6 +3,7 @@
 The probes and alerts before each, and which one was healthy.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from selffit.run.state import RunState
 from selffit.run.summary import verdict_dict
 from selffit.run.verdict import verdict
 from selffit.run.wording import sentence
+from selffit.vocabulary import DIVERGED
 
 E = TypeVar("E", bound=kinds.Event)
 
@@ -43,11 +45,25 @@ class Past:
 
         None where there was none or it had recovered.
         """
+        return self._open("onset", branch, step, lambda alert: alert.step)
+
+    def diverged(self, branch: str, step: int) -> kinds.Alert | None:
+        """The divergence that had begun before this step of this branch; None where it had not.
+
+        It is known only later than it begins.
+        """
+        return self._open(DIVERGED.name, branch, step, lambda alert: alert.about)
+
+    def _open(
+        self, level: str, branch: str, step: int, at: Callable[[kinds.Alert], int]
+    ) -> kinds.Alert | None:
+        """The newest alert of a level that is open here; `at`: the step from which it counts."""
+        line = line_to(self.state.ledger, branch, step)
         found = None
-        for alert in self.before(kinds.Alert, branch, step):
-            if alert.level == "onset":
+        for alert in self.state.all(kinds.Alert):
+            if alert.level == level and line.holds(alert.branch, at(alert)):
                 found = alert
-            elif alert.level == "recovered":
+            elif alert.level == "recovered" and line.holds(alert.branch, alert.step):
                 found = None
         return found
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from selffit import data, models
+from selffit import data
 from selffit.analysis.diagnose import Bench, Judge, examine
-from selffit.analysis.foreign import fill, read_state_dict
+from selffit.analysis.foreign.network import Foreign, read_network
 from selffit.analysis.networks import SavedNetwork, check_images, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.analysis.target import Target
 from selffit.checkpoint.errors import Damaged
-from selffit.config import RunConfig, nearest, parse_number, parse_setting
+from selffit.config import RunConfig, nearest, parse_setting
 from selffit.data.catalogue import DATA_SETS
 from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
@@ -80,19 +80,25 @@ def diagnose_file(options: argparse.Namespace) -> int:
             raise UserError(f"--foreign needs --{name}: such a file does not say; e.g. {_EXAMPLE}")
         if valid and value not in valid:
             raise UserError(f"unknown {name} '{clean(value)}'; {nearest(value, valid)}")
+    if options.shortcut is not None:
+        parse_setting("shortcut", options.shortcut)
+        if "shortcut" not in MODELS[options.model].uses:
+            raise UserError(f"--shortcut has no effect with {options.model}; leave it out")
     config = RunConfig(
         data=options.data, model=options.model, width=parse_setting("width", options.width or 0)
     )
     bench = _bench(config, options, own=False)
-    network = _foreign(options.target, config, bench, options)
-    g = None if options.reference is None else _foreign(options.reference, config, bench, options)
+    network, file = _foreign(options.target, config, bench, options)
+    g = None
+    if options.reference is not None:
+        g, _ = _foreign(options.reference, config, bench, options)
     if not DATA_SETS[options.data].generator:
         _say(
             f"note: the {bench.n} images are from the training split of {options.data}, "
             "which this network has probably been trained on"
         )
     past = Past(RunState())
-    _emit_target(Path(options.target).name, bench, config.model, past)
+    _emit_target(Path(options.target).name, bench, config.model, past, file.data)
     _diagnose(network, bench, g, 0, Judge(past, bench), network.id)
     return 0
 
@@ -148,39 +154,18 @@ def _chosen(reference: Target, bench: Bench) -> SavedNetwork:
 
 def _foreign(
     path: str, config: RunConfig, bench: Bench, options: argparse.Namespace
-) -> SavedNetwork:
+) -> tuple[SavedNetwork, Foreign]:
     """Somebody else's network, with FGSM and PGD-10 at the budget that was asked for."""
-    found = read_state_dict(Path(path))
-    model = models.build(
-        config.model,
-        shape=bench.images.shape,
-        classes=bench.images.classes,
-        width=config.width,
-        mean=_numbers("--input-mean", options.input_mean, "0"),
-        scale=_numbers("--input-scale", options.input_scale, "1"),
-    )
-    fill(model, found, config.model)
+    file = read_network(Path(path), config, bench.images, options)
+    for said in file.said:
+        _say(f"{clean(Path(path).name)}: {said}")
     assert bench.eps is not None
     config = replace(
-        config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
+        file.config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
     )
-    return SavedNetwork(
-        id=clean(Path(path).stem)[:64],
-        branch="main",
-        step=0,
-        model=model.to(bench.device).eval(),
-        config=config,
-    )
-
-
-def _numbers(flag: str, text: str | None, default: str) -> list[float]:
-    """One number, or one a channel: '0.5' or '0.49,0.48,0.45', also '1/0.247'."""
-    try:
-        return [parse_number(part) for part in (text or default).split(",")]
-    except (ValueError, ZeroDivisionError) as error:
-        raise UserError(
-            f"{flag} must be numbers such as 0.4914,0.4822,0.4465, not '{clean(text or '')}'"
-        ) from error
+    id = clean(Path(path).stem)[:64]
+    network = SavedNetwork(id=id, branch="main", step=0, model=file.model, config=config)
+    return network, file
 
 
 def _diagnose(
@@ -206,7 +191,10 @@ def _diagnose(
         print(f"  {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
 
 
-def _emit_target(name: str, bench: Bench, model: str, past: Past) -> None:
+def _emit_target(
+    name: str, bench: Bench, model: str, past: Past, file: Mapping[str, Any] | None = None
+) -> None:
+    """What is being diagnosed; file: what was done to one of somebody else, and decided."""
     images: ImageSet = bench.images
     about = {
         "name": clean(name),
@@ -217,6 +205,7 @@ def _emit_target(name: str, bench: Bench, model: str, past: Past) -> None:
         "device": str(bench.device),
         "past": past.as_data() if bench.comparable else {},
         "verdict": past.verdict(),
+        **({} if file is None else {"file": file}),
     }
     _write({"k": "target", "checkpoint": "", "step": 0, "branch": "", "d": about})
 

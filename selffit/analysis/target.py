@@ -12,9 +12,10 @@ from selffit.checkpoint.manifest import is_id, parse_id
 from selffit.checkpoint.store import FOLDER, CheckpointStore
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.run_dir import RunDir, find_run
+from selffit.run.find import find_run
+from selffit.run.run_dir import RunDir
 
-PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin")
+PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def find_target(token: str, runs: Path, chosen: Sequence[str] = (), last: bool =
             )
         chosen = [id]
     run = run or find_run(token, runs)
-    there = sorted(CheckpointStore(run.path).ids(), key=_place)
+    there = sorted(CheckpointStore(run.place).ids(), key=_place)
     if not there:
         raise UserError(
             f"run {run.name} has no checkpoint; a running one saves one with 'ctl {run.name} "

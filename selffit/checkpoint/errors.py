@@ -13,11 +13,22 @@ class Damaged(Exception):
         self.reason = reason
 
 
+class Foreign(Damaged):
+    """The checkpoint `id` was saved by another run, whose id is `run`."""
+
+    def __init__(self, id: str, run: str) -> None:
+        super().__init__(id, f"it is of another run ({run or 'one without an id'})")
+
+
 class SaveFailed(Exception):
     """The checkpoint was not written.
 
     Those from before are untouched and nothing half-written is left behind.
     """
+
+
+class NotFinite(SaveFailed):
+    """It would hold a weight, or a value of the optimiser, that is NaN or infinite."""
 
 
 class NoSpace(SaveFailed):

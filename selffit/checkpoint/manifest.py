@@ -56,6 +56,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """What was written, by which attempt, when (`t`, wall clock, seconds).
 
     base: the checkpoint that this one's branch started from, None on `main`.
+    run: id of the run, "" from before there were ids.
     """
 
     format: Count
@@ -66,6 +67,7 @@ class Manifest(msgspec.Struct, frozen=True):
     t: float
     base: str | None
     files: dict[str, Entry]
+    run: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{12})?$")] = ""
 
     @property
     def size(self) -> int:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from selffit.checkpoint import manifest as manifests
-from selffit.checkpoint.errors import Damaged, NoSpace, SaveFailed
-from selffit.checkpoint.folder import Folder
+from selffit.checkpoint.errors import Damaged, Foreign, NoSpace, SaveFailed
 from selffit.checkpoint.manifest import MANIFEST, Entry, Manifest, is_id, parse_id
 from selffit.errors import UserError
+from selffit.eventlog.clean import clean
+from selffit.eventlog.folder import Folder, Place, root_of
+from selffit.eventlog.identity import RUN_FILE, RunId, id_of
 
 FOLDER = "ckpt"
 RESERVE = 256 << 20  # bytes that a checkpoint leaves free, for the event log of the hours to come
@@ -42,20 +44,26 @@ Found = TypeVar("Found")
 
 
 class CheckpointStore:
-    """RUN/ckpt. One trainer writes; anybody may read. Holds no open files between calls.
+    """RUN/ckpt. One trainer writes; anybody may read.
+
+    A checkpoint carries the id of its run. One of another run is no good here: it is not read, not
+    counted, not removed, and set aside where one is saved under its name.
 
     Beside the checkpoints the folder may hold, under names that no id has:
     `.tmp-<attempt>-<id>`, a save or a removal under way or cut short, and
-    `.damaged-<id>`, what stood where a checkpoint was saved again.
+    `.damaged-<id>`, what stood where a checkpoint was saved again, or is not finite.
     `write` may run in a thread of its own: what it is given must not change.
     """
 
-    def __init__(self, run: Path, attempt: int = 0, *, reserve: int = RESERVE) -> None:
+    def __init__(self, run: Place, attempt: int = 0, *, reserve: int = RESERVE) -> None:
         """run: the run directory. attempt: the writer's own; a reader needs none.
 
         reserve: bytes to leave free.
         """
-        self.path = run / FOLDER
+        self._run = run
+        self._own = RunId()
+        with suppress(OSError), root_of(run) as root:
+            self._own = id_of(root) or RunId()
         self._attempt = attempt
         self._reserve = reserve
 
@@ -63,7 +71,8 @@ class CheckpointStore:
 
     def free_space_ok(self, expected_bytes: int) -> bool:
         """Whether the disk has room for so large a checkpoint and the reserve. Raises OSError."""
-        disk = os.statvfs(self.path if self.path.exists() else self.path.parent)
+        with root_of(self._run) as run:
+            disk = os.statvfs(run.fd)
         return disk.f_bavail * disk.f_frsize >= expected_bytes + self._reserve
 
     def write(
@@ -78,8 +87,8 @@ class CheckpointStore:
 
         files: by name, the content or what writes it. base: the checkpoint
         that this branch started from. t: wall clock, now by default. One that
-        is already there and verifies is left as it is, and that is a
-        success; a damaged one is set aside. Raises NoSpace or SaveFailed, with
+        is already there, verifies and is of this attempt is left as it is, and
+        that is a success; any other is set aside. Raises NoSpace or SaveFailed, with
         nothing left behind, and UserError for an id that is none.
         """
         parse_id(id)
@@ -92,8 +101,7 @@ class CheckpointStore:
             for content in files.values()
         )
         try:
-            self._make_folder()
-            with Folder(self.path) as root:
+            with self._made() as root:
                 if (present := self._present(id)) is not None:
                     root.sync()  # whoever renamed it in may have been killed before this
                     return present
@@ -109,17 +117,24 @@ class CheckpointStore:
 
     def _present(self, id: str) -> Manifest | None:
         try:
-            return self.verify(id)
+            found = self.verify(id)
+            # an earlier attempt may have saved another state that the log never told of
+            return found if found.attempt == self._attempt else None
         except Damaged:  # or not there, which is the usual case
             return None
         except UserError as fault:  # a newer selffit's: not to be touched
             raise SaveFailed(str(fault)) from fault
 
-    def _make_folder(self) -> None:
-        with suppress(FileExistsError):
-            self.path.mkdir(0o700)
-            with Folder(self.path.parent.resolve()) as run:
-                run.sync()
+    def _made(self) -> Folder:
+        """The folder to save into; never made in what is left of a run that was deleted."""
+        with root_of(self._run) as run:
+            if self._own.id and not run.holds(RUN_FILE):
+                raise FileNotFoundError(errno.ENOENT, "the folder of the run is gone")
+            return run.ensure(FOLDER)
+
+    def _opened(self) -> Folder:
+        with root_of(self._run) as run:
+            return Folder(FOLDER, run)
 
     def _write(
         self, root: Folder, id: str, files: Mapping[str, Content], base: str | None, t: float
@@ -131,12 +146,19 @@ class CheckpointStore:
         try:
             with Folder(temporary, root) as folder:
                 entries = {
-                    name: self._fill(folder, temporary, name, content)
-                    for name, content in files.items()
+                    name: self._fill(folder, name, content) for name, content in files.items()
                 }
                 branch, step = parse_id(id)
                 manifest = Manifest(
-                    manifests.FORMAT_VERSION, id, branch, step, self._attempt, t, base, entries
+                    format=manifests.FORMAT_VERSION,
+                    id=id,
+                    branch=branch,
+                    step=step,
+                    attempt=self._attempt,
+                    t=t,
+                    base=base,
+                    files=entries,
+                    run=self._own.id,
                 )
                 folder.create(MANIFEST, manifest.encode())
                 folder.sync()
@@ -150,11 +172,24 @@ class CheckpointStore:
         root.sync()
         return manifest
 
-    def _fill(self, folder: Folder, temporary: str, name: str, content: Content) -> Entry:
+    @staticmethod
+    def _fill(folder: Folder, name: str, content: Content) -> Entry:
         if isinstance(content, bytes):
             return Entry(len(content), folder.create(name, content))
-        content(self.path / temporary / name)
+        content(folder.path / name)
         return Entry(*folder.settle(name))
+
+    def set_aside(self, id: str) -> None:
+        """Take a checkpoint out of the way that cannot be used though it verifies.
+
+        So the step can be saved anew. What cannot be moved stays. Raises UserError for an id that
+        is none.
+        """
+        parse_id(id)
+        with suppress(OSError), self._opened() as root:
+            if root.holds(id):
+                self._set_aside(root, id)
+                root.sync()
 
     def _set_aside(self, root: Folder, id: str) -> None:
         aside = f".damaged-{id}"
@@ -170,14 +205,15 @@ class CheckpointStore:
     def ids(self, branch: str | None = None) -> list[str]:
         """Ids by rising step, damaged ones included. Raises UserError when the folder is a link."""
         try:
-            with Folder(self.path) as root:
+            with self._opened() as root:
                 found = [name for name in root.names() if is_id(name)]
         except FileNotFoundError:
             return []
         except OSError as fault:
             if fault.errno in _NO_FOLDER:
                 raise UserError(
-                    f"{self.path} is no folder, or a link; replace it by a folder"
+                    f"{clean(self._run.name)}/{FOLDER} is no folder, or a link; replace it by a "
+                    "folder"
                 ) from fault
             raise
         keys = sorted(
@@ -203,7 +239,11 @@ class CheckpointStore:
         return self._check(id, take), files
 
     def newest_valid(
-        self, branch: str, read: Callable[[str], Found], *, at_most: int | None = None
+        self,
+        branch: str,
+        read: Callable[[str], Found],
+        *,
+        at_most: int | None = None,
     ) -> tuple[Found | None, list[tuple[str, str]]]:
         """What `read` makes of the newest id of the branch that it does not find Damaged.
 
@@ -225,8 +265,10 @@ class CheckpointStore:
         """Without `digest` all but the content: quick, and blind to changed bytes."""
         parse_id(id)
         try:
-            with Folder(self.path) as root, Folder(id, root) as folder:
+            with self._opened() as root, Folder(id, root) as folder:
                 manifest = _manifest(folder, id)
+                if not self._own.owns(manifest.run):
+                    raise Foreign(id, manifest.run)
                 present = set(folder.names()) - {MANIFEST}
                 if lost := sorted(manifest.files.keys() - present):
                     raise Damaged(id, f"{lost[0]} is missing")
@@ -270,11 +312,17 @@ class CheckpointStore:
             try:
                 self._check(id, None)
                 whole[branch].append(step)
+            except Foreign:
+                protected.add(id)
             except Damaged:
                 pass
             except UserError:  # a newer selffit's: not ours to judge
                 protected.add(id)
-        first_kept = {branch: sorted(steps)[-keep_last:][0] for branch, steps in whole.items()}
+        first_kept = {
+            branch: sorted(steps)[-keep_last]
+            for branch, steps in whole.items()
+            if len(steps) >= keep_last
+        }
         keys = ((id, *parse_id(id)) for id in ids if id not in protected)
         return self._remove([id for id, branch, step in keys if step < first_kept.get(branch, 0)])
 
@@ -286,7 +334,7 @@ class CheckpointStore:
         names removed.
         """
         removed = []
-        with suppress(OSError), Folder(self.path) as root:
+        with suppress(OSError), self._opened() as root:
             for name in root.names():
                 found = _TEMPORARY.fullmatch(name)
                 if found and int(found[1]) < self._attempt and int(found[1]) in dead:
@@ -297,7 +345,7 @@ class CheckpointStore:
 
     def _base(self, id: str) -> str | None:
         try:
-            with Folder(self.path) as root, Folder(id, root) as folder:
+            with self._opened() as root, Folder(id, root) as folder:
                 return _manifest(folder, id).base
         except (OSError, Damaged, UserError):  # whatever is wrong with it is said elsewhere
             return None
@@ -310,7 +358,7 @@ class CheckpointStore:
         removed: list[str] = []
         if not ids:
             return removed
-        with suppress(OSError), Folder(self.path) as root:
+        with suppress(OSError), self._opened() as root:
             for id in ids:
                 with suppress(OSError):
                     if root.holds(temporary := self._temporary(id)):

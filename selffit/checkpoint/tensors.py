@@ -59,6 +59,20 @@ def state_to_files(
     return {MODEL: TensorFile(_copy(model_state)), OPTIMIZER: TensorFile(_copy(tensors))}, structure
 
 
+def not_finite(tensors: Mapping[str, Tensor]) -> str:
+    """The name of a tensor with a value that is NaN or infinite; "" where all are finite."""
+    return next(
+        (name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()),
+        "",
+    )
+
+
+def saved_not_finite(files: Mapping[str, bytes]) -> str:
+    """The same of the tensors in a checkpoint's files. Raises UserError where they are none."""
+    parts = (_load(files[name], name) for name in (MODEL, OPTIMIZER) if name in files)
+    return next((found for part in parts if (found := not_finite(part))), "")
+
+
 def load_model(data: bytes, model_state: Mapping[str, Tensor]) -> None:
     """Fill the live tensors of `model.state_dict()` from the bytes of model.safetensors.
 

@@ -3,18 +3,19 @@
 from selffit.config.parsing import (
     TRUTH,
     OutOfRange,
-    milestones,
     nearest,
     parse_number,
     parse_setting,
     parse_size,
 )
-from selffit.config.resolve import from_dict, preset_names, resolve
+from selffit.config.resolve import from_dict, preset_names, resolve, settled
 from selffit.config.table import (
     DEFAULT_PRESET,
     FIELDS,
     HELDOUT,
+    HOST,
     LIVE,
+    READ,
     ROLLBACK,
     RunConfig,
 )
@@ -23,17 +24,19 @@ __all__ = [
     "DEFAULT_PRESET",
     "FIELDS",
     "HELDOUT",
+    "HOST",
     "LIVE",
+    "READ",
     "ROLLBACK",
     "TRUTH",
     "OutOfRange",
     "RunConfig",
     "from_dict",
-    "milestones",
     "nearest",
     "parse_number",
     "parse_setting",
     "parse_size",
     "preset_names",
     "resolve",
+    "settled",
 ]

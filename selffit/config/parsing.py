@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from selffit.config.table import FIELDS, RunConfig
+from selffit.config.table import FIELDS, Numbers
 from selffit.errors import UserError
 
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -70,6 +70,8 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
     Raises UserError.
     """
     kind = FIELDS[name].type
+    if kind == Numbers:
+        return _numbers(name, raw, shown)
     try:
         if kind is bool:
             if isinstance(raw, str):
@@ -80,9 +82,12 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
         if isinstance(raw, bool):
             raise ValueError
         if kind is str:
-            text = ",".join(str(part) for part in raw) if isinstance(raw, list) else str(raw)
-            text.encode()  # a run is written down in UTF-8: raises ValueError for other bytes
-            return text
+            if isinstance(raw, list):
+                return ",".join(str(part) for part in raw)
+            str(
+                raw
+            ).encode()  # a ValueError for bytes of a name that are no text: no log holds them
+            return str(raw)
         number = parse_number(raw) if isinstance(raw, str) else float(raw)
         if not math.isfinite(number) or (kind is int and number != int(number)):
             raise ValueError
@@ -92,9 +97,32 @@ def _convert(name: str, raw: Any, shown: str = "") -> Any:
             bool: "true or false",
             int: "a whole number",
             float: "a number such as 0.1 or 8/255",
-            str: "text in UTF-8",
+            str: "text",
         }
         raise UserError(f"{shown or flag(name)} must be {want[kind]}, not {raw!r}") from error  # type: ignore[index]
+
+
+def _numbers(name: str, raw: Any, shown: str = "") -> Numbers:
+    """'0.49,0.48,0.45', '1/0.247', a number, or a list of such. Raises UserError."""
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, (list, tuple)):
+        parts = [parts]
+    try:
+        if any(isinstance(part, bool) for part in parts):
+            raise ValueError
+        numbers = tuple(
+            parse_number(part) if isinstance(part, str) else float(part)
+            for part in parts
+            if part != "" or len(parts) > 1
+        )
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        example = FIELDS[name].metadata["example"]
+        raise UserError(
+            f"{shown or flag(name)} must be numbers such as {example}, not {raw!r}"
+        ) from error
+    return numbers
 
 
 def check_range(name: str, value: Any, shown: str = "") -> None:
@@ -104,23 +132,9 @@ def check_range(name: str, value: Any, shown: str = "") -> None:
         raise OutOfRange(
             f"unknown {name.replace('_', ' ')} '{value}'; {nearest(str(value), meta['choices'])}"
         )
-    if isinstance(value, (int, float)) and not meta["low"] <= value <= meta["high"]:
-        low, high = f"{meta['low']:g}", f"{meta['high']:g}"
-        span = f"at least {low}" if high == "inf" else f"in [{low}, {high}]"
-        hint = " (pixels are in [0, 1]: write 8/255, not 8)" if meta["pixels"] else ""
-        raise OutOfRange(f"{shown or flag(name)} must be {span}, not {value:g}{hint}")
-
-
-def milestones(config: RunConfig) -> list[float]:
-    """The epochs at which the step schedule multiplies lr by lr_gamma. Raises UserError."""
-    try:
-        marks = [parse_number(part) for part in config.lr_milestones.split(",") if part.strip()]
-    except (ValueError, ZeroDivisionError) as error:
-        raise UserError(
-            f"--lr-milestones must be epochs such as 80,90, not '{config.lr_milestones}'"
-        ) from error
-    if marks != sorted(marks) or any(not 0 < mark < math.inf for mark in marks):
-        raise UserError(
-            f"--lr-milestones must be positive and rising, not '{config.lr_milestones}'"
-        )
-    return marks
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, (int, float)) and not meta["low"] <= number <= meta["high"]:
+            low, high = f"{meta['low']:g}", f"{meta['high']:g}"
+            span = f"at least {low}" if high == "inf" else f"in [{low}, {high}]"
+            hint = " (pixels are in [0, 1]: write 8/255, not 8)" if meta["pixels"] else ""
+            raise OutOfRange(f"{shown or flag(name)} must be {span}, not {number:g}{hint}")

@@ -1,5 +1,6 @@
 """From presets, options and run.json to a `RunConfig` whose values go together."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,14 +11,16 @@ from typing import Any
 from selffit.config.parsing import (
     check_range,
     flag,
-    milestones,
     nearest,
     parse_setting,
     parse_size,
 )
 from selffit.config.table import DEFAULT_PRESET, FIELDS, GROUPS, HELDOUT, OLD_NAMES, RunConfig
+from selffit.data.catalogue import DATA_SETS, DEFAULT_DIR
 from selffit.errors import UserError
-from selffit.methods.catalogue import METHODS, OF_THE_METHOD, users
+from selffit.methods import catalogue as methods
+from selffit.methods.catalogue import METHODS
+from selffit.models import catalogue as models
 
 
 def preset_names() -> list[str]:
@@ -79,24 +82,23 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
         if key not in FIELDS:
             raise UserError(f"unknown setting '{key}'; {nearest(key, list(FIELDS))}")
     base = load_preset(preset or DEFAULT_PRESET)
-    own = base.get("method", FIELDS["method"].default)
-    if overrides.get("method", own) != own:  # another method brings its own
-        base = {name: value for name, value in base.items() if name not in OF_THE_METHOD}
+    for what, theirs in (
+        ("method", methods.OF_THE_METHOD),
+        ("model", models.OF_THE_MODEL),
+        ("lr_schedule", ("momentum_low",)),
+        ("optimizer", ("momentum_low",)),
+    ):
+        own = base.get(what, FIELDS[what].default)
+        if overrides.get(what, own) != own:  # another one brings its own
+            base = {name: value for name, value in base.items() if name not in theirs}
     raw = {**base, **overrides}
     sizes = {name: raw.pop(name, "auto") for name in ("alpha", "probe_alpha")}
     config = RunConfig(**{name: parse_setting(name, value) for name, value in raw.items()})
-    method = METHODS[config.method]
-    for name in OF_THE_METHOD:
-        if overrides.get(name) and name not in method.uses:
-            raise UserError(
-                f"{flag(name)} has no effect with {config.method}; leave it out or choose "
-                f"--method {' or '.join(users(name))}"
-            )
-    auto = method.default_alpha(config.eps, config.attack_steps)
+    _check_effect(config, overrides)
+    auto = METHODS[config.method].default_alpha(config.eps, config.attack_steps)
     alpha = parse_size("alpha", sizes["alpha"], config.eps, auto)
-    probe_alpha = parse_size(
-        "probe_alpha", sizes["probe_alpha"], config.eps, 2.5 * config.eps / config.probe_steps
-    )
+    auto = METHODS["pgd"].default_alpha(config.eps, config.probe_steps)
+    probe_alpha = parse_size("probe_alpha", sizes["probe_alpha"], config.eps, auto)
     check_range("alpha", alpha)
     check_range("probe_alpha", probe_alpha)
     config = replace(config, alpha=alpha, probe_alpha=probe_alpha)
@@ -107,11 +109,50 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     return config
 
 
+def _check_effect(config: RunConfig, overrides: Mapping[str, Any]) -> None:
+    """Raises UserError for what was asked for and means nothing to this method or network.
+
+    A switch that stays as it is by default is not asked for.
+    """
+    theirs = [("method", name, methods.users(name)) for name in methods.OF_THE_METHOD]
+    theirs += [("model", name, models.users(name)) for name in models.OF_THE_MODEL]
+    for what, name, users in theirs:
+        chosen, field = getattr(config, what), FIELDS[name]
+        idle = field.type is bool and getattr(config, name) == field.default
+        if name in overrides and chosen not in users and not idle:
+            raise UserError(
+                f"{flag(name)} has no effect with {chosen}; leave it out or choose "
+                f"--{what} {' or '.join(users)}"
+            )
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The same as run.json keeps it: the images are in the same folder wherever one stands."""
+    if DATA_SETS[config.data].generator and not config.data_dir:
+        return config
+    folder = Path(config.data_dir or DEFAULT_DIR).expanduser()
+    return replace(config, data_dir=os.path.abspath(folder))
+
+
 def _check_together(config: RunConfig) -> None:
     """Values that are fine alone but impossible together."""
-    milestones(config)
+    marks = list(config.lr_milestones)
+    if marks != sorted(marks) or any(mark <= 0 for mark in marks):
+        shown = ",".join(f"{mark:g}" for mark in marks)
+        raise UserError(f"--lr-milestones must be positive and rising, not '{shown}'")
     if config.lr_schedule == "step" and not config.lr_milestones:
         raise UserError("--lr-schedule step needs --lr-milestones, e.g. --lr-milestones 80,90")
+    if config.momentum_low:
+        if (config.lr_schedule, config.optimizer) != ("triangular", "sgd"):
+            raise UserError(
+                "--momentum-low cycles with --lr-schedule triangular and --optimizer sgd; leave it "
+                "out with others"
+            )
+        if config.momentum_low > config.momentum:
+            raise UserError(
+                f"--momentum-low {config.momentum_low:g} is above --momentum {config.momentum:g}; "
+                "lower the one or raise the other"
+            )
     if config.train_images and config.batch_size > config.train_images:
         raise UserError(
             f"--batch-size {config.batch_size} is larger than --train-images "

@@ -8,16 +8,18 @@ settings keep the order of the table.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from selffit.data.catalogue import AUGMENTATIONS, DATA_SETS
 from selffit.methods.base import STARTS
 from selffit.methods.catalogue import METHODS
-from selffit.models.catalogue import MODELS
+from selffit.models.catalogue import MODELS, SHORTCUTS
 
+Numbers = tuple[float, ...]  # on the command line with commas, in TOML and JSON a list
 GROUPS = ("data", "model", "attack", "training", "probes", "checkpoints", "policy", "run")
 DEFAULT_PRESET = "patterns"
+READ = {"start": 0.0, "middle": 0.5, "end": 1.0}  # of a step, from its beginning
 
 
 def setting(
@@ -38,6 +40,7 @@ def setting(
     rollback: bool = False,
     follows: str = "",
     was: str = "",
+    host: bool = False,
 ) -> Any:
     """A `RunConfig` field with what people need to know about it; `low` and `high` are inclusive.
 
@@ -46,7 +49,8 @@ def setting(
     changing it does, in a sentence; the dialog offers the live settings that have one. example: how
     a value is written. zero: what 0 means, in words. rollback: a roll-back often changes it, so its
     form and the policy ask for it; follows: what it goes with when a roll-back leaves it out. was:
-    its name in earlier versions, which presets and run.json may still use.
+    its name in earlier versions, which presets and run.json may still use. host: it is about the
+    machine or its folders, not about what is trained, so a run may be resumed with another value.
     """
     return field(
         default=default,
@@ -66,6 +70,7 @@ def setting(
             "rollback": rollback,
             "follows": follows,
             "was": was,
+            "host": host,
         },
     )
 
@@ -76,9 +81,14 @@ class RunConfig:
 
     data: str = setting("patterns", "data", "image set", choices=DATA_SETS)
     data_dir: str = setting(
-        "", "data", "folder of downloaded sets, in torchvision's layout (default: ./data)"
+        "",
+        "data",
+        "folder of downloaded sets, in torchvision's layout (default: ./data)",
+        host=True,
     )
-    download: bool = setting(False, "data", "download the set into --data-dir when it is missing")
+    download: bool = setting(
+        False, "data", "download the set into --data-dir when it is missing", host=True
+    )
     train_images: int = setting(0, "data", "number of training images, 0 = all", low=0)
     holdout: int = setting(
         1000, "data", "training images held out for the probes", low=16, high=100_000
@@ -89,11 +99,33 @@ class RunConfig:
     width: int = setting(
         0, "model", "channels of the first convolution, 0 = the network's own", low=0, high=1024
     )
-    input_mean: float = setting(
-        0.0, "model", "the network sees (x − input_mean)·input_scale", low=0, high=1
+    shortcut: str = setting(
+        "activated",
+        "model",
+        "what a projecting shortcut of preact-resnet18 sees of its block's input: that after "
+        "normalisation and activation, or raw, as the public codes of fast adversarial training",
+        choices=SHORTCUTS,
     )
-    input_scale: float = setting(
-        1.0, "model", "the network sees (x − input_mean)·input_scale", low=1e-3, high=1e3
+    final_bn: bool = setting(
+        True,
+        "model",
+        "normalise and activate the last block of preact-resnet18 (RobustBench's does not)",
+    )
+    input_mean: tuple[float, ...] = setting(
+        (0.0,),
+        "model",
+        "the network sees (x − input_mean)·input_scale; a number, or one a channel",
+        low=0,
+        high=1,
+        example="0.4914,0.4822,0.4465",
+    )
+    input_scale: tuple[float, ...] = setting(
+        (1.0,),
+        "model",
+        "the same, e.g. 1/0.247,1/0.243,1/0.262 for a standard deviation; budgets stay in pixels",
+        low=1e-3,
+        high=1e3,
+        example="1/0.247,1/0.243,1/0.262",
     )
 
     method: str = setting(
@@ -166,6 +198,12 @@ class RunConfig:
         30.0, "training", "passes over the training images", low=1e-3, high=10_000
     )
     batch_size: int = setting(128, "training", "images a step", low=1, high=65_536)
+    last_batch: str = setting(
+        "drop",
+        "training",
+        "what becomes of the images that fill no whole batch at the end of an epoch",
+        choices=("drop", "keep"),
+    )
     optimizer: str = setting("sgd", "training", "optimiser", choices=("sgd", "adam"))
     lr: float = setting(0.1, "training", "peak learning rate", low=0, high=100)
     lr_scale: float = setting(
@@ -179,6 +217,15 @@ class RunConfig:
         rollback=True,
     )
     momentum: float = setting(0.9, "training", "momentum (sgd)", low=0, high=0.9999)
+    momentum_low: float = setting(
+        0.0,
+        "training",
+        "momentum (sgd) where the triangular schedule peaks: it falls and rises against lr, as "
+        "torch's CyclicLR does by default with 0.8; 0 = it stays",
+        low=0,
+        high=0.9999,
+        zero="it stays",
+    )
     weight_decay: float = setting(
         0.0,
         "training",
@@ -209,8 +256,20 @@ class RunConfig:
     lr_turn: float = setting(
         0.5, "training", "share of training at which lr peaks or starts to fall", low=0, high=1
     )
+    lr_read: str = setting(
+        "middle",
+        "training",
+        "where in a step lr and momentum are read off the schedule; start, as torch's schedulers "
+        "do: the first step of a triangular one then has lr 0",
+        choices=READ,
+    )
     lr_warmup: int = setting(0, "training", "steps over which lr rises linearly from 0", low=0)
-    lr_milestones: str = setting("", "training", "epochs of the step schedule, e.g. 80,90")
+    lr_milestones: tuple[float, ...] = setting(
+        (),
+        "training",
+        "epochs of the step schedule, e.g. 80,90",
+        example="80,90",
+    )
     lr_gamma: float = setting(0.1, "training", "factor of the step schedule", low=0, high=1)
     precision: str = setting(
         "auto",
@@ -240,7 +299,7 @@ class RunConfig:
     probe_alpha: float = setting(
         -1.0,
         "probes",
-        "PGD step size of a probe: 2/255, 0.25eps, or auto (2.5·eps/steps)",
+        "PGD step size of a probe: 2/255, 0.25eps, or auto (as for the method pgd)",
         low=0,
         high=2,
         pixels=True,
@@ -281,6 +340,7 @@ class RunConfig:
         "newest checkpoints to keep beside pinned ones, 0 = save on request only",
         low=0,
         high=10_000,
+        host=True,
     )
 
     on_co: str = setting(
@@ -295,6 +355,12 @@ class RunConfig:
         "set:KEY=VALUE[,…]",
         was="on_watch",
     )
+    on_diverged: str = setting(
+        "alert",
+        "policy",
+        "reaction to a divergence: alert, pause, stop, or rollback[:METHOD][,lr_scale=…], to the "
+        "last checkpoint before it",
+    )
     max_rollbacks: int = setting(
         3, "policy", "roll-backs that the policy may make", low=0, high=1000
     )
@@ -302,9 +368,14 @@ class RunConfig:
     seed: int = setting(
         0, "run", "seed of weights, order of images and random starts", low=0, high=2**31 - 1
     )
-    device: str = setting("auto", "run", "auto, cpu, cuda or cuda:N")
+    device: str = setting("auto", "run", "auto, cpu, cuda or cuda:N", host=True)
     threads: int = setting(
-        0, "run", "CPU threads of the trainer, 0 = torch's choice", low=0, high=1024
+        0,
+        "run",
+        "CPU threads of the trainer, 0 = torch's choice",
+        low=0,
+        high=1024,
+        host=True,
     )
     restarts: int = setting(
         0,
@@ -312,12 +383,17 @@ class RunConfig:
         "times that a crashed or killed trainer is started again from its newest checkpoint",
         low=0,
         high=1000,
+        host=True,
     )
     block_steps: int = setting(20, "run", "training steps a log event", low=1, high=1000)
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat and JSON-able, as `run.json` and the log store it."""
-        return asdict(self)
+        """Flat and as it comes back from JSON: what `run.json` and the log store."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
 
 
 FIELDS = {f.name: f for f in fields(RunConfig)}
@@ -333,3 +409,4 @@ def _with(mark: str) -> tuple[str, ...]:
 LIVE = _with("live")
 HELDOUT = _with("heldout")
 ROLLBACK = _with("rollback")
+HOST = _with("host")

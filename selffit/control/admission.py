@@ -3,7 +3,7 @@
 from typing import Any
 
 from selffit.config import nearest
-from selffit.control.commands import OPERATIONS, Command, checked, expired
+from selffit.control.commands import HEALTHY, OPERATIONS, SOUND, Command, checked, expired
 from selffit.control.ledger import Change, Ledger
 from selffit.control.refusal import Refusal
 from selffit.control.settings import ZEROED, changed, differing
@@ -131,10 +131,10 @@ def _short(value: Any) -> str:
 def _rollback(command: Command, ledger: Ledger) -> None:
     to = command.args["to"]
     if ledger.target(to) is None:
-        if to == "healthy":
+        if to in (HEALTHY, SOUND):
+            what = "known to be healthy" if to == HEALTHY else "from before the divergence"
             raise Refusal(
-                "no-checkpoint",
-                "no checkpoint of this history is known to be healthy; name one with --to",
+                "no-checkpoint", f"no checkpoint of this history is {what}; name one with --to"
             )
         ids = sorted(ledger.checkpoints, key=lambda id: ledger.checkpoints[id].step)
         hint = f"the newest are {', '.join(ids[-5:])}" if ids else "none has been saved yet"

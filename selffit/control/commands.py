@@ -25,6 +25,7 @@ MAX_BY = 64  # characters of a name
 MAX_TTL = 30 * 86400.0  # seconds
 MAX_CHANNELS = 65_536  # a layer's channels are numbered below this
 POLICY = "policy"  # the name under which the trainer's own policies act
+HEALTHY, SOUND = "healthy", "sound"  # what a roll-back may go to, beside checkpoints by id
 
 _ID = re.compile(r"c[0-9a-f]{20}\Z")
 _making = threading.Lock()
@@ -36,6 +37,8 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One request.
 
     `expect` is the configuration version its author saw, `ttl` seconds from `t`, the wall clock.
+    `attempt` is the one that it is meant for: another one does not take it. None: whichever trains
+    when it is sent.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect: int | None = None
     ttl: float | None = None
     t: float = 0.0
+    attempt: int | None = None
 
 
 def new_id(t: float) -> str:
@@ -75,13 +79,14 @@ def new_command(
     expect: int | None = None,
     ttl: float | None = None,
     t: float | None = None,
+    attempt: int | None = None,
 ) -> Command:
     """A checked command with a new id.
 
     `t` is the wall clock in seconds, now by default. Raises Refusal.
     """
     when = time.time() if t is None else t
-    return checked(Command(new_id(when), op, dict(args or {}), by, expect, ttl, when))
+    return checked(Command(new_id(when), op, dict(args or {}), by, expect, ttl, when, attempt))
 
 
 def checked(command: Command) -> Command:
@@ -106,6 +111,10 @@ def checked(command: Command) -> Command:
             "bad-command",
             f"ttl must be above 0 and at most {MAX_TTL:.0f} seconds, not {command.ttl:g}",
         )
+    if command.attempt is not None and not 0 < command.attempt < 10**6:
+        raise Refusal(
+            "bad-command", f"attempt must be the number of an attempt, not {command.attempt}"
+        )
     if not 0 <= command.t <= 1e11:
         raise Refusal("bad-command", f"t must be a wall clock in seconds, not {command.t:g}")
     op, args = op_today(command.op), args_today(command.op, command.args)
@@ -118,6 +127,28 @@ def expired(command: Command, now: float) -> Refusal | None:
         return None
     age = f"it is {now - command.t:.0f} s old and was meant for {command.ttl:g} s"
     return Refusal("expired", f"{age}; send it again if you still want it")
+
+
+def outlived(command: Command, attempt: int, began: float) -> Refusal | None:
+    """The refusal of a command that was meant for an earlier attempt than this one, else None.
+
+    `began`: the wall clock at which this attempt was claimed. One that names no attempt, as older
+    versions send it, was meant for the one that was there when it was sent.
+    """
+    meant = command.attempt
+    if meant is None:
+        if attempt <= 1 or command.t >= began:
+            return None
+        whose = "an earlier attempt"
+    elif meant >= attempt:
+        return None
+    else:
+        whose = f"attempt {meant}"
+    return Refusal(
+        "expired",
+        f"it was meant for {whose}, which ended before it looked; attempt {attempt} trains now: "
+        "send it again if you still want it",
+    )
 
 
 def check(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,10 +194,12 @@ def _truth(name: str, raw: Any) -> bool:
 
 
 def _target(name: str, raw: Any) -> str:
-    if raw != "healthy" and not (isinstance(raw, str) and _CHECKPOINT.match(raw)):
+    named = isinstance(raw, str) and (raw in (HEALTHY, SOUND) or _CHECKPOINT.match(raw))
+    if not named:
         raise Refusal(
             "bad-argument",
-            f"{name} must be 'healthy' or a checkpoint such as main-1200, not {_shown(raw)}",
+            f"{name} must be '{HEALTHY}', '{SOUND}' or a checkpoint such as main-1200, not "
+            f"{_shown(raw)}",
         )
     return str(raw)
 
@@ -296,12 +329,15 @@ OPERATIONS: dict[str, Operation] = {
         did="rolled back",
         args={
             "to": Argument(
-                _target, "such as main-1200, or 'healthy', the newest that was healthy", "CKPT"
+                _target,
+                "such as main-1200, or 'healthy', the newest that was healthy, or 'sound', the "
+                "newest from before a divergence",
+                "CKPT",
             ),
             "exact": Argument(_truth, "repeat the random numbers of the first time"),
         },
         settings="options",
-        defaults={"to": "healthy", "exact": False},
+        defaults={"to": HEALTHY, "exact": False},
         changes=True,
     ),
     "set": Operation(

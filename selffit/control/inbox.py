@@ -5,7 +5,6 @@ import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -13,13 +12,15 @@ from selffit.control.commands import POLICY, Command, checked, expired, is_id
 from selffit.control.refusal import Refusal
 from selffit.control.submit import submit
 from selffit.eventlog.clean import Refused, clean, clean_data
+from selffit.eventlog.folder import Folder, Place, root_of
 
 __all__ = ["Inbox", "Rejected", "submit"]
 
 MAX_BYTES = 64 * 1024  # of a command file
+_CLOCKS_AGREE = 3.0  # seconds
+_NO_CLOCK = 86_400.0  # and that no clock is wrong by
 MAX_FILES = 64  # looked at in one poll; the others wait for the next
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -41,9 +42,8 @@ class Inbox:
     It remembers nothing that matters: what was decided, the log knows.
     """
 
-    def __init__(self, run_path: Path) -> None:
-        self._inbox = run_path / "control" / "inbox"
-        self._done = run_path / "control" / "done"
+    def __init__(self, run: Place) -> None:
+        self._run = run
         self._names: dict[str, str] = {}  # id → file name, of what was polled and is not retired
         self._left: set[str] = set()  # names that were retired but could not be moved away
         self.fault = ""  # why the last poll could not read the folder, "" when it could
@@ -56,12 +56,12 @@ class Inbox:
         says why.
         """
         try:
-            fd = os.open(self._inbox, _FOLDER)
+            inbox = self._open("inbox")
         except OSError as error:
             self.fault = f"cannot read the inbox: {error.strerror}"
             return []
         try:
-            names = [name for name in os.listdir(fd) if not name.startswith(".")]
+            names = [name for name in inbox.names() if not name.startswith(".")]
             self.fault = ""
             if not names:
                 self._names.clear()
@@ -71,13 +71,17 @@ class Inbox:
             fresh = sorted(set(names) - self._left)[:MAX_FILES]
             self._names = {}
             clock = time.time() if now is None else now
-            found = [self._look(fd, name, clock) for name in fresh]
+            found = [self._look(inbox.fd, name, clock) for name in fresh]
             return [item for item in found if item is not None]
         except OSError as error:
             self.fault = f"cannot read the inbox: {error.strerror}"
             return []
         finally:
-            os.close(fd)
+            inbox.close()
+
+    def _open(self, name: str) -> Folder:
+        with root_of(self._run) as run:
+            return run.within("control", name)
 
     def has_news(self) -> bool:
         """Whether something lies in the inbox that no poll has seen.
@@ -85,7 +89,8 @@ class Inbox:
         False where the folder cannot be read.
         """
         try:
-            names = {name for name in os.listdir(self._inbox) if not name.startswith(".")}
+            with self._open("inbox") as inbox:
+                names = {name for name in inbox.names() if not name.startswith(".")}
         except OSError:
             return False
         return not names <= self._left | set(self._names.values())
@@ -99,20 +104,24 @@ class Inbox:
         name = self._names.pop(id, f"{id}.json" if is_id(id) else "")
         if not name:
             return
-        path = self._inbox / name
         try:
-            mode = os.lstat(path).st_mode
-            if stat.S_ISREG(mode):
-                os.rename(path, self._done / name)
-            elif stat.S_ISDIR(mode):
-                self._left.add(name)
-            else:
-                os.unlink(path)
-        except FileNotFoundError:
-            if os.path.lexists(path):  # it is `done` that is missing
-                self._left.add(name)
+            with self._open("inbox") as inbox:
+                self._move(inbox, name)
         except OSError:
             self._left.add(name)  # tidying failed; the log keeps it from being applied again
+
+    def _move(self, inbox: Folder, name: str) -> None:
+        try:
+            mode = os.stat(name, dir_fd=inbox.fd, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(mode):
+            with self._open("done") as done:
+                inbox.rename(name, name, done)
+        elif stat.S_ISDIR(mode):
+            self._left.add(name)
+        else:
+            inbox.unlink(name)
 
     def _look(self, folder: int, name: str, now: float) -> Command | Rejected | None:
         """The file of that name; None when it has just gone."""
@@ -125,7 +134,8 @@ class Inbox:
                     "bad-id",
                     "the file is not called <command id>.json; submit commands with selffit ctl",
                 )
-            command = _command(_read(folder, name))
+            data, written = _read(folder, name)
+            command = _command(data)
             if command.id != id:
                 raise Refusal(
                     "bad-id",
@@ -136,7 +146,7 @@ class Inbox:
                     "bad-command",
                     f"the name '{POLICY}' is kept for the trainer's own policies; use another",
                 )
-            command = checked(command)
+            command = _on_our_clock(checked(command), written)
             late = expired(command, now)
             return command if late is None else Rejected(id, late.rule, late.reason)
         except FileNotFoundError:
@@ -145,8 +155,22 @@ class Inbox:
             return Rejected(id, refusal.rule, refusal.reason)
 
 
-def _read(folder: int, name: str) -> bytes:
-    """The bytes of an own regular file. Raises Refusal, FileNotFoundError."""
+def _on_our_clock(command: Command, written: float) -> Command:
+    """The command with the time at which its file was written, where its author's clock is wrong.
+
+    A command is in its file a moment after it was made. Of two machines with one disk the disk's
+    clock tells how old it is.
+    """
+    if _CLOCKS_AGREE < abs(command.t - written) < _NO_CLOCK:
+        return msgspec.structs.replace(command, t=written)
+    return command
+
+
+def _read(folder: int, name: str) -> tuple[bytes, float]:
+    """The bytes of an own regular file, and the time it was written at.
+
+    Raises Refusal, FileNotFoundError.
+    """
     try:
         fd = os.open(name, _FILE, dir_fd=folder)
     except FileNotFoundError:
@@ -173,7 +197,7 @@ def _read(folder: int, name: str) -> bytes:
             raise Refusal(
                 "too-large", f"it is larger than {MAX_BYTES // 1024} KiB; a command is a few lines"
             )
-        return data
+        return data, status.st_mtime
     except OSError as error:
         raise Refusal(
             "not-a-file", f"it cannot be read ({error.strerror}); submit it again"

@@ -10,14 +10,14 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 from selffit.config import LIVE
-from selffit.control.commands import OPERATIONS, POLICY, Command, is_id
+from selffit.control.commands import HEALTHY, OPERATIONS, POLICY, SOUND, Command, is_id
 from selffit.control.settings import SEED, ZEROED, live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import mapping, text
 from selffit.eventlog.history import History
 from selffit.eventlog.latest import Latest
 from selffit.eventlog.records import Notice, Record
-from selffit.vocabulary import ENDINGS
+from selffit.vocabulary import DIVERGED, ENDINGS, ONSET
 
 _KEYS = frozenset((*LIVE, SEED, ZEROED))
 
@@ -56,13 +56,17 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A saved checkpoint, neither pruned nor found damaged. `pgd` is in [0, 1] or NaN."""
+    """A saved checkpoint, neither pruned nor found damaged. `pgd` is in [0, 1] or NaN.
+
+    `sound`: it is from before whatever divergence its branch came to.
+    """
 
     id: str
     branch: str
     step: int
     pgd: float
     healthy: bool
+    sound: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,14 +143,15 @@ class Ledger:
     def target(self, to: str) -> Checkpoint | None:
         """The checkpoint that a roll-back `to` means.
 
-        An id, or "healthy", the newest healthy one of this history.
+        An id, or the newest one of this history that is "healthy", or that is "sound".
         """
-        if to != "healthy":
+        if to not in (HEALTHY, SOUND):
             return self.checkpoints.get(to)
         line = self.lineage()
         ends = [child.base_step for child in line[1:]]
         for here, end in reversed(list(zip(line, [*ends, None], strict=True))):
-            mine = [c for c in self.checkpoints.values() if c.healthy and c.branch == here.name]
+            mine = [c for c in self.checkpoints.values() if c.branch == here.name]
+            mine = [c for c in mine if (c.healthy if to == HEALTHY else c.sound)]
             mine = [c for c in mine if end is None or c.step <= end]
             if mine:
                 return max(mine, key=lambda c: c.step)
@@ -165,7 +170,8 @@ Changed = dict[str, Any]  # new values of the ledger's fields
 
 def _run_start(ledger: Ledger, event: kinds.RunStart) -> Changed:
     layers = {layer.name: layer.channels for layer in event.layers}
-    return {"config": event.config, "ended": "", "layers": layers}
+    # a stop was meant for the attempt that took it, and perhaps did not live to carry it out
+    return {"config": event.config, "ended": "", "stopping": "", "layers": layers}
 
 
 def _end(ledger: Ledger, event: kinds.End) -> Changed:
@@ -280,7 +286,12 @@ def _branch(ledger: Ledger, event: kinds.BranchBegun) -> Changed:
 def _saved(ledger: Ledger, event: kinds.CheckpointSaved) -> Changed:
     home = event.of_branch or event.branch
     saved = Checkpoint(
-        id=event.id, branch=home, step=event.of_step, pgd=event.pgd, healthy=event.healthy
+        id=event.id,
+        branch=home,
+        step=event.of_step,
+        pgd=event.pgd,
+        healthy=event.healthy,
+        sound=not event.diverged,
     )
     return {"checkpoints": {**ledger.checkpoints, event.id: saved}}
 
@@ -291,14 +302,20 @@ def _gone(ledger: Ledger, event: kinds.CheckpointPruned | kinds.CheckpointDamage
 
 
 def _alert(ledger: Ledger, event: kinds.Alert) -> Changed:
-    """An onset casts doubt on the branch's checkpoints from after the last healthy probe."""
-    if event.level != "onset":
-        return {}
-    last = event.onset_low if event.healthy_step is None else event.healthy_step
-    if last is None:
+    """An onset casts doubt on the branch's checkpoints from after the last healthy probe.
+
+    A divergence on those from after the last step that showed nothing of it: on all of them, where
+    none did.
+    """
+    diverged, last = event.level == DIVERGED.name, event.onset_low
+    if diverged:
+        last = -1 if last is None else last
+    elif event.healthy_step is not None:
+        last = event.healthy_step
+    if last is None or event.level not in (DIVERGED.name, ONSET.name):
         return {}
     doubtful = {
-        id: replace(checkpoint, healthy=False)
+        id: replace(checkpoint, healthy=False, sound=checkpoint.sound and not diverged)
         for id, checkpoint in ledger.checkpoints.items()
         if checkpoint.branch == event.branch and checkpoint.step > last
     }

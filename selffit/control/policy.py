@@ -11,22 +11,23 @@ from typing import Any
 
 import msgspec
 
-from selffit.config import ROLLBACK, nearest
-from selffit.control.commands import POLICY, Command, check, new_command
+from selffit.config import ROLLBACK, RunConfig, nearest
+from selffit.control.commands import POLICY, SOUND, Command, check, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
 from selffit.errors import UserError
 from selffit.eventlog.former import forms, op_today
 from selffit.methods.catalogue import METHODS
-from selffit.vocabulary import SUSPECT, level_of
+from selffit.vocabulary import DIVERGED, ONSET, SUSPECT, level_of
 
-ON_CO = ("alert", "pause", "stop", "rollback")
+ON_CO = ON_DIVERGED = ("alert", "pause", "stop", "rollback")
 ON_SUSPECT = ("none", "probe", "checkpoint", "zero", "set")
 # what changes settings is done at the first suspect alert of a branch only
 ONCE = ("zero", "set")
-_ROLLBACK = (
-    f"write it as rollback:METHOD[,{','.join(f'{name}=…' for name in ROLLBACK)}], "
-    "e.g. rollback:n-fgsm,lr_scale=0.5"
+_SETTINGS = ",".join(f"{name}=…" for name in ROLLBACK)
+_ROLLBACK = f"write it as rollback:METHOD[,{_SETTINGS}], e.g. rollback:n-fgsm,lr_scale=0.5"
+_ROLLBACK_DIVERGED = (
+    f"write it as rollback or rollback:[METHOD][,{_SETTINGS}], e.g. rollback:lr_scale=0.5"
 )
 _ZERO = "write it as zero:LAYER=TOP[,LAYER=TOP], e.g. zero:conv1=2,conv2=4"
 _SET = "write it as set:KEY=VALUE[,KEY=VALUE], e.g. set:mix_signs=0.3"
@@ -36,15 +37,28 @@ _SET = "write it as set:KEY=VALUE[,KEY=VALUE], e.g. set:mix_signs=0.3"
 class Policy:
     """Reactions to alerts: operations and their arguments.
 
-    `max_rollbacks` ends a series of roll-backs. `suspect` holds the arguments of each command that
-    a suspect alert calls for: `zero` takes one for each layer.
+    `max_rollbacks` ends a series of roll-backs, whatever they answer to. `rollback` and
+    `rollback_diverged` are the arguments of a roll-back after an onset and after a divergence.
+    `suspect` holds the arguments of each command that a suspect alert calls for: `zero` takes one
+    for each layer.
     """
 
     on_co: str = "alert"
     on_suspect: str = "none"
+    on_diverged: str = "alert"
     max_rollbacks: int = 3
     rollback: Mapping[str, Any] = field(default_factory=dict)
+    rollback_diverged: Mapping[str, Any] = field(default_factory=dict)
     suspect: Sequence[Mapping[str, Any]] = ()
+
+    def to(self, level: str) -> tuple[str, Mapping[str, Any]]:
+        """What an onset or a divergence calls for, and with which arguments; else "alert"."""
+        if level == ONSET.name:
+            return self.on_co, self.rollback if self.on_co == "rollback" else {}
+        if level == DIVERGED.name:
+            back = self.on_diverged == "rollback"
+            return self.on_diverged, self.rollback_diverged if back else {}
+        return "alert", {}
 
     def reaction(self, level: str, ledger: Ledger, *, t: float | None = None) -> list[Command]:
         """The commands that an alert of this level calls for; they take the same way as a person's.
@@ -55,10 +69,11 @@ class Policy:
         when = time.time() if t is None else t
         if level_of(level) is SUSPECT:
             return self._to_suspect(ledger, when)
-        if level != "onset" or self.on_co == "alert":
+        op, args = self.to(level)
+        if op == "alert":
             return []
-        if self.on_co != "rollback":
-            return [new_command(self.on_co, by=POLICY, t=when)]
+        if op != "rollback":
+            return [new_command(op, args, by=POLICY, t=when)]
         if ledger.rollbacks >= self.max_rollbacks:
             made = f"{ledger.rollbacks} of max_rollbacks {self.max_rollbacks} are made"
             return [
@@ -69,7 +84,7 @@ class Policy:
                     t=when,
                 )
             ]
-        return [new_command("rollback", self.rollback, by=POLICY, t=when)]
+        return [new_command(op, args, by=POLICY, t=when)]
 
     def _to_suspect(self, ledger: Ledger, t: float) -> list[Command]:
         commands = [new_command(self.on_suspect, args, by=POLICY, t=t) for args in self.suspect]
@@ -91,8 +106,21 @@ def _id_on(branch: str, op: str, args: Mapping[str, Any]) -> str:
     return "c" + blake2b(named, digest_size=10).hexdigest()
 
 
-def parse_policy(on_co: str = "alert", on_suspect: str = "none", max_rollbacks: int = 3) -> Policy:
-    """The policy that the options --on-co, --on-suspect and --max-rollbacks describe.
+def policy_of(config: RunConfig) -> Policy:
+    """The policy that the settings of a run describe. Raises UserError."""
+    return parse_policy(
+        config.on_co, config.on_suspect, config.max_rollbacks, on_diverged=config.on_diverged
+    )
+
+
+def parse_policy(
+    on_co: str = "alert",
+    on_suspect: str = "none",
+    max_rollbacks: int = 3,
+    *,
+    on_diverged: str = "alert",
+) -> Policy:
+    """The policy that --on-co, --on-suspect, --on-diverged and --max-rollbacks describe.
 
     Raises UserError. Whether a network has the layers of `zero:…` shows when they are to be zeroed.
     """
@@ -100,12 +128,14 @@ def parse_policy(on_co: str = "alert", on_suspect: str = "none", max_rollbacks: 
         raise UserError(f"--max-rollbacks must be at least 0, not {max_rollbacks}")
     suspect_action, suspect = _suspect(on_suspect)
     action, rest = _action("--on-co", on_co, ON_CO, ("rollback",))
-    rollback = _rollback_args(rest) if action == "rollback" else {}
+    diverged, more = _action("--on-diverged", on_diverged, ON_DIVERGED, ("rollback",))
     return Policy(
         on_co=action,
         on_suspect=suspect_action,
+        on_diverged=diverged,
         max_rollbacks=max_rollbacks,
-        rollback=rollback,
+        rollback=_after_onset(rest) if action == "rollback" else {},
+        rollback_diverged=_after_divergence(more) if diverged == "rollback" else {},
         suspect=suspect,
     )
 
@@ -137,18 +167,38 @@ def _suspect(text: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
     return action, [_checked(where, action, args)]
 
 
-def _rollback_args(text: str) -> Mapping[str, Any]:
+def _after_onset(text: str) -> Mapping[str, Any]:
+    """The method that fell must be replaced by another one."""
     where = "--on-co rollback"
     method, *parts = (part.strip() for part in text.split(","))
     if not method:
         raise UserError(f"{where} names no method; {_ROLLBACK}")
-    if method not in METHODS:
-        raise UserError(f"unknown method '{method}' in {where}; {nearest(method, METHODS)}")
-    settings = _pairs(where, parts, _ROLLBACK, settings=True)
+    return _rollback(where, [method, *parts], _ROLLBACK, {})
+
+
+def _after_divergence(text: str) -> Mapping[str, Any]:
+    """Back to what was sound, robust or not, and on with the method that was trained with.
+
+    Unless another one is named.
+    """
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    return _rollback("--on-diverged rollback", parts, _ROLLBACK_DIVERGED, {"to": SOUND})
+
+
+def _rollback(
+    where: str, parts: Sequence[str], form: str, args: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The arguments of a roll-back: a method first, where there is one, then pairs."""
+    named = [part for part in parts[:1] if "=" not in part and part]
+    if named and named[0] not in METHODS:
+        raise UserError(f"unknown method '{named[0]}' in {where}; {nearest(named[0], METHODS)}")
+    rest = parts[1:] if parts and (named or not parts[0]) else parts
+    settings = _pairs(where, rest, form, settings=True)
     unknown = [key for key in settings if key not in ROLLBACK]
     if unknown:
         raise UserError(f"unknown key '{unknown[0]}' in {where}; {nearest(unknown[0], ROLLBACK)}")
-    return _checked(where, "rollback", {"method": method, **settings})
+    method = {"method": named[0]} if named else {}
+    return _checked(where, "rollback", {**args, **method, **settings})
 
 
 def _pairs(where: str, parts: Sequence[str], form: str, *, settings: bool) -> dict[str, str]:

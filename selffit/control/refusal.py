@@ -15,7 +15,7 @@ RULES = {
     "unknown-op": "no such operation",
     "bad-argument": "an argument is missing, unknown, of a wrong type, or at odds with the others",
     "out-of-range": "an argument has the right type but no allowed value",
-    "expired": "the command waited longer than its time to live",
+    "expired": "the command waited longer than its time to live, or than the attempt it is for",
     "duplicate": "the command has been decided already",
     "ended": "the run has ended or is about to stop",
     "stale": "the settings changed after the person who sent the command looked",

@@ -10,38 +10,44 @@ import msgspec
 from selffit.control.commands import Command
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.eventlog.disk import Disk
+from selffit.eventlog.folder import Place, root_of
+from selffit.eventlog.identity import is_copy
 from selffit.eventlog.jsonfile import write_new
 
 
-def submit(run_path: Path, command: Command) -> None:
+def submit(run: Place, command: Command) -> None:
     """Put a command into the inbox of a run: temporary name, sync, rename, sync of the folder.
 
-    Submitting the same command again is harmless. Raises UserError when it could not be put there;
-    then the trainer will not see it.
+    Submitting the same command again is harmless. Raises UserError when it could not be put there,
+    or the folder is a copy of the run: then no trainer will see it.
     """
-    inbox = run_path / "control" / "inbox"
-    draft = inbox / f".{command.id}.{os.getpid()}"  # the trainer ignores names with a leading dot
+    draft = f".{command.id}.{os.getpid()}"  # the trainer ignores names with a leading dot
     try:
-        write_new(draft, msgspec.structs.asdict(command))
-        try:
-            os.rename(draft, inbox / f"{command.id}.json")
-        except OSError:
+        with root_of(run) as root, root.within("control", "inbox") as inbox:
+            if is_copy(root):
+                raise UserError(
+                    f"{clean(root.name)} is a copy of a run, and no trainer looks into it; send "
+                    "the command to the run itself, or resume the copy as a run of its own"
+                )
+            write_new(inbox, draft, msgspec.structs.asdict(command))
+            try:
+                inbox.rename(draft, f"{command.id}.json")
+            except OSError:
+                with suppress(OSError):
+                    inbox.unlink(draft)
+                raise
+            # the file is there; only its survival of a power loss is uncertain, and the log tells
             with suppress(OSError):
-                draft.unlink()
-            raise
+                inbox.sync()
     except OSError as error:
-        raise _cannot(run_path, error) from error
-    # the file is there; only its survival of a power loss is uncertain, and the log will tell
-    with suppress(OSError):
-        Disk().sync_folder(inbox)
+        raise _cannot(run, error) from error
 
 
-def _cannot(run_path: Path, error: OSError) -> UserError:
-    shown = clean(str(run_path))
+def _cannot(run: Place, error: OSError) -> UserError:
+    shown = clean(str(run) if isinstance(run, Path) else run.name)
     code = error.errno or 0
     if code in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-        if not run_path.is_dir():
+        if isinstance(run, Path) and not run.is_dir():
             return UserError(f"the run directory {shown} is gone; check the path")
         return UserError(
             f"{shown} has no control/inbox, so its trainer takes no commands; check that it is a "

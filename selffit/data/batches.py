@@ -17,14 +17,22 @@ class Batches:
 
     augment: "none"; "crop" pads each image by 4 black pixels and cuts a random
     window of the old size; "crop-flip" also mirrors half of the images. The
-    last, incomplete batch of an epoch is dropped. Order and augmentation are
+    last, incomplete batch of an epoch is dropped, or with `keep_last` a smaller
+    one. Order and augmentation are
     drawn once an epoch, on the CPU, from a seed of (seed, epoch): a step costs
     no host work beyond launching its kernels, and every device sees the same
     batches. Raises UserError where the set is smaller than one batch.
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, batch_size: int, augment: str, seed: int
+        self,
+        images: Tensor,
+        labels: Tensor,
+        batch_size: int,
+        augment: str,
+        seed: int,
+        *,
+        keep_last: bool = False,
     ) -> None:
         if augment not in AUGMENTATIONS:
             raise UserError(f"unknown augmentation '{augment}'; valid: {', '.join(AUGMENTATIONS)}")
@@ -38,7 +46,8 @@ class Batches:
         self.batch_size = batch_size
         self.augment = augment
         self.seed = seed
-        self.steps_per_epoch = len(images) // batch_size
+        whole, rest = divmod(len(images), batch_size)
+        self.steps_per_epoch = whole + (keep_last and rest > 0)
         self._epoch = -1
         self._order = self._rows = self._columns = torch.empty(0)
 

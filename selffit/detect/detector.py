@@ -6,7 +6,11 @@ Signals raise `suspect`; probes raise `onset`, `recovered` and `masked`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from selffit.detect import wording
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
@@ -22,9 +26,8 @@ class Detector:
     """Takes blocks of signals and probe points in the order of their steps, and returns new alerts.
 
     chance: accuracy of guessing, 1 / classes (0 = unknown); PGD accuracy counts as healthy above it
-    only. judge_from: first step at which a probe may raise an alert; earlier probes only teach the
-    level. cooldown: least number of steps between two probes on suspicion, and between two
-    `suspect` alerts. unit: what a step is called in texts ("step", "epoch"). confirm: PGD accuracy
+    only. cooldown: least number of steps between two probes on suspicion, and between two `suspect`
+    alerts. place: what a step is called in texts ("step 12", "epoch 0.5"). confirm: PGD accuracy
     that has come back is not believed: the detector sets `wants_strong`, and what a strong attack
     leaves (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is
     open.
@@ -38,21 +41,20 @@ class Detector:
         self,
         *,
         chance: float = 0.0,
-        judge_from: int = 0,
         cooldown: int = 100,
-        unit: str = "step",
+        place: Callable[[int], str] = wording.step,
         confirm: bool = False,
         thresholds: RuleThresholds | None = None,
     ) -> None:
         self.thresholds = thresholds or RuleThresholds()
-        self.judge_from = judge_from
         self.cooldown = cooldown
-        self.unit = unit
+        self.place = place
         self.confirm = confirm
         self.wants_probe = False  # a signal left its band and no multi-step probe has looked since
         self.wants_strong = False  # PGD accuracy is back and no strong attack has looked since
         self.onset_open = False
-        self._rule = RobustRule(self.thresholds, chance)
+        self.verdict: Verdict | None = None  # on the newest probe; None while an onset is open
+        self.rule = RobustRule(self.thresholds, chance)
         self._bands = SignalBands()
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
@@ -66,6 +68,8 @@ class Detector:
         self._suspect_state = ""
         self._first_suspect = 0
         self._good = 0  # restored probes in a row while an onset is open
+        self._point: ProbePoint | None = None  # the newest; a strong attack follows at once
+        self._unsure = 0  # undecided probes with a wide gap in a row
         self._restored = False  # the newest of them: PGD back at its level and near FGSM
         # then: the healthy PGD accuracy, and the images behind it
         self._level: tuple[float, int] | None = None
@@ -74,6 +78,17 @@ class Detector:
     def healthy_step(self) -> int | None:
         """The step of the last probe that was healthy, None before the first."""
         return None if self._healthy is None else int(self._healthy["step"])
+
+    @property
+    def pending(self) -> int | None:
+        """The first probe of a suspicion of fallen or blind ones that is not decided, or None."""
+        return self._first_suspect if self._suspects else None
+
+    @property
+    def last_healthy(self) -> Healthy | None:
+        """The last probe that was healthy, as an alert has it; None before the first."""
+        known = self._healthy
+        return None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
 
     # ---- free signals ----------------------------------------------------------------------------
     def signals(self, block: SignalBlock) -> list[Alert]:
@@ -118,28 +133,45 @@ class Detector:
 
     # ---- multi-step probes -----------------------------------------------------------------------
     def probe(self, point: ProbePoint) -> list[Alert]:
-        """Take one probe point; returns [], one `onset` or one `recovered` alert."""
+        """Take one probe point; returns [] or one alert: `onset`, `recovered` or `suspect`.
+
+        A `suspect` alert of a probe is about a collapse before PGD ever was healthy.
+        """
         self.wants_probe = False
+        self.verdict = None
         if not (_is_accuracy(point.pgd) and point.n > 0) or point.step == self._last_probe:
             return []
         self._last_probe = point.step
+        self._point = point
         if not self.onset_open:
-            self._rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
-        if not _is_accuracy(point.fgsm):
-            return []
+            self.rule.learn(point)  # not while an onset is open: masked PGD accuracy is no level
         if self.onset_open:
-            return self._follow(point)
-        return self._decide(point, self._rule.judge(point))
+            return self._follow(point) if _is_accuracy(point.fgsm) else []
+        if not _is_accuracy(point.fgsm):
+            point = replace(point, fgsm=math.nan)
+        self.verdict = self.rule.judge(point)
+        return self._decide(point, self.verdict)
 
     def _decide(self, point: ProbePoint, verdict: Verdict) -> list[Alert]:
-        if verdict.state in ("healthy", "undecided") or point.step < self.judge_from:
+        t = self.thresholds
+        wide = gap_z(point.fgsm, point.pgd, point.n) >= t.z_wide
+        self._unsure = self._unsure + 1 if verdict.state == "undecided" and wide else 0
+        # at once, and then not at every probe
+        self.wants_strong = self.confirm and self._unsure % t.masked_again == 1
+        if verdict.state == "down" and math.isnan(point.fgsm):
+            if not self._suspect_state:  # the fall may begin here: the next FGSM accuracy tells
+                self._suspect("down")
+                self._first_suspect = point.step
+            return []
+        if verdict.state in ("healthy", "undecided", "down"):
             self._suspect("")
             if verdict.state == "healthy":
                 self._healthy = {"step": point.step, "pgd": point.pgd}
             return []
         if verdict.state != self._suspect_state:
+            if not (verdict.state == "fallen" and self._suspect_state == "down"):
+                self._first_suspect = point.step
             self._suspect(verdict.state)
-            self._first_suspect = point.step
         self._suspects += 1
         self._suspect_z += verdict.z
         # Stouffer: few images take longer, not for ever
@@ -148,7 +180,22 @@ class Detector:
             return [self._onset(point, verdict, z)]
         if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
             return [self._onset(point, verdict, 0.0)]
+        if verdict.state == "blind" and self._suspects == 1 and self._healthy is None:
+            return [self._early(point)]
         return []
+
+    def _early(self, point: ProbePoint) -> Alert:
+        """A collapse before PGD ever was healthy may pass: it is no onset, nor is it nothing."""
+        evidence = {"clean": point.clean, "fgsm": point.fgsm, "pgd": point.pgd, "eps": point.eps}
+        return self._alert(
+            "suspect",
+            point.step,
+            wording.early(point),
+            n=point.n,
+            evidence=_finite(evidence),
+            advice=f"the next probes decide: {self.thresholds.blind_probes} such in a row are an "
+            "onset",
+        )
 
     def _suspect(self, state: str) -> None:
         """Begin to count probes of this state anew; "" for none."""
@@ -169,7 +216,7 @@ class Detector:
         if verdict.level is not None:
             best, best_n = verdict.level.pgd, verdict.level.n
             bound, bound_sd = (
-                self._rule.fall_bound(verdict.level),
+                self.rule.fall_bound(verdict.level),
                 t.fallen * proportion_sd(best, best_n),
             )
             evidence |= {"best": best, "ratio": point.pgd / best, "z": z, "p_value": upper_tail(z)}
@@ -186,13 +233,13 @@ class Detector:
         return self._alert(
             "onset",
             point.step,
-            wording.onset(self.unit, point, evidence.get("best"), low, onset_step),
+            wording.onset(self.place, point, verdict.level, low, onset_step),
             onset_step=onset_step,
             onset_low=low,
             confidence=rule_confidence(bound, bound_sd, point.pgd, point.fgsm, point.n, t.gap),
             n=point.n,
             evidence=_finite(evidence),
-            advice=wording.advice(self.unit, low),
+            advice=wording.advice(self.place, low),
         )
 
     def _follow(self, point: ProbePoint) -> list[Alert]:
@@ -203,7 +250,7 @@ class Detector:
         them sooner.
         """
         t = self.thresholds
-        level = self._rule.level_at(point.eps, point.fgsm)
+        level = self.rule.level_at(point.eps, point.fgsm)
         bound = t.level if level is None else t.restored * level.pgd
         near_fgsm = point.pgd >= t.restored * point.fgsm * (1.0 if level is None else level.ratio)
         self._restored = point.pgd >= bound and near_fgsm
@@ -231,23 +278,28 @@ class Detector:
 
     def _alert(self, level: str, step: int, text: str, **more: Any) -> Alert:
         """An alert with the last healthy probe before it."""
-        known = self._healthy
-        healthy = None if known is None else Healthy(step=int(known["step"]), pgd=known["pgd"])
-        return Alert(at=Place(step=step), level=level, text=text, healthy=healthy, **more)
+        place = Place(step=step)
+        return Alert(at=place, level=level, text=text, healthy=self.last_healthy, **more)
 
     # ---- a strong attack -------------------------------------------------------------------------
     def strong(self, step: int, strong_pgd: float, weak_pgd: float, n: int) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
-        Where `wants_strong` asked for it, returns one `masked` alert, or one `recovered` alert if
-        PGD is back at its level; [] while it has only climbed, and where nothing was asked. After
-        `masked` the onset stays open, and the question comes back when PGD has fallen and climbed
-        again, or after `masked_again` more such probes.
+        Where an onset is open and `wants_strong` asked for it, returns one `masked` alert, or one
+        `recovered` alert if PGD is back at its level; [] while it has only climbed, and where
+        nothing was asked. After `masked` the onset stays open, and the question comes back when PGD
+        has fallen and climbed again, or after `masked_again` more such probes. Where none is open,
+        whoever asked, returns one `masked` alert if the robust accuracy of a probe that looked well
+        was none, or one `onset` if the probe was undecided and this decides it; either is open
+        then.
 
         Our operational definition of masked: the strong attack leaves less than half of the weak
         one's accuracy, or less than half of the healthy level where the weak one is back at it, and
         that is no sampling noise.
         """
+        if not self.onset_open:
+            self.wants_strong = False
+            return self._unmask(step, strong_pgd, weak_pgd, n)
         if not self.wants_strong:
             return []
         t = self.thresholds
@@ -260,7 +312,7 @@ class Detector:
         if self._is_masked(strong_pgd, weak_pgd, n):
             self._good = t.recovered_probes - t.masked_again
             text = wording.masked(weak_pgd, strong_pgd, n, best)
-            advice = wording.advice(self.unit, self.healthy_step)
+            advice = wording.advice(self.place, self.healthy_step)
             evidence |= {} if best is None else {"best": best}
             return [self._alert("masked", step, text, n=n, evidence=evidence, advice=advice)]
         if not self._restored:
@@ -269,6 +321,44 @@ class Detector:
         return [
             self._recovered(
                 step, weak_pgd, n, text, evidence, "nothing to do; it may collapse again"
+            )
+        ]
+
+    def _unmask(self, step: int, strong: float, weak: float, n: int) -> list[Alert]:
+        """A PGD accuracy that no alert has doubted so far, and a strong attack does.
+
+        The probe looked well: masked. It was undecided, and what is left counts as fallen: the
+        onset, before the weaker attack sees it.
+        """
+        if not (_is_accuracy(strong) and _is_accuracy(weak) and n > 0):
+            return []
+        self._level = None
+        if not (self.rule.is_robust(weak, n) and self._is_masked(strong, weak, n)):
+            return []
+        point = self._point
+        if point is not None and point.step == step and self._unsure:
+            level = self.rule.level_at(point.eps, point.fgsm)
+            z = 0.0 if level is None else fall_z(level.pgd, level.n, strong, n)
+            fallen = level is not None and strong < self.rule.fall_bound(level)
+            if not (fallen and z >= self.thresholds.z_fall):
+                return []  # it may still come back, or fall for all to see
+            self._first_suspect = step
+            seen = replace(point, pgd=strong, n=n)
+            onset = self._onset(seen, Verdict("fallen", level, z), z)
+            text = f"{onset.text}; {wording.seen_by_a_strong_attack(weak)}"
+            evidence = {**onset.evidence, "strong": strong}
+            return [msgspec.structs.replace(onset, text=text, evidence=evidence)]
+        self.onset_open = True
+        self._good = 0
+        self._suspect("")
+        return [
+            self._alert(
+                "masked",
+                step,
+                wording.unmasked(weak, strong, n),
+                n=n,
+                evidence={"strong": strong, "pgd": weak},
+                advice=wording.advice(self.place, None),
             )
         ]
 
@@ -285,7 +375,7 @@ class Detector:
     def state(self) -> dict[str, Any]:
         """Everything that later alerts depend on, as plain JSON values (no NaN)."""
         plain = {name: getattr(self, name) for name in _PLAIN}
-        parts = {"bands": self._bands.state(), "references": self._rule.state()}
+        parts = {"bands": self._bands.state(), "references": self.rule.state()}
         return {"version": STATE_VERSION, **parts, **plain}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -298,9 +388,10 @@ class Detector:
             raise ValueError(
                 f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}"
             )
-        state = {"wants_strong": False, "_restored": False, "_level": None, **state}
+        later = {"wants_strong": False, "_restored": False, "_level": None, "_unsure": 0}
+        state = {**later, **state}
         self._bands.restore(state["bands"])
-        self._rule.restore(state["references"])
+        self.rule.restore(state["references"])
         for name in _PLAIN:
             setattr(self, name, state[name])
 
@@ -320,6 +411,7 @@ _PLAIN = (
     "_suspect_state",
     "_first_suspect",
     "_good",
+    "_unsure",
     "_restored",
     "_level",
 )

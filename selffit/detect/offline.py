@@ -1,50 +1,169 @@
-"""Runs the streaming detector over a CSV trace of epochs: the same code as in a live run."""
+"""Runs the streaming detector over tables of epochs: the same code as in a live run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selffit.detect.answer import Answer, answer
+from selffit.detect.checks import Judged
 from selffit.detect.detector import Detector
-from selffit.detect.robust_rule import RuleThresholds
-from selffit.detect.traces import read_trace
+from selffit.detect.divergence import Diverged, judge
+from selffit.detect.robust_rule import RuleThresholds, Verdict
+from selffit.detect.traces import Reading, Trace, read_traces
+from selffit.detect.types import ProbePoint
+from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog.fields import without_nan
 from selffit.eventlog.kinds import Alert
 
 DEFAULT_N = 1000  # published traces seldom say how many images a probe had
-FIRST_EPOCH = 5  # no onset is called earlier: accuracies of the first epochs jump about
+ALIKE = 0.02  # accuracies of a network that ignores its input
+DEFAULT_CLASSES = 10  # nor of how many classes; with more classes guessing is less than is assumed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TraceResult:
-    """`onset`: first epoch at which a network that had been healthy is seen fallen, or None.
+    """What the detector says of one trace.
 
-    A network that never was healthy has an `onset` alert (without onset_step), but no onset epoch.
+    onset: place in time, in the file's own unit, of the first row at which a network that had been
+    healthy is seen fallen, or None. A network that never was healthy has an `onset` alert (without
+    onset_step), but no onset. alerts: none where one cannot tell.
     """
 
     trace: str
-    onset: int | None
+    onset: int | float | None
     alerts: tuple[Alert, ...]
+    answer: Answer
+    table: Trace
 
     def as_data(self) -> dict[str, Any]:
-        """Return {"trace", "onset", "alerts"}: each alert's data with its epoch."""
-        alerts = [{"epoch": alert.step, **without_nan(alert.data())} for alert in self.alerts]
-        return {"trace": self.trace, "onset": self.onset, "alerts": alerts}
+        """Return everything as plain JSON values; alerts have their place in time as `epoch`."""
+        images = sorted({point.n for point in self.table.points})
+        return {
+            "trace": self.trace,
+            "verdict": self.answer.verdict,
+            "onset": self.onset,
+            **self.answer.data(),
+            "images": [images[0], images[-1]] if images else [],
+            "unit": self.table.unit,
+            "columns": dict(self.table.columns),
+            "assumed": list(self.table.assumed),
+            "left_out": list(self.table.left_out),
+            "alerts": [self._alert(alert) for alert in self.alerts],
+        }
+
+    def _alert(self, alert: Alert) -> dict[str, Any]:
+        data = without_nan(alert.data())
+        for name in ("onset_step", "onset_low"):
+            if data.get(name) is not None:
+                data[name] = self.table.time(data[name])
+        if alert.healthy_step is not None:
+            data["healthy"] = {**data["healthy"], "step": self.table.time(alert.healthy_step)}
+        return {"epoch": self.table.time(alert.step), **data}
 
 
-def detect_trace(
-    path: str | Path, n: int = DEFAULT_N, thresholds: RuleThresholds | None = None
-) -> TraceResult:
-    """Detect CO in one trace; `n` = probe images where the file has no column n.
+def detect_traces(
+    path: str | Path,
+    n: int = DEFAULT_N,
+    thresholds: RuleThresholds | None = None,
+    *,
+    classes: int | None = None,
+    how: Reading | None = None,
+) -> list[TraceResult]:
+    """Detect CO in every run of a table.
 
-    Raises UserError for a file that cannot be read as a trace (see `traces.read_trace`) or n < 1.
+    n: probe images where the file has no column n. classes: None where it is not known. how: which
+    columns and units are meant.
+
+    Raises UserError for a file that cannot be read as a trace (see `traces.read_traces`), n < 1 or
+    fewer than two classes.
     """
     if n < 1:
         raise UserError(f"n = {n}: the number of probe images must be at least 1")
-    path = Path(path)
-    detector = Detector(judge_from=FIRST_EPOCH, unit="epoch", thresholds=thresholds)
-    alerts = [alert for point in read_trace(path, n) for alert in detector.probe(point)]
-    onsets = [a.onset_step for a in alerts if a.level == "onset" and a.onset_step is not None]
-    return TraceResult(path.stem, onsets[0] if onsets else None, tuple(alerts))
+    if classes is not None and classes < 2:
+        raise UserError(f"classes = {classes}: there must be at least 2")
+    how = replace(how, n=n) if how is not None else Reading(n=n)
+    rule = thresholds or RuleThresholds()
+    return [_detect(trace, rule, classes) for trace in read_traces(Path(path), how)]
+
+
+def detect_trace(
+    path: str | Path,
+    n: int = DEFAULT_N,
+    thresholds: RuleThresholds | None = None,
+    *,
+    classes: int | None = None,
+    how: Reading | None = None,
+) -> TraceResult:
+    """Detect CO in a table of one run; see `detect_traces`.
+
+    Raises UserError also where there are several.
+    """
+    results = detect_traces(path, n, thresholds, classes=classes, how=how)
+    if len(results) > 1:
+        raise UserError(f"{path}: holds {len(results)} runs; expected one")
+    return results[0]
+
+
+def _detect(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> TraceResult:
+    known = classes or DEFAULT_CLASSES
+    detector = Detector(chance=1 / known, place=trace.place, thresholds=thresholds)
+    alerts: list[Alert] = []
+    verdicts: list[Verdict | None] = []
+    weakening = Weakening()
+    weak: list[Weakened | None] = []
+    for point in trace.points:
+        alerts += detector.probe(point)
+        verdicts.append(detector.verdict)
+        if detector.verdict is not None and not math.isnan(point.fgsm):
+            weak.append(weakening.take(point, detector.rule))
+    diverged = judge([_loss_counts(point, classes) for point in trace.points], known)
+    if diverged is not None and classes is None and not _guesses(diverged, trace.points):
+        diverged = None
+    judged = Judged(
+        trace=trace,
+        alerts=tuple(alerts),
+        verdicts=tuple(verdicts),
+        pending=detector.pending,
+        level=detector.rule.best_at(math.nan),
+        weakened=tuple(weak),
+        diverged=diverged,
+        classes=known,
+        guessed=classes is None,
+        thresholds=thresholds,
+    )
+    found = answer(judged)
+    onset = None if found.onset_step is None else trace.time(found.onset_step)
+    return TraceResult(
+        trace=trace.name,
+        onset=onset,
+        alerts=() if found.reasons else tuple(alerts),
+        answer=found,
+        table=trace,
+    )
+
+
+def _guesses(diverged: Diverged, points: Sequence[ProbePoint]) -> bool:
+    """Whether the images no longer matter, where nobody said how many classes there are.
+
+    Then the attacked image is answered as the clean one is.
+    """
+    if diverged.of != "accuracy":
+        return True
+    for point in points:
+        if diverged.since <= point.step <= diverged.step:
+            known = [v for v in (point.clean, point.fgsm, point.pgd) if not math.isnan(v)]
+            if len(known) < 2 or max(known) - min(known) > ALIKE:
+                return False
+    return True
+
+
+def _loss_counts(point: ProbePoint, classes: int | None) -> ProbePoint:
+    """A loss is far above guessing by the number of classes: without it only a finite one tells."""
+    if classes is None and point.loss is not None and math.isfinite(point.loss):
+        return replace(point, loss=None)
+    return point

@@ -1,4 +1,4 @@
-"""Judges one multi-step probe: healthy, fallen, blind or undecided, with like compared to like.
+"""Judges one multi-step probe: healthy, fallen, down, blind or undecided, like compared to like.
 
 The rule, in words:
 
@@ -6,12 +6,19 @@ The rule, in words:
            could do.
   fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05), and neither is
            sampling noise: the best of many probes flatters the network, so two standard errors are
-           taken off the level first. A level counts from 0.10 on and when it lies above guessing.
+           taken off the level first. A level counts from 0.10 on and when it lies above guessing,
+           by more than sampling noise and by 0.08 of what there is above it: the accuracy of a
+           network that guesses wanders by more than its images explain.
   blind    no level is known (PGD never was healthy at this budget), FGSM accuracy is at least half
            the clean accuracy and yet PGD is not a tenth of FGSM: what a network looks like that was
            overfitted to the single step from its first epochs. An ordinary, merely weak network
            falls to FGSM too.
-  healthy  not fallen, and PGD at 3/4 of the level or 3/4 of FGSM.
+  down     PGD is below that bound, but no gap shows: FGSM fell with it, or was not measured. A fall
+           that is not known to be CO, and no health.
+  healthy  neither, and PGD at 3/4 of the level or 3/4 of FGSM.
+
+No probe is excluded for being early. A network has a level to fall from as soon as it once was
+robust, PGD accuracy at 0.10 and above guessing; until then it can be blind only.
 
 Why these two conditions. Robust overfitting and a large learning rate lower PGD and FGSM together,
 so the gap stays; a network trained with large budgets has a wide gap while PGD keeps its level.
@@ -36,6 +43,8 @@ n-fgsm):
   restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9,
               1-5 probes)
   comparable  0.75   0.60 … 0.85            allowance   2      1 … 4
+  over_chance 0.08   0 … 0.12, all taken for ten classes; to 0.20 with the true number. From 0.06
+              on, what a public run reached that stayed at guessing for 80 epochs (0.151) is none.
 """
 
 from __future__ import annotations
@@ -47,7 +56,7 @@ from typing import Any, Literal, NamedTuple
 from selffit.detect.statistics import chance_z, fall_z, gap_z, proportion_sd
 from selffit.detect.types import ProbePoint
 
-State = Literal["healthy", "undecided", "fallen", "blind"]
+State = Literal["healthy", "undecided", "fallen", "down", "blind"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,7 @@ class RuleThresholds:
     z_fall: float = 5.0  # of the fall: a run has hundreds of probes, each a chance of a false alarm
     z_gap: float = 3.0  # of the gap
     z_chance: float = 3.0  # of an accuracy above guessing
+    over_chance: float = 0.08  # of what there is above guessing: 0.172 of ten classes
     comparable: float = 0.75  # smallest e' / e that is compared, with the FGSM allowance
     allowance: float = 2.0  # exponent of FGSM now / FGSM then at a smaller budget
     restored: float = 0.75  # of the level, or of FGSM: healthy again
@@ -71,6 +81,7 @@ class RuleThresholds:
     recovered_probes: int = 3  # in a row
     z_masked: float = 2.0  # of what a strong attack takes away: asked once, not at every probe
     masked_again: int = 10  # probes in a row after which masked accuracy is looked at once more
+    z_wide: float = 5.0  # of the gap of an undecided probe that a strong attack has to look into
 
 
 class Reference(NamedTuple):
@@ -91,6 +102,8 @@ class HealthyLevel(NamedTuple):
     pgd: float
     n: int  # images behind it
     ratio: float  # PGD / FGSM then, at most 1
+    eps: float = math.inf  # the budget that it was measured at, inf where unknown
+    measured: float = math.nan  # PGD accuracy there
 
 
 class Verdict(NamedTuple):
@@ -125,16 +138,19 @@ class RobustRule:
             self._add(Reference(point.final_eps, point.final_pgd, fgsm, point.n))
 
     def judge(self, point: ProbePoint) -> Verdict:
-        """Compare a probe with what was learnt; it must have finite pgd and fgsm, and n > 0."""
+        """Compare a probe with what was learnt; it must have finite pgd, and n > 0.
+
+        fgsm is NaN where it was not measured: then nothing can be fallen or blind.
+        """
         t = self.thresholds
         split = point.fgsm - point.pgd > t.gap and gap_z(point.fgsm, point.pgd, point.n) >= t.z_gap
         level = self.level_at(point.eps, point.fgsm)
         if level is not None:
             z = fall_z(level.pgd, level.n, point.pgd, point.n)
-            if split and point.pgd < self.fall_bound(level):
-                return Verdict("fallen", level, z)
+            if point.pgd < self.fall_bound(level):
+                return Verdict("fallen" if split else "down", level, z)
             fit = point.pgd >= t.restored * level.pgd or point.pgd >= t.restored * point.fgsm
-            healthy = fit and self._is_robust(point.pgd, point.n)
+            healthy = fit and self.is_robust(point.pgd, point.n)
             return Verdict("healthy" if healthy else "undecided", level, z)
         blind = (
             split
@@ -161,13 +177,19 @@ class RobustRule:
             if reference.eps < self.thresholds.comparable * eps:
                 continue
             if reference.eps < eps:
-                if not reference.fgsm > 0.0:
+                if not (reference.fgsm > 0.0 and fgsm >= 0.0):  # nor where one is NaN
                     continue
                 expected *= min(1.0, fgsm / reference.fgsm) ** self.thresholds.allowance
             if expected >= self.thresholds.level and (best is None or expected > best.pgd):
                 ratio = min(1.0, reference.pgd / reference.fgsm) if reference.fgsm > 0.0 else 1.0
-                best = HealthyLevel(expected, reference.n, ratio)
+                best = HealthyLevel(expected, reference.n, ratio, reference.eps, reference.pgd)
         return best
+
+    def best_at(self, eps: float) -> Reference | None:
+        """The best measurement at this budget or a larger one; None where there is none."""
+        eps = 0.0 if math.isnan(eps) else eps
+        mine = [r for r in self._references if r.eps >= eps and r.pgd >= self.thresholds.level]
+        return max(mine, key=lambda r: r.pgd, default=None)
 
     def state(self) -> list[list[Any]]:
         """The references as plain JSON values, for a checkpoint."""
@@ -188,13 +210,15 @@ class RobustRule:
             for eps, pgd, fgsm, n in state
         ]
 
-    def _is_robust(self, pgd: float, n: int) -> bool:
+    def is_robust(self, pgd: float, n: int) -> bool:
+        """Whether a PGD accuracy is that of a robust network at all: high, and above guessing."""
         t = self.thresholds
-        return pgd >= t.level and chance_z(pgd, self.chance, n) >= t.z_chance
+        over = self.chance + t.over_chance * (1.0 - self.chance) if self.chance else 0.0
+        return pgd >= max(t.level, over) and chance_z(pgd, self.chance, n) >= t.z_chance
 
     def _add(self, new: Reference) -> None:
         """Keep the front of measurements that no other beats in both budget and accuracy."""
-        if not self._is_robust(new.pgd, new.n):
+        if not self.is_robust(new.pgd, new.n):
             return
         if any(r.eps >= new.eps and r.pgd >= new.pgd for r in self._references):
             return

@@ -1,33 +1,19 @@
-"""Self-fitting or gradient masking: the self-information probes as an index, a verdict and a lead.
+"""Self-fitting or gradient masking: the signs of self-fitting as an index, a verdict and a lead.
 
 Two diseases have the same PGD curve. In self-fitting the network has learnt to read its own
 single-step perturbation; in gradient masking PGD accuracy falls as well, but the perturbation means
-nothing to it. Everything here is our operational definition. The values are those of a `probe.self`
-record, shares in [0,1]:
+nothing to it. Everything here is our operational definition; `selffit.detect.signs` has the signs
+that it rests on, with their controls.
 
-  carrier    carrier_grey: perturbations on plain grey that are read as their own label, above
-             guessing.
-  conflict   conflict_self / (conflict_self + conflict_data): a perturbation made for another
-             image, put on this one, against what the image shows.
-  abnormal   images whose loss the attack lowers.
-  swap       images that become the label y' which the attack was told to leave, above guessing.
+No single sign is the index. On the small nets label swap stays near chance while carriers and
+conflict are plain; on CIFAR-10 at full width it is the other way round with the self gap, the dip
+of the dose curve and the channels; carriers and conflict differ by a factor of three and more
+between seeds of one recipe; the abnormal share also rises in networks that show nothing else. So
+the verdict asks for two independent witnesses and says which, and the index is the mean of the two
+strongest families of signs.
 
-No single one is the index. On the small nets label swap stays near chance while carriers and
-conflict are plain; on CIFAR-10 label swap is high at eps 16/255 and weak at 8/255; carriers and
-conflict differ by a factor of three and more between seeds of one recipe; the abnormal share also
-rises in networks that show nothing else. So the index is their mean, it stands beside its
-components wherever it is shown, and the verdict asks for two of them.
-
-How far a threshold can be moved, the others at their values, before one of thirteen measured
-networks gets another word: nine that fit themselves, one with masked gradients, and three that must
-not be called self-fitting (two healthy ones trained with n-fgsm, one with rs-fgsm that has nothing
-but an abnormal share); n = 512, label swap 0.12:
-
-  carrier    0.10   0.05 … 0.16        conflict   0.15   0.01 … 1
-  abnormal   0.25   0.01 … 0.74        swap       0.15   0.06 … 1
-  absent     0.5    0.15 … 1           usual      0.10   0 … 0.67
-  z_clear    3      0 … 11             z_absent   2      0 … 5
-  INDEX_CLEAR  0.20   0.15 … 0.25
+How far a threshold can be moved, the others at their values, before one of the measured networks in
+tests/detect/test_selffitting.py gets another word stands there, as a test.
 """
 
 from __future__ import annotations
@@ -35,129 +21,112 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from selffit.detect import wording
-from selffit.detect.statistics import chance_z, fall_z
+from selffit.detect import signs, wording
+from selffit.detect.signs import DEFAULT, FAMILIES, Sign, Thresholds
+from selffit.detect.stretches import Stretches
 from selffit.eventlog import kinds
 
 Disease = Literal["self-fitting", "gradient masking", "undecided"]
 
 INDEX_CLEAR = 0.20  # an index from here on is clear, when it is no sampling noise
-WITNESSES = 2  # components that a verdict needs
+WITNESSES = 2  # independent families of signs that a verdict needs
 PATIENCE = 3  # probes in a row after an onset without any sign, until it is called gradient masking
-# clear probes that make a stretch more than an outlier, and unclear ones in a row that end it
-LASTING = 2
+INDEX = "index"  # among the names of what a tracker follows
+MASKING_NEEDS = ("gap", "abnormal")  # signs whose absence gradient masking rests on
 
 
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """Every number of the verdict.
+def index(effects: Mapping[str, float]) -> float:
+    """Our operational definition of a self-fitting index, in [0,1].
 
-    The first four are effects, in [0,1], from which a component is clear.
+    effects: of the signs that were measured, by name. The strongest sign of each family stands for
+    it, and the index is the mean of the two strongest families, as many as a verdict asks for; of
+    one where only one was measured. NaN without any.
     """
-
-    carrier: float = 0.10
-    conflict: float = 0.15
-    abnormal: float = 0.25
-    swap: float = 0.15
-    absent: float = 0.5  # of these: up to here an effect may be absent
-    z_clear: float = 3.0  # standard errors above what a network without self-fitting shows
-    z_absent: float = 2.0  # standard errors below the effect that would be clear
-    usual: float = 0.10  # abnormal share that healthy networks reach, too
-
-
-DEFAULT = Thresholds()
-
-
-def components(values: Mapping[str, float], chance: float) -> dict[str, float]:
-    """Our operational definition of the index's components, each in [0,1]; only what was measured.
-
-    values: shares of a `probe.self` record, a missing or non-finite one was not measured. chance: 1
-    / classes.
-    """
-    found: dict[str, float] = {}
-    if _measured(values, "carrier_grey"):
-        found["carrier"] = _above(values["carrier_grey"], chance)
-    if _measured(values, "conflict_self", "conflict_data"):
-        both = values["conflict_self"] + values["conflict_data"]
-        found["conflict"] = values["conflict_self"] / both if both > 0 else 0.0
-    if _measured(values, "abnormal"):
-        found["abnormal"] = values["abnormal"]
-    if _measured(values, "swap"):
-        found["swap"] = _above(values["swap"], chance)
-    return found
-
-
-def index(components: Mapping[str, float]) -> float:
-    """Our operational definition of a self-fitting index: the mean of the measured components.
-
-    NaN without any.
-    """
-    return sum(components.values()) / len(components) if components else math.nan
-
-
-class Finding(NamedTuple):
-    """One component: its effect in [0,1] and two z scores.
-
-    The scores are those of the effect above what is usual, and above the effect that is clear.
-    """
-
-    effect: float
-    z: float
-    z_to_clear: float
+    families: dict[str, float] = {}
+    for name, effect in effects.items():
+        family = FAMILIES[name]
+        families[family] = max(effect, families.get(family, 0.0))
+    strongest = sorted(families.values(), reverse=True)[:WITNESSES]
+    return sum(strongest) / len(strongest) if strongest else math.nan
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The disease, and one sentence with the numbers. evidence: effects and z scores by name."""
+    """The disease, and one sentence with the numbers.
+
+    signs: all that were measured; clear: the names of those that are there. index_clear: at least
+    INDEX_CLEAR, and not by sampling noise.
+    """
 
     disease: Disease
     text: str
-    evidence: Mapping[str, float]
+    signs: Mapping[str, Sign]
+    clear: tuple[str, ...]
     index: float
-    index_clear: bool  # at least INDEX_CLEAR, and not by sampling noise
+    index_clear: bool
+
+    @property
+    def evidence(self) -> dict[str, float]:
+        """Effect, z score, control, images and standard error of every sign, by name."""
+        told: dict[str, float] = {}
+        for name, sign in self.signs.items():
+            told |= {
+                name: sign.effect,
+                f"{name}_z": sign.z,
+                f"{name}_control": sign.control,
+                f"{name}_n": float(sign.n),
+                f"{name}_sd": sign.sd,
+            }
+        return {name: round(value, 5) for name, value in told.items() if math.isfinite(value)}
 
 
 def verdict(
-    values: Mapping[str, float], chance: float, n: int, thresholds: Thresholds = DEFAULT
+    values: Mapping[str, float],
+    chance: float,
+    n: int,
+    *,
+    dose: kinds.Dose | None = None,
+    channels: Sign | None = None,
+    thresholds: Thresholds = DEFAULT,
 ) -> Verdict:
     """Our operational definition of the disease of a network whose PGD accuracy has fallen.
 
-    A component is clear when its effect reaches the threshold and lies `z_clear` standard errors
-    above what a network without self-fitting shows. It is absent when the effect is less than half
-    of that threshold and n images are enough to rule the threshold out. Two clear ones are
-    self-fitting; all absent (and two measured at least) are gradient masking; anything else, and a
-    network with one sign only, is undecided. The carrier has to beat the perturbations of the
-    reference network (control_grey), too, where there is one.
+    A sign is clear when its effect reaches its threshold and lies `z_clear` standard errors above
+    its control. It is absent when the effect is less than half of that threshold and the images are
+    enough to rule the threshold out. Clear signs of two independent witnesses are self-fitting
+    (`selffit.detect.signs.witnesses`). Gradient masking is evidence of absence: all signs absent,
+    the self gap and the abnormal share among them, and that of the channels not clear. Anything
+    else is undecided.
 
-    values and chance as for `components`; n: images that were measured.
+    values, chance, n and dose of a `probe.self` record; channels: of a causal check of the same
+    collapse (`selffit.detect.signs.of_channels`).
     """
-    t = thresholds
-    found = _findings(values, chance, n, t)
-    level = {"carrier": t.carrier, "conflict": t.conflict, "abnormal": t.abnormal, "swap": t.swap}
-    clear = [name for name, f in found.items() if f.effect >= level[name] and f.z >= t.z_clear]
-    absent = [
-        name
-        for name, f in found.items()
-        if f.effect <= t.absent * level[name] and f.z_to_clear <= -t.z_absent
-    ]
+    found = signs.measure(values, chance, n, dose=dose, channels=channels, thresholds=thresholds)
+    clear = signs.clear(found, thresholds)
+    absent = signs.absent(found, thresholds)
+    seen = signs.witnesses(clear, found, thresholds)
     disease: Disease = "undecided"
-    if len(clear) >= WITNESSES:
+    if seen >= WITNESSES:
         disease = "self-fitting"
-    elif len(absent) == len(found) >= WITNESSES:
+    elif set(absent) == set(found) - {"channels"} >= set(MASKING_NEEDS) and not clear:
         disease = "gradient masking"
-    height = index(components(values, chance))
-    evidence = {name: f.effect for name, f in found.items()} | {
-        f"{name}_z": f.z for name, f in found.items()
-    }
+    height = index({name: sign.effect for name, sign in found.items()})
     return Verdict(
         disease=disease,
-        text=wording.disease(disease, values, list(found), len(clear), chance, n),
-        evidence=evidence,
+        text=wording.disease(disease, found, clear, values, chance),
+        signs=found,
+        clear=tuple(clear),
         index=height,
-        index_clear=height >= INDEX_CLEAR and any(f.z >= t.z_clear for f in found.values()),
+        index_clear=height >= INDEX_CLEAR
+        and any(sign.z >= thresholds.z_clear for sign in found.values()),
     )
+
+
+def of_probe(probe: kinds.SelfProbe, chance: float, channels: Sign | None = None) -> Verdict:
+    """The verdict on the network of a self-information probe."""
+    return verdict(probe.values, chance, probe.n, dose=probe.dose, channels=channels)
 
 
 def too_early(verdict: Verdict) -> Verdict:
@@ -170,89 +139,30 @@ def too_early(verdict: Verdict) -> Verdict:
     return replace(verdict, disease="undecided", text=wording.too_early(verdict.text))
 
 
-def _findings(
-    values: Mapping[str, float], chance: float, n: int, t: Thresholds
-) -> dict[str, Finding]:
-    """What n images say about every component that was measured."""
-    found: dict[str, Finding] = {}
-    effects = components(values, chance) if n > 0 else {}
-    if "carrier" in effects:
-        share, control = values["carrier_grey"], values.get("control_grey", math.nan)
-        beaten = control > chance  # False for NaN
-        usual = control if beaten else chance
-        z = fall_z(share, n, control, n) if beaten else chance_z(share, chance, n)
-        to_clear = chance_z(share, usual + t.carrier * (1.0 - usual), n)
-        found["carrier"] = Finding(_above(share, usual), z, to_clear)
-    if "conflict" in effects:
-        mine, data = values["conflict_self"], values["conflict_data"]
-        # A wrong answer that ignores the perturbation names its label no more often than any other
-        # wrong label.
-        usual = (1.0 - data) * chance / (1.0 - chance)
-        z = chance_z(mine, usual, n) if 0.0 < usual < 1.0 else 0.0
-        told = round((mine + data) * n)  # images that followed either of the two
-        to_clear = chance_z(effects["conflict"], t.conflict, told) if told else 0.0
-        found["conflict"] = Finding(effects["conflict"], z, to_clear)
-    if "abnormal" in effects:
-        share = values["abnormal"]
-        found["abnormal"] = Finding(
-            share, chance_z(share, t.usual, n), chance_z(share, t.abnormal, n)
-        )
-    if "swap" in effects:
-        share = values["swap"]
-        to_clear = chance_z(share, chance + t.swap * (1.0 - chance), n)
-        found["swap"] = Finding(effects["swap"], chance_z(share, chance, n), to_clear)
-    return found
-
-
-def _measured(values: Mapping[str, float], *names: str) -> bool:
-    return all(math.isfinite(values.get(name, math.nan)) for name in names)
-
-
-def _above(share: float, usual: float) -> float:
-    """The part of what lies above `usual` that is reached, in [0,1]."""
-    return min(max((share - usual) / (1.0 - usual), 0.0), 1.0) if usual < 1.0 else 0.0
-
-
 class Tracker:
-    """Since when the index has been clear.
+    """Since when the index and each sign have been clear.
 
     It is fed with the verdict of every self-information probe, in order of steps.
-
-    Our operational definition: a stretch begins with a clear probe. A second clear one makes it
-    last; until then the next unclear probe ends it, so that an outlier is forgotten at once. A
-    lasting stretch bears one unclear probe and ends with two in a row. Lasting stretches are
-    remembered, because a network that fitted itself when the onset came may stop doing so later,
-    and yet the index moved first.
     """
 
     def __init__(self) -> None:
-        # first and last clear step of the lasting stretches that are over
-        self._ended: list[list[int]] = []
-        self._now: list[int] | None = None  # of the present one
-        self._clear = 0  # probes of the present stretch
-        self._unclear = 0  # in a row, at its end
-        self._step: int | None = None  # of the newest probe
+        self._of: dict[str, Stretches] = {}
 
     def add(self, step: int, verdict: Verdict) -> None:
         """Take the verdict of the probe at `step`.
 
-        A second one of a step and one without an index change nothing.
+        A second one of a step, one without an index, and a sign that was not measured change
+        nothing.
         """
-        if step == self._step or math.isnan(verdict.index):
+        if math.isnan(verdict.index):
             return
-        self._step = step
-        if verdict.index_clear:
-            self._now = [step, step] if self._now is None else [self._now[0], step]
-            self._clear += 1
-            self._unclear = 0
-            return
-        self._unclear += 1
-        if self._now is None or (self._clear >= LASTING and self._unclear < LASTING):
-            return
-        if self._clear >= LASTING:
-            self._ended.append(self._now)
-        self._now = None
-        self._clear = 0
+        for name in (INDEX, *verdict.signs):
+            clear = verdict.index_clear if name == INDEX else name in verdict.clear
+            self._of.setdefault(name, Stretches()).add(step, clear)
+
+    @property
+    def _index(self) -> Stretches:
+        return self._of.get(INDEX, Stretches())
 
     @property
     def index_step(self) -> int | None:
@@ -260,28 +170,25 @@ class Tracker:
 
         None while it is not.
         """
-        return None if self._now is None else self._now[0]
+        return self._index.since
 
     def index_step_for(self, onset_step: int | None) -> int | None:
-        """Where the stretch began that tells about an onset, None when there is none.
-
-        It is the stretch in which the onset lies, otherwise the first one after it; for an onset
-        whose step is not known, the present stretch.
-        """
-        if onset_step is None:
-            return self.index_step
-        for first, last in self._ended:
-            if last >= onset_step:
-                return first
-        return self.index_step
+        """Where the stretch began that tells about an onset, None when there is none."""
+        return self._index.since_for(onset_step)
 
     def lead(self, onset_step: int | None) -> int | None:
         """How many steps before the onset the index became clear; negative: after it.
 
         None when it never did.
         """
-        began = self.index_step_for(onset_step)
-        return None if began is None or onset_step is None else onset_step - began
+        return self._index.lead(onset_step)
+
+    def leads(self, onset_step: int | None) -> dict[str, int]:
+        """The same for every sign that became clear, by name."""
+        found = {
+            name: series.lead(onset_step) for name, series in self._of.items() if name in FAMILIES
+        }
+        return {name: lead for name in FAMILIES if (lead := found.get(name)) is not None}
 
     def diagnosis(
         self, says: Verdict, probe: kinds.SelfProbe, onset_step: int | None
@@ -293,29 +200,22 @@ class Tracker:
             text=says.text,
             index=probe.index,
             components=probe.components,
+            signs=says.clear,
             evidence=says.evidence,
             onset_step=onset_step,
             index_step=self.index_step_for(onset_step),
             lead=self.lead(onset_step),
+            leads=self.leads(onset_step),
         )
 
     def state(self) -> dict[str, Any]:
         """Everything that later answers depend on, as plain JSON values."""
-        return {
-            "ended": [list(stretch) for stretch in self._ended],
-            "now": self._now,
-            "clear": self._clear,
-            "unclear": self._unclear,
-            "step": self._step,
-        }
+        return {name: series.state() for name, series in self._of.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state()` was taken; an empty state is the beginning.
 
-        Older checkpoints have none.
+        Checkpoints of older versions know of the index alone.
         """
-        self._ended = [list(stretch) for stretch in state.get("ended", [])]
-        self._now = state.get("now")
-        self._clear = state.get("clear", 0)
-        self._unclear = state.get("unclear", 0)
-        self._step = state.get("step")
+        series = {INDEX: state} if "clear" in state else state
+        self._of = {name: Stretches.restored(one) for name, one in series.items()}

@@ -16,6 +16,8 @@ class ProbePoint:
     `step` counts optimiser steps done before the probe (an epoch number works as well, offline).
     `eps` is the budget in pixels of [0,1] that training uses at this step, NaN when unknown;
     `final_*` repeat the attack at the budget where an eps schedule ends, when that is another one.
+    `nonfinite`: images whose logits were not finite. `loss`: mean training loss since the row
+    before, in nats; None = not measured, while NaN says that it was not finite.
     """
 
     step: int
@@ -28,6 +30,8 @@ class ProbePoint:
     final_fgsm: float | None = None
     final_pgd: float | None = None
     final_eps: float | None = None
+    nonfinite: int = 0
+    loss: float | None = None
 
 
 def point_of(probe: RobustProbe) -> ProbePoint:
@@ -43,6 +47,7 @@ def point_of(probe: RobustProbe) -> ProbePoint:
         final_fgsm=final.fgsm if final is not None else None,
         final_pgd=final.pgd if final is not None else None,
         final_eps=final.eps if final is not None else None,
+        nonfinite=probe.nonfinite,
     )
 
 

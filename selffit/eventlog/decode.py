@@ -1,12 +1,13 @@
 """One line of bytes to one cleaned record, with limits for hostile input."""
 
 import re
+from collections.abc import Container
 
 import msgspec
 
 from selffit.eventlog.clean import MAX_DEPTH, MAX_KEYS, MAX_TEXT, Refused, clean, clean_data
 from selffit.eventlog.framing import verify
-from selffit.eventlog.records import FORMAT_VERSION, Record
+from selffit.eventlog.records import FORMAT_VERSION, Record, Unread
 
 
 class Damaged(Exception):
@@ -27,6 +28,43 @@ _set = msgspec.structs.force_setattr
 
 # One JSON escape; a proper surrogate pair counts as one. Group 1 is a surrogate on its own.
 _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+
+
+# How our writer begins a line; any other valid JSON is decoded.
+_HEAD = re.compile(
+    rb'\{"v":%d,"a":([0-9]{1,15}),"q":([0-9]{1,15}),"t":([0-9]{1,10}(?:\.[0-9]{1,9})?),'
+    rb'"k":"([a-z.]{1,40})","b":"([A-Za-z0-9._-]{1,64})","s":([0-9]{1,15}),"d":\{' % FORMAT_VERSION
+)
+
+
+def skim(line: bytes, stream: str, attempt: int, kinds: Container[bytes]) -> Unread | None:
+    """What the head of a line says, where its kind is one of `kinds`, its checksum verified.
+
+    None: it has to be decoded. Raises `Damaged`.
+    """
+    head = _HEAD.match(line)
+    if head is None or head[4] not in kinds or int(head[1]) != attempt:
+        return None
+    if not verify(line):
+        raise Damaged("the checksum does not match")
+    return Unread(
+        line=line,
+        stream=stream,
+        a=attempt,
+        q=int(head[2]),
+        t=float(head[3]),
+        k=head[4].decode(),
+        b=head[5].decode(),
+        s=int(head[6]),
+    )
+
+
+def read(line: Unread) -> Record | None:
+    """The record of a line that was only skimmed, None where its data are not what they can be."""
+    try:
+        return decode(line.line, line.stream, line.a, is_plain(line.line))
+    except (Damaged, NewerFormat):
+        return None
 
 
 def is_plain(block: bytes) -> bool:

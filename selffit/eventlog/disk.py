@@ -6,16 +6,17 @@ Tests replace that layer to inject faults.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+
+from selffit.eventlog.folder import Folder
 
 
 class Disk:
     """The system calls a log needs. Every method raises OSError as the call does."""
 
-    def create(self, path: Path) -> int:
+    def create(self, folder: Folder, name: str) -> int:
         """A descriptor of a new file; never of one that exists, never through a link."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.open(path, flags, 0o600)
+        return os.open(name, flags, 0o600, dir_fd=folder.fd)
 
     def write(self, fd: int, data: bytes) -> int:
         """Write to an open file; how many bytes went in, perhaps fewer than asked for."""
@@ -33,33 +34,28 @@ class Disk:
         """Close an open file."""
         os.close(fd)
 
-    def unlink(self, path: Path) -> None:
+    def unlink(self, folder: Folder, name: str) -> None:
         """Delete a file."""
-        path.unlink()
+        folder.unlink(name)
 
-    def sync_folder(self, path: Path) -> None:
+    def sync_folder(self, folder: Folder) -> None:
         """Makes names created in the folder survive a power loss."""
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        folder.sync()
 
 
 class Segment:
     """One new file that holds whole lines only: a line that did not fit is cut off again."""
 
-    def __init__(self, disk: Disk, path: Path) -> None:
+    def __init__(self, disk: Disk, folder: Folder, name: str) -> None:
         """Raises OSError: FileExistsError when the name is taken."""
-        self.path = path
         self.size = 0  # bytes of whole lines in the file
         self.synced = 0  # of those, bytes known to be on the disk
         # False: half a line could not be cut off, or a sync failed: write nothing more
         self.usable = True
         self._disk = disk
-        self._fd = disk.create(path)
+        self._fd = disk.create(folder, name)
         try:
-            disk.sync_folder(path.parent)
+            disk.sync_folder(folder)
         except OSError:
             self.close()
             raise
@@ -120,9 +116,10 @@ class Ballast:
     So the last critical events still fit.
     """
 
-    def __init__(self, disk: Disk, path: Path, size: int) -> None:
+    def __init__(self, disk: Disk, folder: Folder, name: str, size: int) -> None:
         self._disk = disk
-        self._path = path
+        self._folder = folder
+        self._name = name
         self._size = size
         self.held = False
 
@@ -130,7 +127,7 @@ class Ballast:
         """Write it anew; False, and nothing left behind, when there is no room."""
         self.release()
         try:
-            fd = self._disk.create(self._path)
+            fd = self._disk.create(self._folder, self._name)
             try:
                 # random: a compressing disk reserves nothing for zeros
                 block = os.urandom(min(self._size, 1 << 16))
@@ -150,6 +147,6 @@ class Ballast:
         """Delete it; whether room was gained."""
         held, self.held = self.held, False
         with suppress(OSError):  # not there, or the disk refuses: no room gained either way
-            self._disk.unlink(self._path)
+            self._disk.unlink(self._folder, self._name)
             return held
         return False

@@ -1,10 +1,12 @@
 """Declared classes from logged JSON and back: one tolerant decoder, driven by the types of fields.
 
 A log may hold anything. Whatever a line holds, decoding gives an object and never an error: what is
-missing or of a wrong type becomes what the field's type calls unknown.
+missing, of a wrong type, or impossible becomes what the field's type calls unknown. What is
+possible stands in the type too: an int is a count, 0 or more, and `Signed`, `Share`, `Pixels` and
+`Amount` have ranges of their own.
 
-  float                 NaN                      Floats         an empty array of float32
-  int                   0                        bytes          b"" (lists of base64 strings)
+  float, Share, …       NaN                      Floats         an empty array of float32
+  int, Signed           0                        bytes          b"" (lists of base64 strings)
   int | None, float | …  None                    tuple[X, ...]  only the entries that are an X
   str, str | None, …    "", None                 tuple[X, Y]    what the class gives by default
   bool                  False                    Part | None    None
@@ -17,6 +19,7 @@ import types
 from array import array
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -27,7 +30,26 @@ EMPTY: Mapping[str, Any] = {}
 Floats = NewType("Floats", Sequence[float])  # an array("f"): float32, compact
 Columns = NewType("Columns", Mapping[str, Any])  # lists by name, as they were logged
 NULL = "null"  # beside float: an unknown number is written as null, not as "NaN"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Beside a number: what it can be, the limits included."""
+
+    low: float
+    high: float
+
+
+LARGEST = 2**53  # of whole numbers: beyond it not every one is a float
+COUNT = Range(0, LARGEST)
+Signed = Annotated[int, Range(-LARGEST, LARGEST)]
+MaybeSigned = Annotated[int | None, Range(-LARGEST, LARGEST)]
+Share = Annotated[float, Range(0, 1 + 1e-6)]  # an accuracy or another part of a whole, as rounded
+Pixels = Annotated[float, Range(0, 2)]  # a budget or a step size, in pixels of [0, 1]
+Amount = Annotated[float, Range(0, 1e15)]  # seconds, bytes, epochs, images a second
 Unmeasured = Annotated[float, NULL]
+UnmeasuredShare = Annotated[Share, NULL]
+UnmeasuredAmount = Annotated[Amount, NULL]
 Decode = Callable[[Any], Any]
 
 
@@ -121,7 +143,28 @@ _OPTIONAL: dict[Any, Decode] = {
 def _of(kind: Any) -> Decode:
     """Return the decoder of one type of field. Raises TypeError for a type that no kind may use."""
     if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
+        kind, *more = get_args(kind)
+        ranges = [entry for entry in more if isinstance(entry, Range)]
+        if ranges:
+            return _within(ranges[0], _any_of(kind))
+    decode = _any_of(kind)
+    return _within(COUNT, decode) if kind in (int, int | None) else decode
+
+
+def _within(range: Range, decode: Decode) -> Decode:
+    """The same decoder, to which a number out of range is none."""
+    low, high = range.low, range.high
+    unknown = decode(None)
+
+    def bounded(value: Any) -> Any:
+        number = decode(value)
+        return number if number is None or low <= number <= high else unknown
+
+    return bounded
+
+
+def _any_of(kind: Any) -> Decode:
+    """Return the decoder of one type of field, for whatever is of that type."""
     origin, inside = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType) and len(inside) == 2 and inside[1] is type(None):
         if _is_part(inside[0]):
@@ -208,13 +251,20 @@ def _plan(cls: type[msgspec.Struct]) -> _Plan:
     plan = _PLANS.get(cls)
     if plan is None:
         fields = fields_of(cls)
-        encoders = [(key, _encoder(kind)) for _, key, _, kind in fields if kind not in _AS_IT_IS]
+        encoders = [(key, _encoder(kind)) for _, key, _, kind in fields if not _as_it_is(kind)]
         plan = _PLANS[cls] = ([(name, key) for name, key, _, _ in fields], encoders)
     return plan
 
 
 # Columns are long, and plain
 _AS_IT_IS = (float, int, str, bool, Columns, float | None, int | None, str | None, bool | None)
+
+
+def _as_it_is(kind: Any) -> bool:
+    if get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        return kind in _AS_IT_IS and NULL not in more
+    return kind in _AS_IT_IS
 
 
 def _encoder(kind: Any) -> Callable[[Any], Any]:

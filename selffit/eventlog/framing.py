@@ -8,12 +8,30 @@ digit through.
 from zlib import crc32
 
 SUFFIX = 16  # bytes of `,"c":"1a2b3c4d"}`
+# where a line without its newline has `,"r":"9f3c1a2b4d5e"`, the id of its run
+RUN = slice(-SUFFIX - 19, -SUFFIX)
+_RUN_HEAD = b',"r":"'
 MAX_LINE = 1 << 20  # bytes of a whole line with its newline; a longer one is skipped
 
 
 def seal(body: bytes) -> bytes:
     """The whole line for a body such as `{"v":1,…,"d":{}`: JSON without its closing brace."""
     return b'%b,"c":"%08x"}\n' % (body, crc32(body))
+
+
+def run_mark(id: str) -> bytes:
+    """What stands before the suffix of every line of the run with that id; nothing for ""."""
+    return b'%b%b"' % (_RUN_HEAD, id.encode("ascii")) if id else b""
+
+
+def id_in(part: bytes) -> str:
+    """The id of a run in the part RUN of a line, "" where there is none.
+
+    The data of a line end in a brace, never like this.
+    """
+    if not (part.startswith(_RUN_HEAD) and part.endswith(b'"')):
+        return ""
+    return part[len(_RUN_HEAD) : -1].decode("ascii", "replace")
 
 
 def verify(line: bytes) -> bool:

@@ -25,7 +25,7 @@ A run is a directory, and everything that happened to it is in its log: files of
 A line, always ASCII, always valid JSON for `jq`, in this order of fields:
 
 ```json
-{"v":1,"a":3,"q":1841,"t":1790000000.120,"k":"probe.robust","b":"main","s":12000,"d":{},"c":"1a2b3c4d"}
+{"v":1,"a":3,"q":1841,"t":1790000000.120,"k":"probe.robust","b":"main","s":12000,"d":{},"r":"9f3c1a2b4d5e","c":"1a2b3c4d"}
 ```
 
 | field | meaning |
@@ -38,6 +38,7 @@ A line, always ASCII, always valid JSON for `jq`, in this order of fields:
 | `b` | branch: "main", and a new one for each roll-back |
 | `s` | step: optimiser steps done before the thing was measured (a probe at 0 is before training) |
 | `d` | data, by kind |
+| `r` | id of the run, as in its `run.json`; missing in logs from before there were ids |
 | `c` | CRC-32 (zlib) of all bytes before `,"c":`, as eight hexadecimal digits |
 
 Non-finite numbers are the strings "NaN", "Infinity" and "-Infinity". Accuracies and shares are in

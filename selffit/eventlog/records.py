@@ -2,7 +2,8 @@
 
 A line, always ASCII, always valid JSON for `jq`, in this field order:
 
-    {"v":1,"a":3,"q":1841,"t":1790000000.120,"k":"steps","b":"main","s":12000,"d":{…},"c":"1a2b3c4d"}
+    {"v":1,"a":3,"q":1841,"t":1790000000.120,"k":"steps","b":"main","s":12000,"d":{…},
+     "r":"9f3c1a2b4d5e","c":"1a2b3c4d"}
 
     v  format version (1)
     a  attempt, from 1
@@ -13,6 +14,7 @@ A line, always ASCII, always valid JSON for `jq`, in this field order:
     s  step: optimiser steps done before the thing was measured (a probe at 0 is before training; a
        `steps` block with s=0, n=20 covers steps 0..19)
     d  data, by kind
+    r  the run's id, as in its run.json (missing in logs from before there were ids)
     c  CRC-32 (zlib) of all bytes before `,"c":`
 
 Non-finite numbers are the strings "NaN", "Infinity", "-Infinity": see `num`. Accuracies and
@@ -49,16 +51,33 @@ class Record(msgspec.Struct, frozen=True):
     s: Count
     d: dict[str, Any]
     stream: str = "trainer"
+    r: str = ""
+
+
+class Unread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The head of a line whose data were not decoded, and the line: fields as those of `Record`."""
+
+    line: bytes
+    stream: str
+    a: int
+    q: int
+    t: float
+    k: str
+    b: str
+    s: int
 
 
 class Notice(msgspec.Struct, frozen=True):
     """Something the reader found wrong with a log file.
 
-    kind: "torn" (a file ends in half a line and is not written any more), "damaged" (a complete
+    kind: "unreadable" (a folder or file of the log cannot be opened or read: what it holds is
+    missing), "torn" (a file ends in half a line and is not written any more), "damaged" (a complete
     line, or a file, that is not what a writer made), "gap" (sequence numbers jump), "restarted"
     (the file shrank or was replaced and is read again from its start: whoever keeps state starts
     over with a new reader), "version" (written by a newer selffit: the rest of the file is left
-    out). `file` is the name inside the stream's folder, `offset` in bytes.
+    out), "elsewhere" (no fault: the attempt that wrote the file was begun in another folder, of
+    which the one that is read is a copy). `file` is the name inside the stream's folder, `offset`
+    in bytes.
     """
 
     kind: str

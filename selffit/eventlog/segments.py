@@ -16,7 +16,6 @@ import errno
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from threading import Event as Flag
 from typing import Any, NamedTuple
 
@@ -24,12 +23,13 @@ from msgspec.structs import replace
 
 from selffit.eventlog.disk import Ballast, Disk, Segment
 from selffit.eventlog.encode import quoted, to_json
-from selffit.eventlog.framing import MAX_LINE, SUFFIX, seal
+from selffit.eventlog.folder import Folder
+from selffit.eventlog.framing import MAX_LINE, SUFFIX, run_mark, seal
 from selffit.eventlog.kinds import Event, LogFault, LogGap, Opened, Sealed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BATCH_BYTES = 1 << 18
-_HEAD = 64  # bytes set aside for `{"v":1,"a":…,"q":…` at its longest
+_HEAD = 96  # bytes set aside for `{"v":1,"a":…,"q":…` and `,"r":…` at their longest
 
 
 class Line(NamedTuple):
@@ -75,14 +75,17 @@ class SegmentedLog:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Folder,
         attempt: int,
         opening: Opened,
         rotate_bytes: int,
         ballast_bytes: int,
         disk: Disk,
+        run_id: str = "",
     ) -> None:
-        """Starts the first segment.
+        """Starts the first segment in the stream's folder, which is held from now on.
+
+        run_id: of the run, told by every line; "" for a folder that is no run.
 
         Raises OSError when that is impossible: FileExistsError if there is one.
         """
@@ -95,11 +98,12 @@ class SegmentedLog:
         self.lost = 0  # events dropped, all in all
         self._folder = folder
         self._attempt = attempt
+        self._run = run_mark(run_id)
         self._opening = opening
         self._rotate_bytes = rotate_bytes
         self._disk = disk
         self._batch_bytes = min(_BATCH_BYTES, rotate_bytes)  # of one write call
-        self._ballast = Ballast(disk, folder / "ballast", ballast_bytes)
+        self._ballast = Ballast(disk, folder, "ballast", ballast_bytes)
         self._waiting: deque[Line] = deque()  # not in the file yet
         self._unsynced: list[Line] = []  # in the file since the last sync
         self._q = 1  # number of the next line
@@ -206,7 +210,8 @@ class SegmentedLog:
                 self._rotate(self._segment)
 
     def _line(self, event: Line, ahead: int = 0) -> bytes:
-        return seal(b'{"v":1,"a":%d,"q":%d%b' % (self._attempt, self._q + ahead, event.body))
+        parts = (self._attempt, self._q + ahead, event.body, self._run)
+        return seal(b'{"v":1,"a":%d,"q":%d%b%b' % parts)
 
     def _rotate(self, segment: Segment) -> None:
         done, error = segment.append([self._line(line_of(Sealed(reason="rotated")))])
@@ -223,7 +228,7 @@ class SegmentedLog:
     def _start_segment(self) -> Segment:
         number = self._number
         self._number += 1
-        segment = Segment(self._disk, self._folder / f"{self._attempt:06d}-{number:06d}.jsonl")
+        segment = Segment(self._disk, self._folder, f"{self._attempt:06d}-{number:06d}.jsonl")
         # of a segment that never took its first line
         if self._waiting and self._waiting[0].kind == "open":
             self._waiting.popleft()

@@ -7,10 +7,12 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain
-from selffit.eventlog.framing import MAX_LINE
-from selffit.eventlog.records import FORMAT_VERSION, Notice, Record
+from selffit.eventlog.clean import clean
+from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain, skim
+from selffit.eventlog.framing import MAX_LINE, RUN, id_in
+from selffit.eventlog.records import FORMAT_VERSION, Notice, Record, Unread
 
 SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
 # no link, and no FIFO that would block
@@ -22,10 +24,20 @@ _LISTED = 100  # damaged lines reported of one file
 _SKIPS = 64  # blocks of an endless line skipped in one read
 
 Item = Record | Notice
+Skimmed = Record | Notice | Unread
+
+
+class Home(Protocol):
+    """The run that is read; `mark`: of its folder (`Folder.mark`)."""
+
+    mark: str
+
+    def owns(self, id: str) -> bool:
+        """Whether a line with that id of a run is its own."""
 
 
 @dataclass(kw_only=True)
-class _Place:
+class Place:
     """Where we are in a stream, and what the file looked like so far."""
 
     attempt: int
@@ -37,17 +49,29 @@ class _Place:
     damaged: int = 0
     complaint: bool = False  # said already that the file cannot be read
     newer: bool = False  # written by a newer version: the rest is left out
+    foreign: bool = False  # said already that it holds lines of another run
 
     @property
     def file(self) -> str:
+        """The name of the file."""
         return f"{self.attempt:06d}-{self.number:06d}.jsonl"
 
     def restart(self) -> None:
+        """Back to the beginning of the file."""
         self.offset = 0
         self.head = b""
         self.long_from = None
         self.damaged = 0
         self.newer = False
+        self.foreign = False
+
+
+@dataclass(kw_only=True)
+class Mark:
+    """How far a stream was read: whoever keeps it can go on from there."""
+
+    place: Place | None = None
+    next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
 
 class StreamTail:
@@ -56,12 +80,25 @@ class StreamTail:
     Which file it is in, and how far, is its whole state.
     """
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, home: Home, skimmed: frozenset[bytes] = frozenset()) -> None:
+        """Lines of the kinds in `skimmed` are verified, and given as `Unread`."""
         self.stream = stream
-        self._place: _Place | None = None
+        self._home = home
+        self._own = b""  # where the newest line had the id of the run
+        self._skimmed = skimmed
+        self._place: Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
 
-    def read(self, folder: int, limit: float, out: list[Item]) -> None:
+    @property
+    def mark(self) -> Mark:
+        """How far it has read; setting it makes the next read go on from there."""
+        return Mark(place=self._place, next_q=self._next_q)
+
+    @mark.setter
+    def mark(self, mark: Mark) -> None:
+        self._place, self._next_q = mark.place, mark.next_q
+
+    def read(self, folder: int, limit: float, out: list[Any]) -> None:
         """Append what is new to `out`, from the open stream folder.
 
         Stops at `limit` items in `out` or lines read.
@@ -85,10 +122,10 @@ class StreamTail:
             if place is None or later[0][0] != place.attempt:
                 self._next_q = 1
             attempt, number = later[0]
-            self._place = _Place(attempt=attempt, number=number, start_q=self._next_q)
+            self._place = Place(attempt=attempt, number=number, start_q=self._next_q)
 
     def _read_file(
-        self, folder: int, place: _Place, final: bool, limit: float, out: list[Item]
+        self, folder: int, place: Place, final: bool, limit: float, out: list[Any]
     ) -> bool:
         """Read on in the present file; whether everything in it has been taken."""
         fd = self._open(folder, place, out)
@@ -106,7 +143,7 @@ class StreamTail:
         finally:
             os.close(fd)
 
-    def _open(self, folder: int, place: _Place, out: list[Item]) -> int | None:
+    def _open(self, folder: int, place: Place, out: list[Any]) -> int | None:
         try:
             fd = os.open(place.file, OPEN_FLAGS, dir_fd=folder)
         except FileNotFoundError:
@@ -120,7 +157,7 @@ class StreamTail:
         self._complain(place, "not a regular file", out)
         return None
 
-    def _check_same(self, fd: int, place: _Place, out: list[Item]) -> None:
+    def _check_same(self, fd: int, place: Place, out: list[Any]) -> None:
         if os.fstat(fd).st_size >= place.offset and os.pread(fd, len(place.head), 0) == place.head:
             return
         self._say(
@@ -134,7 +171,7 @@ class StreamTail:
         place.restart()
 
     def _read_blocks(
-        self, fd: int, place: _Place, final: bool, limit: float, out: list[Item]
+        self, fd: int, place: Place, final: bool, limit: float, out: list[Any]
     ) -> bool:
         lines_read = skips = 0
         while len(out) < limit and lines_read < limit:
@@ -168,9 +205,11 @@ class StreamTail:
                     break
         return False
 
-    def _line(self, line: bytes, plain: bool, place: _Place, out: list[Item]) -> None:
+    def _line(self, line: bytes, plain: bool, place: Place, out: list[Any]) -> None:
         try:
-            record = decode(line, self.stream, place.attempt, plain)
+            record = (
+                skim(line, self.stream, place.attempt, self._skimmed) if self._skimmed else None
+            ) or decode(line, self.stream, place.attempt, plain)
         except Damaged as error:
             self._damaged(place, place.offset, f"a damaged line of {len(line)} bytes: {error}", out)
             return
@@ -183,6 +222,14 @@ class StreamTail:
             place.newer = True
             self._next_q = None
             return
+        part = line[RUN]
+        if part != self._own:  # quick, for nearly every line
+            if not self._home.owns(id := id_in(part)):
+                self._strange(place, id, out)
+                return
+            self._own = part
+        if place.offset == 0 and isinstance(record, Record) and record.k == "open":
+            self._opened(place, record, out)
         expected = self._next_q
         if record.q != expected and expected is not None:
             if record.q < expected:
@@ -197,7 +244,20 @@ class StreamTail:
         self._next_q = record.q + 1
         out.append(record)
 
-    def _end_of_long_line(self, place: _Place, block: bytes, out: list[Item]) -> None:
+    def _strange(self, place: Place, id: str, out: list[Any]) -> None:
+        if not place.foreign:
+            place.foreign = True
+            text = f"lines of another run ({clean(id)}) are left out"
+            self._damaged(place, place.offset, text, out)
+
+    def _opened(self, place: Place, record: Record, out: list[Any]) -> None:
+        """Whoever writes this file has the run in a folder that is another one than ours."""
+        folder = record.d.get("folder")
+        if isinstance(folder, str) and folder not in ("", self._home.mark):
+            text = f"attempt {place.attempt} was begun in another folder: this one is a copy"
+            self._say(out, "elsewhere", place, 0, text)
+
+    def _end_of_long_line(self, place: Place, block: bytes, out: list[Any]) -> None:
         start, size = place.long_from or 0, block.index(b"\n") + 1
         place.offset += size
         place.long_from = None
@@ -205,7 +265,7 @@ class StreamTail:
             place, start, f"a line of {place.offset - start} bytes is too long and was skipped", out
         )
 
-    def _tail(self, place: _Place, size: int, final: bool, out: list[Item]) -> None:
+    def _tail(self, place: Place, size: int, final: bool, out: list[Any]) -> None:
         """The file ends without a newline: wait for the rest, unless nobody writes to it now."""
         if place.long_from is not None:
             size += place.offset - place.long_from
@@ -213,16 +273,16 @@ class StreamTail:
             text = f"the file ends in {size} byte{'s' * (size > 1)} of an unfinished line"
             self._say(out, "torn", place, place.offset + size, text)
 
-    def _damaged(self, place: _Place, offset: int, text: str, out: list[Item]) -> None:
+    def _damaged(self, place: Place, offset: int, text: str, out: list[Any]) -> None:
         place.damaged += 1
         if place.damaged <= _LISTED:
             more = "; more damage in this file is not listed" if place.damaged == _LISTED else ""
             self._say(out, "damaged", place, offset, text + more)
 
-    def _complain(self, place: _Place, text: str, out: list[Item]) -> None:
+    def _complain(self, place: Place, text: str, out: list[Any]) -> None:
         if not place.complaint:
             place.complaint = True
-            self._say(out, "damaged", place, 0, f"{text}; the file is left out")
+            self._say(out, "unreadable", place, 0, f"{text}; the file is left out")
 
-    def _say(self, out: list[Item], kind: str, place: _Place, offset: int, text: str) -> None:
+    def _say(self, out: list[Any], kind: str, place: Place, offset: int, text: str) -> None:
         out.append(Notice(kind, self.stream, place.file, offset, text))

@@ -12,15 +12,18 @@ import os
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Condition, Thread
+from threading import Event as Flag
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
 import selffit
 from selffit.errors import UserError
+from selffit.eventlog.clean import clean
 from selffit.eventlog.disk import Disk
+from selffit.eventlog.folder import Place, root_of
+from selffit.eventlog.identity import RunId, id_of
 from selffit.eventlog.kinds import Event, Opened
 from selffit.eventlog.liveness import here
 from selffit.eventlog.segments import Line, SegmentedLog, make_line
@@ -49,7 +52,7 @@ class EventWriter:
 
     def __init__(
         self,
-        run_dir: Path,
+        run: Place,
         stream: str,
         attempt: int,
         *,
@@ -62,29 +65,39 @@ class EventWriter:
     ) -> None:
         """Creates the first segment with its `open` line, on the disk when this returns.
 
-        `opening` adds to, or replaces, the data of every `open` line: run, version, and this
-        process's identity. `critical_timeout`: seconds that `emit` waits at most for a critical
+        `run`: the run's folder, which is held from now on, wherever it is moved. `opening` adds to,
+        or replaces, the data of every `open` line: run, version, and the identities of this process
+        and of the folder. `critical_timeout`: seconds that `emit` waits at most for a critical
         event. Raises UserError when the log cannot be written at all, or the attempt already has
         one.
         """
-        folder = run_dir / "log" / stream
-        told = {"run": run_dir.name, **here().as_data(), "version": selffit.__version__}
-        opened = Opened(**{**told, **(opening or {})})
+        disk = disk or Disk()
+        name = run.name
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (disk or Disk()).sync_folder(folder.parent)
+            with root_of(run) as root, root.ensure("log") as log:
+                known = id_of(root) or RunId()
+                told = {"run": clean(name), **here().as_data(), "version": selffit.__version__}
+                told |= {"folder": root.mark, **(opening or {})}
+                folder = log.ensure(stream)
+                disk.sync_folder(log)
             self._log = SegmentedLog(
-                folder, attempt, opened, rotate_bytes, ballast_bytes, disk or Disk()
+                folder,
+                attempt,
+                Opened(**told),
+                rotate_bytes,
+                ballast_bytes,
+                disk,
+                known.id,
             )
         except FileExistsError as error:
             raise UserError(
-                f"attempt {attempt} of {run_dir} already has a log; start a new attempt"
+                f"attempt {attempt} of {clean(name)} already has a log; start a new attempt"
             ) from error
         except OSError as error:
-            raise _cannot_write(folder, error.strerror or str(error)) from error
+            raise _cannot_write(name, stream, error.strerror or str(error)) from error
         if not (self._log.flush() and self._log.sync()):
             self._log.close("refused")
-            raise _cannot_write(folder, self._log.error)
+            raise _cannot_write(name, stream, self._log.error)
 
         self._wake = Condition()  # guards what follows up to the blank line
         self._queue: deque[Line] = deque()
@@ -108,6 +121,17 @@ class EventWriter:
         kind = event.KIND
         return self.put(kind.name, event.data(), step=step, branch=branch, critical=kind.critical)
 
+    def post(self, event: Event, *, step: int = 0, branch: str = "main") -> Flag:
+        """Log an event of a critical kind without waiting for it: never dropped, synced at once.
+
+        Returns what is set once it is on the disk, which is never where the log is closed.
+        """
+        kind = event.KIND
+        line = make_line(kind.name, event.data(), step, branch, critical=True)
+        self._enqueue(line)
+        assert line.synced is not None
+        return line.synced
+
     def put(
         self,
         kind: str,
@@ -125,20 +149,27 @@ class EventWriter:
         closed), or, for a critical event, kept in memory and tried again.
         """
         event = make_line(kind, data, step, branch, critical)
+        if not self._enqueue(event):
+            return False
+        return True if event.synced is None else self._wait_for(event)
+
+    def _enqueue(self, event: Line) -> bool:
+        """Hand a line to the writer thread; False where it is dropped."""
         with self._wake:
             if self._ended or self._closing is not None:
                 return False
-            if not critical and self._queued_bytes + len(event.body) > self._queue_bytes:
-                self._dropped[kind] += 1
+            full = self._queued_bytes + len(event.body) > self._queue_bytes
+            if full and not event.critical:
+                self._dropped[event.kind] += 1
                 return False
             first = not self._queue
             self._queue.append(event)
             self._queued_bytes += len(event.body)
-            if critical or 2 * self._queued_bytes > self._queue_bytes:
+            if event.critical or 2 * self._queued_bytes > self._queue_bytes:
                 self._urgent = True
             if first or self._urgent:
                 self._wake.notify()
-        return True if event.synced is None else self._wait_for(event)
+        return True
 
     def close(self, reason: str) -> bool:
         """Write everything, then the `seal`.
@@ -254,10 +285,10 @@ class EventWriter:
             return self._closing
 
 
-def _cannot_write(folder: Path, error: str) -> UserError:
+def _cannot_write(name: str, stream: str, error: str) -> UserError:
     hint = (
         "free some space"
         if error == os.strerror(errno.ENOSPC)
         else "choose a folder on a disk you can write to"
     )
-    return UserError(f"cannot write the event log in {folder}: {error}; {hint}")
+    return UserError(f"cannot write the event log in {clean(name)}/log/{stream}: {error}; {hint}")

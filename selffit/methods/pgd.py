@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 
 def default_alpha(eps: float, steps: int) -> float:
-    """eps/2 for two steps, else 2.5·eps/steps, which is the usual 2/255 for ten steps at 8/255."""
-    return eps / steps if steps <= 2 else 2.5 * eps / steps
+    """The step size of the public codes for as many steps, in proportion to eps.
+
+    eps/4 for 4 to 10 steps, which is the 2/255 at 8/255 of PGD-5, PGD-7 and PGD-10 there. Fewer
+    steps must still reach the border of the ball: eps/steps, so eps/2 for PGD-2. More of them need
+    less: 2.5·eps/steps.
+    """
+    return eps * max(1 / steps, min(1 / 4, 2.5 / steps))
 
 
 def pgd(

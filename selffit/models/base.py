@@ -27,13 +27,22 @@ class Normalise(nn.Module):
             if len(numbers) not in (1, channels):
                 raise UserError(
                     f"input {name} has {len(numbers)} numbers; the images have {channels} "
-                    "channel(s)"
+                    f"channel(s); give --input-{name} one number, or one a channel"
                 )
             self.register_buffer(name, numbers.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [B,C,H,W] in [0,1], normalised."""
         return (x - self.mean) * self.scale
+
+
+_NORMALISE = "normalise."
+
+
+def own_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors by name, but for its input normalisation."""
+    state: dict[str, Tensor] = model.state_dict()
+    return {k: value for k, value in state.items() if not k.startswith(_NORMALISE)}
 
 
 class Network(nn.Module):

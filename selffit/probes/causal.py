@@ -3,14 +3,17 @@
 Our operational check of the channel differentiation of He et al. (2023, arXiv 2302.11963).
 """
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from statistics import fmean, stdev
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
-from selffit.methods.base import Budget, Gradient, uniform_start
+from selffit.methods.base import Gradient, uniform_start
 from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
 from selffit.models.zeroing import zeroing
@@ -25,6 +28,8 @@ from selffit.probes.subject import Subject, timed
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 SINGLES = 8
+DRAWS = 20  # of random groups, so that their spread is known
+GROUPS = ("self", "data", "random", "norm")
 BRIEF_SHARES = (0.05, 0.2)
 BRIEF_SINGLES = 4
 
@@ -65,6 +70,7 @@ def causal_check(
     generator: torch.Generator,
     shares: Sequence[float] = SHARES,
     singles: int = SINGLES,
+    draws: int = DRAWS,
     batch_size: int = 256,
     pause: Callable[[], None] = lambda: None,
 ) -> kinds.CausalProbe:
@@ -84,40 +90,33 @@ def causal_check(
     stage's last site alone.
 
     Costs a ranking (6U an image), then 2k+2·pgd_steps+3 U an image and group for an attack of k
-    steps, and 2k+1 for swap; images that PGD has taken cost no further steps, and groups of the
-    same channels are measured once. The generator lives on the images' device; the network is in
-    evaluation mode and float32, and is left as it was. `pause` is called before each group; what it
-    raises breaks the check off.
+    steps, 2k+1 for swap, and (draws - 1)·(2k+2) for the other draws of each stage and share; images
+    that PGD has taken cost no further steps, and groups of the same channels are measured once. The
+    generator lives on the images' device; the network is in evaluation mode and float32, and is
+    left as it was. `pause` is called before each group; what it raises breaks the check off.
     """
+    if draws < 1:
+        raise ValueError(f"{draws} draws of random channels; at least 1")
     n_rank = len(images) // 2
     ranked = images[:n_rank], labels[:n_rank]
     layers = channel_dominance(model, *ranked, eps=attack.eps, generator=generator)
     with probing(model), torch.no_grad():
-        orders = _orders(layers, _activation(model, *ranked), generator)
+        living = _living(layers)
+        orders = _orders(layers, living, _activation(model, *ranked))
+        random = [_shuffled(living, generator) for _ in range(draws)]
         x, y = as_float(images[n_rank:]), labels[n_rank:]
-        budget = Budget(x.new_tensor(attack.eps), x.new_tensor(pgd_alpha), pgd_steps)
-        report = _Report(model, x, y, attack, budget, generator, batch_size)
+        alphas = [pgd_alpha] * pgd_steps
+        report = _Report(model, x, y, attack, alphas, generator, batch_size)
         rows = []
         for stage, sites in stages(model).items():
-            for group, order in orders.items():
-                for share in shares:
-                    pause()
-                    zeroed = {
-                        site: order[site][: top_count(len(order[site]), share)] for site in sites
-                    }
-                    count = sum(map(len, zeroed.values()))
-                    found = report.group(zeroed)
-                    rows.append(
-                        kinds.Ablation(
-                            stage=stage, group=group, share=share, channels=count, **found
-                        )
-                    )
+            for share in shares:
+                rows += _groups(report, stage, sites, share, orders, random, pause)
         single = []
         for sites in stages(model).values():
             last = next(layer for layer in layers if layer.name == sites[-1])
             for channel in orders["self"][last.name][:singles]:
                 pause()
-                found = report.single({last.name: [channel]})
+                found = report.one({last.name: [channel]})
                 dominance = round(last.dominance[channel], 5)
                 single.append(
                     kinds.SingleAblation(
@@ -148,6 +147,52 @@ def stages(model: Network) -> dict[str, list[str]]:
     return found
 
 
+def _groups(
+    report: "_Report",
+    stage: str,
+    sites: Sequence[str],
+    share: float,
+    orders: Mapping[str, "_Order"],
+    random: Sequence["_Order"],
+    pause: Callable[[], None],
+) -> list[kinds.Ablation]:
+    """What is left without each group of one size of one stage."""
+
+    def zeroed(order: "_Order") -> dict[str, list[int]]:
+        return {site: order[site][: top_count(len(order[site]), share)] for site in sites}
+
+    drawn = []
+    for order in random:
+        pause()
+        drawn.append(report.brief(zeroed(order)))
+    fgsm = [draw["fgsm"] for draw in drawn]
+    rows = []
+    for group in GROUPS:
+        pause()
+        chosen = zeroed(random[0] if group == "random" else orders[group])
+        found = report.group(chosen)
+        channels = sum(map(len, chosen.values()))
+        row = kinds.Ablation(stage=stage, group=group, share=share, channels=channels)
+        row = replace(row, **found)
+        if group == "random":
+            rows.append(_mean(row, drawn))
+        else:
+            quantile = fmean(left <= row.fgsm for left in fgsm)
+            rows.append(replace(row, quantile=round(quantile, 5)))
+    return rows
+
+
+def _mean(first: kinds.Ablation, drawn: Sequence[Mapping[str, float]]) -> kinds.Ablation:
+    """The random group as the mean over its draws, of which `first` is one."""
+    of = {name: [draw[name] for draw in drawn] for name in ("clean", "fgsm")}
+    mean = {name: round(fmean(values), 5) for name, values in of.items()}
+    sd = {
+        f"{name}_sd": round(stdev(values), 5) if len(values) > 1 else math.nan
+        for name, values in of.items()
+    }
+    return replace(first, draws=len(drawn), **mean, **sd)
+
+
 class _Report:
     """The images that are reported on, and what all measurements share: y′ and starts of PGD."""
 
@@ -157,7 +202,7 @@ class _Report:
         x: Tensor,
         y: Tensor,
         attack: ProbeAttack,
-        budget: Budget,
+        alphas: Sequence[float],
         generator: torch.Generator,
         batch_size: int,
     ) -> None:
@@ -165,19 +210,24 @@ class _Report:
         self.x = x
         self.y = y
         self.attack = attack
-        self.budget = budget
-        self.start = uniform_start(x, budget.eps, generator)
+        self.alphas = alphas
+        self.eps = x.new_tensor(attack.eps)
+        self.start = uniform_start(x, self.eps, generator)
         self.other = other_labels(y, model(x[:1]).shape[1], generator)
         self.batch_size = batch_size
         self._known: dict[Hashable, dict[str, float]] = {}
 
-    def single(self, zeroed: Zeroed) -> dict[str, float]:
+    def brief(self, zeroed: Zeroed) -> dict[str, float]:
+        """The shares clean and fgsm with these channels zeroed."""
+        return self._once(self._single_step, zeroed)
+
+    def one(self, zeroed: Zeroed) -> dict[str, float]:
         """The shares clean, fgsm, pgd and carrier with these channels zeroed."""
         return self._once(self._accuracies, zeroed)
 
     def group(self, zeroed: Zeroed) -> dict[str, float]:
         """The shares clean, fgsm, pgd, carrier and swap with these channels zeroed."""
-        return self.single(zeroed) | self._once(self._swap, zeroed)
+        return self.one(zeroed) | self._once(self._swap, zeroed)
 
     def _once(
         self, measure: Callable[[Tensor], dict[str, Tensor]], zeroed: Zeroed
@@ -198,18 +248,33 @@ class _Report:
             self._known[key] = dict(zip(found[0], rounded, strict=True))
         return self._known[key]
 
-    def _accuracies(self, part: Tensor) -> dict[str, Tensor]:
+    def _single_step(self, part: Tensor) -> dict[str, Tensor]:
+        clean, _, fgsm = self._attacked(part)
+        return {"clean": clean, "fgsm": fgsm}
+
+    def _attacked(self, part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which are right, the perturbations, and which are right under them."""
         model, x, y = self.model, self.x[part], self.y[part]
         at_x = input_gradient(model, x, y)
         delta = self.attack.delta(model, x, y, at_x)
-        clean = at_x.logits.argmax(1) == y
+        return at_x.logits.argmax(1) == y, delta, follows(model, x, delta, y)
+
+    def _accuracies(self, part: Tensor) -> dict[str, Tensor]:
+        model, x, y = self.model, self.x[part], self.y[part]
+        clean, delta, fgsm = self._attacked(part)
         right = clean.nonzero()[:, 0]
         stood = survivors(
-            model, self._gradient, x[right], y[right], self.start[part[right]], self.budget
+            model,
+            self._gradient,
+            x[right],
+            y[right],
+            self.start[part[right]],
+            self.eps,
+            self.alphas,
         )
         return {
             "clean": clean,
-            "fgsm": follows(model, x, delta, y),
+            "fgsm": fgsm,
             "pgd": torch.zeros_like(clean).index_fill_(0, right[stood], True),
             "carrier": follows(model, grey_like(x), delta, y),
         }
@@ -217,7 +282,7 @@ class _Report:
     def _swap(self, part: Tensor) -> dict[str, Tensor]:
         return {"swap": swap(self.model, self.x[part], self.other[part], self.attack)}
 
-    def _gradient(self, x: Tensor, y: Tensor) -> Gradient:
+    def _gradient(self, x: Tensor, y: Tensor, _: Tensor) -> Gradient:
         return input_gradient(self.model, x, y)
 
 
@@ -236,24 +301,40 @@ def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Ten
     return total
 
 
-def _orders(
-    layers: Iterable[kinds.LayerChannels],
-    activation: Mapping[str, Tensor],
-    generator: torch.Generator,
-) -> dict[str, dict[str, list[int]]]:
-    """The living channels of each site in the order in which larger groups take them.
+_Order = Mapping[str, list[int]]  # site: its living channels, as larger groups take them
 
-    As {group: {site: channels}}.
-    """
-    orders: dict[str, dict[str, list[int]]] = {"self": {}, "data": {}, "random": {}, "norm": {}}
+
+def _living(layers: Iterable[kinds.LayerChannels]) -> _Order:
+    """The channels of each site that answer to anything."""
+    return {
+        layer.name: [
+            c for c in range(len(layer.dominance)) if layer.si[c] >= DEAD or layer.di[c] >= DEAD
+        ]
+        for layer in layers
+    }
+
+
+def _orders(
+    layers: Iterable[kinds.LayerChannels], living: _Order, activation: Mapping[str, Tensor]
+) -> dict[str, _Order]:
+    """The living channels of each site by dominance and by activation, by the name of the group."""
+    of: dict[str, dict[str, list[int]]] = {"self": {}, "data": {}, "norm": {}}
     for layer in layers:
-        dominance, norm = layer.dominance, activation[layer.name].tolist()
-        shuffled = torch.randperm(
-            len(dominance), device=activation[layer.name].device, generator=generator
-        ).tolist()
-        living = [c for c in range(len(dominance)) if layer.si[c] >= DEAD or layer.di[c] >= DEAD]
-        orders["self"][layer.name] = sorted(living, key=lambda c: -dominance[c])
-        orders["data"][layer.name] = sorted(living, key=lambda c: dominance[c])
-        orders["random"][layer.name] = sorted(living, key=lambda c: shuffled[c])
-        orders["norm"][layer.name] = sorted(living, key=lambda c: -norm[c])
-    return orders
+        name, dominance, norm = layer.name, layer.dominance, activation[layer.name].tolist()
+        of["self"][name] = sorted(living[name], key=lambda c: -dominance[c])
+        of["data"][name] = sorted(living[name], key=lambda c: dominance[c])
+        of["norm"][name] = sorted(living[name], key=lambda c: -norm[c])
+    return dict(of)
+
+
+def _shuffled(living: _Order, generator: torch.Generator) -> _Order:
+    """The living channels of each site in random order."""
+    return {
+        site: [
+            channels[i]
+            for i in torch.randperm(
+                len(channels), device=generator.device, generator=generator
+            ).tolist()
+        ]
+        for site, channels in living.items()
+    }

@@ -1,7 +1,7 @@
 """Clean, FGSM and PGD accuracy of a network on held-out images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,13 +23,18 @@ from selffit.probes.subject import Subject, timed
 
 @dataclass(frozen=True, kw_only=True)
 class RobustAccuracy:
-    """Accuracies in [0,1] on n images, under perturbations of at most eps (pixels, L∞)."""
+    """Accuracies in [0,1] on n images, under perturbations of at most eps (pixels, L∞).
+
+    `nonfinite`: images at which the network's logits were NaN or infinite, as they are or under an
+    attack. An accuracy is NaN where there was such an image: its prediction would be none.
+    """
 
     n: int
     eps: float
     clean: float
     fgsm: float
     pgd: float
+    nonfinite: int = 0
 
 
 @timed
@@ -64,6 +69,7 @@ def robust_probe(
         pgd_steps=subject.probe_steps,
         pgd_alpha=subject.probe_alpha,
         final=kinds.AtFinal(eps=last[0].eps, fgsm=last[0].fgsm, pgd=last[0].pgd) if last else None,
+        nonfinite=max(found.nonfinite for found in (now, *last)),
     )
 
 
@@ -88,21 +94,20 @@ def robust_accuracies(
     The network is in evaluation mode and float32, and is left as it was: running statistics,
     weights, their gradients and torch's own generators.
     """
-    clean = torch.zeros((), dtype=torch.int64, device=images.device)
-    single, multi = clean.repeat(len(budgets)), clean.repeat(len(budgets))
+    clean = Tally(images.device)
+    single, multi = ([Tally(images.device) for _ in budgets] for _ in range(2))
 
-    def gradient(x: Tensor, y: Tensor) -> Gradient:
+    def gradient(x: Tensor, y: Tensor, _: Tensor | None = None) -> Gradient:
         return input_gradient(model, x, y)
 
     with probing(model), torch.no_grad():
         for x, y in batches(images, labels, batch_size):
             at_x = gradient(x, y)
-            right = at_x.logits.argmax(1) == y
-            clean += right.sum()
+            right = clean.count(at_x.logits, y)
             for i, (eps, alpha) in enumerate(budgets):
                 if eps == 0:
-                    single[i] += right.sum()
-                    multi[i] += right.sum()
+                    single[i].right += right.sum()
+                    multi[i].right += right.sum()
                     continue
                 budget = Budget(
                     torch.tensor(eps, device=x.device),
@@ -110,23 +115,64 @@ def robust_accuracies(
                     pgd_steps,
                 )
                 x_adv = fgsm(_known(at_x), x, y, budget, generator).x_adv
-                single[i] += (model(x_adv).argmax(1) == y).sum()
+                single[i].count(model(x_adv), y)
                 # for all images: the noise does not depend on f
                 start = uniform_start(x, budget.eps, generator)
-                multi[i] += len(
-                    survivors(model, gradient, x[right], y[right], start[right], budget)
+                multi[i].right += len(
+                    survivors(
+                        model,
+                        gradient,
+                        x[right],
+                        y[right],
+                        start[right],
+                        budget.eps,
+                        [alpha] * pgd_steps,
+                        multi[i].blanks,
+                    )
                 )
     n = len(images)
-    return [
-        RobustAccuracy(
-            n=n,
-            eps=eps,
-            clean=clean.item() / n,
-            fgsm=fgsm_right.item() / n,
-            pgd=pgd_right.item() / n,
+    found = []
+    for (eps, _), one, many in zip(budgets, single, multi, strict=True):
+        plain, under_one, under_many = (int(tally.blank) for tally in (clean, one, many))
+        found.append(
+            RobustAccuracy(
+                n=n,
+                eps=eps,
+                clean=_share(clean, n, plain),
+                fgsm=_share(one, n, plain + under_one),
+                pgd=_share(many, n, plain + under_many),
+                nonfinite=max(under_one, plain + under_many),
+            )
         )
-        for (eps, _), fgsm_right, pgd_right in zip(budgets, single, multi, strict=True)
-    ]
+    return found
+
+
+class Tally:
+    """Right answers, and images without one: a prediction from logits that are not finite is none.
+
+    Both are counted on the device, which nothing waits for.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.right = torch.zeros((), dtype=torch.int64, device=device)
+        self.blank = self.right.clone()
+
+    def count(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Take in the logits [B,K] of images with labels y [B]; which of them are right, bool."""
+        right = self.blanks(logits) & (logits.argmax(1) == y)
+        self.right += right.sum()
+        return right
+
+    def blanks(self, logits: Tensor) -> Tensor:
+        """Count those without an answer; which images have one, bool [B]."""
+        finite = logits.isfinite().all(1)
+        self.blank += (~finite).sum()
+        return finite
+
+
+def _share(tally: Tally, n: int, blank: int) -> float:
+    """The accuracy on n images, NaN where some gave no answer."""
+    return math.nan if blank else tally.right.item() / n
 
 
 def _known(gradient: Gradient) -> GradientAt:
@@ -134,20 +180,36 @@ def _known(gradient: Gradient) -> GradientAt:
     return lambda _x, _y: gradient
 
 
+# The gradient at x of images with labels y, which are those with the given indices: int64 [B].
+GradientOf = Callable[[Tensor, Tensor, Tensor], Gradient]
+
+
 def survivors(
-    model: nn.Module, gradient: GradientAt, x: Tensor, y: Tensor, start: Tensor, budget: Budget
+    model: nn.Module,
+    gradient: GradientOf,
+    x: Tensor,
+    y: Tensor,
+    start: Tensor,
+    eps: Tensor,
+    alphas: Sequence[float],
+    answered: Callable[[Tensor], Tensor] = lambda logits: logits.isfinite().all(1),
 ) -> Tensor:
     """Which images are right at the start point [B,C,H,W] and after every PGD step: int64 indices.
 
-    There are budget.steps of them.
+    eps: radius, in pixels, on the images' device. alphas: the size of each step, in pixels.
+    answered: says of logits [B,K] which of them are an answer at all.
     """
+
+    def right(logits: Tensor) -> Tensor:
+        return answered(logits) & (logits.argmax(1) == y)
+
     alive, x_adv = torch.arange(len(y), device=y.device), start
-    for _ in range(budget.steps):
+    for alpha in alphas:
         if len(alive) == 0:
             return alive
-        at_point = gradient(x_adv, y)
+        at_point = gradient(x_adv, y, alive)
         # found once: on a GPU that waits for the device
-        kept = (at_point.logits.argmax(1) == y).nonzero()[:, 0]
+        kept = right(at_point.logits).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]
-        x_adv = project(x_adv[kept] + budget.alpha * at_point.grad[kept].sign(), x, budget.eps)
-    return alive[model(x_adv).argmax(1) == y] if len(alive) else alive
+        x_adv = project(x_adv[kept] + alpha * at_point.grad[kept].sign(), x, eps)
+    return alive[right(model(x_adv))] if len(alive) else alive

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
-from selffit.detect import selffitting
+from selffit.detect.selffitting import index
+from selffit.detect.signs import effects
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Floats
 from selffit.methods.gradient import input_gradient
@@ -79,6 +80,8 @@ def self_information(
       and in the full set
         carrier_mean, carrier_noise, control_mean, control_noise
                             as above with u = training mean, uniform noise in [0,1]
+        control_conflict, control_swap
+                            as conflict_self and swap, with the deltas of g
         shuffled            accuracy on x + delta with its pixels in random order
         p_abnormal, p_dominate
                             delta_c, made on grey for label c, on x of other classes:
@@ -87,12 +90,13 @@ def self_information(
         mix                 accuracy when random signs replace a share of delta's entries
 
     `other`, `gap` and `control_*` only where there is a reference. Numbers have five digits; the
-    index and its components are made of those that have all. With the same seed the light
-    values of both sets are the same.
+    index and its components are made of those that have all, but for the dose curve. With the same
+    seed the light values of both sets are the same.
 
     Costs an image, in forward passes U, for an attack of k steps: light 4k+5 (FGSM 9U), with a
-    reference 2k+2 more (13U); full 30U more, 32U with a reference. Both networks are in evaluation
-    mode and float32 and are left as they were. Raises ValueError for a full set without a mean.
+    reference 2k+2 more (13U); full 30U more, 2k+34 more with a reference (36U). Both networks are
+    in evaluation mode and float32 and are left as they were. Raises ValueError for a full set
+    without a mean.
     """
     other, partner = other_labels(labels, classes, generator), partners(labels, generator)
     signs = attack.eps * random_signs(images, generator)
@@ -104,6 +108,11 @@ def self_information(
     ):
         seen = [_clean(model, x, y, attack) for x, y in batches(images, labels, batch_size)]
         logits, losses, deltas = (torch.cat(parts) for parts in zip(*seen, strict=True))
+        theirs = None
+        if reference is not None:
+            theirs = torch.cat(
+                [attack.delta(reference, x, y) for x, y in batches(images, labels, batch_size)]
+            )
         more = _Full.draw(model, images, classes, attack, mean, generator) if full else None
         for part in _parts(len(images), batch_size):
             x, y, delta = as_float(images[part]), labels[part], deltas[part]
@@ -118,11 +127,17 @@ def self_information(
                 carriers |= more.carriers(part, x)
             for kind, u in carriers.items():
                 hits[f"carrier_{kind}"] = follows(model, u, delta, y)
-            if reference is not None:
-                foreign = attack.delta(reference, x, y)
+            if reference is not None and theirs is not None:
+                foreign = theirs[part]
                 hits["other"] = follows(model, x, foreign, y)
                 for kind, u in carriers.items():
                     hits[f"control_{kind}"] = follows(model, u, foreign, y)
+                if full:
+                    donor = partner[part]
+                    found = conflict(model, x, y, theirs[donor], labels[donor])
+                    hits["control_conflict"] = found["conflict_self"]
+                    away = attack.delta(reference, x, other[part])
+                    hits["control_swap"] = follows(model, x, away, other[part])
             for name, hit in hits.items():
                 totals[name] = totals.get(name, 0) + hit.sum(-1, dtype=torch.float64)
     shares = {name: total / len(images) for name, total in totals.items()}
@@ -134,16 +149,17 @@ def self_information(
     values = {name: float(share) for name, share in shares.items()}
     if reference is not None:
         values["gap"] = values["own"] - values["other"]
-    components = selffitting.components(values, 1 / classes)
+    curve = kinds.Dose(k=Floats(DOSES), acc=curves["dose"]) if full else None
+    components = effects(values, 1 / classes, dose=curve)
     return kinds.SelfProbe(
         n=len(images),
         full=full,
         eps=attack.eps,
         attack=attack.name,
         values={name: round(value, 5) for name, value in values.items()},
-        dose=kinds.Dose(k=Floats(DOSES), acc=curves["dose"]) if full else None,
+        dose=curve,
         mix=kinds.Mix(share=Floats(MIX), acc=curves["mix"]) if full else None,
-        index=round(selffitting.index(components), 5),
+        index=round(index(components), 5),
         components={name: round(value, 5) for name, value in components.items()},
     )
 

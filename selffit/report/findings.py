@@ -134,6 +134,11 @@ class Report:
         return clean(text(mapping(self.about.get("verdict")).get("text")))
 
     @property
+    def done(self) -> list[str]:
+        """What was done to somebody else's file, in words; [] for a run."""
+        return [text(said) for said in items(mapping(self.about.get("file")).get("said"))]
+
+    @property
     def chance(self) -> float:
         """The accuracy of guessing; NaN where it is not known."""
         classes = whole(self.about.get("classes"))

@@ -15,7 +15,7 @@ from selffit.numbers import budget, count, share, signed
 from selffit.report import figures
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.images import VIEWS, views
-from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
+from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
 from selffit.vocabulary import (
     CHANNEL,
     COMPONENT,
@@ -94,12 +94,13 @@ def _summary(report: Report) -> str:
     )
     stands = f"<p>The run now: <b>{escape(report.stands)}</b></p>" if report.stands else ""
     lead = f"<p>{escape(lead_sentence(report.found))}</p>"
-    return f"<p class='dim'>{escape(how)}</p>{stands}{said}{lead}"
+    done = f"<p>The file: {escape('; '.join(report.done))}.</p>" if report.done else ""
+    return f"<p class='dim'>{escape(how)}</p>{done}{stands}{said}{lead}"
 
 
 def _verdict(found: Findings) -> str:
     word = escape(verdict_word(found))
-    return word if found.diagnosis is None else f"<span class='ill'>{word}</span>"
+    return f"<span class='ill'>{word}</span>" if is_ill(found) else word
 
 
 def _overview(report: Report) -> str:

@@ -2,8 +2,15 @@
 
 from selffit.numbers import count, plural
 from selffit.report.findings import Findings
+from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 
 NOT_FALLEN = "not fallen"
+# by disease: what is said of so many of the networks, where none has collapsed
+_NO_COLLAPSE = {
+    DIVERGED.name: "Training had diverged in {}.",
+    WEAKENED.name: "Robust accuracy has fallen without a gap in {}.",
+    CANNOT_TELL: "One cannot tell whether robust accuracy has fallen in {}; the reason is said.",
+}
 TYPICAL_SHARE = 0.1  # of a stage's channels, where only one is shown
 
 
@@ -12,14 +19,20 @@ def verdict_word(found: Findings) -> str:
     return found.diagnosis.disease if found.diagnosis is not None else NOT_FALLEN
 
 
+def is_ill(found: Findings) -> bool:
+    """Whether something was found, other than that one cannot tell."""
+    return found.diagnosis is not None and found.diagnosis.disease != CANNOT_TELL
+
+
 def lead_sentence(found: list[Findings]) -> str:
     """When the index became clear, and how far that lies before or after the onset.
 
     Both are known at probes only.
     """
-    diagnosis = next((f.diagnosis for f in reversed(found) if f.diagnosis is not None), None)
+    told = [one.diagnosis for one in found if one.diagnosis is not None]
+    diagnosis = next((d for d in reversed(told) if d.disease not in _NO_COLLAPSE), None)
     if diagnosis is None:
-        return "Robust accuracy has not fallen in any of these networks."
+        return _without_collapse([d.disease for d in told], len(found))
     onset = (
         "the onset is not in a log"
         if diagnosis.onset_step is None
@@ -35,3 +48,16 @@ def lead_sentence(found: list[Findings]) -> str:
         side = "before" if diagnosis.lead > 0 else "after"
         where = f"{plural(abs(diagnosis.lead), 'step')} {side} it"
     return f"{onset.capitalize()}; {index}, {where} (as far as probes tell)."
+
+
+def _without_collapse(diseases: list[str], networks: int) -> str:
+    of = plural(networks, "network")
+    told = [
+        words.format(f"{count(diseases.count(name))} of {of}")
+        for name, words in _NO_COLLAPSE.items()
+        if name in diseases
+    ]
+    if len(diseases) == networks:
+        return " ".join(told)
+    rest = "the others" if told else "any of these networks"
+    return " ".join([*told, f"Robust accuracy has not fallen in {rest}."])

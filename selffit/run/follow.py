@@ -1,21 +1,31 @@
 """Following a run: the one way from a log to a state, live or recorded."""
 
-import os
 import re
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
+from selffit.eventlog.decode import read
+from selffit.eventlog.folder import Folder, Place, held, root_of
 from selffit.eventlog.liveness import is_alive
-from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.reader import SkimReader
+from selffit.eventlog.records import Notice, Record, Unread
+from selffit.eventlog.tail import Skimmed
+from selffit.run.clocks import writer_ahead
+from selffit.run.quick import SKIMMED
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
-from selffit.run.word import state_word
-from selffit.vocabulary import LOST
+from selffit.run.word import loss, silent_for, state_word
+from selffit.vocabulary import LOST, SILENT, state_of
 
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
+# what is called dead by its silence alone is watched for so long first: more than a heartbeat
+WATCH_SECONDS = 2.7
+_STALE = 86_400.0  # seconds of silence that no clock is wrong by
+_SAMPLES = 5  # arrivals that the difference of the clocks is taken from
+_CLOCKS_AGREE = 3.0  # seconds within which nothing is said of a difference
 LAST_WORD_SECONDS = 3.0  # that the supervisor may take to report the end of its trainer
 
 _TIME = re.compile(rb'"t":([0-9]{1,11}(?:\.[0-9]+)?),"k"')
@@ -27,7 +37,7 @@ Item = Record | Notice
 class Source(Protocol):
     """Where the items of a log come from; tests have their own."""
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, at most `limit` items; fewer: there is no more at present."""
 
     def restart(self) -> None:
@@ -39,53 +49,56 @@ class Source(Protocol):
     def alive(self, state: RunState) -> bool | None:
         """Whether the process of the newest attempt exists; None where nobody can know."""
 
+    def ahead(self, state: RunState, now: float) -> float:
+        """Return seconds by which the clock of the newest attempt seems to be ahead of ours.
+
+        `now`: our wall clock. 0 where nothing can be told.
+        """
+
 
 class LogSource:
-    """The log of a run directory."""
+    """The log of a run directory.
 
-    def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
-        self._reader = RunReader(run_dir)
+    Blocks of steps and heartbeats are not decoded before somebody asks for what they say.
+    """
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def __init__(self, run: Place) -> None:
+        self._run = run
+        self._reader = SkimReader(run, SKIMMED)
+
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, at most `limit` items."""
         return self._reader.poll(limit)
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = RunReader(self._run_dir)
+        self._reader = SkimReader(self._run, SKIMMED)
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
-        total = 0
-        newest = Path()
-        try:
-            for stream in os.scandir(self._run_dir / "log"):
-                if not stream.is_dir(follow_symlinks=False):
-                    continue
-                for file in os.scandir(stream.path):
-                    if file.name.endswith(".jsonl") and file.is_file(follow_symlinks=False):
-                        total += file.stat(follow_symlinks=False).st_size
-                        if stream.name == "trainer":
-                            newest = max(newest, Path(file.path))
-        except OSError:
-            return total, 0.0  # not there yet, or gone
-        return total, _newest_time(newest)
+        total, newest = 0, 0.0
+        with suppress(OSError), root_of(self._run) as root, root.within("log") as log:
+            for stream in log.names():
+                with suppress(OSError), log.within(stream) as folder:
+                    files = [name for name in folder.names() if name.endswith(".jsonl")]
+                    total += sum(folder.size(name) for name in files)
+                    if stream == "trainer" and files:
+                        newest = _newest_time(folder, files[-1])
+        return total, newest  # what there is: the log may be not there yet, or gone
 
     def alive(self, state: RunState) -> bool | None:
         """Whether the process of the newest attempt exists; None where nobody can know."""
         identity = state.now.identity
         return None if identity is None else is_alive(identity)
 
+    def ahead(self, state: RunState, now: float) -> float:
+        """Return seconds by which the clock of the newest attempt seems to be ahead of ours."""
+        return writer_ahead(self._run, state, now)
 
-def _newest_time(file: Path) -> float:
+
+def _newest_time(folder: Folder, name: str) -> float:
     """The wall clock of a segment's newest events, 0 when it cannot be told."""
-    try:
-        with open(file, "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - _NEWEST_BYTES))
-            found = _TIME.findall(log.read(_NEWEST_BYTES))
-    except OSError:
-        return 0.0
+    found = _TIME.findall(folder.tail(name, _NEWEST_BYTES))
     return float(found[-1]) if found else 0.0
 
 
@@ -100,34 +113,60 @@ class Follower:
         self.state = RunState(run=name)
         self._blank = self.state
         self._clock = clock
+        self._caught_up: float | None = None  # since when, on the monotonic clock
+        self._by_files: tuple[int, float] | None = None  # clock of an attempt, before any arrival
+        self._arrivals: deque[float] = deque(maxlen=_SAMPLES)  # clock of what came, less ours
+        self._arrived_of = 0  # the attempt that they are about
 
     @classmethod
     def of(cls, run: RunDir) -> "Follower":
         """Return a follower of a run directory."""
-        return cls(LogSource(run.path), run.name)
+        return cls(LogSource(held(run.place)), run.name)
 
-    def poll(self, limit: int | None = None) -> list[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return the new items, already folded into `state`.
 
         After a "restarted" notice the whole log comes again, into a new state.
         """
-        items = self.take(limit)
+        items = self._new(limit)
         if items:
             self.fold(items)
         return items
 
-    def fold(self, items: Iterable[Item]) -> None:
+    def fold(self, items: Iterable[Skimmed]) -> None:
         """Bring the state up to items that were taken."""
         self.state = reduce_all(self.state, items)
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
+        records = [read(i) if isinstance(i, Unread) else i for i in self._new(limit)]
+        return [item for item in records if item is not None]
+
+    def _new(self, limit: int | None) -> Sequence[Skimmed]:
         items = self.source.poll(limit)
         if any(isinstance(item, Notice) and item.kind == "restarted" for item in items):
             self.source.restart()
             self.state = self._blank
+            self._caught_up = None
             items = self.source.poll(limit)
+        if limit is None or len(items) < limit:  # that is all there is at present
+            if self._caught_up is not None:
+                self._hear(items)
+            else:
+                self._caught_up = time.monotonic()
         return items
+
+    def _hear(self, items: Iterable[Skimmed]) -> None:
+        """Compare the clocks: what comes while we wait for it was written a moment ago."""
+        records = [item for item in items if not isinstance(item, Notice)]
+        newest = max((record.a for record in records), default=0)
+        if newest < self.state.attempt or not newest:
+            return
+        if newest != self._arrived_of:
+            self._arrived_of = newest
+            self._arrivals.clear()
+        last = max(record.t for record in records if record.a == newest)
+        self._arrivals.append(last - self._clock())
 
     def read_all(self) -> RunState:
         """Read what the log has at present; the state that it leads to."""
@@ -135,26 +174,63 @@ class Follower:
             pass
         return self.state
 
+    @property
+    def news(self) -> bool:
+        """Whether the newest attempt has written something while we looked."""
+        return bool(self._arrivals) and self._arrived_of == self.state.attempt
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which the clock of the newest attempt is ahead of ours; 0 where they agree."""
+        if self.news:
+            found = max(self._arrivals)  # the one that was least on its way
+        else:
+            if self._by_files is None or self._by_files[0] != self.state.attempt:
+                found = 0.0 if self.state.ending else self.source.ahead(self.state, self._clock())
+                self._by_files = self.state.attempt, found
+            found = self._by_files[1]
+        return found if abs(found) > _CLOCKS_AGREE else 0.0
+
+    def now(self) -> float:
+        """Return the present time by the clock of the newest attempt."""
+        return self._clock() + self.ahead
+
     def alive(self) -> bool | None:
         """Whether the process of the newest attempt exists; None where nobody can know.
 
         One that has gone counts as there for a moment: its supervisor may still report on it.
         """
         found = self.source.alive(self.state)
-        fresh = self._clock() - self.state.t < GONE_SECONDS
+        fresh = silent_for(self.state, self.now()) < GONE_SECONDS
         return True if found is False and fresh else found
 
     def word(self) -> str:
         """Return the run's state in one word, as of now."""
-        return state_word(self.state, self.alive(), self._clock())
+        return state_word(self.state, self.alive(), self.now())
+
+    def loss(self) -> str:
+        """Return why the run is called lost, where it is."""
+        return loss(self.state, self.alive(), self.now())
+
+    @property
+    def watched(self) -> float:
+        """Seconds since everything was read that the log had when we came."""
+        return 0.0 if self._caught_up is None else time.monotonic() - self._caught_up
+
+    def in_doubt(self) -> bool:
+        """Whether only the clocks say that nobody is there, and nobody has looked for a beat."""
+        if self.state.ending is not None or self.news or self.watched >= WATCH_SECONDS:
+            return False
+        silent = self.source.alive(self.state) is None and self.word() in (SILENT.word, LOST.word)
+        return silent and silent_for(self.state, self.now()) < _STALE
 
     def over(self) -> bool:
         """Whether nothing more will come: the run was closed, or nobody is left who could."""
         attempt = self.state.now
-        if attempt.exit is not None:
-            return not attempt.restarting
-        if attempt.end is None:
-            return self.word() == LOST.word
+        if attempt.exit is not None and not attempt.restarting:
+            return True
+        if attempt.end is None or attempt.restarting:
+            return state_of(self.word()).left and not self.in_doubt()
         # The trainer's own word: its supervisor, if there is one, has the last one in a moment.
         gone = self.source.alive(self.state) is not True
-        return gone or self._clock() - attempt.end.t > LAST_WORD_SECONDS
+        return gone or self.now() - attempt.end.t > LAST_WORD_SECONDS

@@ -1,4 +1,4 @@
-"""The probes of the active line that the detector's rule finds healthy, judged once each.
+"""The probes of the active line, judged once each: which are healthy, and since when they weaken.
 
 The rule learns from every probe, so what it says of one depends on all before it. A viewer asks
 again at every redraw of a run that has thousands: the judgements on the history that was asked
@@ -11,6 +11,7 @@ from threading import Lock
 
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.types import point_of
+from selffit.detect.weakening import Weakened, Weakening
 from selffit.eventlog import kinds
 from selffit.eventlog.history import History
 from selffit.run.lineage import ActiveLine
@@ -20,14 +21,26 @@ from selffit.vocabulary import HEALTHY
 
 def healthy_probes(state: RunState) -> list[kinds.RobustProbe]:
     """Return the probes of the active line that the rule finds healthy, in the order of the log."""
+    probes = state.all(kinds.RobustProbe)
+    with _lock:
+        return [probes[index] for index in _judged(state).before(len(probes))]
+
+
+def weakened(state: RunState) -> Weakened | None:
+    """Return since when robust accuracy has fallen without a gap; None where it has not."""
+    with _lock:
+        return _judged(state).weak(len(state.all(kinds.RobustProbe)))
+
+
+def _judged(state: RunState) -> "_Judged":
+    """The judgements on the probes of a state; under the lock."""
     global _newest
     classes = state.start.classes if state.start is not None else 0
     line, probes = state.line, state.all(kinds.RobustProbe)
-    with _lock:
-        if not (_newest.about == (line, classes) and _newest.probes.shares(probes)):
-            _newest = _Judged((line, classes), RobustRule(RuleThresholds(), _chance(classes)))
-        _newest.judge(probes)
-        return [probes[index] for index in _newest.before(len(probes))]
+    if not (_newest.about == (line, classes) and _newest.probes.shares(probes)):
+        _newest = _Judged((line, classes), RobustRule(RuleThresholds(), _chance(classes)))
+    _newest.judge(probes)
+    return _newest
 
 
 def _chance(classes: int) -> float:
@@ -42,6 +55,9 @@ class _Judged:
     rule: RobustRule
     probes: History[kinds.RobustProbe] = field(default_factory=History)
     healthy: list[int] = field(default_factory=list)  # their indices
+    weakening: Weakening = field(default_factory=Weakening)
+    # what stands of it from a probe on, where that changed
+    weakenings: list[tuple[int, Weakened | None]] = field(default_factory=list)
 
     def judge(self, probes: History[kinds.RobustProbe]) -> None:
         """Judge what is new of a history; nothing where an older state asks."""
@@ -52,14 +68,24 @@ class _Judged:
             if not (line.holds(probe.branch, probe.step) and _is_measured(point.pgd, point.n)):
                 continue
             self.rule.learn(point)
-            if 0.0 <= point.fgsm <= 1.0 and self.rule.judge(point).state == HEALTHY.name:
+            if not 0.0 <= point.fgsm <= 1.0:
+                continue
+            if self.rule.judge(point).state == HEALTHY.name:
                 self.healthy.append(index)
+            weak = self.weakening.take(point, self.rule)
+            if weak != (self.weakenings[-1][1] if self.weakenings else None):
+                self.weakenings.append((index, weak))
         if len(probes) >= len(self.probes):
             self.probes = probes
 
     def before(self, length: int) -> list[int]:
         """Return the indices of those among the first `length` probes."""
         return self.healthy[: bisect_left(self.healthy, length)]
+
+    def weak(self, length: int) -> Weakened | None:
+        """Return what the first `length` probes say of a fall without a gap."""
+        place = bisect_left(self.weakenings, length, key=lambda change: change[0])
+        return self.weakenings[place - 1][1] if place else None
 
 
 def _is_measured(pgd: float, n: int) -> bool:

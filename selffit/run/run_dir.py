@@ -1,51 +1,68 @@
-"""Run directories: their layout, creation in one step, attempts, and how a person names one.
+"""Run directories: their layout, creation in one step, attempts.
 
-RUN/run.json                 identity, resolved configuration, versions, seed; written once
-RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start time
+RUN/run.json                 id, resolved configuration, versions, seed; changed by a resume only
+RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start time, in which folder
 RUN/log/<stream>/000003-000000.jsonl
 RUN/control/inbox  RUN/control/done
 RUN/ckpt  RUN/raw
+
+Whoever only looks at a run goes by its path. Its trainer and its supervisor hold the folder
+(`RunDir.held`): what they write goes where that is moved, and never into a successor at its path.
 """
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import Refused, clean, clean_data
-from selffit.eventlog.disk import Disk
-from selffit.eventlog.jsonfile import read_small, write_new
+from selffit.eventlog.folder import Folder, Place, root_of
+from selffit.eventlog.identity import (
+    ATTEMPTS,
+    RUN_FILE,
+    RunId,
+    attempt_file,
+    id_of,
+    is_copy,
+    new_id,
+    newest_attempt,
+    run_id,
+)
+from selffit.eventlog.jsonfile import read_small, replace, write_new
 from selffit.eventlog.liveness import ProcessIdentity
-from selffit.eventlog.names import RULE, is_name
 from selffit.eventlog.records import num
+from selffit.run.making import FOLDERS, make
 
-_ATTEMPT = re.compile(r"([0-9]{6})\.json")
-_TRIES = 100  # random names that may be taken before we give up
-_FOLDERS = ("attempts", "log", "control", "control/inbox", "control/done", "ckpt", "raw")
-# bytes that a disk must have free for a new run: its log, its ballast, a first checkpoint
-_LEAST_FREE = 32 << 20
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 _END_OF_TIME = 1e11  # seconds since the epoch; a calendar cannot show much more
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """An existing run directory. `create` makes one, `open` checks one."""
+    """An existing run directory. `create` makes one, `open` checks one.
+
+    `home` is the folder itself where it is held; without it everything goes by the path.
+    """
 
     path: Path
+    home: Folder | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         """The name of the run, which is that of its folder."""
         return self.path.name
+
+    @property
+    def place(self) -> Place:
+        """What to reach the run by: its folder where it is held, else its path."""
+        return self.home or self.path
 
     @property
     def inbox(self) -> Path:
@@ -77,50 +94,37 @@ class RunDir:
         is called `<stem>-<four random hex digits>`. Raises UserError: name taken or malformed, root
         not writable, disk full.
         """
-        if name is not None:
-            _check_new_name(name)
-            if os.path.lexists(root / name):
-                raise _taken(root, name)
-        elif not is_name(f"{stem}-0000"):
-            raise UserError(f"{stem!r} cannot begin the name of a run: {RULE}")
-        draft = root / f".new-{secrets.token_hex(8)}"
-        made: list[Path] = []
+        return cls(make(root, name, info, stem))
+
+    def held(self) -> "RunDir":
+        """The same run by its folder, wherever that is moved. Raises UserError where it is gone."""
+        if self.home is not None:
+            return self
         try:
-            made = [folder for folder in (root, *root.parents) if not folder.exists()]
-            root.mkdir(parents=True, exist_ok=True)
-            _check_space(root)
-            path = _make(draft, root, name, stem, info)
+            return RunDir(self.path, Folder.root(self.path))
         except OSError as error:
-            raise _cannot_create(root, error) from error
-        finally:  # when all went well the draft has been renamed, and the folders are not empty
-            shutil.rmtree(draft, ignore_errors=True)
-            for folder in made:
-                with suppress(OSError):
-                    folder.rmdir()
-        return cls(path)
+            raise self._cannot_read(error) from error
 
     @classmethod
-    def open(cls, path: Path) -> "RunDir":
-        """An existing run directory.
+    def open(cls, path: Path, fd: int | None = None) -> "RunDir":
+        """An existing run directory; `fd`: a descriptor of it, which is held.
 
         Raises UserError when it is none, or its run.json cannot be used.
         """
-        run = cls(Path(os.path.abspath(path)))
+        path = Path(os.path.abspath(path))
+        run = cls(path, None if fd is None else Folder.adopt(fd, path.name))
         run.info()
         return run
 
     def info(self) -> dict[str, Any]:
         """run.json, its strings cleaned; `created` is a finite number. Raises UserError."""
         try:
-            info = clean_data(read_small(self.path / "run.json"))
+            with root_of(self.place) as root:
+                info = clean_data(read_small(RUN_FILE, root))
             if not 0 <= num(info.get("created")) < _END_OF_TIME:
                 raise ValueError("`created` is not a time")
-        except (FileNotFoundError, NotADirectoryError):
-            raise UserError(f"{_shown(self.path)} is not a run: {self._lack()}") from None
         except OSError as error:
-            raise UserError(
-                f"cannot read run.json of {_shown(self.path)}: {error.strerror}"
-            ) from error
+            raise self._cannot_read(error) from error
         except (ValueError, Refused) as error:
             text = clean(str(error))[:200]
             raise UserError(
@@ -132,40 +136,174 @@ class RunDir:
         """When the run was created, in seconds since the epoch. Raises UserError."""
         return float(self.info()["created"])
 
-    def claim_attempt(self, identity: ProcessIdentity) -> int:
+    @property
+    def id(self) -> RunId:
+        """The run's id and those that it had before; blank where its run.json tells none."""
+        with suppress(OSError), root_of(self.place) as root:
+            return id_of(root) or RunId()
+        return RunId()
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether its newest attempt was begun in another folder: see `identity.is_copy`."""
+        with suppress(OSError), root_of(self.place) as root:
+            return is_copy(root)
+        return False
+
+    @property
+    def mark(self) -> str:
+        """What tells its folder from a copy of it, "" where it is not there."""
+        with suppress(OSError), root_of(self.place) as root:
+            return root.mark
+        return ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether a held run was deleted, be it in part, or moved to another file system."""
+        try:
+            with root_of(self.place) as root:
+                return not root.holds(RUN_FILE)
+        except OSError as error:
+            return error.errno in _NOT_THERE
+
+    def refuse_links(self) -> None:
+        """Raises UserError that names what is no folder or file of ours: nothing is written there.
+
+        A folder from elsewhere may hold links that lead anywhere.
+        """
+        try:
+            with root_of(self.place) as root:
+                for below in FOLDERS:
+                    *above, name = below.split("/")
+                    with root.within(*above) as parent:
+                        if parent.holds(name) and not parent.is_folder(name):
+                            raise self._in_the_way(below, "a folder")
+                if root.holds("raw"):
+                    with root.within("raw") as raw:
+                        for name in raw.names():
+                            if not raw.is_file(name):
+                                raise self._in_the_way(f"raw/{name}", "a file")
+        except OSError as error:
+            raise self._cannot_read(error) from error
+
+    def _in_the_way(self, what: str, wanted: str) -> UserError:
+        shown = _shown(self.path / what)
+        return UserError(
+            f"{shown} is a link, or not {wanted}: a run is written into its own folder only; "
+            f"replace it by {wanted}, or remove it"
+        )
+
+    def raw_file(self, name: str) -> int:
+        """A descriptor that writes at the end of a file in raw/. Raises UserError."""
+        try:
+            with root_of(self.place) as root, root.ensure("raw") as raw:
+                return raw.append(name)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
+                raise self._in_the_way(f"raw/{name}", "a file") from error
+            shown = _shown(self.path / "raw" / name)
+            raise UserError(f"cannot write {shown}: {error.strerror}") from error
+
+    def claim_attempt(self, identity: ProcessIdentity, after: int | None = None) -> int:
         """Number the next start of the trainer, 1, 2, 3 …, exclusively.
 
-        Raises UserError when it cannot be written.
+        A copy becomes a run of its own by it, and a run from before there were ids gets one.
+        `after`: the newest attempt that the caller knows of and takes for ended; where there is a
+        later one by now, it is somebody else's run. Raises UserError then, and when the attempt
+        cannot be written.
         """
-        folder, disk = self.path / "attempts", Disk()
-        attempt = self.newest_attempt()
-        while True:
-            attempt += 1
-            path = folder / f"{attempt:06d}.json"
-            try:
-                write_new(path, identity.as_data() | {"t": time.time()})
-                disk.sync_folder(folder)
-            except FileExistsError:
-                continue  # somebody else started an attempt just now
-            except OSError as error:
-                raise UserError(
-                    f"cannot start an attempt in {_shown(self.path)}: {error.strerror}"
-                ) from error
-            return attempt
+        self.refuse_links()
+        try:
+            with root_of(self.place) as root:
+                for below in FOLDERS:  # what keeps no empty folders may have lost some
+                    *above, name = below.split("/")
+                    with root.within(*above) as parent:
+                        parent.ensure(name).close()
+                attempt = newest_attempt(root)
+                self._check_free(attempt, after)
+                self._become_itself(root)
+                about = {**identity.as_data(), "t": time.time(), "folder": root.mark}
+                with root.within(ATTEMPTS) as attempts:
+                    while True:
+                        self._check_free(attempt, after)
+                        attempt += 1
+                        with suppress(FileExistsError):  # somebody else started one just now
+                            write_new(attempts, attempt_file(attempt), about)
+                            attempts.sync()
+                            return attempt
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or clean(str(error))
+            raise UserError(f"cannot start an attempt in {_shown(self.path)}: {why}") from error
+
+    def _check_free(self, attempt: int, after: int | None) -> None:
+        if after is not None and attempt > after:
+            raise UserError(
+                f"somebody else has just started attempt {attempt} of {self.name}; watch that one, "
+                "or resume the run when it has ended"
+            )
+
+    def _become_itself(self, root: Folder) -> None:
+        """Give the run an id of its own where it has none, or has that of the original."""
+        info = read_small(RUN_FILE, root)
+        known = run_id(info)
+        if known.id and not is_copy(root):
+            return
+        origin = {"id": known.id, "name": info.get("name"), "attempt": newest_attempt(root)}
+        before = info.get("origins")
+        origins = [*(before if isinstance(before, list) else []), origin]
+        replace(root, RUN_FILE, {**info, "id": new_id(), "origins": origins})
+
+    def claimant(self, attempt: int) -> ProcessIdentity | None:
+        """The process that claimed an attempt; None where that cannot be read, or not yet."""
+        return ProcessIdentity.from_data(self._claim(attempt))
+
+    def claimed_at(self, attempt: int) -> float:
+        """The wall clock at which an attempt was claimed, in seconds; 0 where it is not known."""
+        found = num(self._claim(attempt).get("t"))
+        return found if found > 0 else 0.0
+
+    def successor(self, attempt: int) -> int:
+        """The newest attempt after this one, 0 without any.
+
+        It needs no descriptor where there are none left: the next number is looked for by its name.
+        """
+        newest = self.newest_attempt()
+        if newest > attempt:
+            return newest
+        next_one = f"{ATTEMPTS}/{attempt_file(attempt + 1)}"
+        if self.home is not None:
+            return attempt + 1 if self.home.holds(next_one) else 0
+        return attempt + 1 if os.path.lexists(self.path / next_one) else 0
+
+    def _claim(self, attempt: int) -> dict[str, Any]:
+        try:
+            with root_of(self.place) as root, root.within(ATTEMPTS) as attempts:
+                return read_small(attempt_file(attempt), attempts)
+        except (OSError, ValueError):
+            return {}
 
     def newest_attempt(self) -> int:
         """The highest attempt number, 0 before the first."""
+        with suppress(OSError), root_of(self.place) as root:
+            return newest_attempt(root)
+        return 0
+
+    def amend(self, config: Mapping[str, Any]) -> None:
+        """Resume with these settings. Raises UserError where run.json cannot be written."""
         try:
-            names = os.listdir(self.path / "attempts")
-        except OSError:
-            return 0
-        return max((int(match[1]) for match in map(_ATTEMPT.fullmatch, names) if match), default=0)
+            with root_of(self.place) as root:
+                replace(root, RUN_FILE, {**read_small(RUN_FILE, root), "config": dict(config)})
+        except (OSError, ValueError) as error:
+            shown = _shown(self.path)
+            raise UserError(f"cannot write run.json of {shown}: {clean(str(error))}") from error
 
     def remove(self) -> None:
         """Delete a run that was refused before it began.
 
-        Raises UserError when it has a checkpoint or was restarted.
+        Raises UserError when it has a checkpoint or was restarted, or lies somewhere else by now.
         """
+        if self.home is not None and RunDir(self.path).mark != self.mark:
+            raise UserError(f"{_shown(self.path)} is another folder by now; it is not removed")
         if self.newest_attempt() > 1 or (self.ckpt.is_dir() and any(self.ckpt.iterdir())):
             raise UserError(f"{_shown(self.path)} has begun; it is not removed")
         doomed = self.path.with_name(f".gone-{secrets.token_hex(8)}")
@@ -175,140 +313,22 @@ class RunDir:
         except OSError as error:
             raise UserError(f"cannot remove {_shown(self.path)}: {error.strerror}") from error
 
-    def _lack(self) -> str:
+    def _cannot_read(self, error: OSError) -> UserError:
+        shown = _shown(self.path)
+        if error.errno not in _NOT_THERE:
+            return UserError(f"cannot read run.json of {shown}: {error.strerror}")
+        if self.home is not None:
+            return UserError(
+                f"the folder of run {clean(self.name)} is gone: it was deleted, or moved to "
+                "another file system"
+            )
         if self.path.is_dir():
-            return "it holds no run.json"
-        return "it is not a folder" if os.path.lexists(self.path) else "there is no such folder"
-
-
-def _make(draft: Path, root: Path, name: str | None, stem: str, info: Mapping[str, Any]) -> Path:
-    """Build the run as `draft`, then rename it into place: the step that makes it a run."""
-    disk = Disk()
-    draft.mkdir(mode=0o700)
-    for folder in _FOLDERS:
-        (draft / folder).mkdir(mode=0o700)
-    for _ in range(_TRIES):
-        final = name if name is not None else f"{stem}-{secrets.token_hex(2)}"
-        try:
-            if not os.path.lexists(root / final):
-                write_new(
-                    draft / ".run.json", {**info, "v": 1, "name": final, "created": time.time()}
-                )
-                os.rename(draft / ".run.json", draft / "run.json")
-                for folder in (*_FOLDERS, "."):
-                    disk.sync_folder(draft / folder)
-                # fails on a file and on a folder with anything in it
-                os.rename(draft, root / final)
-                disk.sync_folder(root)
-                return root / final
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                raise
-        if name is not None:
-            raise _taken(root, name)
-    raise UserError(
-        f"no free name {stem}-0000 … {stem}-ffff in {_shown(root)}; name the run yourself"
-    )
-
-
-def _check_space(root: Path) -> None:
-    disk = os.statvfs(root)
-    if disk.f_bavail * disk.f_frsize < _LEAST_FREE:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _check_new_name(name: str) -> None:
-    if not is_name(name):
-        raise UserError(f"{clean(name)!r} cannot be the name of a run: {RULE}")
-    if name == "latest":
-        raise UserError(
-            "a run cannot be called latest: that word means the newest run; choose another name"
-        )
-
-
-def _taken(root: Path, name: str) -> UserError:
-    return UserError(
-        f"there is already something called {name} in {_shown(root)}; choose another name"
-    )
-
-
-def _cannot_create(root: Path, error: OSError) -> UserError:
-    hint = {
-        errno.ENOSPC: "free some space or choose another folder",
-        errno.EDQUOT: "free some of your quota or choose another folder",
-        errno.ENOTDIR: "a file is in the way; choose another folder",
-        errno.EEXIST: "a file is in the way; choose another folder",
-    }.get(error.errno or 0, "choose a folder that you can write to")
-    return UserError(f"cannot create a run in {_shown(root)}: {error.strerror}; {hint}")
+            lack = "it holds no run.json"
+        else:
+            there = os.path.lexists(self.path)
+            lack = "it is not a folder" if there else "there is no such folder"
+        return UserError(f"{shown} is not a run: {lack}")
 
 
 def _shown(path: Path) -> str:
     return clean(str(path))
-
-
-def list_runs(root: Path) -> list[RunDir]:
-    """All usable runs directly under `root`, the newest first; none without such a folder."""
-    found = []
-    for run in _candidates(root):
-        try:
-            found.append((run.created(), run.name, run))
-        except UserError:
-            continue  # a folder of something else
-    return [run for _, _, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
-
-
-def find_run(token: str | None, root: Path) -> RunDir:
-    """The run that `token` means, under `root` or anywhere.
-
-    token: a path (absolute or with a slash), a name under `root`, a unique beginning of one,
-    `latest` or None for the newest. Raises UserError that names the candidates or the nearest name.
-    """
-    if token is None or token == "latest":
-        runs = list_runs(root)
-        if not runs:
-            raise UserError(
-                f"there is no run in {_shown(root)} yet; start one or name another folder"
-            )
-        return runs[0]
-    if "/" in token or token in (".", ".."):
-        if "\0" in token:
-            raise UserError("a path cannot hold a null character; check the name of the run")
-        return RunDir.open(Path(token))
-    names = sorted(run.name for run in _candidates(root))
-    if token in names:
-        return RunDir.open(root / token)
-    # A folder of something else may begin alike; only when no run does, say what is wrong with the
-    # folder.
-    matches = [name for name in names if token and name.startswith(token)]
-    usable = [name for name in matches if _usable(root / name)]
-    if len(usable) == 1 or (len(matches) == 1 and not usable):
-        return RunDir.open(root / (usable or matches)[0])
-    where = _shown(root)
-    if usable:
-        shown = ", ".join(usable[:8]) + (f" and {len(usable) - 8} more" if len(usable) > 8 else "")
-        raise UserError(
-            f"{len(usable)} runs in {where} begin with {token}: {shown}; type more of the name"
-        )
-    near = get_close_matches(token[:64], names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else "list the runs there, or give a path"
-    raise UserError(f"there is no run {clean(token)[:80]!r} in {where}; {hint}")
-
-
-def _usable(path: Path) -> bool:
-    try:
-        RunDir.open(path)
-    except UserError:
-        return False
-    return True
-
-
-def _candidates(root: Path) -> list[RunDir]:
-    try:
-        with os.scandir(root) as entries:
-            return [
-                RunDir(Path(entry.path))
-                for entry in entries
-                if is_name(entry.name) and entry.is_dir()
-            ]
-    except OSError:
-        return []

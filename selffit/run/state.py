@@ -17,12 +17,17 @@ from selffit.eventlog.fields import EMPTY
 from selffit.eventlog.history import History
 from selffit.eventlog.kinds import KINDS, Event
 from selffit.eventlog.liveness import ProcessIdentity
-from selffit.eventlog.records import Notice, Record, num
+from selffit.eventlog.records import Notice, Record, Unread, num
+from selffit.eventlog.tail import Skimmed
+from selffit.run.blocks import Blocks
 from selffit.run.lineage import ActiveLine, active_line
+from selffit.run.quick import event_of
 
 NAN = float("nan")
 E = TypeVar("E", bound=Event)
+Kept = History[Any] | Blocks
 _NONE: History[Any] = History()
+_EXIT = kinds.Exited.KIND.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +45,18 @@ class Attempt:
     def identity(self) -> ProcessIdentity | None:
         """The process that this attempt stands or falls with, None before anything is known of it.
 
-        The trainer, as it says itself or as its supervisor started it; before that the supervisor.
+        The trainer, as it says itself or as its supervisor started it; before that, and once it has
+        ended and another one is to be started, the supervisor.
         """
+        watcher = None if self.supervisor is None else self.supervisor.identity
+        if self.restarting:
+            return watcher
         if self.trainer is not None:
             return self.trainer.identity
-        watcher = None if self.supervisor is None else self.supervisor.identity
         if watcher is None or self.spawned is None:
             return watcher
         pid, began = self.spawned.pid, self.spawned.pstart
-        return ProcessIdentity(watcher.host, watcher.boot, pid, began)
+        return ProcessIdentity(watcher.host, watcher.boot, pid, began, watcher.pidns)
 
     @property
     def restarting(self) -> bool:
@@ -88,18 +96,33 @@ class RunState:
     step: int = 0
     epoch: float = 0.0
     t: float = 0.0  # wall clock of the newest record
+    heard: float = 0.0  # of the last one of the newest attempt, by the clock of who wrote it
+    heard_of: str = ""  # the stream that it came from
     started: float = NAN  # wall clock of the first record
     start: kinds.RunStart | None = None
     ledger: Ledger = field(default_factory=Ledger)
-    kept: Mapping[type[Event], History[Any]] = field(default_factory=dict)
+    kept: Mapping[type[Event], Kept] = field(default_factory=dict)
     newest: Mapping[type[Event], Any] = field(default_factory=dict)
     events: History[Event] = field(default_factory=History)  # those that are worth a line
     dropped: int = 0  # metrics that the writer had to drop, as the log itself says
+    saves: int = 0  # checkpoints that were saved
+    failed_saves: int = 0  # and that could not be
+    unsaved: kinds.CheckpointFailed | None = None  # the last of those, None once one was saved
     notices: History[Notice] = field(default_factory=History)  # what is wrong with the log
+    elsewhere: int = 0  # the newest attempt that was begun in another folder than the one read
 
     def all(self, kind: type[E]) -> History[E]:
-        """Return every event of a kind that is kept, in the order of the log."""
-        return self.kept.get(kind, _NONE)
+        """Return every event of a kind that is kept, in the order of the log.
+
+        Of blocks of steps, which are many, what `Blocks` keeps of them.
+        """
+        return cast(History[E], self.kept.get(kind, _NONE))
+
+    @property
+    def blocks(self) -> Blocks:
+        """Every block of training steps, in columns."""
+        found = self.kept.get(kinds.Steps)
+        return found if isinstance(found, Blocks) else Blocks()
 
     def last(self, kind: type[E]) -> E | None:
         """Return the newest event of a kind that is kept, wherever it happened; None before one."""
@@ -125,6 +148,14 @@ class RunState:
         return self.attempts.get(self.attempt) or Attempt(number=self.attempt)
 
     @property
+    def addressed(self) -> int | None:
+        """The attempt that a command is meant for: the one that trains or is being started.
+
+        None before the first.
+        """
+        return self.attempt + self.restarting or None
+
+    @property
     def config(self) -> Mapping[str, Any]:
         """The resolved configuration, empty before `run.start`."""
         return self.start.config if self.start is not None else EMPTY
@@ -140,7 +171,7 @@ class RunState:
         stop = num(self.setting("stop_epoch"))
         if self.start is None or not stop > 0:
             return self.steps_total
-        return min(self.steps_total, round(stop * self.start.steps_per_epoch))
+        return round(min(self.steps_total, stop * self.start.steps_per_epoch))
 
     @property
     def ending(self) -> Ending | None:
@@ -151,6 +182,11 @@ class RunState:
     def restarting(self) -> bool:
         """Whether the newest attempt has ended and the supervisor is starting another."""
         return self.now.restarting
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the newest attempt has not ended and works in another folder, if at all."""
+        return self.ending is None and 0 < self.attempt == self.elsewhere
 
     def setting(self, name: str) -> Any:
         """Return a setting as it is now.
@@ -173,32 +209,49 @@ def reduce(state: RunState, item: Record | Notice) -> RunState:
     return reduce_all(state, (item,))
 
 
-def reduce_all(state: RunState, items: Iterable[Record | Notice]) -> RunState:
+def reduce_all(state: RunState, items: Iterable[Skimmed]) -> RunState:
     """Return the state after all items: as one by one, with one new state for the batch."""
     draft = {name: getattr(state, name) for name in RunState.__dataclass_fields__}
     draft["kept"] = dict(state.kept)
-    latest: dict[type[Event], Record] = {}  # a long log is half heartbeats: only the newest counts
+    latest: dict[
+        type[Event], Record | Unread
+    ] = {}  # a long log is half heartbeats: only the newest counts
     for item in items:
         if isinstance(item, Notice):
-            draft["notices"] = draft["notices"].append(item)
+            if item.kind == "elsewhere":
+                draft["elsewhere"] = max(draft["elsewhere"], int(item.file[:6]))
+            else:
+                draft["notices"] = draft["notices"].append(item)
             continue
         _place(draft, item)
         cls = KINDS.get(item.k)
         if cls is not None and cls.KIND.kept == "newest":
             latest[cls] = item
-        else:
-            _take(draft, kinds.of_record(item))
+        elif (event := _event(item)) is not None:
+            _take(draft, event)
     if latest:
-        draft["newest"] = {**draft["newest"], **{c: kinds.of_record(r) for c, r in latest.items()}}
+        newest = {cls: event for cls, item in latest.items() if (event := _event(item)) is not None}
+        draft["newest"] = {**draft["newest"], **newest}
     return replace(state, **draft)
 
 
-def _place(draft: dict[str, Any], record: Record) -> None:
+def _event(item: Record | Unread) -> Event | None:
+    return kinds.of_record(item) if isinstance(item, Record) else event_of(item)
+
+
+def _place(draft: dict[str, Any], record: Record | Unread) -> None:
     """What every record tells by itself."""
     if record.a > draft["attempt"]:
         draft["attempt"] = record.a
         draft["phase"] = "starting"
+        draft["heard_of"] = ""
     draft["t"] = max(draft["t"], record.t)
+    if record.a == draft["attempt"] and (
+        # streams are read one by one: what a supervisor said when it began is no news of a trainer
+        record.stream == "trainer" or draft["heard_of"] != "trainer" or record.k == _EXIT
+    ):
+        draft["heard"] = record.t
+        draft["heard_of"] = record.stream
     if not draft["started"] <= record.t:  # also true while it is NaN
         draft["started"] = record.t
     if record.stream == "trainer" and record.b == draft["branch"] and record.s > draft["step"]:
@@ -213,9 +266,15 @@ def _take(draft: dict[str, Any], event: Event) -> None:
     draft["ledger"] = draft["ledger"].after(event)
     if cls.KIND.kept:
         kept = draft["kept"]
-        kept[cls] = kept[cls].append(event) if cls in kept else History([event])
+        kept[cls] = _with(kept.get(cls), event)
     if cls.KIND.listed:
         draft["events"] = draft["events"].append(event)
+
+
+def _with(history: Kept | None, event: Event) -> Kept:
+    if isinstance(event, kinds.Steps):
+        return (history if isinstance(history, Blocks) else Blocks()).append(event)
+    return (history if isinstance(history, History) else History[Event]()).append(event)
 
 
 def _of_attempt(draft: dict[str, Any], event: Event, **known: Any) -> None:
@@ -247,10 +306,16 @@ def _resumed(draft: dict[str, Any], event: kinds.Resumed) -> None:
     for cls, history in draft["kept"].items():
         if cls.KIND.on_branch:
             first = event.step if cls is kinds.Steps else event.step + 1
-            left = [e for e in history if e.branch != event.branch or e.step < first]
-            draft["kept"][cls] = History(left)
+            draft["kept"][cls] = _without(history, event.branch, first)
     draft["step"] = event.step
     draft["branch"] = event.branch
+
+
+def _without(history: Kept, branch: str, first: int) -> Kept:
+    """A history but for what happened on a branch from a step on."""
+    if isinstance(history, Blocks):
+        return history.without(branch, first)
+    return History([event for event in history if event.branch != branch or event.step < first])
 
 
 def _branch(draft: dict[str, Any], event: kinds.BranchBegun) -> None:
@@ -261,6 +326,16 @@ def _branch(draft: dict[str, Any], event: kinds.BranchBegun) -> None:
 def _steps(draft: dict[str, Any], event: kinds.Steps) -> None:
     draft["step"] = max(draft["step"], event.end)
     draft["epoch"] = event.epoch
+
+
+def _saved(draft: dict[str, Any], event: kinds.CheckpointSaved) -> None:
+    draft["saves"] += 1
+    draft["unsaved"] = None
+
+
+def _save_failed(draft: dict[str, Any], event: kinds.CheckpointFailed) -> None:
+    draft["failed_saves"] += 1
+    draft["unsaved"] = event
 
 
 def _gap(draft: dict[str, Any], event: kinds.LogGap) -> None:
@@ -288,6 +363,8 @@ _HANDLERS = cast(
         kinds.Resumed: _resumed,
         kinds.BranchBegun: _branch,
         kinds.Steps: _steps,
+        kinds.CheckpointSaved: _saved,
+        kinds.CheckpointFailed: _save_failed,
         kinds.LogGap: _gap,
         kinds.End: _end,
         kinds.Spawned: _spawned,

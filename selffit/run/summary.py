@@ -6,10 +6,10 @@ from typing import Any
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import without_nan
 from selffit.run.state import RunState
+from selffit.run.trouble import troubles
 from selffit.run.verdict import explained, stands, verdict
 from selffit.run.wording import policy_words
-
-PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
+from selffit.vocabulary import COPY
 
 
 def seconds_left(state: RunState) -> float:
@@ -20,23 +20,24 @@ def seconds_left(state: RunState) -> float:
     """
     steps = 0
     seconds = 0.0
-    blocks = state.all(kinds.Steps)
-    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - PACE_BLOCKS), -1):
-        block = blocks[index]
-        if block.at.attempt != state.attempt or block.branch != state.branch:
+    blocks = state.blocks
+    for index in range(len(blocks) - 1, max(-1, len(blocks) - 1 - kinds.PACE_BLOCKS), -1):
+        attempt, branch, n, sec = blocks.timing(index)
+        if attempt != state.attempt or branch != state.branch:
             break
-        if math.isfinite(block.sec) and block.n > 0:
-            steps += block.n
-            seconds += block.sec
+        if math.isfinite(sec) and n > 0:
+            steps += n
+            seconds += sec
     if not steps or not state.last_step:
         return math.nan
     return max(0, state.last_step - state.step) * seconds / steps
 
 
-def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
+def status_dict(state: RunState, word: str, now: float, ahead: float = 0.0) -> dict[str, Any]:
     """Return what `selffit status --json` prints: JSON-able, unknown numbers are null.
 
-    Accuracies are in [0, 1]. `word`: the state in one word; `now`: wall clock in seconds.
+    Accuracies are in [0, 1]. `word`: the state in one word; `now`: wall clock in seconds of the
+    machine that it runs on; `ahead`: seconds by which that one is ahead of ours.
     """
     block = state.last(kinds.Steps)
     ending = state.ending
@@ -44,6 +45,7 @@ def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
         {
             "run": state.run,
             "state": word,
+            "copy_of": state.run if word == COPY.word else None,
             "attempt": state.attempt,
             "branch": state.branch,
             "step": state.step,
@@ -52,14 +54,20 @@ def status_dict(state: RunState, word: str, now: float) -> dict[str, Any]:
             "epochs": state.config.get("epochs"),
             "eta_s": None if ending else _rounded(seconds_left(state)),
             "img_s": block.img_s if block is not None else None,
-            "data_age_s": round(now - state.t, 1) if state.t else None,
+            "data_age_s": data_age(state.heard, now),
+            "clock_ahead_s": round(ahead, 1) or None,
             "last": _last(state),
             "verdict": verdict_dict(state),
             "selfinfo": _selfinfo(state),
             "alerts": [alert_dict(state, alert) for alert in state.all(kinds.Alert)],
             "settings": {name: state.setting(name) for name in SETTINGS},
+            "checkpoints": {"saved": state.saves, "failed": state.failed_saves},
             "dropped": state.dropped,
             "log_faults": len(state.notices),
+            "troubles": [
+                {"name": one.name, "text": one.text, "serious": one.serious}
+                for one in troubles(state)
+            ],
             "ending": None
             if ending is None
             else {"how": ending.how, "text": ending.text, "stderr": list(ending.stderr)},
@@ -101,6 +109,11 @@ def alert_dict(state: RunState, alert: kinds.Alert) -> dict[str, Any]:
     }
 
 
+def data_age(t: float, now: float) -> float | None:
+    """Return the seconds since the newest event, heard at the wall clock `t`; None if none."""
+    return round(max(0.0, now - t), 1) if t else None
+
+
 def _rounded(value: float) -> float | None:
     return round(value, 1) if math.isfinite(value) else None
 
@@ -110,7 +123,8 @@ def _last(state: RunState) -> dict[str, Any] | None:
     probe = state.current(kinds.RobustProbe)
     if probe is None:
         return None
-    return {name: getattr(probe, name) for name in ("step", "clean", "fgsm", "pgd", "n", "eps")}
+    names = ("step", "clean", "fgsm", "pgd", "n", "eps", "nonfinite")
+    return {name: getattr(probe, name) for name in names}
 
 
 def _selfinfo(state: RunState) -> dict[str, Any] | None:

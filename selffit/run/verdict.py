@@ -6,9 +6,13 @@ Our operational definition, in the order of the log, from what is still on the a
   healthy       probes have looked, and nothing below stands.
   suspect       signals left their band; it stands until a probe clears it: until the detector's own
                 rule (`selffit.detect.robust_rule`) finds a later probe of the line healthy.
+  weakened      robust accuracy has fallen without a gap (`selffit.detect.weakening`); it stands
+                until a probe is back.
   onset         a multi-step probe confirmed the collapse; it stands until it has recovered.
-  masked        PGD accuracy seems to be back and is not; it stands as the onset does.
+  masked        PGD accuracy seems to be back, or there, and is not; it stands as the onset does.
   recovered     PGD accuracy is back; it stands until something is found again.
+  diverged      training has come apart (`selffit.detect.divergence`); it stands above everything
+                until training has caught itself, and then what was found before stands again.
   rolled back   the active branch was begun by a roll-back, and nothing was found on it since.
 """
 
@@ -16,11 +20,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selffit.detect.weakening import Weakened
 from selffit.eventlog import kinds
-from selffit.run.health import healthy_probes
+from selffit.run.health import healthy_probes, weakened
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
 from selffit.vocabulary import (
+    DIVERGED,
     HEALTHY,
     MASKED,
     ONSET,
@@ -28,11 +34,13 @@ from selffit.vocabulary import (
     ROLLED_BACK,
     SUSPECT,
     UNMEASURED,
+    WEAKENED,
     Level,
     level_of,
 )
 
-FALLEN = (ONSET.name, MASKED.name)
+_NO_ONSET = (SUSPECT.name, DIVERGED.name)  # what is no word about an onset
+FALLEN = (ONSET.name, MASKED.name, DIVERGED.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +48,8 @@ class RollBack:
     """The last roll-back that led to the active branch.
 
     branch: the new one, which begins at the step `base`. left: the branch that was left, at the
-    step `asked`, at the wall clock `t`. by: who asked. method: trained with from there. onset: the
-    one that it left behind, or None.
+    step `asked`, at the wall clock `t`. by: who asked. method: trained with from there. onset,
+    diverged: the one that it left behind, or None.
     """
 
     branch: str
@@ -52,6 +60,7 @@ class RollBack:
     by: str
     method: str
     onset: kinds.Alert | None = None
+    diverged: kinds.Alert | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +71,8 @@ class Verdict:
     about. since: the step since when, None while nothing was measured. alert: the one behind it.
     onset: the one that stands, was recovered from, or was left behind. cause: the disease of that
     onset as it is known now, "" where there is none. first: what the cause was first called.
-    diagnosis: the newest one of it. rollback: the last one that led here.
+    diagnosis: the newest one of it. rollback: the last one that led here. weak: the fall without
+    a gap, of `weakened`.
     """
 
     level: Level
@@ -74,6 +84,7 @@ class Verdict:
     first: str = ""
     diagnosis: kinds.Diagnosis | None = None
     rollback: RollBack | None = None
+    weak: Weakened | None = None
 
     @property
     def state(self) -> str:
@@ -96,6 +107,11 @@ def verdict(state: RunState) -> Verdict:
     line = state.line
     back = roll_back(state)
     alert = _standing(state, line)
+    weak = weakened(state) if alert is None or alert.level == RECOVERED.name else None
+    if weak is not None and weak.since > _settled(alert, back):
+        return Verdict(
+            level=WEAKENED, branch=line.branch, since=weak.since, rollback=back, weak=weak
+        )
     if back is not None and (alert is None or (alert.level == RECOVERED.name and alert.t < back.t)):
         found = _explained(state, back.onset)
         return Verdict(
@@ -115,7 +131,7 @@ def verdict(state: RunState) -> Verdict:
             branch=line.branch,
             since=None if first is None else first.step,
         )
-    onset = None if alert.level == SUSPECT.name else _last_onset(state, line)
+    onset = None if alert.level in _NO_ONSET else _last_onset(state, line)
     cause, called, diagnosis = _explained(state, onset)
     return Verdict(
         level=level_of(alert.level),
@@ -127,6 +143,14 @@ def verdict(state: RunState) -> Verdict:
         first=called,
         diagnosis=diagnosis,
         rollback=back,
+    )
+
+
+def _settled(alert: kinds.Alert | None, back: RollBack | None) -> int:
+    """The step of the newest news that an earlier fall is no part of any more."""
+    return max(
+        -1 if alert is None else alert.step,
+        -1 if back is None else back.base,
     )
 
 
@@ -144,10 +168,19 @@ def _standing(state: RunState, line: ActiveLine) -> kinds.Alert | None:
         clear = healthy_probes(state)
     standing: kinds.Alert | None = None
     calm: kinds.Alert | None = None  # what stood before a suspicion
+    under: kinds.Alert | None = None  # what stood, or came, beside a divergence
     for alert in alerts:
         if standing is not None and standing.level == SUSPECT.name:
             standing = calm if clears(clear, standing, until=alert.t) else standing
-        if alert.level != SUSPECT.name:
+        if alert.level == DIVERGED.name:
+            under = standing  # what stands again when training has caught itself
+            standing = alert
+        elif standing is not None and standing.level == DIVERGED.name:
+            if alert.level == RECOVERED.name:
+                standing = under if under is not None and under.level in FALLEN else alert
+            elif alert.level != SUSPECT.name:
+                under = alert
+        elif alert.level != SUSPECT.name:
             standing = alert
         elif standing is None or standing.level == RECOVERED.name:
             calm = standing
@@ -184,6 +217,7 @@ def roll_back(state: RunState) -> RollBack | None:
         by=change.by,
         method=str(change.new.get("method", "")),
         onset=_last_onset(state, left, after=change.step, until=asked),
+        diverged=_last(DIVERGED, state, left, after=change.step, until=asked),
     )
 
 
@@ -227,7 +261,18 @@ def _last_onset(
     state: RunState, line: ActiveLine, after: float = -math.inf, until: float = math.inf
 ) -> kinds.Alert | None:
     """The last onset of a line that began after a step, and not after another."""
+    return _last(ONSET, state, line, after, until)
+
+
+def _last(
+    level: Level,
+    state: RunState,
+    line: ActiveLine,
+    after: float = -math.inf,
+    until: float = math.inf,
+) -> kinds.Alert | None:
+    """The last alert of a level and a line that is about a step after one, not after another."""
     for alert in reversed(state.all(kinds.Alert)):
-        if alert.level == ONSET.name and stands(alert, line) and after < alert.about <= until:
+        if alert.level == level.name and stands(alert, line) and after < alert.about <= until:
             return alert
     return None

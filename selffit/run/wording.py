@@ -9,8 +9,20 @@ from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share
 from selffit.run.health import healthy_probes
 from selffit.run.state import RunState
+from selffit.run.trouble import troubles
 from selffit.run.verdict import RollBack, Verdict, verdict
-from selffit.vocabulary import HEALTHY, ONSET, ROLLED_BACK, SUSPECT, UNMEASURED, disease_of
+from selffit.vocabulary import (
+    COPY,
+    DIVERGED,
+    HEALTHY,
+    ONSET,
+    ROLLED_BACK,
+    SUSPECT,
+    UNMEASURED,
+    WEAKENED,
+    Level,
+    disease_of,
+)
 
 Part = tuple[int, str]  # importance (1 stays longest) and words
 
@@ -28,7 +40,9 @@ def closing(state: RunState, word: str) -> str:
     """Return how a run ended, or that it goes on, and what stands, in one line."""
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
-    return f"{word}{why}; {sentence(state, verdict(state))}"
+    of = f" of {state.run}" if word == COPY.word else ""
+    wrong = "".join(f"; {trouble.name}: {trouble.text}" for trouble in troubles(state))
+    return f"{word}{of}{why}; {sentence(state, verdict(state))}{wrong}"
 
 
 def parts(state: RunState, verdict: Verdict) -> list[Part]:
@@ -64,12 +78,39 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
     onset = verdict.onset
     best = onset.evidence.get("best") if onset is not None else None
     healthy = onset.healthy_step if onset is not None else None
+    strong = verdict.alert.evidence.get("strong") if verdict.alert is not None else None
     return [
         (1, f"at step {_step(verdict.since)}"),
         (2, cause),
+        (2, f"a strong attack leaves {share(strong)}" if strong is not None else ""),
         *_now(state, 3),
         (5, f"best PGD {share(best)}" if best is not None else ""),
         (6, f"last healthy step {count(healthy)}" if healthy is not None else ""),
+    ]
+
+
+def _diverged(state: RunState, verdict: Verdict) -> list[Part]:
+    alert = verdict.alert
+    if alert is None:
+        return []
+    told = alert.text.partition(": ")[2].replace(f" since step {_step(verdict.since)}", "")
+    probe, last = state.current(kinds.RobustProbe), alert.healthy_step
+    if probe is not None and probe.nonfinite and "nonfinite" in alert.evidence:
+        told = ""  # the newest probe says the same
+    return [
+        (1, f"since step {_step(verdict.since)}"),
+        (2, told),
+        *_now(state, 3),
+        (5, f"last healthy step {count(last)}, PGD {share(alert.healthy_pgd)}" if last else ""),
+    ]
+
+
+def _weakened(state: RunState, verdict: Verdict) -> list[Part]:
+    best = f" from {share(verdict.weak.best)}" if verdict.weak is not None else ""
+    return [
+        (1, f"since step {_step(verdict.since)}"),
+        (2, f"PGD has fallen{best} and FGSM with it: no catastrophic overfitting"),
+        *_now(state, 3),
     ]
 
 
@@ -79,16 +120,23 @@ def _rolled_back(state: RunState, verdict: Verdict) -> list[Part]:
         return []
     held = state.step - back.base if state.branch == back.branch else 0
     method = f"{back.method} on " if back.method else ""
-    cause = cause_words(verdict.cause)
+    gone = back.diverged
+    left = [
+        cause_words(verdict.cause),
+        "" if gone is None else f"a divergence since step {count(gone.about)}",
+    ]
+    left = [part for part in left if part]
     return [
         (1, f"from {count(back.asked)} of {back.left} to {count(back.base)} by {back.by}"),
         (2, f"{method}{back.branch} for {plural(max(0, held), 'step')}"),
         *_now(state, 3),
-        (5, f"left behind: {cause}" if cause else ""),
+        (5, f"left behind: {', '.join(left)}" if left else ""),
     ]
 
 
 _PARTS = {
+    DIVERGED.name: _diverged,
+    WEAKENED.name: _weakened,
     UNMEASURED.name: _unmeasured,
     HEALTHY.name: _healthy,
     SUSPECT.name: _suspect,
@@ -99,10 +147,19 @@ _PARTS = {
 def _now(state: RunState, importance: int = 2) -> list[Part]:
     """The newest probe that stands."""
     probe = state.current(kinds.RobustProbe)
+    if probe is not None and probe.nonfinite:
+        return [(importance, f"{not_finite(probe)} at step {count(probe.step)}")]
     if probe is None or not isfinite(probe.pgd):
         return []
     now = f"PGD {share(probe.pgd)}, FGSM {share(probe.fgsm)} at step {count(probe.step)}"
     return [(importance, now)]
+
+
+def not_finite(probe: kinds.RobustProbe) -> str:
+    """Return that a probe could not judge the network; '' where it could."""
+    if not probe.nonfinite:
+        return ""
+    return f"answers not finite for {count(probe.nonfinite)} of {plural(probe.n, 'image')}"
 
 
 def _step(step: int | None) -> str:
@@ -126,6 +183,7 @@ def the_policy(state: RunState) -> Policy | None:
             str(config.get("on_co", "alert")),
             str(config.get("on_suspect", "none")),
             most if isinstance(most, int) else 0,
+            on_diverged=str(config.get("on_diverged", "alert")),
         )
     except UserError:  # of a log that somebody else wrote
         return None
@@ -161,16 +219,28 @@ def _rolled(back: RollBack) -> str:
 
 def _will(policy: Policy, state: RunState, verdict: Verdict) -> str:
     left = max(0, policy.max_rollbacks - state.ledger.rollbacks)
-    when = "now" if verdict.state == ONSET.name else "at an onset"
-    if policy.on_co == "rollback":
-        method = policy.rollback.get("method", "")
-        if not left:
-            return f"no roll-back is left of {policy.max_rollbacks}: a person has to decide"
-        words = f"rolls back {when}, on with {method} ({left} of {policy.max_rollbacks} left)"
-    elif policy.on_co == "alert":
-        words = "alert only"
-    else:
-        words = f"{policy.on_co}s {when}"
+    ops = (policy.on_co, policy.on_diverged)
+    if "rollback" in ops and not left:
+        return f"no roll-back is left of {policy.max_rollbacks}: a person has to decide"
+    told = [_does(policy, level, verdict) for level in (ONSET, DIVERGED)]
+    words = ", ".join(part for part in told if part) or "alert only"
+    if "rollback" in ops:
+        words += f" ({left} of {policy.max_rollbacks} left)"
     if policy.on_suspect != "none":
         words += f", at a suspicion: {policy.on_suspect}"
     return words
+
+
+def _does(policy: Policy, level: Level, verdict: Verdict) -> str:
+    """What the policy does about a level; '' where that is only to alert."""
+    op, args = policy.to(level.name)
+    when = "now" if verdict.state == level.name else _WHEN[level.name]
+    if op == "alert":
+        return ""
+    if op != "rollback":
+        return f"{op}s {when}"
+    method = args.get("method", "")
+    return f"rolls back {when}" + (f", on with {method}" if method else "")
+
+
+_WHEN = {ONSET.name: "at an onset", DIVERGED.name: "at a divergence"}

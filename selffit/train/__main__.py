@@ -1,15 +1,15 @@
 """The trainer process: `python -m selffit.train RUN_DIR [--attempt N]`.
 
-Exit codes: 0 finished or stopped, 1 crashed, 2 refused (the person asked for something impossible),
-3 superseded. The event log is opened before torch is imported, so that whoever watches sees life at
-once.
+Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused (the person asked for something
+impossible), 3 superseded, 4 done with all epochs but diverged, 75 preempted (SIGUSR1, SIGUSR2). The
+event log is opened before torch is imported, so that whoever watches sees life at once.
 """
 
 import argparse
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selffit.config import RunConfig, from_dict
 from selffit.errors import UserError
@@ -20,8 +20,14 @@ from selffit.outlets import speaking
 from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.scores import empty_summary
-from selffit.train.stopping import Stop, StopSwitch
-from selffit.vocabulary import exit_code
+from selffit.train.stopping import Stop, StopSwitch, superseded
+from selffit.vocabulary import ENDINGS, exit_code
+
+if TYPE_CHECKING:
+    from selffit.train.requests import Requests
+
+
+NEEDS_SAVING = ("finished", "stopped", "preempted")  # ends after which somebody wants the weights
 
 
 class Trainer:
@@ -29,23 +35,25 @@ class Trainer:
 
     def __init__(self, run: RunDir, attempt: int, stop: StopSwitch) -> None:
         """Raises UserError where the log cannot be written."""
-        self.run = run
+        self.run = run = run.held()
         self.attempt = attempt
         self.stop = stop
-        self.writer = EventWriter(run.path, "trainer", attempt)
+        self.writer = EventWriter(run.place, "trainer", attempt)
         self.step = 0  # with the branch: for the records that are not written by the loop
         self.branch = "main"
         self.summary = empty_summary()
-        self.heartbeat = Heartbeat(run.path, self.beat)
+        self.unsaved = ""  # why the last checkpoint was not saved
+        self.requests: Requests | None = None
+        self.heartbeat = Heartbeat(run.place, self.beat)
 
     def main(self) -> int:
         """Train to the end and say in the log how it ended; returns the exit code."""
         self.announce("starting")
         self.heartbeat.start()
-        how, reason, config = "finished", "", None
+        how, reason, config = "", "", None
         try:
             config = from_dict(self.run.info().get("config", {}))
-            self.train(config)
+            how, reason = self.train(config)
         except Stop as request:
             how, reason = request.how, str(request)
         except UserError as error:
@@ -54,13 +62,15 @@ class Trainer:
         except Exception as error:
             how, reason = "crashed", explain(error, config)
             traceback.print_exc()
+        if self.unsaved and how in NEEDS_SAVING:
+            how, reason = "unsaved", "; ".join(part for part in (reason, self.unsaved) if part)
         self.heartbeat.stop()
         self.announce_end(how, reason)
         self.writer.close(how)
         return exit_code(how)
 
-    def train(self, config: RunConfig) -> None:
-        """Set up and train. Raises Stop, UserError, and whatever goes wrong."""
+    def train(self, config: RunConfig) -> tuple[str, str]:
+        """Set up and train; how it ended, and why. Raises Stop, UserError, whatever goes wrong."""
         with self.stop.interruptible():
             # torch and all that needs it: seconds of imports, so only now
             from selffit.train.begin import begin
@@ -68,6 +78,7 @@ class Trainer:
             loop = begin(
                 self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce
             )
+            self.requests = loop.commander.requests
             device = loop.session.setup.device
             if device.type == "cuda":
                 self.heartbeat.watch_gpu(device)
@@ -75,8 +86,12 @@ class Trainer:
             loop.run()
         finally:
             loop.checkpoints.close()
+            self.unsaved = loop.checkpoints.failure
             self.step = loop.session.done
             self.branch = loop.session.log.branch
+        if loop.session.monitor.divergence.open:
+            return "diverged", "all epochs are done"
+        return "finished", ""
 
     def announce(self, phase: str) -> None:
         """Log what the trainer is doing before there is a step."""
@@ -96,11 +111,14 @@ class Trainer:
                 log_ok=health.ok,
                 log_faults=health.faults,
                 log_dropped=health.dropped,
+                log_error="" if health.ok else health.error,
+                inbox_error=self.requests.fault if self.requests is not None else "",
             )
         )
-        newest = self.run.newest_attempt()
-        if newest > self.attempt:
-            self.stop.request("superseded", f"attempt {newest} took over this run")
+        if self.run.gone:
+            self.stop.request("gone", ENDINGS["gone"].meaning)
+        if (taken := superseded(self.run, self.attempt)) is not None:
+            self.stop.request(taken.how, str(taken))
 
 
 def explain(error: Exception, config: RunConfig | None) -> str:
@@ -125,11 +143,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--attempt", type=int, help="an attempt that the caller has claimed (default: claim one)"
     )
+    parser.add_argument(
+        "--folder", type=int, help="an open descriptor of RUN_DIR, wherever that lies by now"
+    )
     options = parser.parse_args(arguments)
     stop = StopSwitch()
     stop.install()
     try:
-        run = RunDir.open(options.run_dir)
+        run = RunDir.open(options.run_dir, options.folder)
         trainer = Trainer(run, options.attempt or run.claim_attempt(here()), stop)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from selffit.config import RunConfig
-from selffit.control.policy import parse_policy
+from selffit.control.policy import policy_of
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.checkpoints import Checkpoints
@@ -12,7 +12,7 @@ from selffit.train.commander import Commander
 from selffit.train.loop import Loop
 from selffit.train.monitor import Monitor
 from selffit.train.requests import Requests
-from selffit.train.resume import check_resumable, dead, read_past, resume
+from selffit.train.resume import check_resumable, dead, read_past, resume, wait_for_predecessors
 from selffit.train.session import Session
 from selffit.train.setup import prepare
 from selffit.train.stopping import StopSwitch
@@ -33,12 +33,14 @@ def begin(
     `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
     to be had here, and for a run that has finished.
     """
-    policy = parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
+    run = run.held()
+    policy = policy_of(config)
+    wait_for_predecessors(run)
     past = read_past(run)
     check_resumable(past.ledger, run.name)
     setup = prepare(config, announce)
     log = TrainLog(writer, past.ledger)
-    requests = Requests(run, log, policy)
+    requests = Requests(run, log, policy, attempt)
     monitor = Monitor(setup, log, summary, requests.react, requests.somebody_waits)
     session = Session(setup, monitor, log, stop)
     checkpoints = Checkpoints(run, attempt, session)

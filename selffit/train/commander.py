@@ -60,7 +60,8 @@ class Commander:
         if command.op == "rollback":
             self._checkpoints.collect(wait=True)  # the one under way may be the one to go back to
         try:
-            refusal = admit(command, self._ledger, time.time())
+            refusal = self.requests.outlived(command)
+            refusal = refusal or admit(command, self._ledger, time.time())
             if refusal is not None:
                 raise refusal
             if command.id not in self._ledger.pending:

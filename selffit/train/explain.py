@@ -16,7 +16,7 @@ import torch
 from msgspec.structs import replace
 
 from selffit.checkpoint.tensors import load_model
-from selffit.detect import selffitting
+from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
 from selffit.models.base import Network
 from selffit.probes.causal import causal_probe
@@ -56,10 +56,7 @@ class Explainer:
         self.log = log
         self.reference: Reference | None = None
         self._newest: Reference | None = None
-        self.tracker = selffitting.Tracker()
-        self._onset: int | None = None  # step of the onset that is open
-        self._told: dict[str, Any] = {}  # of the newest diagnosis of that onset
-        self._absent = 0  # probes in a row since the onset without a sign of self-fitting
+        self.diagnoser = Diagnoser(1 / setup.images.classes)
 
     # ---- measuring -------------------------------------------------------------------------------
     def subject(self, step: int) -> Subject:
@@ -96,7 +93,7 @@ class Explainer:
         n = max(config.self_images, config.probe_images) if full else config.self_images
         probe = self_probe(self.subject(step), n, full=full, why=why)
         self.log.emit(probe, step=step)
-        self.tracker.add(step, self._verdict(probe))
+        self.diagnoser.measured(probe)
         if full:
             self.log.emit(strip_probe(self.subject(step), STRIP_IMAGES), step=step)
         return probe
@@ -115,7 +112,9 @@ class Explainer:
                 raise _GivenUp
 
         with suppress(_GivenUp):
-            self.log.emit(causal_probe(self.subject(step), n, brief=brief, pause=pause), step=step)
+            found = causal_probe(self.subject(step), n, brief=brief, pause=pause)
+            self.log.emit(found, step=step)
+            self._tell(step, self.diagnoser.checked(found))
 
     def strong(self, step: int) -> kinds.StrongProbe | None:
         """Log what a strong attack leaves of the PGD accuracy."""
@@ -127,25 +126,14 @@ class Explainer:
         return probe
 
     # ---- the diagnosis ---------------------------------------------------------------------------
-    def _verdict(self, probe: kinds.SelfProbe) -> selffitting.Verdict:
-        return selffitting.verdict(probe.values, 1 / self.setup.images.classes, probe.n)
-
-    def _settled(self, probe: kinds.SelfProbe, absent: int) -> selffitting.Verdict:
-        """The verdict after so many probes since the onset without a sign of self-fitting."""
-        verdict = self._verdict(probe)
-        return selffitting.too_early(verdict) if 0 < absent < selffitting.PATIENCE else verdict
-
     def named(self, alert: kinds.Alert, probe: kinds.SelfProbe | None) -> kinds.Alert:
         """An onset alert with the disease and what speaks for it.
 
         `probe` is the self-information of its step.
         """
-        self._onset = alert.about
-        self._told = {}
-        self._absent = 0
+        disease = self.diagnoser.opened(alert, probe)
         if probe is None:
             return alert
-        absent = int(self._verdict(probe).disease == "gradient masking")
         values = probe.values
         evidence = {
             "carrier": values["carrier_grey"],
@@ -154,25 +142,21 @@ class Explainer:
             "swap": values["swap"],
             "index": probe.index,
         }
-        disease = self._settled(probe, absent).disease
+        if "gap" in values:
+            evidence["self_gap"] = values["gap"]
         return replace(alert, disease=disease, evidence={**alert.evidence, **evidence})
 
     def diagnose(self, step: int, probe: kinds.SelfProbe | None) -> None:
         """While an onset is open: log the disease, first and whenever it has become clearer."""
-        if self._onset is None or probe is None:
-            return
-        self._absent = self._absent + 1 if self._verdict(probe).disease == "gradient masking" else 0
-        verdict = self._settled(probe, self._absent)
-        told = self.tracker.diagnosis(verdict, probe, self._onset)
-        now = {"disease": told.disease, "index_step": told.index_step}
-        if self._told and (now == self._told or verdict.disease == "undecided"):
-            return
-        self._told = now
-        self.log.emit(told, step=step)
+        self._tell(step, self.diagnoser.diagnose(probe))
+
+    def _tell(self, step: int, diagnosis: kinds.Diagnosis | None) -> None:
+        if diagnosis is not None:
+            self.log.emit(diagnosis, step=step)
 
     def closed(self) -> None:
         """The onset is over: recovered."""
-        self._onset = None
+        self.diagnoser.closed()
 
     # ---- the reference network -------------------------------------------------------------------
     def healthy(self, step: int) -> None:
@@ -196,19 +180,9 @@ class Explainer:
 
         The reference network is not part of it: after a resume a checkpoint's takes its place.
         """
-        return {
-            "onset": self._onset,
-            "told": self._told,
-            "absent": self._absent,
-            "tracker": self.tracker.state(),
-        }
+        return self.diagnoser.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state()` was taken; an empty state begins anew."""
-        self._onset = state.get("onset")
-        self._told = dict(state.get("told", {}))
-        self._absent = state.get("absent", 0)
-        self.tracker = selffitting.Tracker()
-        if "tracker" in state:
-            self.tracker.restore(state["tracker"])
+        self.diagnoser.restore(state)
         self._newest = None

@@ -1,17 +1,23 @@
 """The heartbeat: a sample of the machine every two seconds, whatever the trainer does."""
 
+import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from selffit.eventlog.folder import Place, root_of
 
 if TYPE_CHECKING:
     import torch
 
 PERIOD = 2.0  # seconds
+SAMPLED = ("cpu", "rss", "gpu", "gpu_mem", "gpu_total", "gpu_temp", "disk_free")
+_REFUSED = (OSError, psutil.Error)
 
 
 class Gpu:
@@ -54,14 +60,16 @@ class Heartbeat(threading.Thread):
     gpu_total, gpu_temp (°C), disk_free on the run directory's disk; memory in bytes.
     """
 
-    def __init__(self, run_dir: Path, beat: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, run: Place, beat: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(name="heartbeat", daemon=True)
-        self._run_dir = run_dir
+        self._run = run
         self._beat = beat
         self._process = psutil.Process()
         self._over = threading.Event()
         self._gpu: Gpu | None = None
-        psutil.cpu_percent(None)  # the first call only starts the measurement
+        self._said = False  # that a beat has failed
+        with suppress(*_REFUSED):
+            psutil.cpu_percent(None)  # the first call only starts the measurement
 
     def watch_gpu(self, device: "torch.device") -> None:
         """Include a CUDA device in the samples from now on."""
@@ -73,22 +81,29 @@ class Heartbeat(threading.Thread):
     def run(self) -> None:
         """The thread's work; `start` begins it."""
         while not self._over.wait(PERIOD):
-            self._beat(self.sample())
+            try:
+                self._beat(self.sample())
+            # Whatever it is: without the next beat the run would be taken for lost, and nobody
+            # would look whether it was taken over.
+            except Exception:
+                if not self._said:
+                    self._said = True
+                    print(
+                        "a heartbeat failed; the next ones are tried all the same:", file=sys.stderr
+                    )
+                    traceback.print_exc()
 
     def sample(self) -> dict[str, Any]:
-        """One sample now."""
-        disk_free = None
-        with suppress(OSError):
-            disk_free = psutil.disk_usage(str(self._run_dir)).free
-        host: dict[str, Any] = {
-            "cpu": psutil.cpu_percent(None) / 100,
-            "rss": self._process.memory_info().rss,
-            "gpu": None,
-            "gpu_mem": None,
-            "gpu_total": None,
-            "gpu_temp": None,
-            "disk_free": disk_free,
-        }
+        """One sample now; what the system refuses to tell, such as without descriptors, is null."""
+        host: dict[str, Any] = dict.fromkeys(SAMPLED)
+        with suppress(*_REFUSED):
+            host["cpu"] = psutil.cpu_percent(None) / 100
+        with suppress(*_REFUSED):
+            host["rss"] = self._process.memory_info().rss
+        with suppress(*_REFUSED):
+            with root_of(self._run) as folder:
+                disk = os.statvfs(folder.fd)
+            host["disk_free"] = disk.f_bavail * disk.f_frsize
         if self._gpu is not None:
             host.update(self._gpu.sample())
         return host

@@ -54,7 +54,12 @@ class Loop:
     def _one_step(self) -> None:
         setup, step = self.session.setup, self.session.done
         schedule = setup.schedule
-        setup.step.set(schedule.lr(step), schedule.eps(step), schedule.alpha(step))
+        setup.step.set(
+            lr=schedule.lr(step),
+            momentum=schedule.momentum(step),
+            eps=schedule.eps(step),
+            alpha=schedule.alpha(step),
+        )
         self._generator.manual_seed(step_seed(setup.config.seed, "attack", step))
         x, y = setup.batches.batch(step)
         attack, trained = setup.step(x, y, self._generator, with_input_gradient=True)
@@ -70,9 +75,10 @@ class Loop:
             session.close_block(everything=due)
         if due:
             session.probe("end" if last else "interval")
-        elif monitor.detector.wants_probe:
+        elif monitor.wants_probe(session.done):
             session.close_block()
             session.probe("suspicion")
+        session.blocks.send(session.done)
         if self.checkpoints.due(due):
             session.close_block()  # so that a resumed run has the same blocks
             self.checkpoints.save()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from selffit.detect import Detector, SignalBlock, point_of
+from selffit.detect import Detector, Diverged, DivergenceRule, ProbePoint, SignalBlock, point_of
 from selffit.eventlog import kinds
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
@@ -47,9 +47,13 @@ class Monitor:
         self._waited_for = somebody_waits
         self._chance = 1 / setup.images.classes
         cooldown = max(setup.config.block_steps, self.every // 2)
+        self._cooldown = cooldown
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
+        self.divergence = DivergenceRule(setup.images.classes)
         self.explainer = Explainer(setup, log)
         self._suspicion = False  # signals have moved since the last probe
+        self._diverged_unseen = False  # the loss told of a divergence, and no probe has looked yet
+        self._last_probe = 0  # its step
         self._dominance: dict[str, Sequence[float]] = {}  # by layer, of the newest channel probe
 
     @property
@@ -59,9 +63,14 @@ class Monitor:
 
     @property
     def healthy(self) -> bool:
-        """Whether the newest probe found the network clearly above chance, and no onset is open."""
-        pgd = self.pgd.value
-        return pgd is not None and pgd > 1.5 * self._chance and not self.detector.onset_open
+        """Whether the newest probe found the network clearly above chance, and nothing is open."""
+        pgd, ill = self.pgd.value, self.detector.onset_open or self.divergence.open
+        return pgd is not None and pgd > 1.5 * self._chance and not ill
+
+    def wants_probe(self, step: int) -> bool:
+        """Whether a probe is to look after `step` steps, before the next regular one."""
+        doubt = self.divergence.doubtful and step >= self._last_probe + self._cooldown
+        return self._diverged_unseen or doubt or self.detector.wants_probe
 
     def dominance(self, layer: str, step: int) -> Sequence[float]:
         """The dominance of a layer's channels, by the newest channel probe; measured if need be."""
@@ -70,7 +79,13 @@ class Monitor:
         return self._dominance[layer]
 
     def signals(self, step: int, columns: Mapping[str, Sequence[float]]) -> None:
-        """Show the detector a block of steps that begins at `step`."""
+        """Show both detectors a block of steps that begins at `step`."""
+        found = self.divergence.losses(step, columns["loss_adv"], columns["loss_clean"])
+        if found is not None:
+            self._diverged_unseen = True
+            self._write(found.alert(healthy=self.detector.last_healthy))
+        if self.divergence.open:
+            return  # what a diverged network does is no measure of what is usual
         for alert in self.detector.signals(
             SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS})
         ):
@@ -78,12 +93,23 @@ class Monitor:
             self._write(alert)
 
     def probe(self, step: int, why: str) -> None:
-        """Measure robust accuracy, let the detector judge it, and measure what explains it.
+        """Measure robust accuracy, let both detectors judge it, and measure what explains it.
 
-        A probe on suspicion must be quick: without an onset it leaves the channels out.
+        A probe on suspicion must be quick: without an onset it leaves the channels out. Of a
+        network whose answers are not finite there is nothing more to measure.
         """
-        alerts = self.detector.probe(point_of(self._robust(step, why)))
-        if self.detector.wants_strong:
+        robust = self._robust(step, why)
+        self._diverged_unseen = False
+        self._last_probe = step
+        self.judge_divergence(point_of(robust))
+        alerts = self.detector.probe(point_of(robust))
+        if robust.nonfinite:
+            self._suspicion = False
+            return
+        if self.divergence.open:  # a stronger attack finds no other disease in it
+            if why == "asked":
+                self.explainer.strong(step)
+        elif self.detector.wants_strong or why in ("asked", "end"):
             alerts += self._confirm(step)
         onset = any(alert.level == "onset" for alert in alerts)
         at_length = onset or why in ("asked", "end")
@@ -99,10 +125,16 @@ class Monitor:
             self._channels(step)
         if at_length:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
-        if why == "asked":
-            self.explainer.strong(step)
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
+
+    def judge_divergence(self, point: ProbePoint) -> None:
+        """Write what a probe says of a divergence: that there is one, or that it is over."""
+        found = self.divergence.probe(point)
+        if isinstance(found, Diverged):
+            self._write(found.alert(healthy=self.detector.last_healthy))
+        elif found is not None:
+            self._write(found.alert())
 
     def _first_at_full_budget(self, step: int) -> bool:
         """Whether this interval probe is the first at the final budget.
@@ -134,7 +166,10 @@ class Monitor:
         return probe
 
     def _confirm(self, step: int) -> list[kinds.Alert]:
-        """PGD accuracy is back after an onset: a strong attack decides whether the network is."""
+        """A strong attack looks whether the PGD accuracy is one.
+
+        After an onset it decides whether the network is back.
+        """
         found = self.explainer.strong(step)
         return self.detector.strong(step, found.pgd, found.weak, found.n) if found else []
 

@@ -2,9 +2,10 @@
 
 import time
 
-from selffit.control.commands import Command
+from selffit.control.commands import POLICY, Command, outlived
 from selffit.control.inbox import Inbox, Rejected
 from selffit.control.policy import Policy
+from selffit.control.refusal import Refusal
 from selffit.run.run_dir import RunDir
 from selffit.train.trainlog import TrainLog
 
@@ -14,8 +15,10 @@ POLL_SECONDS = 0.25
 class Requests:
     """Collects commands; what becomes of them is the commander's business."""
 
-    def __init__(self, run: RunDir, log: TrainLog, policy: Policy) -> None:
-        self._inbox = Inbox(run.path)
+    def __init__(self, run: RunDir, log: TrainLog, policy: Policy, attempt: int) -> None:
+        self._attempt = attempt
+        self._began = run.claimed_at(attempt)
+        self._inbox = Inbox(run.place)
         self._log = log
         self._policy = policy
         self.next_poll = 0.0  # on the monotonic clock
@@ -35,9 +38,23 @@ class Requests:
         return self._waiting.pop(0) if self._waiting else None
 
     @property
+    def fault(self) -> str:
+        """Why the inbox cannot be read at present, "" where it can."""
+        return self._inbox.fault
+
+    @property
     def poll_due(self) -> bool:
         """Whether it is time to look into the inbox."""
         return time.monotonic() >= self.next_poll
+
+    def outlived(self, command: Command) -> Refusal | None:
+        """The refusal of a command that was meant for an earlier attempt, None for any other.
+
+        One that an earlier attempt has received is no such command: it was looked at.
+        """
+        if command.id in self._log.ledger.pending or command.by == POLICY:
+            return None
+        return outlived(command, self._attempt, self._began)
 
     def poll(self) -> list[Command | Rejected]:
         """What lies in the inbox. Each of them is to be retired when it is decided."""

@@ -3,6 +3,8 @@
 The log says what was decided, the newest valid checkpoint what was.
 """
 
+import os
+import time
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -14,9 +16,11 @@ from selffit.eventlog import kinds
 from selffit.eventlog.liveness import is_alive
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.state import Attempt, RunState
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.session import Saved, Session
+
+GIVING_WAY_SECONDS = 30.0  # that a trainer which was taken over may need to end its step
 
 
 def read_past(run: RunDir) -> RunState:
@@ -24,14 +28,39 @@ def read_past(run: RunDir) -> RunState:
     return Follower.of(run).read_all()
 
 
+def wait_for_predecessors(run: RunDir, seconds: float = GIVING_WAY_SECONDS) -> None:
+    """Wait until no earlier trainer that can be seen from here writes any more.
+
+    One that was taken over notices within a heartbeat and stops at its next step. One that does not
+    is left alone after so many seconds: its records are in a stream of its own attempt.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        here = ("", run.mark)  # the trainer of the run that this one is a copy of may go on
+        past = [one for one in read_past(run).attempts.values() if one.trainer is not None]
+        if not any(_trains(one) for one in past if one.trainer and one.trainer.folder in here):
+            return
+        time.sleep(0.2)
+
+
+def _trains(attempt: Attempt) -> bool:
+    """Whether the trainer of an attempt is there and has not said that it has ended."""
+    if attempt.trainer is None or attempt.ending is not None:
+        return False
+    who = attempt.trainer.identity
+    return who is not None and who.pid != os.getpid() and is_alive(who) is True
+
+
 def dead(past: RunState) -> Collection[int]:
-    """Return the attempts whose trainer certainly runs no more; one on another host may."""
-    trainers = {
-        number: attempt.trainer.identity
-        for number, attempt in past.attempts.items()
-        if attempt.trainer is not None
-    }
-    return {n for n, who in trainers.items() if who is not None and is_alive(who) is False}
+    """Return the attempts whose trainer certainly writes no more; one on another host may."""
+    return {number for number, attempt in past.attempts.items() if _is_dead(attempt)}
+
+
+def _is_dead(attempt: Attempt) -> bool:
+    if attempt.trainer is None:
+        return False
+    who = attempt.trainer.identity
+    return attempt.ending is not None or (who is not None and is_alive(who) is False)
 
 
 def check_resumable(ledger: Ledger, name: str) -> None:
@@ -52,7 +81,8 @@ def resume(session: Session, checkpoints: Checkpoints, last: int) -> None:
     log = session.log
     saved, skipped = _newest(checkpoints, log.ledger)
     for id, reason in skipped:
-        log.damaged(id, reason)
+        if id in log.ledger.checkpoints:
+            log.damaged(id, reason)
     if saved is not None:
         session.restore(saved)
         _find_reference(session, checkpoints)
@@ -76,16 +106,23 @@ def _told(
 
 
 def _newest(checkpoints: Checkpoints, ledger: Ledger) -> tuple[Saved | None, list[tuple[str, str]]]:
-    """The newest checkpoint of the active line of history that verifies, and newer damaged ones.
+    """The newest checkpoint of the active line of history that verifies, and newer ones in vain.
 
-    Those come as pairs of id and reason. What lies behind the step where a branch was left belongs
+    Those come as pairs of id and reason: damaged, of another run, or unknown to the log, whose
+    word it needs. What lies behind the step where a branch was left belongs
     to the part that was abandoned.
     """
+
+    def read(id: str) -> Saved:
+        if id not in ledger.checkpoints:
+            raise Damaged(id, "the log does not know it")
+        return checkpoints.read(id)
+
     skipped: list[tuple[str, str]] = []
     line = ledger.lineage()
     ends = [child.base_step for child in line[1:]]
     for here, end in reversed(list(zip(line, [*ends, None], strict=True))):
-        saved, damaged = checkpoints.store.newest_valid(here.name, checkpoints.read, at_most=end)
+        saved, damaged = checkpoints.store.newest_valid(here.name, read, at_most=end)
         skipped += damaged
         if saved is not None:
             return saved, skipped

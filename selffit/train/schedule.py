@@ -5,12 +5,12 @@ So resume and roll-back are exact.
 
 from dataclasses import dataclass
 
-from selffit.config import RunConfig, milestones
+from selffit.config import READ, RunConfig
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """lr, eps and alpha of every optimiser step, counted from 0.
+    """lr, momentum, eps and alpha of every optimiser step, counted from 0.
 
     eps and alpha are in pixel units of [0,1].
     """
@@ -36,24 +36,46 @@ class Schedule:
         return step / self.steps_per_epoch
 
     def lr(self, step: int) -> float:
-        """The learning rate of step `step`, read off the schedule in the middle of the step.
+        """The learning rate of step `step`, read off the schedule where `lr_read` says.
 
-        `lr_scale` multiplies it. The middle, so that a schedule that starts or ends at 0 wastes
-        neither its first nor its last step. Warm-up multiplies whatever the schedule says.
+        In the middle of the step a schedule that starts or ends at 0 wastes neither its first nor
+        its last step; at its start it is what torch's schedulers give. `lr_scale` multiplies it,
+        and so does warm-up.
         """
-        config, now = self.config, step + 0.5
+        config, now = self.config, self._read(step)
         part, turn = now / self.steps_total, config.lr_turn
         factor = 1.0
         if config.lr_schedule == "triangular":
-            factor = part / turn if part < turn else (1 - part) / (1 - turn)
+            factor = self._triangle(step)
         elif config.lr_schedule == "linear" and part > turn:
             factor = (1 - part) / (1 - turn)
         elif config.lr_schedule == "step":
             factor = config.lr_gamma ** sum(
-                now >= mark * self.steps_per_epoch for mark in milestones(config)
+                now >= mark * self.steps_per_epoch for mark in config.lr_milestones
             )
         warmup = min(1.0, now / config.lr_warmup) if config.lr_warmup else 1.0
         return config.lr * config.lr_scale * max(0.0, factor) * warmup
+
+    def momentum(self, step: int) -> float:
+        """The momentum of step `step`.
+
+        With `momentum_low` it moves against the triangular schedule: low where the learning rate
+        peaks, the full one where that is 0. That is what torch's CyclicLR does by default.
+        """
+        config = self.config
+        if not config.momentum_low:
+            return config.momentum
+        return config.momentum - (config.momentum - config.momentum_low) * self._triangle(step)
+
+    def _read(self, step: int) -> float:
+        """The place of step `step` on the schedule, in steps."""
+        return step + READ[self.config.lr_read]
+
+    def _triangle(self, step: int) -> float:
+        """0 → 1 → 0 over the whole run, with the peak at the turn."""
+        part, turn = self._read(step) / self.steps_total, self.config.lr_turn
+        rising = part <= turn and turn > 0
+        return part / turn if rising else max(0.0, (1 - part) / (1 - turn))
 
     def ramp(self, step: int) -> float:
         """The share of the final budget that a step uses: rises linearly from 0 to 1, and stays."""

@@ -22,13 +22,14 @@ class Summary:
     def probed(self, probe: kinds.RobustProbe) -> None:
         """Take in what a probe found."""
         last = probe.final or probe
-        best = self._values["best_pgd"]
+        known = (self._values["best_pgd"], last.pgd)
+        measured = [pgd for pgd in known if pgd is not None and pgd == pgd]  # NaN: not measured
         self._values.update(
             clean=probe.clean,
             fgsm=last.fgsm,
             pgd=last.pgd,
             n=probe.n,
-            best_pgd=last.pgd if best is None else max(best, last.pgd),
+            best_pgd=max(measured, default=None),
         )
 
     def fell(self, onset_step: int | None) -> None:

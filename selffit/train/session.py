@@ -60,6 +60,7 @@ class Session:
         self.settings = live_settings(setup.config.as_dict())
         self._parts: Mapping[str, Part] = {
             "detector": monitor.detector,
+            "divergence": monitor.divergence,
             "explainer": monitor.explainer,
             "summary": monitor.summary,
             "pgd": monitor.pgd,

@@ -117,11 +117,19 @@ def build_network(config: RunConfig, images: ImageSet) -> Network:
         width=config.width,
         mean=config.input_mean,
         scale=config.input_scale,
+        **{name: getattr(config, name) for name in models.MODELS[config.model].uses},
     )
 
 
 def _batches(images: ImageSet, config: RunConfig) -> Batches:
-    return Batches(images.train_x, images.train_y, config.batch_size, config.augment, config.seed)
+    return Batches(
+        images.train_x,
+        images.train_y,
+        config.batch_size,
+        config.augment,
+        config.seed,
+        keep_last=config.last_batch == "keep",
+    )
 
 
 def choose_device(name: str) -> torch.device:

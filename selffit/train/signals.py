@@ -6,7 +6,7 @@ ever waits for the device.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -39,7 +39,8 @@ def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: 
     start, x_adv = attack.start, attack.x_adv
     out[LOSS_START].copy_(start.loss)
     out[LOSS_ADV].copy_(trained.loss)
-    out[HIT].copy_(trained.logits.argmax(1) == y)
+    # a prediction from logits that are not finite is none: NaN, as the loss is
+    torch.add(trained.logits.argmax(1) == y, trained.loss * 0, out=out[HIT])
     torch.linalg.vector_norm(x_adv - x, 1, dim=(1, 2, 3), out=out[DELTA])
     if trained.grad is None:
         out[DOT].fill_(torch.nan)
@@ -49,13 +50,13 @@ def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: 
         torch.sum(start.grad * trained.grad, dim=(1, 2, 3), out=out[DOT])
 
 
-def reduce_images(values: Tensor, pixels: int) -> Tensor:
-    """Per-image values [n,7,B] to the n·6 signals `MEASURED`, as [6,n].
+def reduce_images(values: Tensor, pixels: int, sizes: Sequence[int]) -> Tensor:
+    """Per-image values [n,7,B] of n steps with `sizes` images to the signals `MEASURED`, as [6,n].
 
     loss_clean: mean loss where the attack starts; loss_adv, acc_adv: at x_adv; abnormal: share of
     images whose loss at x_adv is lower than at the attack's start; pertalign: mean cosine between
     the attack's first input gradient and the training step's (a vanished gradient counts as 0);
-    delta: mean |x_adv - x| in pixels of [0,1].
+    delta: mean |x_adv - x| in pixels of [0,1]. All but delta are NaN where a loss is not finite.
     """
     rows = values.unbind(1)
     cosine = rows[DOT] / (rows[NORM_START] * rows[NORM_ADV]).clamp_min(TINY)
@@ -63,11 +64,15 @@ def reduce_images(values: Tensor, pixels: int) -> Tensor:
         rows[LOSS_START],
         rows[LOSS_ADV],
         rows[HIT],
-        (rows[LOSS_ADV] < rows[LOSS_START]).to(values.dtype),
+        (rows[LOSS_ADV] < rows[LOSS_START]) + (rows[LOSS_ADV] - rows[LOSS_START]) * 0,
         cosine,
         rows[DELTA] / pixels,
     )
-    return torch.stack(per_image).mean(-1)
+    table, most = torch.stack(per_image), values.shape[-1]
+    if all(size == most for size in sizes):
+        return table.mean(-1)
+    parts = [table[:, step, :size].mean(-1) for step, size in enumerate(sizes)]
+    return torch.stack(parts, dim=1)
 
 
 About = TypeVar("About")  # what the caller says of a block
@@ -80,6 +85,11 @@ class _Reading(Generic[About]):
     about: About
     host: Tensor
     ready: torch.cuda.Event | None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether its signals are on the host."""
+        return self.ready is None or bool(self.ready.query())  # type: ignore[no-untyped-call,unused-ignore]
 
     def get(self) -> tuple[About, Mapping[str, list[float]]]:
         if self.ready is not None:
@@ -97,20 +107,30 @@ class SignalBuffer(Generic[About]):
         self._pixels = shape[0] * shape[1] * shape[2]
         self._cuda = device.type == "cuda"
         self._on_the_way: deque[_Reading[About]] = deque()
-        self.count = 0
+        self._sizes: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """Steps since the last block."""
+        return len(self._sizes)
+
+    @property
+    def images(self) -> int:
+        """Images of these steps."""
+        return sum(self._sizes)
 
     def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
         """Keep one step's values; at most `block_steps` of them before `close_block`."""
-        image_values(x, y, attack, trained, self._values[self.count])
-        self.count += 1
+        image_values(x, y, attack, trained, self._values[self.count, :, : len(y)])
+        self._sizes.append(len(y))
 
     def close_block(self, about: About) -> None:
         """Reduce the steps since the last block and start their copy to the host.
 
         `about` comes back with them.
         """
-        signals = reduce_images(self._values[: self.count], self._pixels)
-        self.count = 0
+        signals = reduce_images(self._values[: self.count], self._pixels, self._sizes)
+        self._sizes = []
         if not self._cuda:
             self._on_the_way.append(_Reading(about, signals, None))
             return
@@ -120,11 +140,28 @@ class SignalBuffer(Generic[About]):
         ready.record()
         self._on_the_way.append(_Reading(about, host, ready))
 
+    def arrived_blocks(self) -> list[tuple[About, Mapping[str, list[float]]]]:
+        """Blocks whose signals have reached the host by now, oldest first; waits for nothing."""
+        found = []
+        while self._on_the_way and self._on_the_way[0].arrived:
+            found.append(self._on_the_way.popleft().get())
+        return found
+
+    @property
+    def late(self) -> int:
+        """How many blocks are left out where not everything is waited for."""
+        return int(self._cuda)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether blocks are on their way to the host."""
+        return bool(self._on_the_way)
+
     def ready_blocks(self, *, everything: bool) -> list[tuple[About, Mapping[str, list[float]]]]:
         """Blocks with their signals, oldest first.
 
         On CUDA all but the newest, which may still be computed. With `everything` that one too: it
         waits for the device.
         """
-        keep = 1 if self._cuda and not everything else 0
+        keep = 0 if everything else self.late
         return [self._on_the_way.popleft().get() for _ in range(len(self._on_the_way) - keep)]

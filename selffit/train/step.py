@@ -58,7 +58,7 @@ class Step:
         self.configure(config)
 
     def configure(self, config: RunConfig) -> None:
-        """Use these settings from the next step on; eps, alpha and lr are `set` for each step."""
+        """Use these settings from the next step on; what schedules move is `set` for each step."""
         self.clip_grad = config.clip_grad
         self.bn_eval = config.attack_bn == "eval"
         self.method = METHODS[config.method]
@@ -69,12 +69,17 @@ class Step:
         for group in self.optimizer.param_groups:
             group["weight_decay"] = config.weight_decay
 
-    def set(self, lr: float, eps: float, alpha: float) -> None:
-        """The values that the next step uses; only enqueues three fills."""
+    def set(self, *, lr: float, momentum: float, eps: float, alpha: float) -> None:
+        """The values that the next step uses; only enqueues three fills.
+
+        torch's SGD takes momentum from the host with every step, also in its fused form.
+        """
         self._eps.fill_(eps)
         self._alpha.fill_(alpha)
         for group in self.optimizer.param_groups:
             group["lr"].fill_(lr)
+            if "momentum" in group:
+                group["momentum"] = momentum
 
     def gradient_at(self, x: Tensor, y: Tensor, objective: PerImage | None = None) -> Gradient:
         """The attack's view of the network.
@@ -91,12 +96,12 @@ class Step:
         )
 
     def logits(self, x: Tensor) -> Tensor:
-        """The network at x, float32 [B,K], with its graph."""
+        """The network at x, [B,K] in the type of x, with its graph."""
         with torch.autocast(
             self.device.type, dtype=self.autocast, enabled=self.autocast is not None
         ):
             logits: Tensor = self.model(x)
-        return logits.float()
+        return logits.to(x.dtype)
 
     def __call__(
         self, x: Tensor, y: Tensor, generator: torch.Generator, *, with_input_gradient: bool

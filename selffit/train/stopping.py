@@ -5,6 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from selffit.run.run_dir import RunDir
+
+# How a run ends at a signal. It saves first, whichever it is; those that schedulers send before
+# they take a machine away ask for more than a stop: that the run goes on elsewhere.
+ENDED_BY = {
+    signal.SIGTERM: "stopped",
+    signal.SIGINT: "stopped",
+    signal.SIGUSR1: "preempted",
+    signal.SIGUSR2: "preempted",
+}
+
 
 class Stop(Exception):
     """Leave what is being done and end the run.
@@ -19,6 +30,12 @@ class Stop(Exception):
         self.save = save
 
 
+def superseded(run: RunDir, attempt: int) -> Stop | None:
+    """Return the stop of an attempt that a later one has taken the run from; None without any."""
+    later = run.successor(attempt)
+    return Stop("superseded", f"attempt {later} took over this run") if later else None
+
+
 class StopSwitch:
     """Remembers that the run should stop; training asks at every step boundary.
 
@@ -31,13 +48,14 @@ class StopSwitch:
         self._interruptible = False
 
     def install(self) -> None:
-        """Take over SIGTERM and SIGINT, and ignore SIGHUP: closing a terminal stops nothing."""
+        """Take over the signals of `ENDED_BY`, and ignore SIGHUP: no terminal stops anything."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDED_BY:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.request("stopped", f"stopped by {signal.Signals(number).name}", save=True)
+        name = signal.Signals(number)
+        self.request(ENDED_BY[name], f"stopped by {name.name}", save=True)
         if self._interruptible:
             self._interruptible = False
             self.check()

@@ -4,6 +4,7 @@ Every event carries the active branch, and the ledger learns of it as it is writ
 """
 
 import time
+from threading import Event
 
 from msgspec.structs import replace
 
@@ -27,9 +28,19 @@ class TrainLog:
     def emit(self, event: kinds.Event, *, step: int = 0) -> bool:
         """Write an event; one of a critical kind is on disk when this returns True."""
         written = self._writer.emit(event, step=step, branch=self.branch)
+        self._note(event, step)
+        return written
+
+    def post(self, event: kinds.Event, *, step: int = 0) -> Event:
+        """Write an event of a critical kind without waiting for it; set once it is on the disk."""
+        known = self._writer.post(event, step=step, branch=self.branch)
+        self._note(event, step)
+        return known
+
+    def _note(self, event: kinds.Event, step: int) -> None:
+        """Let the ledger learn of what was written."""
         here = kinds.Place(branch=self.branch, step=step, t=time.time())
         self.ledger = self.ledger.after(replace(event, at=here))
-        return written
 
     def phase(self, name: str, step: int) -> None:
         """Say what the trainer is doing from this step on."""

@@ -23,9 +23,9 @@ DEFINITIONS = (
     ),
     (
         "strong accuracy",
-        "our operational definition: what is left after more steps, several restarts and a "
-        "second loss (the margin), which does not saturate. Far below PGD accuracy it means "
-        "gradient masking.",
+        "our operational definition: what is left after more steps of falling size, a second loss "
+        "(the margin), which does not saturate, and attacks aimed at the likeliest wrong classes. "
+        "Far below PGD accuracy it means gradient masking.",
     ),
     (
         "self-information",
@@ -42,13 +42,15 @@ DEFINITIONS = (
     (
         "conflict",
         "our operational definition: the perturbation of one image on another one of another "
-        "class: which of the two the network follows. The component is self / (self + data).",
+        "class: which of the two the network follows. The sign is what follows the perturbation "
+        "beyond guessing, as a part of what follows either.",
     ),
     (
         "self-fitting index",
-        "our operational definition: the mean of the components carrier (above guessing), "
-        "conflict, abnormal and label swap (above guessing). No single one of them is the "
-        "index.",
+        "our operational definition: signs of self-fitting come in four families: the image with "
+        "its own perturbation (self gap, abnormal, dose dip), transplants (carrier, conflict), "
+        "label swap, channels. The index is the mean of the strongest signs of the two strongest "
+        "families, from 0 to 1. The check of the channels is not part of it.",
     ),
     (
         "dominance of a channel",
@@ -65,8 +67,10 @@ DEFINITIONS = (
     (
         "verdict",
         "our operational definition: a network whose robust accuracy has fallen is "
-        "self-fitting where two of the components are clearly above what healthy networks "
-        "show, gradient masking where all are absent, and undecided otherwise. A network that "
+        "self-fitting where signs of two families are clearly above their controls, gradient "
+        "masking where all are absent, the self gap and the abnormal share among them, and "
+        "undecided otherwise. Abnormal examples and a self gap are two where more than half of "
+        "the images are abnormal: no meaningless step does that. A network that "
         "has not fallen gets no verdict.",
     ),
 )

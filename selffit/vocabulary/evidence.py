@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure, family
-from selffit.vocabulary.selfinfo import SELF
+from selffit.vocabulary.selfinfo import COMPONENT, SELF
 
 ALERT = family(  # by alerts only
     Measure(
@@ -52,6 +52,32 @@ ALERT = family(  # by alerts only
         meaning="how sure the rule is of an onset",
     ),
     Measure(
+        name="best_clean",
+        label="best clean",
+        short="best cl.",
+        meaning="highest clean accuracy before training diverged",
+    ),
+    Measure(
+        name="chance",
+        label="guessing",
+        short="guessing",
+        meaning="accuracy of guessing, 1 / classes",
+    ),
+    Measure(
+        name="loss_bound",
+        label="loss bound",
+        short="bound",
+        meaning="twice the loss of guessing: a loss that stays above it has diverged",
+        unit="nats",
+    ),
+    Measure(
+        name="nonfinite",
+        label="not finite",
+        short="not fin.",
+        meaning="images for which the network's answer is not finite",
+        unit="images",
+    ),
+    Measure(
         name="n",
         label="images n",
         short="n",
@@ -70,6 +96,7 @@ EVIDENCE: Mapping[str, Measure] = {
     "clean": ACCURACY["clean"],
     "ratio": ALERT["ratio"],
     "index": SELF["index"],
+    "self_gap": COMPONENT["gap"],
     "carrier": SELF["carrier_grey"],
     "conflict": SELF["conflict_self"],
     "abnormal_eval": SELF["abnormal"],
@@ -84,6 +111,10 @@ EVIDENCE: Mapping[str, Measure] = {
     "z": ALERT["z"],
     "p_value": ALERT["p_value"],
     "signal_step": ALERT["signal_step"],
+    "loss_bound": ALERT["loss_bound"],
+    "best_clean": ALERT["best_clean"],
+    "chance": ALERT["chance"],
+    "nonfinite": ALERT["nonfinite"],
     "confidence": ALERT["confidence"],
     "n": ALERT["n"],
 }

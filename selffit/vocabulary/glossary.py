@@ -6,14 +6,14 @@ from selffit.vocabulary.channels import CHANNEL, GROUPS
 from selffit.vocabulary.definitions import DEFINITIONS, SOURCE, TERMS
 from selffit.vocabulary.evidence import ALERT
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
-from selffit.vocabulary.selfinfo import COMPONENT, SELF
+from selffit.vocabulary.selfinfo import SELF, SIGN
 from selffit.vocabulary.states import DISEASES, ENDINGS, LEVELS, STANDING, STATES
 
 FAMILIES: Mapping[str, Mapping[str, Measure]] = {
     "Accuracy on held-out images": ACCURACY,
     "Signals of every training step": STEP,
     "Self-information": SELF,
-    "Components of the self-fitting index": COMPONENT,
+    "Signs of self-fitting": SIGN,
     "Channels": CHANNEL,
     "What only alerts tell": ALERT,
 }

@@ -62,7 +62,7 @@ ACCURACY = family(
         name="strong",
         label="strong PGD",
         short="strong",
-        meaning="what more steps, restarts and a second loss leave of the PGD accuracy",
+        meaning="what more steps, other losses and targets leave of the PGD accuracy",
     ),
     Measure(
         name="final_pgd",

@@ -9,8 +9,8 @@ SELF = family(  # self-information, in the order of a table
         name="index",
         label="index",
         short="index",
-        meaning="self-fitting from 0 to 1: the mean of carrier, conflict, abnormal and label swap",
-        brief="mean of its components",
+        meaning="self-fitting from 0 to 1: the mean of the two strongest families of its signs",
+        brief="two strongest signs",
         of="self",
     ),
     ACCURACY["clean"],
@@ -62,6 +62,7 @@ SELF = family(  # self-information, in the order of a table
         meaning="x + a step away from another label y': share that becomes y'",
         brief="reads the label asked for",
         of="self",
+        control="control_swap",
         chance=True,
     ),
     Measure(
@@ -120,12 +121,29 @@ SELF = family(  # self-information, in the order of a table
         chance=True,
     ),
     Measure(
+        name="control_swap",
+        label="swap control",
+        short="swap ctl",
+        meaning="label swap with steps of the reference",
+        brief="other net's step from y'",
+        chance=True,
+    ),
+    Measure(
+        name="control_conflict",
+        label="conflict control",
+        short="conf ctl",
+        meaning="conflict self with perturbations of the reference",
+        brief="reads other net's delta",
+        chance=True,
+    ),
+    Measure(
         name="conflict_self",
         label="conflict self",
         short="conf self",
         meaning="x + a perturbation of another image's class: share that follows it",
         brief="reads a foreign delta",
         of="self",
+        control="control_conflict",
         chance=True,
     ),
     Measure(
@@ -161,27 +179,52 @@ SELF = family(  # self-information, in the order of a table
     ),
 )
 
-COMPONENT = family(  # what the self-fitting index is the mean of
+COMPONENT = family(  # the signs that the self-fitting index is made of, see selffit.detect.signs
+    Measure(
+        name="gap",
+        label="self gap",
+        short="s.gap",
+        meaning="own delta above other network: accuracy that only the own perturbation leaves",
+        brief="own delta - a healthy one's",
+        of="self",
+    ),
+    replace(SELF["abnormal"], short="abn."),
+    Measure(
+        name="dip",
+        label="dose dip",
+        short="dip",
+        meaning="how far accuracy at a small dose of delta lies below both ends of its dose curve",
+        of="self",
+    ),
     Measure(
         name="carrier",
         label="carrier",
         short="carr.",
-        meaning="grey carrier above guessing",
+        meaning="grey carrier above guessing, or above its control",
         of="self",
     ),
     Measure(
         name="conflict",
         label="conflict",
         short="confl.",
-        meaning="conflict self / (conflict self + conflict data)",
+        meaning="conflict self above guessing, of all that follow delta or image",
         of="self",
     ),
-    replace(SELF["abnormal"], short="abn."),
     Measure(
         name="swap",
         label="swap",
         short="swap",
         meaning="label swap above guessing",
+        of="self",
+    ),
+)
+SIGN = family(  # all that a verdict rests on
+    *COMPONENT.values(),
+    Measure(
+        name="channels",
+        label="channels",
+        short="chan.",
+        meaning="FGSM accuracy lost without the most dominant channels, less that of random ones",
         of="self",
     ),
 )

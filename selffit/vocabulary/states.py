@@ -32,7 +32,8 @@ class Level:
 
 SUSPECT = Level(
     name="suspect",
-    meaning="signals left their band; a multi-step probe decides",
+    meaning="signals left their band, or a probe found PGD accuracy lost before it ever was "
+    "healthy; the next multi-step probes decide",
     symbol="suspect",
     style="warn",
     banner="warn",
@@ -50,7 +51,7 @@ ONSET = Level(
 )
 MASKED = Level(
     name="masked",
-    meaning="PGD accuracy seems to be back, but a strong attack leaves none of it",
+    meaning="PGD accuracy seems to be there, or back, but a strong attack leaves little of it",
     symbol="masked",
     style="alert",
     banner="onset",
@@ -64,7 +65,19 @@ RECOVERED = Level(
     style="good",
     banner="good",
 )
-LEVELS: Mapping[str, Level] = {level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED)}
+DIVERGED = Level(
+    name="diverged",
+    meaning="training has come apart: its loss or the network's answers are not finite, the loss "
+    "stays far above that of guessing, or every accuracy has fallen to guessing",
+    symbol="diverged",
+    style="alert",
+    banner="onset",
+    serious=True,
+    rank=4,
+)
+LEVELS: Mapping[str, Level] = {
+    level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED, DIVERGED)
+}
 # What can stand beside that: states of the verdict that are no alerts.
 UNMEASURED = Level(
     name="unmeasured",
@@ -80,6 +93,14 @@ HEALTHY = Level(
     style="good",
     banner="good",
 )
+WEAKENED = Level(
+    name="weakened",
+    meaning="PGD accuracy has fallen below 3/4 of its best at this budget, and FGSM accuracy fell "
+    "with it: no catastrophic overfitting, and no health either",
+    symbol="down",
+    style="warn",
+    banner="warn",
+)
 ROLLED_BACK = Level(
     name="rolled back",
     meaning="the branch was begun by a roll-back, and nothing was found on it since",
@@ -88,7 +109,7 @@ ROLLED_BACK = Level(
     banner="act",
 )
 STANDING: Mapping[str, Level] = {
-    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), ROLLED_BACK)
+    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), WEAKENED, ROLLED_BACK)
 }
 _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name, *level.aliases)}
 
@@ -103,13 +124,23 @@ def level_of(name: str) -> Level:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The state of a run in a word. bad: somebody should look; following such a run ends with 1."""
+    """The state of a run in a word.
+
+    bad: somebody should look; following such a run ends with 1. left: no trainer works on it any
+    more, and none has said so.
+    """
 
     word: str
     meaning: str
     symbol: str
     style: str
     bad: bool = False
+    left: bool = False
+
+    @property
+    def followed(self) -> int:
+        """The exit code of whoever has followed a run until it stood like this."""
+        return int(self.bad)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +149,18 @@ class Ending(State):
 
     name: `how` of its records. code: exit code of the trainer and of its supervisor, None for 128 +
     the number of a signal. accident: another attempt may go on from the newest checkpoint.
+    handed_on: whoever has followed the run ends with its code, too.
     """
 
     name: str
     code: int | None
     accident: bool = False
+    handed_on: bool = False
+
+    @property
+    def followed(self) -> int:
+        """The exit code of whoever has followed a run that ended like this."""
+        return self.code if self.handed_on and self.code else int(self.bad)
 
 
 _STATES = (
@@ -153,21 +191,46 @@ _STATES = (
         symbol="starting",
         style="warn",
     ),
-    State(
-        word="silent",
-        meaning="nothing was heard of a trainer on another machine for a while",
-        symbol="unknown",
-        style="warn",
-    ),
 )
 STARTING = _STATES[0]
+COPY = State(
+    word="copy",
+    meaning="a copy of a run that has not ended: its trainer, if there is one, works elsewhere",
+    symbol="unknown",
+    style="warn",
+    left=True,
+)
+UNREADABLE = State(
+    word="unreadable",
+    meaning="a folder that may hold a run, and may not be looked into",
+    symbol="unknown",
+    style="warn",
+    bad=True,
+    left=True,
+)
+DAMAGED = State(
+    word="damaged",
+    meaning="a folder of a run without a run.json that can be used",
+    symbol="unknown",
+    style="ended",
+    bad=True,
+    left=True,
+)
+SILENT = State(
+    word="silent",
+    meaning="nothing was heard of the trainer for a while, and it is not known to be gone",
+    symbol="unknown",
+    style="warn",
+)
 LOST = State(
     word="lost",
     meaning="the trainer is gone and nothing recorded why",
     symbol="unknown",
     style="ended",
     bad=True,
+    left=True,
 )
+_LEFT = (COPY, UNREADABLE, DAMAGED, LOST)
 _ENDINGS = (
     Ending(
         name="finished",
@@ -177,6 +240,15 @@ _ENDINGS = (
         style="good",
         code=0,
     ),
+    Ending(  # the epochs are done, but what they trained is of no use
+        name="diverged",
+        word="diverged",
+        meaning="all epochs are done, but training had diverged on the way",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=4,
+    ),
     Ending(
         name="stopped",
         word="stopped",
@@ -184,6 +256,24 @@ _ENDINGS = (
         symbol="stopped",
         style="title",
         code=0,
+    ),
+    Ending(
+        name="preempted",
+        word="preempted",
+        meaning="a scheduler asked it to save and to end; it is to be resumed",
+        symbol="stopped",
+        style="title",
+        code=75,  # "try again": that of sysexits.h for a failure that passes
+        handed_on=True,
+    ),
+    Ending(
+        name="unsaved",
+        word="not saved",
+        meaning="training came to its end, or was stopped, and its last checkpoint was not saved",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=1,
     ),
     Ending(
         name="refused",
@@ -213,6 +303,15 @@ _ENDINGS = (
         code=3,
     ),
     Ending(
+        name="gone",
+        word="gone",
+        meaning="the folder of the run was deleted, or moved to another file system",
+        symbol="failed",
+        style="ended",
+        bad=True,
+        code=1,
+    ),
+    Ending(
         name="killed",
         word="killed",
         meaning="a signal ended the process",
@@ -234,7 +333,7 @@ _ENDINGS = (
     ),
 )
 ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
-STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, LOST, *_ENDINGS)}
+STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, SILENT, *_LEFT, *_ENDINGS)}
 
 
 def ending_word(how: str) -> str:
@@ -259,6 +358,9 @@ def state_of(word: str) -> State:
 def ended_badly(how: str) -> bool:
     """Whether an attempt that ended like this needs somebody to look."""
     return how in ENDINGS and ENDINGS[how].bad
+
+
+CANNOT_TELL = "cannot tell"  # the third answer, beside a fall and none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,6 +391,25 @@ DISEASES: Mapping[str, Disease] = {
             meaning="the network does not read its own perturbation",
             symbol="onset",
             style="warn",
+        ),
+        Disease(
+            name=DIVERGED.name,
+            meaning="training has come apart, and there is nothing to tell of its network",
+            symbol=DIVERGED.symbol,
+            style="alert",
+        ),
+        Disease(
+            name=WEAKENED.name,
+            meaning="PGD and FGSM accuracy have fallen together",
+            symbol=WEAKENED.symbol,
+            style="warn",
+        ),
+        Disease(
+            name=CANNOT_TELL,
+            meaning="there is nothing to judge by, and the reason is said",
+            symbol="unknown",
+            style="warn",
+            sure=False,
         ),
         Disease(
             name="undecided",

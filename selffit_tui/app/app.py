@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 from typing import ClassVar
 
+from selffit.eventlog.folder import held
 from selffit_tui.app import environment
 
 environment.set_switches()
@@ -24,9 +25,10 @@ from textual.message import Message
 
 from selffit.outlets import styled, why_ascii
 from selffit.run.follow import LogSource, Source
-from selffit.run.word import refusal, state_word
+from selffit.run.trouble import left_with
+from selffit.run.word import refusal
 from selffit.run.wording import closing
-from selffit.vocabulary import LOST, state_of
+from selffit.vocabulary import state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
@@ -88,13 +90,12 @@ class RunApp(App[None]):
         self.use_command_palette = not readonly
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
-        self.feed = Feed(source or LogSource(run_dir), self._tell, run_dir.name, fps, clock)
+        place = held(run_dir)  # a successor at this path is another run
+        self.feed = Feed(source or LogSource(place), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._signal = 0
         styles = palette(self.colours)
-        self.run_screen = RunScreen(
-            styles, self.glyphs, self.ascii_because, clock, run_dir, readonly
-        )
+        self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, place, readonly)
 
     def run_in_terminal(self) -> None:
         """Runs the app.
@@ -151,11 +152,11 @@ class RunApp(App[None]):
         code = 128 + self._signal if self._signal else 0
         if state.start is None and (reason := refusal(state)):
             return Outcome(refused=reason, code=2)
-        word = state_word(state, newest.alive, self._clock())
-        if state.ending is None and word != LOST.word:
+        word = newest.word(self._clock())
+        if state.ending is None and not state_of(word).left:
             return Outcome(going_on=True, code=code)
         text = f"{state.run}: {closing(state, word)}"
-        return Outcome(text=text, code=code or int(state_of(word).bad))
+        return Outcome(text=text, code=code or left_with(state, word))
 
     def terminal_gone(self) -> None:
         """The terminal was closed without a signal reaching us."""

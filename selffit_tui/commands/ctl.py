@@ -171,12 +171,13 @@ def _ask(
     Raises UserError for bad input, typer.Exit for other than success.
     """
     from selffit.control.commands import new_command
-    from selffit.run.run_dir import find_run
+    from selffit.run.find import find_run
     from selffit_tui.intervene.ask import Asking
     from selffit_tui.talk import me, put_json
 
-    command = new_command(op, args, by=by or me(), expect=expect, ttl=ttl)
+    new_command(op, args, by=by or me(), expect=expect, ttl=ttl)  # bad input comes first
     asking = Asking(find_run(token, runs))
+    command = new_command(op, args, by=by or me(), expect=expect, ttl=ttl, attempt=asking.attempt)
     fate = asking.send(command)
     if wait and fate.answer.state == "submitted":
         fate = asking.wait(command, timeout)

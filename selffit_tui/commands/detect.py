@@ -1,18 +1,26 @@
-"""`selffit detect`: the trainer's own detector over recorded traces."""
+"""`selffit detect`: the trainer's own detector over recorded traces and runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selffit_tui.commands.options import JsonOption
-from selffit_tui.talk import put, put_json
+from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.talk import RUNS, put, put_json, say
+
+if TYPE_CHECKING:
+    from selffit.detect.offline import TraceResult
+
+CANNOT_TELL = 3  # exit code
 
 
 def detect(
     traces: Annotated[
-        list[Path], typer.Argument(metavar="TRACE.csv…", help="epoch, clean_acc, fgsm_acc, pgd_acc")
+        list[Path],
+        typer.Argument(metavar="TRACE.csv|RUN…", help="tables with a row an epoch, or runs"),
     ],
+    runs: RunsOption = RUNS,
     json: JsonOption = False,
     images: Annotated[
         int,
@@ -20,23 +28,102 @@ def detect(
             "--images", min=16, help="images behind each accuracy, where a trace has no column n"
         ),
     ] = 1000,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes", min=2, help="of the data set: what guessing is (default: 10 are assumed)"
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="ROLE=NAME[,…]",
+            help="which column is which: epoch, clean, fgsm, pgd, loss, n, eps or run = a name, "
+            "or its number from 1",
+        ),
+    ] = None,
+    percent: Annotated[
+        bool | None,
+        typer.Option("--percent/--fraction", help="the unit of accuracies (default: found out)"),
+    ] = None,
+    thresholds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="judge by another threshold of the rule on probes"
+        ),
+    ] = None,
 ) -> None:
-    """Find catastrophic overfitting in recorded traces.
+    """Find catastrophic overfitting in recorded traces and runs.
 
-    CSV files with the columns epoch, clean_acc, fgsm_acc, pgd_acc: one row an epoch, accuracies
-    from 0 to 1.
+    A run is judged again from the measurements in its log by the rules of today: what they would
+    have said, when, and by which signs.
+
+    Tables with a row an epoch and columns such as epoch, clean_acc, fgsm_acc, pgd_acc: CSV with any
+    delimiter, fractions or percent, as codes, spreadsheets, wandb and TensorBoard write them. What
+    was assumed is said.
+
+    The answer is an onset, none, divergence, another fall, or "cannot tell" with the reason; exit
+    code 3 where one cannot tell for at least one trace.
     """
-    from selffit.detect.offline import detect_trace
+    from selffit.detect.offline import detect_traces
+    from selffit.detect.traces import Reading, parse_columns
+    from selffit.run.find import find_run
+    from selffit_tui.plain.rejudged import Rejudged, parse_thresholds
 
+    rule = parse_thresholds(thresholds or ())
+    tables, recorded = [], []
+    for path in traces:
+        if path.is_file() or (path.suffix and not path.is_dir()):
+            tables.append(path)
+        else:
+            recorded.append(find_run(str(path), runs))
+    units = {None: None, True: "percent", False: "fraction"}
+    how = Reading(n=images, columns=parse_columns(columns or ()), unit=units[percent])
     # all are read before anything is printed
-    results = [detect_trace(path, n=images) for path in traces]
+    results = [
+        result
+        for path in tables
+        for result in detect_traces(path, images, rule, classes=classes, how=how)
+    ]
+    again = [Rejudged(run, rule) for run in recorded]
+    for statement in _assumptions(results):
+        say(statement)
     if json:
-        for result in results:
-            put_json(result.as_data())
-        return
-    width = max(len(result.trace) for result in results)
+        for data in [result.as_data() for result in results] + [told.as_data() for told in again]:
+            put_json(data)
+    else:
+        _put(results)
+        for told in again:
+            put(f"{told.name}  {told.sentence}")
+            for line in told.lines():
+                put(f"    {line}")
+    verdicts = [*(result.answer.verdict for result in results), *(told.verdict for told in again)]
+    if "cannot tell" in verdicts:
+        raise typer.Exit(CANNOT_TELL)
+
+
+def _put(results: Sequence["TraceResult"]) -> None:
+    width = max((len(result.trace) for result in results), default=0)
     for result in results:
-        found = "no onset" if result.onset is None else f"onset at epoch {result.onset}"
-        put(f"{result.trace:<{width}}  {found}")
+        put(f"{result.trace:<{width}}  {result.answer.text}")
         for alert in result.alerts:
-            put(f"{'':<{width}}    epoch {alert.step}: {alert.level}, {alert.text}")
+            place = result.table.place(alert.step)
+            put(f"{'':<{width}}    {place}: {alert.level}, {alert.text}")
+        for note in result.answer.notes:
+            put(f"{'':<{width}}    {note}")
+
+
+def _assumptions(results: Sequence["TraceResult"]) -> list[str]:
+    """What was assumed and left out, each once, with the traces that it is about."""
+    about: dict[str, list[str]] = {}
+    for result in results:
+        for assumed in result.table.assumed:
+            about.setdefault(assumed, []).append(result.trace)
+        for left in result.table.left_out:
+            about.setdefault(f"left out: {left}", []).append(result.trace)
+    return [f"{_names(names)}: {said}" for said, names in about.items()]
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"

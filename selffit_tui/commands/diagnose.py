@@ -80,7 +80,7 @@ def diagnose(
         bool,
         typer.Option(
             "--foreign",
-            help="TARGET is a .pt file: read its tensors, run no code of it",
+            help="TARGET is a PyTorch or safetensors file: read its tensors, run no code of it",
             rich_help_panel=_FOREIGN,
         ),
     ] = False,
@@ -91,23 +91,42 @@ def diagnose(
         int | None,
         _option(
             "--width",
-            "channels of its first convolution (default: the network's own)",
+            "channels of its first convolution (default: as many as the file's has)",
             "N",
             _FOREIGN,
         ),
+    ] = None,
+    shortcut: Annotated[
+        str | None,
+        _option(
+            "--shortcut",
+            "raw or activated: what projecting shortcuts of preact-resnet18 see (default: what is "
+            "right on training images)",
+            "NAME",
+            _FOREIGN,
+        ),
+    ] = None,
+    entry: Annotated[
+        str | None,
+        _option("--entry", "which of several networks in the file, e.g. best", "NAME", _FOREIGN),
     ] = None,
     input_mean: Annotated[
         str | None,
         _option(
             "--input-mean",
-            "it sees (x − mean)·scale; a number, or one a channel",
+            "it sees (x − mean)/std; a number, or one a channel (default: the file's own, else "
+            "what is right on training images: that of the presets, or none)",
             "X[,X…]",
             _FOREIGN,
         ),
     ] = None,
+    input_std: Annotated[
+        str | None,
+        _option("--input-std", "e.g. 0.247,0.243,0.262", "X[,X…]", _FOREIGN),
+    ] = None,
     input_scale: Annotated[
         str | None,
-        _option("--input-scale", "e.g. 1/0.247,1/0.243,1/0.262", "X[,X…]", _FOREIGN),
+        _option("--input-scale", "1/std, instead of --input-std", "X[,X…]", _FOREIGN),
     ] = None,
 ) -> None:
     """Diagnose saved networks.
@@ -125,7 +144,10 @@ def diagnose(
         "--device": device,
         "--model": model,
         "--width": width,
+        "--shortcut": shortcut,
+        "--entry": entry,
         "--input-mean": input_mean,
+        "--input-std": input_std,
         "--input-scale": input_scale,
     }
     arguments = [f"{flag}={value}" for flag, value in given.items() if value is not None]
@@ -163,7 +185,10 @@ def diagnose(
 
 
 def _put(report: "Report", line: bytes) -> None:
-    """A line of the measuring process for programs; of what is diagnosed only the verdict."""
+    """A line of the measuring process for programs.
+
+    Of what is diagnosed the run's verdict, or what was done to somebody else's file.
+    """
     from json import loads
 
     content = loads(line)
@@ -172,6 +197,8 @@ def _put(report: "Report", line: bytes) -> None:
     elif verdict := report.about.get("verdict"):
         place = {"checkpoint": "", "branch": verdict["branch"], "step": verdict["since"]}
         put_json({"k": "verdict", **place, "d": verdict})
+    elif file := report.about.get("file"):
+        put_json({"k": "file", "checkpoint": "", "branch": "", "step": 0, "d": file})
 
 
 def check_html(path: Path) -> None:

@@ -48,7 +48,9 @@ def setting_option(name: str) -> inspect.Parameter:
         metavar = (
             "NAME"
             if choices
-            else {"int": "N", "float": "X"}.get(getattr(field.type, "__name__", ""), "TEXT")
+            else {"int": "N", "float": "X", "tuple": "X[,X…]"}.get(
+                getattr(field.type, "__name__", ""), "TEXT"
+            )
         )
         info = typer.Option(
             flag, help=meta["help"] + choices, rich_help_panel=panel, metavar=metavar

@@ -9,18 +9,20 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
-    """List all runs, newest first."""
-    import time
-
-    from selffit.run.run_dir import list_runs
+    """List all runs, newest first; then the folders that cannot be read as one, and why."""
+    from selffit.run.find import survey
+    from selffit.run.state import RunState
     from selffit.run.summary import status_dict
-    from selffit_tui.plain.follow import read_once
+    from selffit_tui.plain.tell import tell
 
     check_folder(runs)
     rows = []
-    for run in list_runs(runs):
-        state, word = read_once(run)
-        rows.append({**status_dict(state, word, time.time()), "run": run.name})
+    for found in survey(runs):
+        if found.state:
+            row = status_dict(RunState(), found.state, 0.0)
+        else:
+            row = tell(found.run, watch=False).summary
+        rows.append({**row, "run": found.name, "why": found.why or None})
     if json:
         for row in rows:
             put_json(row)

@@ -1,26 +1,28 @@
 """`selffit status`: where a run stands, read once from its log."""
 
+import typer
+
 from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
 from selffit_tui.talk import RUNS, put, put_json
 
 
 def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
-    """Say where a run stands."""
-    import time
+    """Say where a run stands.
 
-    from selffit.run.run_dir import find_run
-    from selffit.run.summary import status_dict
-    from selffit.run.verdict import verdict
-    from selffit.run.wording import sentence
-    from selffit_tui.plain.follow import read_once
+    Exit code 1 where its log cannot be read.
+    """
+    from selffit.run.find import find_run
+    from selffit_tui.plain.tell import tell
 
-    found = find_run(run, runs)
-    state, word = read_once(found)
-    summary = status_dict(state, word, time.time())
+    told = tell(find_run(run, runs))
     if json:
-        put_json(summary)
-        return
-    from selffit_tui.plain.lines import status_lines
+        put_json(told.summary)
+    else:
+        from selffit_tui.plain.lines import status_lines
 
-    for line in status_lines(summary, sentence(state, verdict(state))):
-        put(line)
+        for line in status_lines(told.summary, told.stands):
+            put(line)
+        for line in told.more:
+            put(f"  {line}")
+    if told.unreadable:
+        raise typer.Exit(1)

@@ -1,23 +1,38 @@
 """`selffit train`: make the run directory, spawn the training, and open a view of it."""
 
+import os
 import platform
+import signal
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selffit import __version__
-from selffit.config import DEFAULT_PRESET, preset_names, resolve
+from selffit.config import (
+    DEFAULT_PRESET,
+    HOST,
+    from_dict,
+    parse_setting,
+    preset_names,
+    resolve,
+    settled,
+)
+from selffit.config.parsing import flag
 from selffit.errors import UserError
-from selffit.vocabulary import LOST
+from selffit.eventlog.clean import clean
 from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
 
+# set where a command is the job of a scheduler, which kills all of it once the command has ended
+JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "KUBERNETES_SERVICE_HOST")
 _PRESETS = f"{', '.join(preset_names())}, or a TOML file"
 
 
@@ -56,6 +71,22 @@ def train(
             show_default=False,
         ),
     ] = None,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="with --resume: do not wait until it is certain that the run is over; a trainer "
+            "that still lives gives way",
+        ),
+    ] = False,
+    resume_or_start: Annotated[
+        bool,
+        typer.Option(
+            "--resume-or-start",
+            help="go on with the run called --name where there is one, start it where there is "
+            "none: for jobs that a scheduler queues again",
+        ),
+    ] = False,
     **settings: Any,
 ) -> None:
     """Train, and watch it live.
@@ -65,9 +96,8 @@ def train(
     8/255 --seed 3[/bold].
     """
     from selffit import supervisor
-    from selffit.control.policy import parse_policy
+    from selffit.run.resumable import Finished, taken_over
     from selffit.run.run_dir import RunDir
-    from selffit_tui.commands.impossible import refuse_impossible
     from selffit_tui.plain.follow import (
         follow_plain,
         is_plain_terminal,
@@ -75,43 +105,122 @@ def train(
         wait_for_start,
     )
 
-    if resume is not None:
+    known: RunDir | None = None
+    if resume_or_start:
+        if name is None or resume is not None:
+            raise UserError("--resume-or-start goes with --name, and without --resume")
+        if os.path.lexists(runs / name):
+            known = RunDir.open(runs / name)
+            check_same(known, preset, settings)
+    elif resume is not None:
         given = {"preset": preset, "name": name, **settings}
-        run = find_resumable(
-            resume, runs, [option for option, value in given.items() if value is not None]
-        )
-    else:
-        config = resolve(preset, settings)
-        refuse_impossible(config)
-        parse_policy(config.on_co, config.on_suspect, config.max_rollbacks)
-        info = {
-            "preset": preset or DEFAULT_PRESET,
-            "config": config.as_dict(),
-            "version": __version__,
-            "python": platform.python_version(),
-        }
-        run = RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}")
-    attempts = run.newest_attempt()
+        known = find_resumable(resume, runs, given)
+    elif take_over:
+        raise UserError("--take-over goes with --resume RUN: say which run is to be taken over")
+    after = 0
+    former: dict[str, Any] | None = None
+    if known is not None:
+        hint = f"; watch it with: {watch_command(known.path)}"
+        try:
+            after = taken_over(known, take_over=take_over, hint=hint, tell=say)
+        except Finished as done:
+            if not resume_or_start:
+                raise
+            say(str(done))
+            return
+        former = amend(known, settings)
+    run = known or create(name, runs, preset, settings)
+    plainly = plain or is_plain_terminal()
     process: subprocess.Popen[bytes] | None = None
     try:
-        process = supervisor.spawn(run.path)
-        wait_for_life(run, process, attempts + 1)
+        with held_back(signal.SIGINT):
+            process = supervisor.spawn(run.path, after)
+        if plainly and not detach:
+            pass_signals_on(process)
+        wait_for_life(run, process, after + 1)
         if detach:
-            wait_for_start(run, process)
-            say(f"training goes on; watch it with: {watch_command(run.path)}")
+            said, code = wait_for_start(run, process)
             put(run.name)
-            return
-        code = (
-            follow_plain(run, process)
-            if plain or is_plain_terminal()
-            else open_screen(run.path, readonly)
-        )
+            say(f"{said}; watch it with: {watch_command(run.path)}")
+        else:
+            code = follow_plain(run, process) if plainly else open_screen(run.path, readonly)
     except UserError:
-        if resume is None:
+        if known is None:
             remove_refused(run, process)
+        elif former is not None:
+            run.amend(former)
         raise
+    except KeyboardInterrupt:
+        if process is None:
+            if known is None:
+                remove_refused(run, process)
+            raise
+        say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")
+        code = 130
     if code:
         raise typer.Exit(code)
+
+
+def create(name: str | None, runs: Path, preset: str | None, settings: dict[str, Any]) -> "RunDir":
+    """Make the folder of a new run. Raises UserError for settings that cannot be."""
+    from selffit.control.policy import policy_of
+    from selffit.run.run_dir import RunDir
+    from selffit_tui.commands.impossible import refuse_impossible
+
+    config = resolve(preset, settings)
+    refuse_impossible(config)
+    policy_of(config)
+    info = {
+        "preset": preset or DEFAULT_PRESET,
+        "config": settled(config).as_dict(),
+        "version": __version__,
+        "python": platform.python_version(),
+    }
+    return RunDir.create(runs, name, info, stem=f"{config.data}-{config.method}").held()
+
+
+def check_same(run: "RunDir", preset: str | None, settings: dict[str, Any]) -> None:
+    """Raise UserError where a run that is to be gone on with has other settings than asked for."""
+    info = run.info()
+    has, asked = from_dict(info.get("config", {})), resolve(preset, settings)
+    if preset is not None and info.get("preset") not in (None, preset):
+        raise UserError(
+            f"run {run.name} was started with --preset {clean(str(info['preset']))}, not {preset}; "
+            "choose another --name for another run"
+        )
+    for name in (name for name, value in settings.items() if value is not None):
+        before, now = getattr(has, name), getattr(asked, name)
+        if before != now and name not in HOST:  # those may be others here
+            raise UserError(
+                f"run {run.name} was started with {flag(name)} {before}, not {now}; leave it out, "
+                "or choose another --name for another run"
+            )
+
+
+@contextmanager
+def held_back(number: signal.Signals) -> Iterator[None]:
+    """Let an interrupt wait for something that must not be left half done."""
+    came: list[int] = []
+    before = signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+    if came:
+        raise KeyboardInterrupt
+
+
+def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
+    """Let what a scheduler sends to the command reach the training, which saves and ends.
+
+    A command without a screen is what a job runs; perhaps nothing else of the job is told. SIGTERM
+    ends the view alone, as elsewhere, unless the training would not outlive it.
+    """
+    numbers = [signal.SIGUSR1, signal.SIGUSR2]
+    if os.getpid() == 1 or any(name in os.environ for name in JOBS):
+        numbers.append(signal.SIGTERM)
+    for number in numbers:
+        signal.signal(number, lambda number, frame: process.send_signal(number))
 
 
 def open_screen(path: Path, readonly: bool = False) -> int:
@@ -133,28 +242,37 @@ def open_screen(path: Path, readonly: bool = False) -> int:
     return outcome.code
 
 
-def find_resumable(token: str, runs: Path, given: list[str]) -> "RunDir":
+def find_resumable(token: str, runs: Path, given: Mapping[str, Any]) -> "RunDir":
     """The run to go on with.
 
-    Raises UserError where it runs, has finished, or settings were `given` beside it.
+    Raises UserError where settings were `given` beside it that decide what is trained.
     """
-    from selffit.run.run_dir import find_run
-    from selffit_tui.plain.follow import read_once
+    from selffit.run.find import find_run
 
-    if given:
-        option = "--" + given[0].replace("_", "-")
+    fixed = [name for name, value in given.items() if value is not None and name not in HOST]
+    if fixed:
         raise UserError(
-            f"{option} cannot be given with --resume: the run has its settings; leave it out"
+            f"{flag(fixed[0])} cannot be given with --resume: the run has its settings; leave it "
+            f"out (these may be given: {', '.join(map(flag, HOST))})"
         )
-    run = find_run(token, runs)
-    state, word = read_once(run)
-    if word == "finished":
-        raise UserError(
-            f"run {run.name} has finished; there is nothing to resume, start a new run instead"
-        )
-    if state.attempt and state.ending is None and word != LOST.word:
-        raise UserError(f"run {run.name} is {word}; watch it with: {watch_command(run.path)}")
-    return run
+    return find_run(token, runs)
+
+
+def amend(run: "RunDir", given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Put settings about this machine into a run's own; its former ones, None without a change.
+
+    Raises UserError for one that is impossible here.
+    """
+    from selffit_tui.commands.impossible import refuse_impossible
+
+    new = {name: parse_setting(name, given[name]) for name in HOST if given[name] is not None}
+    if not new:
+        return None
+    former = run.info().get("config", {})
+    config = replace(from_dict(former), **new)
+    refuse_impossible(config)
+    run.amend(settled(config).as_dict())
+    return former if isinstance(former, dict) else None
 
 
 def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> None:

@@ -36,7 +36,7 @@ def watch(
     Any number of people can watch, and leaving changes nothing. From the view the run can be acted
     on (key i).
     """
-    from selffit.run.run_dir import find_run
+    from selffit.run.find import find_run
 
     found = find_run(run, runs)
     if screenshot is not None:

@@ -46,6 +46,7 @@ SYMBOLS = {
     "onset": "!!",
     "recovered": "✔",
     "masked": "?!",
+    "diverged": "~!",
     "applied": "◆",
     "off": "×",
     "chosen": "▸",

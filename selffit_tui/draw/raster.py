@@ -9,6 +9,7 @@ number is a gap that nothing bridges.
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,25 @@ def window(first: float, last: float, columns: int) -> Window:
     return Window(start, width, columns)
 
 
+def first_at(x: Floats, step: float, after: bool = False) -> int:
+    """The place of the first of rising steps that is at a step or behind it; `after`: behind it."""
+    if after and np.issubdtype(x.dtype, np.integer):
+        step = np.floor(step) + 1
+        after = False
+    return int(np.searchsorted(x, _of_kind(x, np.array(step)), side="right" if after else "left"))
+
+
+def _of_kind(x: Floats, steps: NDArray[Any]) -> NDArray[Any]:
+    """Steps to look for among whole numbers as such: else all of those would be converted."""
+    if not np.issubdtype(x.dtype, np.integer):
+        return steps
+    kind: Any = x.dtype
+    limits = np.iinfo(kind)
+    inside = np.clip(np.ceil(steps), limits.min, float(limits.max) * (1 - 2**-52))
+    result: NDArray[Any] = inside.astype(kind)
+    return result
+
+
 def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int]:
     """The first and last row of dots that the line covers in each column (−1: none).
 
@@ -108,8 +128,8 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int]:
     low = np.full(columns, -1, dtype=np.int64)
     high = np.full(columns, -1, dtype=np.int64)
     # One point beyond each edge, so that a line leaves the window instead of ending in it.
-    begin = max(0, int(np.searchsorted(trace.x, window.start)) - 1)
-    end = int(np.searchsorted(trace.x, window.end)) + 1
+    begin = max(0, first_at(trace.x, window.start) - 1)
+    end = first_at(trace.x, window.end) + 1
     x, y = trace.x[begin:end], trace.y[begin:end]
     finite = np.isfinite(y)
     gaps_before = None
@@ -120,7 +140,7 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int]:
         return low, high, 0
     # Where each column's points begin; x rises, so this costs a search a column, not work at every
     # point.
-    edges = np.searchsorted(x, window.start + window.width * np.arange(columns + 1))
+    edges = np.searchsorted(x, _of_kind(x, window.start + window.width * np.arange(columns + 1)))
     filled = np.flatnonzero(edges[1:] > edges[:-1])
     starts, bucket = edges[filled], filled.astype(np.int64)
     if edges[0] > 0:

@@ -6,11 +6,14 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from selffit.config import FIELDS, LIVE, ROLLBACK
+from selffit.control.commands import HEALTHY, SOUND
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, known, plural, share
 from selffit.run.state import RunState
+from selffit.run.verdict import verdict
+from selffit.vocabulary import DIVERGED
 from selffit_tui.words.commands import label, value
 
 # live settings that have an action: there is something to say about changing them
@@ -68,17 +71,20 @@ def cure(method: str) -> str:
 
 
 def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[Action]:
-    """Everything that can be done; the first one is recommended while an onset stands.
+    """Everything that can be done; the first one is recommended while the network is `fallen`.
 
     `layer`: the one on show.
     """
     settings = ledger.settings
-    healthy = ledger.target("healthy")
+    diverged = fallen and verdict(state).level is DIVERGED
+    target = ledger.target(SOUND if diverged else HEALTHY)
     method = cure(str(settings["method"]))
     found: list[Action] = []
-    if healthy is not None:
-        found.append(_back(ledger, state, healthy, method, fallen))
-    elif fallen:
+    if target is not None and diverged:
+        found.append(_before_divergence(ledger, state, target))
+    elif target is not None:
+        found.append(_back(ledger, state, target, method, fallen))
+    elif fallen and not diverged:
         does = (
             f"No healthy checkpoint is known, so training goes on from here with {method}, "
             "from the next step on."
@@ -154,6 +160,21 @@ def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fall
     )
 
 
+def _before_divergence(ledger: Ledger, state: RunState, target: Checkpoint) -> Action:
+    """Another attack would diverge as well: it is the learning rate that is asked about."""
+    scale = Field("lr_scale", label("lr_scale"), "0.5", "of the schedule's; empty: as saved")
+    return Action(
+        "rollback-healthy",
+        "roll back to before the divergence, go on with a smaller learning rate",
+        "rollback",
+        f"{_begins(ledger, target)}. {_abandoned(ledger, state, target)}",
+        args={"to": target.id},
+        fields=(scale,),
+        costs=True,
+        recommended=True,
+    )
+
+
 def _begins(ledger: Ledger, target: Checkpoint) -> str:
     pgd = f" (PGD {share(target.pgd)})" if known(target.pgd) else ""
     branch = ledger.next_branch()
@@ -183,7 +204,7 @@ def _back_to(ledger: Ledger, state: RunState) -> Action:
         Field(
             "to",
             "checkpoint",
-            "healthy" if ledger.target("healthy") else newest[-1].id,
+            HEALTHY if ledger.target(HEALTHY) else newest[-1].id,
             "; ".join(told),
         ),
         Field("method", label("method"), "", f"empty: {AS_SAVED}", choices=("", *METHODS)),

@@ -2,16 +2,18 @@
 
 import time
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.numbers import age
-from selffit.run.follow import GONE_SECONDS, Follower
+from selffit.run.follow import GONE_SECONDS
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
-from selffit.vocabulary import LOST
+from selffit.vocabulary import LOST, state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
+from selffit_tui.plain.follow import look
 from selffit_tui.talk import typed
 
 POLL_SECONDS = 0.05
@@ -34,23 +36,28 @@ class Asking:
     """One command to one run."""
 
     def __init__(self, run: RunDir) -> None:
-        self._run = run
-        self._follower = Follower.of(run)
-        self._follower.read_all()
+        self._run = run.held()
+        self._follower = look(self._run)
 
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
-        word, resume = self._follower.word(), typed(f"train --resume {self._run.name}")
+        word, resume = self._follower.word(), typed(f"train --resume {quote(self._run.name)}")
         if self._follower.state.ending is not None:
             return Answer(
                 state="rejected",
                 reason=f"the run has ended ({word}); resume it first: {resume}",
                 rule="ended",
             )
-        if word == LOST.word:
-            why = f"{LOST.meaning}; resume the run: {resume}"
+        if (looks := state_of(word)).left:
+            why = self._follower.loss() if looks is LOST else looks.meaning
+            why = f"{why}; resume it: {resume}"
             return Answer(state="rejected", reason=why, rule="ended")
         return None
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt that a command is meant for now."""
+        return self._follower.state.addressed
 
     def verdict(self) -> dict[str, Any]:
         """What stands in the run, as far as its log has been read: for `--json`."""
@@ -63,7 +70,7 @@ class Asking:
         """
         refused = self.nobody()
         if refused is None:
-            submit(self._run.path, command)
+            submit(self._run.place, command)
         return Fate(command.id, command.op, refused or Answer(state="submitted"))
 
     def wait(self, command: Command, seconds: float) -> Fate:
@@ -92,7 +99,7 @@ class Asking:
 
     def _silence(self, found: Answer, waited: float) -> Answer:
         """No answer: what is wrong, and what becomes of the command."""
-        why = hindrance(self._follower.state, self._follower.word(), time.time())
+        why = hindrance(self._follower.state, self._follower.word(), self._follower.now())
         what = (
             "it was received but not decided"
             if found.state == "received"
@@ -100,5 +107,6 @@ class Asking:
         )
         return Answer(
             state="timeout",
-            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied",
+            reason=f"no answer after {age(waited)}: {why}; {what}, and it may still be applied, "
+            "but by this attempt only",
         )

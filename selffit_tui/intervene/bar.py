@@ -3,7 +3,6 @@
 from rich.cells import cell_len
 
 from selffit.numbers import age, count
-from selffit.vocabulary import LOST
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, Span, crop, fill, width_of
 from selffit_tui.model.requests import PATIENCE, Request, answer, hindrance, shown
@@ -67,9 +66,9 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
             stage = "received"
         stages: list[Span] = [*(past if stage == "received" else []), (stage, "act")]
         waited = scene.now - request.sent
-        if waited < PATIENCE and state.ending is None and scene.word != LOST.word:
+        if waited < PATIENCE and scene.working:
             return [*stages, (f"  {age(waited)}", "dim")] if waited >= 1 else stages, ""
-        why = hindrance(state, scene.word, scene.now)
+        why = hindrance(state, scene.word, scene.now + scene.newest.ahead)
         return [
             *stages,
             arrow,

@@ -71,6 +71,7 @@ class Dialog:
         self._layer = layer
         self.ledger = ledger
         self.version = ledger.version
+        self._attempt = state.addressed
         self.actions = actions(ledger, state, fallen, layer)
         self.index = 0
         self.stage = LIST
@@ -172,7 +173,14 @@ class Dialog:
                 if text := edit.text.strip():
                     args[field.name] = text
         expect = self.version if OPERATIONS[self.action.op].changes else None
-        return new_command(self.action.op, args, by=self._by, expect=expect, t=self._clock())
+        return new_command(
+            self.action.op,
+            args,
+            by=self._by,
+            expect=expect,
+            t=self._clock(),
+            attempt=self._attempt,
+        )
 
     def problem(self) -> str:
         """Why the command would be refused as it stands, '' when it would not.

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from rich.style import Style
 from textual.screen import Screen
@@ -11,6 +10,7 @@ from textual.screen import Screen
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.errors import UserError
+from selffit.eventlog.folder import Place
 from selffit_tui.intervene.actions import Action, actions
 from selffit_tui.intervene.dialog import Dialog
 from selffit_tui.intervene.screen import InterveneScreen
@@ -39,13 +39,13 @@ class Acting:
         screen: Screen[None],
         redraw: Callable[[], None],
         styles: dict[str, Style],
-        run_dir: Path,
+        place: Place,
         clock: Callable[[], float],
     ) -> None:
         self._screen = screen
         self._redraw = redraw
         self._inks = styles
-        self._run_dir = run_dir
+        self._place = place
         self._clock = clock
         self.requests: tuple[Request, ...] = ()
 
@@ -72,7 +72,7 @@ class Acting:
 
     async def _submit(self, command: Command) -> None:
         try:
-            await asyncio.to_thread(submit, self._run_dir, command)  # it waits for the disk
+            await asyncio.to_thread(submit, self._place, command)  # it waits for the disk
         except UserError as error:
             self._note(command, error=str(error))
         else:

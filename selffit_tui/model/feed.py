@@ -27,7 +27,7 @@ def _differ(a: Snapshot, b: Snapshot | None) -> bool:
     """
     if b is None or a.state is not b.state:
         return True
-    return (a.alive, a.log_bytes, a.loading) != (b.alive, b.log_bytes, b.loading)
+    return (a.alive, a.log_bytes, a.loading, a.ahead) != (b.alive, b.log_bytes, b.loading, b.ahead)
 
 
 class Feed:
@@ -53,6 +53,7 @@ class Feed:
         self._ready: Snapshot | None = None  # not taken yet
         self._loading: float | None = 0.0
         self._alive: bool | None = None
+        self._ahead = 0.0
         self._bytes = 0
         self._log_end = 0.0
         self._thread = Thread(target=self._run, name="feed", daemon=True)
@@ -95,7 +96,9 @@ class Feed:
                 facts_at = now
                 self._look()
             self._loading = self._progress() if more and self._loading is not None else None
-            snapshot = Snapshot(self._follower.state, self._alive, self._bytes, self._loading)
+            snapshot = Snapshot(
+                self._follower.state, self._alive, self._bytes, self._loading, self._ahead
+            )
             loaded = not more and offered is not None and offered.loading is not None
             if _differ(snapshot, offered) and (loaded or now - offered_at >= self._pause):
                 offered_at, offered = now, snapshot
@@ -120,6 +123,7 @@ class Feed:
     def _look(self) -> None:
         self._bytes, self._log_end = self._follower.source.size()
         self._alive = self._follower.alive()
+        self._ahead = round(self._follower.ahead)  # a new picture for whole seconds only
 
     def _progress(self) -> float:
         """The share of the log that has been read, by the clock of its events."""

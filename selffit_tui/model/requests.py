@@ -11,7 +11,8 @@ from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
 from selffit.numbers import age
 from selffit.run.state import RunState
-from selffit.vocabulary import LOST
+from selffit.run.word import silent_for
+from selffit.vocabulary import SILENT, state_of
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong
 KEPT = 30.0  # seconds that an answer stays on the screen
@@ -92,18 +93,19 @@ def _decision(state: RunState, id: str, kind: type[D]) -> D | None:
 def hindrance(state: RunState, word: str, now: float) -> str:
     """What keeps the trainer from answering, as far as a viewer can tell.
 
-    `word` is that of `selffit.run.follow.state_word`.
+    `word` is that of `Follower.word`, `now` the clock of the run's machine (`Follower.now`).
     """
-    ago = age(max(0.0, now - state.t))
+    silence = silent_for(state, now)
+    ago = age(silence)
     if state.ending is not None:
         return f"the run has ended ({word}) without looking at it"
-    if word == LOST.word:
-        return LOST.meaning
-    if word == "silent":
+    if state_of(word).left:
+        return state_of(word).meaning
+    if word == SILENT.word:
         return f"nothing was heard of the trainer for {ago}"
     if state.start is None:
         return "the trainer is still starting; it looks at commands when training begins"
-    if now - state.t > PATIENCE:
+    if silence > PATIENCE:
         return f"the trainer's process is there, but has written nothing for {ago}"
     return "the trainer runs but does not answer; a long probe or a slow disk may hold it up"
 

@@ -11,7 +11,7 @@ from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.word import state_word
-from selffit.vocabulary import LOST
+from selffit.vocabulary import state_of
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
 from selffit_tui.model.requests import Request
@@ -44,13 +44,18 @@ class Snapshot:
     """What the feed knows: the newest state, and what only the machine can tell.
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
-    of it has.
+    of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
     """
 
     state: RunState = field(default_factory=RunState)
     alive: bool | None = None
     log_bytes: int = 0
     loading: float | None = None
+    ahead: float = 0.0
+
+    def word(self, now: float) -> str:
+        """The state of the run in a word at our wall clock `now`."""
+        return state_word(self.state, self.alive, now + self.ahead)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +103,7 @@ class Scene:
     @property
     def word(self) -> str:
         """The state of the run in a word."""
-        return state_word(self.newest.state, self.newest.alive, self.now)
+        return self.newest.word(self.now)
 
     @property
     def ledger(self) -> Ledger:
@@ -121,7 +126,12 @@ class Scene:
 
         Not when only watching, nor when no trainer is left to take them.
         """
-        return not self.readonly and self.newest.state.ending is None and self.word != LOST.word
+        return not self.readonly and self.working
+
+    @property
+    def working(self) -> bool:
+        """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
+        return self.newest.state.ending is None and not state_of(self.word).left
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""

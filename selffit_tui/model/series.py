@@ -3,21 +3,20 @@
 Extended block by block, never rebuilt while a run goes on.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selffit.eventlog import kinds
-from selffit.eventlog.records import num
+from selffit.run.blocks import Blocks
 from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.vocabulary import CONCENTRATION
-from selffit_tui.draw.raster import Floats
+from selffit_tui.draw.raster import Floats, first_at
 from selffit_tui.model.marks import Mark, marks
 
-# those of the log's per-step signals that are drawn
-SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")
 PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
 MARKED = (kinds.Alert, kinds.Applied, kinds.BranchBegun)  # kinds of events that marks are made of
 SAME_BUDGET = 1e-9  # pixels
@@ -80,17 +79,101 @@ class Table:
 
         Nothing was measured at steps that its line of history has not reached.
         """
-        if step > self.end:
-            return float("nan")
-        index = int(np.searchsorted(self.steps, step, side="right")) - 1
-        return float(self.column(name)[index]) if index >= 0 else float("nan")
+        return _at(self.steps, self.column(name), step) if step <= self.end else float("nan")
+
+
+class Signals:
+    """The signals of the steps of a line of history: parts of the arrays that the state keeps.
+
+    Steps rise; where a part begins at or before a step that is there, it replaces what it repeats.
+    """
+
+    def __init__(self) -> None:
+        self.names = kinds.DRAWN_SIGNALS
+        self.end = np.inf  # the step that its line of history has reached
+        self._parts: list[tuple[int, int]] = []  # the first place in the arrays, and one behind
+        self._steps: Floats = np.empty(0)
+        self._columns: Floats = np.empty((len(self.names), 0))
+        self._joined: dict[str, Floats] = {}
+
+    def of(self, arrays: tuple[NDArray[Any], NDArray[Any]]) -> None:
+        """Says where its parts lie: steps, shape [n], and values, shape [signals, n]."""
+        self._steps, self._columns = arrays
+        self._joined = {}
+
+    def add(self, first: int, behind: int) -> None:
+        """Adds a part with rising steps."""
+        self._cut(float(self._steps[first]))
+        if self._parts and self._parts[-1][1] == first:
+            first = self._parts.pop()[0]
+        self._parts.append((first, behind))
+        self._joined = {}
+
+    def _cut(self, step: float) -> None:
+        """Leaves out what is at a step or behind it."""
+        while self._parts:
+            first, behind = self._parts.pop()
+            end = first + first_at(self._steps[first:behind], step)
+            if end > first:
+                self._parts.append((first, end))
+                return
+
+    def extend(self, other: "Signals", end: float) -> None:
+        """Adds what another line has before a step."""
+        self.of((other._steps, other._columns))
+        for first, behind in other._parts:
+            upto = first + first_at(self._steps[first:behind], end)
+            if upto > first:
+                self.add(first, upto)
+
+    def rest(self, begin: float) -> "Signals":
+        """What it has from a step on."""
+        found = Signals()
+        found.of((self._steps, self._columns))
+        for first, behind in self._parts:
+            start = first + first_at(self._steps[first:behind], begin)
+            if start < behind:
+                found.add(start, behind)
+        return found
+
+    @property
+    def length(self) -> int:
+        """The number of steps."""
+        return sum(behind - first for first, behind in self._parts)
+
+    @property
+    def steps(self) -> Floats:
+        """The steps, shape [n]."""
+        return self._one("", self._steps)
+
+    def column(self, name: str) -> Floats:
+        """The values of one signal, shape [n]; NaN where nothing was measured."""
+        return self._one(name, self._columns[self.names.index(name)])
+
+    def _one(self, name: str, values: Floats) -> Floats:
+        """The parts of an array as one: a view where there is one part."""
+        if len(self._parts) == 1:
+            return values[slice(*self._parts[0])]
+        if name not in self._joined:
+            parts = [values[first:behind] for first, behind in self._parts]
+            self._joined[name] = np.concatenate(parts) if parts else values[:0]
+        return self._joined[name]
+
+    def at(self, name: str, step: float) -> float:
+        """The value at a step or the last one before it, NaN where there is none."""
+        return _at(self.steps, self.column(name), step) if step <= self.end else float("nan")
+
+
+def _at(steps: Floats, values: Floats, step: float) -> float:
+    index = first_at(steps, step, after=True) - 1
+    return float(values[index]) if index >= 0 else float("nan")
 
 
 class Track:
     """What was measured on one line of history."""
 
     def __init__(self) -> None:
-        self.signals = Table(SIGNALS)
+        self.signals = Signals()
         self.probes = Table(PROBES)
         self.concentration: dict[str, Table] = {}  # by layer
         self.channels: list[kinds.ChannelProbe] = []
@@ -123,7 +206,7 @@ class Track:
 
         That is the steps before it, and what was measured at it.
         """
-        self.signals.add(*other.signals.rows(-np.inf, end, closed=False))
+        self.signals.extend(other.signals, end)
         self.probes.add(*other.probes.rows(-np.inf, end))
         for probe in other.channels:
             if probe.step <= end:
@@ -132,7 +215,7 @@ class Track:
     def rest(self, begin: float) -> "Track":
         """The signals and probes from a step on."""
         track = Track()
-        track.signals.add(*self.signals.rows(begin, np.inf))
+        track.signals = self.signals.rest(begin)
         track.probes.add(*self.probes.rows(begin, np.inf))
         return track
 
@@ -153,14 +236,14 @@ class Columns:
         self._tracks: dict[str, Track] = {}  # by branch
         # of the active line: that of a branch, or put together from several
         self._track = self._of("main")
-        self._blocks = self._probes = self._channels = 0
+        self._blocks = Blocks()
+        self._probes = self._channels = 0
         self._marked: tuple[int, ...] = ()
-        self._last_block: kinds.Steps | None = None
         self._last_probe: kinds.RobustProbe | None = None
         self._last_channels: kinds.ChannelProbe | None = None
 
     @property
-    def signals(self) -> Table:
+    def signals(self) -> Signals:
         """The signals of every step."""
         return self._track.signals
 
@@ -182,7 +265,7 @@ class Columns:
     @property
     def last_step(self) -> float:
         """The farthest step that anything was measured at, on abandoned parts too."""
-        tables = [
+        tables: list[Table | Signals] = [
             table for track in self._tracks.values() for table in (track.signals, track.probes)
         ]
         return max((float(table.steps[-1]) for table in tables if table.length), default=0.0)
@@ -201,8 +284,7 @@ class Columns:
         touched = self._add(state, keep_line=not turned)
         if turned or touched - {self.line.branch}:
             self._draw_line()
-        for table in (self._track.signals, self._track.probes):
-            table.end = float(state.step)
+        self._track.signals.end = self._track.probes.end = float(state.step)
         marked = tuple(len(state.all(kind)) for kind in MARKED)
         if turned or marked != self._marked:
             self._marked = marked
@@ -225,11 +307,16 @@ class Columns:
                 else [own]
             )
 
-        for branch, row, lengths in _consecutive(state.all(kinds.Steps)[self._blocks :]):
-            rows = _rows(row, lengths)
-            for track in tracks(branch):
-                track.signals.add(*rows)
-            self._last_block = row[-1]
+        blocks = state.blocks
+        if len(blocks) > len(self._blocks):
+            arrays = blocks.arrays()
+            for track in (*self._tracks.values(), self._track):
+                track.signals.of(arrays)
+            for branch, first, behind in blocks.rows(len(self._blocks)):
+                for track in tracks(branch):
+                    track.signals.of(arrays)
+                    track.signals.add(first, behind)
+        self._blocks = blocks
         for probe in state.all(kinds.RobustProbe)[self._probes :]:
             for track in tracks(probe.branch):
                 track.add_probe(probe)
@@ -238,8 +325,7 @@ class Columns:
             for track in tracks(channels.branch):
                 track.add_channels(channels)
             self._last_channels = channels
-        self._blocks, self._probes, self._channels = (
-            len(state.all(kinds.Steps)),
+        self._probes, self._channels = (
             len(state.all(kinds.RobustProbe)),
             len(state.all(kinds.ChannelProbe)),
         )
@@ -266,83 +352,20 @@ class Columns:
 
     def _continues(self, state: RunState) -> bool:
         return (
-            _is_item(state.all(kinds.Steps), self._blocks - 1, self._last_block)
+            (not self._blocks or state.blocks.continues(self._blocks))
             and _is_item(state.all(kinds.RobustProbe), self._probes - 1, self._last_probe)
             and _is_item(state.all(kinds.ChannelProbe), self._channels - 1, self._last_channels)
         )
-
-
-def _consecutive(
-    blocks: Sequence[kinds.Steps],
-) -> Iterator[tuple[str, list[kinds.Steps], list[int]]]:
-    """Rows of blocks of one branch that simply follow each other, with their lengths.
-
-    Each row goes in as one.
-    """
-    row: list[kinds.Steps] = []
-    lengths: list[int] = []
-    following = 0
-    for block in blocks:
-        if row and (block.step < following or block.branch != row[0].branch):
-            yield row[0].branch, row, lengths
-            row, lengths = [], []
-        length = _length(block)
-        row.append(block)
-        lengths.append(length)
-        following = block.step + length
-    if row:
-        yield row[0].branch, row, lengths
 
 
 def _is_item(history: Sequence[object], index: int, item: object) -> bool:
     return index < 0 or (index < len(history) and history[index] is item)
 
 
-def _length(block: kinds.Steps) -> int:
-    """The steps that a block really has values for."""
-    longest = 0
-    for name in SIGNALS:
-        length = len(block.cols.get(name, ()))
-        if length >= block.n:
-            return block.n
-        longest = max(longest, length)
-    return longest
-
-
-def _rows(blocks: Sequence[kinds.Steps], lengths: Sequence[int]) -> tuple[Floats, Floats]:
-    """Steps, shape [n], and values, shape [signals, n], of blocks with rising steps."""
-    each = np.array(lengths, dtype=np.int64)
-    offsets = np.array([block.step for block in blocks], dtype=np.int64) - (np.cumsum(each) - each)
-    steps = np.arange(each.sum()) + np.repeat(offsets, each)
-    values = []
-    for name in SIGNALS:
-        raw = [
-            _padded(block.cols.get(name, ()), n) for block, n in zip(blocks, lengths, strict=True)
-        ]
-        values.append(_numbers(list(chain.from_iterable(raw))))
-    return steps.astype(np.float64), np.array(values)
-
-
-def _padded(raw: Sequence[object], n: int) -> Sequence[object]:
-    """Exactly n values: None for those that lack."""
-    return raw if len(raw) == n else [*raw[:n], *[None] * (n - len(raw))]
-
-
-def _numbers(raw: list[object]) -> Floats:
-    """The values as numbers; what is missing or none is NaN."""
-    try:
-        values = np.array(raw, dtype=np.float64)  # also takes None, "NaN" and "Infinity"
-        if values.ndim == 1:
-            return values
-    except (ValueError, TypeError, OverflowError):
-        pass  # something that is no number is among them: look at each
-    return np.array([num(value) for value in raw], dtype=np.float64)
-
-
 def smooth(values: Floats, span: int) -> Floats:
     """The mean of the last `span` values at each point, gaps left out; shape as given."""
     finite = np.isfinite(values)
-    total = np.cumsum(np.where(finite, values, 0.0))
+    total = np.cumsum(np.where(finite, values, 0.0), dtype=np.float64)
     number = np.cumsum(finite)
     if span < len(values):
         total[span:] -= total[:-span].copy()

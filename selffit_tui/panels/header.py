@@ -8,8 +8,10 @@ from selffit.eventlog.records import num
 from selffit.numbers import age, budget, count, duration, known, pace, percent, rate, share, size
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
+from selffit.run.trouble import troubles
+from selffit.run.word import loss, silent_for
 from selffit.run.wording import parts
-from selffit.vocabulary import ACCURACY, LOST, state_of
+from selffit.vocabulary import ACCURACY, COPY, LOST, SILENT, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
 from selffit_tui.model.scene import Scene
@@ -85,8 +87,13 @@ def _bad_end(scene: Scene) -> list[Span]:
     if ending is not None and looks.bad:
         words = "  ".join((ending.text, *ending.stderr[-1:]))
         return [(f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style)]
-    if looks.bad:
-        return [(f" {symbols[LOST.symbol]} {LOST.word.upper()}  {LOST.meaning}", LOST.style)]
+    if looks.left:
+        newest = scene.newest
+        of = f" OF {newest.state.run[:64]}" if looks is COPY else ""
+        why = looks.meaning
+        if looks is LOST:
+            why = loss(newest.state, newest.alive, scene.now + newest.ahead)
+        return [(f" {symbols[looks.symbol]} {looks.word.upper()}{of}  {why}", looks.style)]
     return []
 
 
@@ -143,12 +150,13 @@ def age_spans(scene: Scene) -> list[Span]:
         ]
     if newest.loading is not None:
         return [(f"loading {percent(newest.loading)} ", "warn")]
-    if not newest.state.t:
+    if not newest.state.heard:
         return [("waiting for the first event ", "dim")]
     ending = newest.state.ending
-    seconds = scene.now - (newest.state.t if ending is None else ending.t)
+    now = scene.now + newest.ahead
     if ending is not None:
-        return [(f"ended {age(seconds)} ago ", "dim")]
+        return [(f"ended {age(now - ending.t)} ago ", "dim")]
+    seconds = silent_for(newest.state, now)
     return [(f"data {age(seconds):>4} ago ", "warn" if seconds > OLD else "dim")]
 
 
@@ -165,7 +173,7 @@ def _progress_items(scene: Scene) -> list[Item]:
         done = count(state.step).rjust(len(total))
         items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
     left = seconds_left(state)
-    if state.ending is None and scene.word not in (LOST.word, "silent", "paused") and known(left):
+    if scene.working and scene.word not in (SILENT.word, "paused") and known(left):
         items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
     block = state.last(kinds.Steps)
     if block is not None and math.isfinite(block.img_s):
@@ -256,10 +264,9 @@ def _machine(scene: Scene, width: int) -> Line:
             items.append((3, [("disk ", "dim"), (f"{size(host.disk_free)} free", "text")]))
     if scene.newest.log_bytes:
         items.append((3, [("log ", "dim"), (size(scene.newest.log_bytes), "text")]))
-    if host is not None and host.log_ok is False:
-        items.append((1, [("the log is held back by the disk", "warn")]))
-    if state.dropped:
-        items.append((1, [(f"{count(state.dropped)} metrics dropped", "warn")]))
-    if len(state.notices):
-        items.append((1, [(f"{len(state.notices)} faults in the log", "warn")]))
+    if scene.newest.ahead:
+        way = "ahead" if scene.newest.ahead > 0 else "behind"
+        items.append((1, [(f"its clock is {age(abs(scene.newest.ahead))} {way}", "warn")]))
+    for trouble in troubles(scene.newest.state):
+        items.append((1, [(trouble.name, "alert" if trouble.serious else "warn")]))
     return pack(items, width)

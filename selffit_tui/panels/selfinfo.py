@@ -45,7 +45,7 @@ FULL = tuple(  # the most telling first: where not all fit, the last ones are le
     SELF[name]
     for name in (
         *("carrier_mean", "carrier_noise", "p_abnormal", "p_dominate"),
-        *("shuffled", "control_mean", "control_noise"),
+        *("shuffled", "control_mean", "control_noise", "control_swap", "control_conflict"),
     )
 )
 FEWEST_FULL = 3  # of them
@@ -120,7 +120,7 @@ def _head(
     """
     index: Line = [(f" {INDEX.label} ", "dim"), (share(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
-    parts: Line = [("  mean of", "dim")]
+    parts: Line = [("  signs", "dim")]
     for part in COMPONENT.values():
         if known(value := probe.components.get(part.name, math.nan)):
             parts += [(f"  {part.label} ", "dim"), (share(value), "text")]

@@ -9,10 +9,10 @@ import numpy as np
 
 from selffit.numbers import count, known, share
 from selffit.vocabulary import ACCURACY, STEP, Measure
-from selffit_tui.draw.raster import Floats, Trace, rasterise
+from selffit_tui.draw.raster import Floats, Trace, first_at, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
-from selffit_tui.model.series import Table, smooth
+from selffit_tui.model.series import Signals, Table, smooth
 from selffit_tui.panels.panel import HIGH, Panel
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot, plot_row
 from selffit_tui.panels.parts.empty import why_empty
@@ -92,7 +92,7 @@ def signal_lines(scene: Scene, width: int, height: int) -> list[Line]:
         drawn = max(drawn, columns)
     if axis:
         body += axis_rows(place, scene)[: max(1, inner - rows * len(SIGNALS))]
-    points = int(((steps >= place.window.start) & (steps < place.window.end)).sum())
+    points = first_at(steps, place.window.end) - first_at(steps, place.window.start)
     foot: list[Span] = [(f"{count(points)} steps, {count(drawn)} drawn (min-max)", "faint")]
     return framed(body, width, height, scene.glyphs, title, note, foot)
 
@@ -109,7 +109,7 @@ def _note(scene: Scene) -> list[Span]:
 
 
 def _signal_rows(signal: Signal, scene: Scene, place: Plot, rows: int) -> tuple[list[Line], int]:
-    table = scene.columns.probes if signal.probed else scene.columns.signals
+    table: Table | Signals = scene.columns.probes if signal.probed else scene.columns.signals
     traces, low, high = _traces(signal, scene, table, place)
     past = _past(signal, scene, traces[0])
     styles = ("past",) * len(past) + (("signal",) if len(traces) == 1 else ("raw", "strong"))
@@ -151,7 +151,7 @@ def _limits(low: float, high: float) -> str:
     return f"{low:g}-{high:.2g}"
 
 
-def _value(signal: Signal, scene: Scene, table: Table) -> float:
+def _value(signal: Signal, scene: Scene, table: Table | Signals) -> float:
     if scene.view.cursor is not None:
         return table.at(signal.measure.name, scene.view.cursor)
     column = table.column(signal.measure.name)
@@ -159,16 +159,14 @@ def _value(signal: Signal, scene: Scene, table: Table) -> float:
 
 
 def _traces(
-    signal: Signal, scene: Scene, table: Table, place: Plot
+    signal: Signal, scene: Scene, table: Table | Signals, place: Plot
 ) -> tuple[list[Trace], float, float]:
     """The raw line and, when smoothing is on, the smooth one over it; the limits of the axis."""
     x, y = table.steps, table.column(signal.measure.name)
-    begin, end = np.searchsorted(x, place.window.start), np.searchsorted(x, place.window.end)
+    begin, end = first_at(x, place.window.start), first_at(x, place.window.end)
     low, high = signal.low, signal.high
     if low is None or high is None:
-        seen = y[begin:end]
-        seen = seen[np.isfinite(seen)]
-        top = float(seen.max()) if len(seen) else 1.0
+        top = _top(y[begin:end])
         low, high = 0.0 if low is None else low, high if high is not None else _round_up(top)
     columns = [y]
     if scene.view.smooth and not signal.probed:
@@ -188,9 +186,20 @@ def _traces(
     return [Trace(x, column, low=low, high=high) for column in columns], low, high
 
 
+def _top(values: Floats) -> float:
+    """The largest finite value, 1 where there is none."""
+    top = float(np.fmax.reduce(values)) if len(values) else np.nan
+    if np.isinf(top):
+        finite = values[np.isfinite(values)]
+        top = float(finite.max()) if len(finite) else np.nan
+    return 1.0 if np.isnan(top) else top
+
+
 def _past(signal: Signal, scene: Scene, like: Trace) -> list[Trace]:
     """What was left behind, on the axis of `like`."""
-    tables = [track.probes if signal.probed else track.signals for track in scene.columns.abandoned]
+    tables: list[Table | Signals] = [
+        track.probes if signal.probed else track.signals for track in scene.columns.abandoned
+    ]
     columns = [(table.steps, table.column(signal.measure.name)) for table in tables]
     log = _is_log(signal, scene)
     return [

@@ -10,7 +10,7 @@ from rich.text import Text
 from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
-from selffit.report.words import TYPICAL_SHARE, lead_sentence, verdict_word
+from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
 from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, OF_A_LAYER, SELF, VALUES
 from selffit_tui.words.accuracy import pgd_label
 
@@ -24,6 +24,8 @@ def diagnosis_tables(report: Report, width: int) -> Iterator[RenderableType]:
     found = report.found
     if report.stands:
         yield Text(f"{report.name} now: {report.stands}")
+    if report.done:
+        yield Text(f"{report.name}: {'; '.join(report.done)}", "dim")
     yield overview(found, width)
     yield Text(lead_sentence(found))
     yield from detail(found[-1], report.chance, width)
@@ -41,7 +43,7 @@ def overview(found: Sequence[Findings], width: int) -> Table:
             one.value("index"),
             *map(one.component, COMPONENT),
         ]
-        style = "dim" if one.diagnosis is None else "bold red"
+        style = "bold red" if is_ill(one) else "dim"
         table.add_row(one.id, *map(share, numbers), Text(verdict_word(one), style))
     return table
 
@@ -56,10 +58,7 @@ def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableTyp
             f"{pgd_label(robust.pgd_steps)}, n {count(robust.n)}"
         )
     if strong is not None:
-        title.append(
-            f"; strong: {pgd_label(strong.steps)}, 2 losses × {strong.restarts} restarts, "
-            f"n {count(strong.n)}"
-        )
+        title.append(f"; strong: {strong.how}, n {count(strong.n)}")
     yield title
     if found.diagnosis is not None:
         yield Text(found.diagnosis.text, "bold")

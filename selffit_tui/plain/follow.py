@@ -6,15 +6,25 @@ import time
 from subprocess import Popen
 
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
+from selffit.eventlog.liveness import for_pid
+from selffit.numbers import count
 from selffit.run.follow import Follower
+from selffit.run.glance import glance
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
+from selffit.run.trouble import left_with
 from selffit.run.word import refusal
-from selffit.vocabulary import state_of
+from selffit.run.wording import closing
+from selffit.vocabulary import ENDINGS, LOST
 from selffit_tui.talk import dumb, put, say, watch_command
 
 POLL_SECONDS = 0.25
+START_SECONDS = 120.0  # that a run which is left to itself is waited for at most
+FIRST_STEP_SECONDS = 30.0  # and of these, once it trains, its first step
+LAST_LINES = 3  # of what a trainer printed that has not come up
+_BEGUN = ("training", "paused", "finishing")
 SLICE = 10_000  # items of one read
 
 
@@ -23,10 +33,23 @@ def is_plain_terminal() -> bool:
     return not (sys.stdout.isatty() and sys.stdin.isatty()) or dumb(os.environ)
 
 
+def look(run: RunDir, *, watch: bool = True) -> Follower:
+    """Return a follower that has read what a summary needs of all that the log of a run has now.
+
+    With `watch`, a run that only its silence would call lost is watched for a heartbeat first.
+    """
+    follower = glance(run)
+    follower.read_all()
+    while watch and follower.in_doubt():
+        time.sleep(POLL_SECONDS)
+        follower.poll()
+    return follower
+
+
 def read_once(run: RunDir) -> tuple[RunState, str]:
     """Return the state of a run as its log has it now, and that state in one word."""
-    follower = Follower.of(run)
-    return follower.read_all(), follower.word()
+    follower = look(run)
+    return follower.state, follower.word()
 
 
 def check_refused(state: RunState) -> None:
@@ -36,17 +59,21 @@ def check_refused(state: RunState) -> None:
 
 
 def wait_for_life(run: RunDir, process: "Popen[bytes]", attempt: int) -> None:
-    """Return once this attempt, or a later one, has written a record.
+    """Return once this attempt, which the supervisor `process` claims, has written a record.
 
-    Raises UserError where none will.
+    Raises UserError where none will, such as where somebody else has claimed it.
     """
-    follower = Follower.of(run)
+    follower, mine = Follower.of(run), for_pid(process.pid)
     while follower.state.attempt < attempt:
         gone = process.poll() is not None
         if not follower.poll() and follower.state.attempt < attempt:
             if gone:
                 raise _never_began(run, process)
             time.sleep(0.02)
+    claimant = run.claimant(attempt)
+    if mine is not None and claimant is not None and not mine.is_that(claimant):
+        process.wait()  # it is refused the attempt, now or in a moment
+        raise _never_began(run, process)
 
 
 def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
@@ -62,20 +89,35 @@ def _never_began(run: RunDir, process: "Popen[bytes]") -> UserError:
     return UserError(f"the training could not be started: {reason}")
 
 
-def wait_for_start(run: RunDir, process: "Popen[bytes]") -> None:
-    """Return once the newest attempt trains or has ended.
+def wait_for_start(run: RunDir, process: "Popen[bytes]") -> tuple[str, int]:
+    """Wait until the newest attempt has done a step or has ended, but not for ever.
 
-    Raises UserError where it was refused or never came up.
+    Returns what became of it in words, and the exit code of whoever leaves it to itself. Raises
+    UserError where it was refused or never came up.
     """
     follower = Follower.of(run)
-    while (
-        follower.state.phase not in ("training", "paused", "finishing")
-        and follower.state.ending is None
-    ):
-        if not follower.poll() and process.poll() is not None and not follower.poll():
+    begun = time.monotonic()
+    trains: float | None = None  # since when
+    while True:
+        # Asked before the poll: what ended a run is in the log before its process is gone.
+        gone = process.poll() is not None
+        news, state, now = follower.poll(), follower.state, time.monotonic()
+        check_refused(state)
+        if state.ending is not None:
+            word = follower.word()
+            last = "".join(f"\n  | {line}" for line in state.ending.stderr[-LAST_LINES:])
+            return closing(state, word) + last, left_with(state, word)
+        block = state.last(kinds.Steps)
+        if block is not None and block.at.attempt == state.attempt:
+            return f"training goes on, step {count(state.step)} is done", 0
+        if gone and not news:
             raise _never_began(run, process)
+        trains = trains or (now if state.phase in _BEGUN else None)
+        if trains is not None and (now - trains > FIRST_STEP_SECONDS or state.phase == "paused"):
+            return f"training has begun ({state.phase}), no step has been reported yet", 0
+        if now - begun > START_SECONDS:
+            return f"the run is still starting ({follower.word()})", 0
         time.sleep(0.05)
-    check_refused(follower.state)
 
 
 def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
@@ -86,6 +128,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 
+    run = run.held()
     follower, lines = Follower.of(run), PlainLines()
     try:
         while True:
@@ -104,7 +147,9 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     except KeyboardInterrupt:
         say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")
         return 130
-    word = follower.word()
+    word = ENDINGS["gone"].word if run.gone else follower.word()
     for line in lines.ending(follower.state, word):
         put(line)
-    return int(state_of(word).bad)
+    if word == LOST.word:
+        put(f"  {follower.loss()}")
+    return left_with(follower.state, word)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, Record, num
@@ -20,6 +22,7 @@ from selffit.vocabulary import (
     STANDING,
     STEP,
     SUSPECT,
+    WEAKENED,
     Measure,
     ending_word,
     level_of,
@@ -71,7 +74,8 @@ class PlainLines:
         for item in items:
             follower.fold((item,))
             if isinstance(item, Notice):
-                yield f"{clock(time.time())}  log: {item.text}"
+                if item.kind != "elsewhere":  # no fault; said at the end, where it matters
+                    yield f"{clock(time.time())}  log: {item.text}"
                 continue
             event = kinds.of_record(item)
             if isinstance(event, kinds.Steps):
@@ -101,9 +105,9 @@ class PlainLines:
 
 def progress(block: kinds.Steps, state: RunState) -> str:
     """Return where training stands after a block of steps: epoch, step, images/s, ETA."""
-    epochs = state.config.get("epochs")
+    epochs = num(state.config.get("epochs"))
     total = f"/{count(state.steps_total)}" if state.steps_total else ""
-    of = f"/{epochs:g}" if isinstance(epochs, (int, float)) else ""
+    of = f"/{epochs:g}" if known(epochs) else ""
     left = seconds_left(state)
     parts = [
         f"epoch {share(block.epoch)}{of}",
@@ -124,7 +128,7 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     settings, last = summary["settings"], summary["last"]
     total = f"/{count(summary['steps_total'])}" if summary["steps_total"] else ""
     lines = [
-        f"{summary['run']}  {summary['state']}  attempt {summary['attempt']}  branch "
+        f"{summary['run']}  {_state(summary)}  attempt {summary['attempt']}  branch "
         f"{summary['branch']}"
     ]
     age = summary["data_age_s"]
@@ -139,11 +143,13 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     )
     if last:
         told = "  ".join(f"{ACCURACY[name].label} {_share(last[name])}" for name in PROBED)
-        lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])})")
+        blank = f", not finite for {count(last['nonfinite'])}" if last["nonfinite"] else ""
+        lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])}{blank})")
     lines.append(f"  {stands}")
     if policy := summary["verdict"]["policy"]:
         lines.append(f"  policy: {policy}")
     lines += [f"  {_alert(alert)}" for alert in summary["alerts"]]
+    lines += [f"  {_trouble(trouble)}" for trouble in summary["troubles"]]
     if summary["ending"]:
         lines.append(
             f"  ended: {ending_word(summary['ending']['how'])}"
@@ -151,6 +157,15 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         )
         lines += [f"    | {line}" for line in summary["ending"]["stderr"]]
     return lines
+
+
+def _state(summary: Mapping[str, Any]) -> str:
+    of = summary["copy_of"]
+    return f"{summary['state']} of {of}" if of else str(summary["state"])
+
+
+def _trouble(trouble: Mapping[str, Any]) -> str:
+    return f"{'!!' if trouble['serious'] else '!'} {trouble['name']}: {trouble['text']}"
 
 
 def _share(value: float | None) -> str:
@@ -181,10 +196,17 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     """What stands, in a cell of a table."""
     level = STANDING[stands["state"]]
     mark = "!! " if level.serious else ""
-    known_since = level.serious or level is SUSPECT or level is ROLLED_BACK
+    known_since = level.serious or level in (SUSPECT, WEAKENED, ROLLED_BACK)
     at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
     cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
     return f"{mark}{level.name}{at} {cause}".rstrip()
+
+
+def _named(troubles: Sequence[Mapping[str, Any]]) -> str:
+    """What is wrong beside that, in the same cell."""
+    names = ", ".join(trouble["name"] for trouble in troubles)
+    mark = "!! " if any(trouble["serious"] for trouble in troubles) else ""
+    return f"; {mark}{names}" if names else ""
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -196,16 +218,18 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         table.append(
             (
                 row["run"],
-                row["state"],
+                _state(row),
                 str(row["settings"]["method"] or UNKNOWN),
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
                 *(_share(last.get(name)) for name in PROBED),
-                _verdict(row["verdict"]),
+                row.get("why") or _verdict(row["verdict"]) + _named(row["troubles"]),
             )
         )
-    widths = [max(len(line[i]) for line in table) for i in range(len(head))]
+    widths = [max(cell_len(line[i]) for line in table) for i in range(len(head))]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
         for line in table
     ]

@@ -9,7 +9,17 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from selffit.numbers import budget
-from selffit.vocabulary import ACCURACY, CHANNEL, DISEASES, GROUPS, LEVELS, SELF, STEP
+from selffit.vocabulary import (
+    ACCURACY,
+    CHANNEL,
+    DISEASES,
+    GROUPS,
+    LEVELS,
+    SELF,
+    STANDING,
+    STEP,
+    WEAKENED,
+)
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, framed
@@ -38,7 +48,7 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ("concentration", "how few channels carry the answer to the perturbation"),
     ("stability", f"{_STABLE} (agree)"),
     ("causal check", ", ".join(f"{g.name}: {g.meaning}" for g in GROUPS.values()) + "; zeroed"),
-    *((disease.name, disease.meaning) for disease in DISEASES.values() if disease.sure),
+    *((d.name, d.meaning) for d in DISEASES.values() if d.sure and d.name not in STANDING),
     (
         "heat strip",
         "dominance of each channel through time, the newest order from the top; a line at the "
@@ -52,7 +62,7 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ),
 )
 SYMBOLS = (
-    *((level.symbol, level.label, level.meaning) for level in LEVELS.values()),
+    *((level.symbol, level.label, level.meaning) for level in (*LEVELS.values(), WEAKENED)),
     ("applied", "", "an intervention: somebody changed the run, or a branch begins"),
     ("off", "", "a channel that is set to zero"),
 )

@@ -14,6 +14,7 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from selffit.eventlog import kinds
+from selffit.eventlog.folder import Place
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.intervene.bar import RequestBar, request_lines
 from selffit_tui.intervene.screen import InterveneScreen
@@ -46,13 +47,13 @@ class RunScreen(Screen[None]):
         glyphs: Glyphs = BRAILLE,
         ascii_because: str = "",
         clock: Callable[[], float] = time.time,
-        run_dir: Path = Path(),
+        place: Place = Path(),
         readonly: bool = False,
     ) -> None:
-        """`run_dir` is where commands go, unless `readonly`."""
+        """`place` is the run where commands go, unless `readonly`."""
         super().__init__()
         self._readonly = readonly
-        self.acting = Acting(self, self.redraw, styles, run_dir, clock)
+        self.acting = Acting(self, self.redraw, styles, place, clock)
         self._inks = styles
         self._glyphs = glyphs
         self._ascii_because = ascii_because

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selffit.config import FIELDS, LIVE
-from selffit.control.commands import OPERATIONS
+from selffit.control.commands import HEALTHY, OPERATIONS, SOUND
 from selffit.control.settings import ZEROED
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items, mapping, text
@@ -100,8 +100,14 @@ _WORDS = {
 
 
 def _target(args: Data) -> str:
-    to = text(args.get("to")) or "healthy"
-    return "the newest healthy checkpoint" if to == "healthy" else to
+    to = text(args.get("to")) or HEALTHY
+    return _NEWEST.get(to, to)
+
+
+_NEWEST = {
+    HEALTHY: "the newest healthy checkpoint",
+    SOUND: "the newest checkpoint from before the divergence",
+}
 
 
 def change(old: Data, new: Data) -> str:

@@ -7,7 +7,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.fields import text
 from selffit.eventlog.kinds import Event
 from selffit.numbers import budget, count, duration, known, plural, share, signed, size, small
-from selffit.run.wording import cause_words
+from selffit.run.wording import cause_words, not_finite
 from selffit.vocabulary import level_of
 from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change
@@ -67,6 +67,7 @@ def _start(event: kinds.RunStart) -> str:
 def _probe(event: kinds.RobustProbe) -> str:
     words = f"clean {share(event.clean)}  FGSM {share(event.fgsm)}  "
     words += f"{pgd_label(event.pgd_steps)} {share(event.pgd)}  n {count(event.n)}"
+    words += f"  {not_finite(event)}" if event.nonfinite else ""
     words += f"  eps {budget(event.eps)}" if known(event.eps) else ""
     if event.final is not None:
         words += f"  at final eps {budget(event.final.eps)}: PGD {share(event.final.pgd)}"
@@ -76,11 +77,7 @@ def _probe(event: kinds.RobustProbe) -> str:
 def _strong(event: kinds.StrongProbe) -> str:
     """What a strong attack leaves of the PGD accuracy of an ordinary probe."""
     words = f"PGD {share(event.weak)} is {share(event.pgd)} under a strong attack"
-    return (
-        words
-        + f" ({event.steps} steps, {event.restarts} restarts of two losses)"
-        + (f"  n {count(event.n)}")
-    )
+    return f"{words} ({event.how})  n {count(event.n)}"
 
 
 def _causal(event: kinds.CausalProbe) -> str:

@@ -1,6 +1,9 @@
 """What is measured of one network, and what is said of it in the light of those before it."""
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -12,6 +15,9 @@ from selffit.analysis.networks import SavedNetwork, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
 from selffit.data.imageset import ImageSet
+from selffit.detect import ProbePoint
+from selffit.detect.doubt import doubt
+from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
@@ -30,6 +36,8 @@ KINDS = [
     "probe.images",
 ]
 HEALTHY = {
+    "own": 0.4,
+    "other": 0.42,
     "carrier_grey": 0.02,
     "conflict_self": 0.01,
     "conflict_data": 0.7,
@@ -87,7 +95,7 @@ def test_the_figures_are_those_that_the_trainer_logged(tiny_run, found):
 def test_self_information_is_the_full_set_with_an_index(found):
     probe = of(kinds.SelfProbe, found)
     assert probe.full and probe.n == 32 and probe.attack == "fgsm" and probe.reference is None
-    assert set(probe.components) == {"carrier", "conflict", "abnormal", "swap"}
+    assert set(probe.components) == {"abnormal", "dip", "carrier", "conflict", "swap"}
     assert probe.index == pytest.approx(sum(probe.components.values()) / 4, abs=1e-4)
     assert probe.dose and len(probe.dose.k) == 13 and probe.mix and len(probe.mix.share) == 5
 
@@ -123,6 +131,20 @@ def test_a_budget_that_was_asked_for_is_the_only_one(network, bench):
 def test_without_any_budget_one_is_asked_for(network, bench):
     with pytest.raises(UserError, match="--eps"):
         first(at(network, eps=0.0), bench)
+
+
+def test_of_a_network_without_finite_answers_nothing_is_told_but_that(network, bench):
+    ill = copy.deepcopy(network.model)
+    with torch.no_grad():
+        next(ill.parameters()).fill_(math.nan)
+    broken = SavedNetwork(id="main-10", branch="main", step=10, model=ill, config=network.config)
+    found = list(examine(broken, bench, None, 5))
+    assert [event.KIND.name for event in found] == ["probe.robust"]
+    robust = of(kinds.RobustProbe, found)
+    assert robust.nonfinite == robust.n == 32 and math.isnan(robust.clean)
+    said = Judge(Past(RunState()), bench).add(found)
+    assert said is not None and said.disease == "diverged"
+    assert "answers not finite for 32 of 32 images" in said.text
 
 
 # ---- judging -------------------------------------------------------------------------------------
@@ -175,6 +197,28 @@ def logged(step, pgd):
 ONSET = ("alert", 30, {"level": "onset", "onset_step": 30})
 
 
+def test_a_network_from_after_a_divergence_in_the_log_is_told_as_that(judge):
+    text = "training has diverged: its loss is NaN since step 25"
+    see = judge(
+        logged(10, 0.4),
+        ("alert", 30, {"level": "diverged", "onset_step": 25, "text": text}),
+        ("alert", 60, {"level": "recovered", "text": "training has caught itself"}),
+    )
+    assert see(20, 0.5, 0.4, HEALTHY) is None
+    said = see(28, 0.1, 0.1, HEALTHY, clean=0.1)  # before it was noticed
+    assert (said.disease, said.onset_step) == ("diverged", 25) and text in said.text
+    assert see(70, 0.5, 0.4, HEALTHY) is None
+
+
+def test_a_network_that_weakened_by_the_log_is_neither_fallen_nor_healthy(judge):
+    weak = [("probe.robust", s, {**logged(s, 0.2)[2], "fgsm": 0.25}) for s in (20, 30)]
+    see = judge(logged(10, 0.4), *weak)
+    assert see(20, 0.25, 0.2, HEALTHY) is None  # one probe tells nothing yet
+    said = see(30, 0.25, 0.2, HEALTHY)
+    assert said.disease == "weakened" and "since step 20 PGD has fallen from 0.40" in said.text
+    assert judge(logged(10, 0.4), *weak, own=False)(30, 0.25, 0.2, HEALTHY) is None
+
+
 def test_a_healthy_network_gets_no_diagnosis(judge):
     assert judge()(10, 0.5, 0.4, HEALTHY) is None
 
@@ -194,8 +238,36 @@ def test_absent_self_information_is_gradient_masking(judge):
 def test_a_fall_is_seen_from_the_log_alone_but_not_from_other_images(judge):
     fallen = (20, 0.3, 0.1, SELF_FITTING)  # alone it might be a weak network
     assert judge(logged(10, 0.4))(*fallen).disease == "self-fitting"
-    assert judge()(*fallen) is None
-    assert judge(logged(10, 0.4), own=False)(*fallen) is None
+    for alone in (judge(), judge(logged(10, 0.4), own=False)):
+        said = alone(*fallen)
+        assert said.disease == "cannot tell" and "no healthier network" in said.text
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        ((0, 0.1, 0.1, {}, 0.1), "clean accuracy 0.10 is not above guessing (0.10)"),
+        ((10, 0.15, 0.12, {}, 0.4), "PGD accuracy 0.12 is not clearly above guessing"),
+        ((10, 0.5, math.nan, {}, 0.8), "robust accuracy was not measured"),
+    ],
+)
+def test_where_there_is_nothing_to_judge_by_the_reason_is_said(judge, probe, words):
+    step, fgsm, pgd, values, clean = probe
+    said = judge()(step, fgsm, pgd, values, clean=clean)
+    assert said.text.startswith(f"cannot tell: {words}")
+
+
+def test_few_images_cannot_show_a_fall():
+    few = ProbePoint(0, 0.8, 0.5, 0.45, 16)
+    rule = RobustRule(RuleThresholds(), 0.1)
+    assert doubt(few, rule) == "16 images are too few to show the loss of an accuracy of 0.50"
+    assert doubt(replace(few, n=64), rule) == ""
+
+
+def test_a_fall_of_fgsm_accuracy_as_well_is_named_and_is_no_collapse(judge):
+    said = judge(logged(10, 0.4))(20, 0.14, 0.12, HEALTHY, clean=0.5)
+    told = "PGD accuracy 0.12 of 0.40 before, and FGSM fell with it to 0.14 (n=512)"
+    assert said.text == f"weakened: {told}"
 
 
 def test_pgd_accuracy_that_a_strong_attack_takes_away_is_no_health(judge):

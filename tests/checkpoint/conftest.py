@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from selffit.checkpoint.store import CheckpointStore
+from made_up.store import Store
 
 
 @pytest.fixture
@@ -15,5 +14,5 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(run: Path) -> CheckpointStore:
-    return CheckpointStore(run, attempt=3, reserve=0)
+def store(run: Path) -> Store:
+    return Store(run, attempt=3, reserve=0)

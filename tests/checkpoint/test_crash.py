@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from selffit.checkpoint.errors import NoSpace, SaveFailed
-from selffit.checkpoint.store import CheckpointStore
+from selffit.checkpoint.store import FOLDER, CheckpointStore
 
 CALLS = (
     "open",
@@ -260,7 +260,9 @@ def test_what_a_power_loss_could_take_is_synced_before_what_depends_on_it(tmp_pa
     assert happened[manifest + 1 :] == end
 
 
-def test_a_file_size_limit_is_no_space_and_leaves_nothing(store: CheckpointStore) -> None:
+def test_a_file_size_limit_is_no_space_and_leaves_nothing(
+    store: CheckpointStore, run: Path
+) -> None:
     store.write("main-1", FILES)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
@@ -269,13 +271,13 @@ def test_a_file_size_limit_is_no_space_and_leaves_nothing(store: CheckpointStore
             store.write("main-2", FILES)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert os.listdir(store.path) == ["main-1"]
+    assert os.listdir(run / FOLDER) == ["main-1"]
     assert newest(store) == ("main-1", [])
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError, OSError(errno.EDQUOT, "quota")])
-def test_whatever_ends_a_file_that_writes_itself_leaves_nothing(
-    store: CheckpointStore, fault: BaseException | type[BaseException]
+def test_whatever_ends_files_that_write_themselves_leaves_nothing(
+    store: CheckpointStore, run: Path, fault: BaseException | type[BaseException]
 ) -> None:
     class Interrupted:
         size = 10
@@ -286,11 +288,11 @@ def test_whatever_ends_a_file_that_writes_itself_leaves_nothing(
 
     with pytest.raises((KeyboardInterrupt, MemoryError, NoSpace)):
         store.write("main-1", {**FILES, "x": Interrupted()})
-    assert os.listdir(store.path) == []
+    assert os.listdir(run / FOLDER) == []
 
 
 def test_a_file_that_writes_itself_as_a_link_is_not_followed(
-    store: CheckpointStore, tmp_path: Path
+    store: CheckpointStore, run: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outside").write_bytes(b"x")
 
@@ -302,7 +304,7 @@ def test_a_file_that_writes_itself_as_a_link_is_not_followed(
 
     with pytest.raises(SaveFailed):
         store.write("main-1", {"state.json": Linked()})
-    assert os.listdir(store.path) == []
+    assert os.listdir(run / FOLDER) == []
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up.store import Store
 
 from selffit.checkpoint.errors import Damaged
-from selffit.checkpoint.store import CheckpointStore
 
 FILES = {
     "model.safetensors": bytes(range(256)) * 4,
@@ -21,20 +21,18 @@ NAMES = [*FILES, "manifest.json"]
 
 
 @pytest.fixture
-def two(store: CheckpointStore) -> CheckpointStore:
+def two(store: Store) -> Store:
     store.write("main-1", FILES)
     store.write("main-2", FILES)
     return store
 
 
-def newest(
-    store: CheckpointStore, branch: str = "main"
-) -> tuple[str | None, list[tuple[str, str]]]:
+def newest(store: Store, branch: str = "main") -> tuple[str | None, list[tuple[str, str]]]:
     """Id of the newest one of a branch that verifies, and what was skipped."""
     return store.newest_valid(branch, lambda id: store.verify(id).id)
 
 
-def falls_back(store: CheckpointStore) -> str:
+def falls_back(store: Store) -> str:
     """The reason, the same from all ways to look."""
     with pytest.raises(Damaged) as verified:
         store.verify("main-2")
@@ -47,8 +45,8 @@ def falls_back(store: CheckpointStore) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
-    store = CheckpointStore(tmp_path_factory.mktemp("run"), attempt=1, reserve=0)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("run"), attempt=1, reserve=0)
     store.write("main-1", FILES)
     store.write("main-2", FILES)
     return store
@@ -57,7 +55,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(NAMES), st.integers(0, 10**6), st.integers(0, 7))
 def test_a_flipped_bit_anywhere_in_any_file_is_found(
-    shared: CheckpointStore, name: str, at: int, bit: int
+    shared: Store, name: str, at: int, bit: int
 ) -> None:
     path = shared.path / "main-2" / name
     whole = path.read_bytes()
@@ -72,7 +70,7 @@ def test_a_flipped_bit_anywhere_in_any_file_is_found(
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(NAMES), st.integers(0, 10**6), st.booleans())
 def test_a_cut_or_zeroed_end_of_any_file_is_found(
-    shared: CheckpointStore, name: str, at: int, zeros: bool
+    shared: Store, name: str, at: int, zeros: bool
 ) -> None:
     path = shared.path / "main-2" / name
     whole = path.read_bytes()
@@ -83,7 +81,7 @@ def test_a_cut_or_zeroed_end_of_any_file_is_found(
     path.write_bytes(whole)
 
 
-def test_a_longer_file_is_found(two: CheckpointStore) -> None:
+def test_a_longer_file_is_found(two: Store) -> None:
     for name in NAMES:
         with open(two.path / "main-2" / name, "ab") as file:
             file.write(b"\n")
@@ -157,7 +155,7 @@ def long_manifest(folder: Path) -> None:
     ],
 )
 def test_harm_is_named_and_the_one_before_is_used(
-    two: CheckpointStore, harm: Callable[[Path], object], reason: str
+    two: Store, harm: Callable[[Path], object], reason: str
 ) -> None:
     harm(two.path / "main-2")
     said = falls_back(two)

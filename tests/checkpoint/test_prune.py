@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up.store import Store
 
 from selffit.checkpoint.manifest import Entry, Manifest, parse_id
-from selffit.checkpoint.store import CheckpointStore
 
 CONTENT = b"{}\n"
 
 
-def put(store: CheckpointStore, id: str, base: str | None = None) -> None:
+def put(store: Store, id: str, base: str | None = None) -> None:
     """A whole checkpoint, without the syncs of a real save."""
     branch, step = parse_id(id)
     folder = store.path / id
@@ -42,7 +42,7 @@ def test_exactly_the_old_whole_unprotected_ones_go(
     present: set[str], bases: dict[str, str | None], pinned: set[str], damaged: set[str], keep: int
 ) -> None:
     with TemporaryDirectory() as run:
-        store = CheckpointStore(Path(run), attempt=1)
+        store = Store(Path(run), attempt=1)
         for id in present:
             put(store, id, bases[parse_id(id)[0]])
         for id in damaged & present:
@@ -68,7 +68,7 @@ def test_exactly_the_old_whole_unprotected_ones_go(
 
 
 def test_a_branchs_base_stays_even_when_that_branch_is_damaged_but_for_its_manifest(
-    store: CheckpointStore,
+    store: Store,
 ) -> None:
     for id in ("main-1", "main-2", "main-3"):
         put(store, id)
@@ -77,13 +77,13 @@ def test_a_branchs_base_stays_even_when_that_branch_is_damaged_but_for_its_manif
     assert store.prune(1) == ["main-2"]
 
 
-def test_keeping_none_is_a_mistake_of_the_caller(store: CheckpointStore) -> None:
+def test_keeping_none_is_a_mistake_of_the_caller(store: Store) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         store.prune(0)
 
 
 def test_a_link_among_the_old_ones_goes_without_what_it_points_to(
-    store: CheckpointStore, tmp_path: Path
+    store: Store, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -95,7 +95,7 @@ def test_a_link_among_the_old_ones_goes_without_what_it_points_to(
 
 
 def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(
-    store: CheckpointStore,
+    store: Store,
 ) -> None:
     put(store, "main-1")
     for name in (
@@ -115,7 +115,7 @@ def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(
 
 
 def test_a_leftover_of_this_attempt_does_not_hinder_the_next_save_or_removal(
-    store: CheckpointStore,
+    store: Store,
 ) -> None:
     for step in (1, 2):
         leftover = store.path / f".tmp-000003-main-{step}"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from made_up.store import Store
 from torch import Tensor, nn
 
 from selffit.checkpoint.errors import NoSpace
 from selffit.checkpoint.manifest import MODEL, OPTIMIZER, STATE
 from selffit.checkpoint.state import CheckpointState
-from selffit.checkpoint.store import CheckpointStore
 from selffit.checkpoint.tensors import load_model, restore, state_to_files
 from selffit.errors import UserError
 
@@ -76,7 +76,7 @@ def save(
     state = CheckpointState(
         step=1, branch="main", attempt=1, settings={}, version=0, optimizer=structure
     ).encode()
-    store = CheckpointStore(folder, reserve=0)
+    store = Store(folder, reserve=0)
     store.write("main-1", {**files, STATE: state})
     manifest, loaded = store.read("main-1")
     return loaded, CheckpointState.decode(loaded[STATE], manifest.id).optimizer
@@ -142,8 +142,8 @@ def test_training_on_does_not_change_what_is_still_to_be_written(run: Path) -> N
     files, structure = state_to_files(net.state_dict(), optimizer)
     train(net, optimizer, range(2, 4))
     optimizer.param_groups[0]["lr"].fill_(7.0)
-    CheckpointStore(run, reserve=0).write("main-1", files)
-    restore(CheckpointStore(run).read("main-1")[1], structure, net.state_dict(), optimizer)
+    Store(run, reserve=0).write("main-1", files)
+    restore(Store(run).read("main-1")[1], structure, net.state_dict(), optimizer)
     assert everything(net, optimizer) == then
 
 
@@ -223,9 +223,9 @@ def test_other_dtypes_and_every_kind_of_number_come_back(dtype: torch.dtype, run
     }
     nothing = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     files, _ = state_to_files(state, nothing)
-    CheckpointStore(run, reserve=0).write("main-1", files)
+    Store(run, reserve=0).write("main-1", files)
     target = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
-    load_model(CheckpointStore(run).read("main-1")[1][MODEL], target)
+    load_model(Store(run).read("main-1")[1][MODEL], target)
     assert {name: bits(t) for name, t in target.items()} == {
         name: bits(t) for name, t in state.items()
     }
@@ -354,7 +354,7 @@ def test_files_that_are_no_safetensors_are_refused(
 def test_a_full_disk_under_the_tensors_is_no_space(run: Path) -> None:
     net = network()
     files, _ = state_to_files(net.state_dict(), OPTIMIZERS["sgd"](net))
-    store = CheckpointStore(run, reserve=0)
+    store = Store(run, reserve=0)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:

@@ -87,6 +87,7 @@ def test_status_as_json_has_what_scripts_need(command, run):
         "pgd": 0.01,
         "n": 512,
         "eps": 0.16,
+        "nonfinite": 0,
     }
     assert status["settings"] == {"method": "fgsm", "eps": 0.16, "alpha": 0.16, "lr": 0.007}
     assert [alert["level"] for alert in status["alerts"]] == ["onset"]
@@ -222,13 +223,38 @@ def test_detect_prints_one_object_a_trace(command, tmp_path):
     assert code == 0
     assert (falls["trace"], falls["onset"]) == ("falls", 20)
     assert [alert["level"] for alert in falls["alerts"]] == ["onset"]
-    assert holds == {"trace": "holds", "onset": None, "alerts": []}
+    assert (holds["verdict"], holds["onset"], holds["alerts"]) == ("no onset", None, [])
     assert "onset at epoch 20" in command("detect", "falls.csv")[1]
+
+
+def test_detect_ends_with_3_where_it_cannot_tell_of_one_trace_and_says_why(command, tmp_path):
+    rows = [f"{epoch},80,{45 if epoch < 20 else 1}" for epoch in range(30)]
+    (tmp_path / "blind.csv").write_text("\n".join(["epoch,clean,Value", *rows]))
+    code, _, err = command("detect", "blind.csv")
+    assert (code, "--columns pgd=NAME" in err) == (2, True)
+    code, out, err = command("detect", "--columns", "pgd=Value", "blind.csv")
+    assert code == 3
+    assert "cannot tell: PGD accuracy fell by epoch 20 from 0.45 to 0.01" in out
+    assert "FGSM accuracy was never measured" in out and "(30 rows judged)" in out
+    assert "blind: read as percent" in err and "column Value taken as pgd" in err
+    code, out, _ = command("detect", "--json", "--columns", "pgd=Value", "blind.csv")
+    data = json.loads(out)
+    assert (code, data["verdict"], data["onset"]) == (3, "cannot tell", None)
+    assert data["reasons"][0]["code"] == "no_fgsm" and data["fell"]["since"] == 20
+
+
+def test_detect_says_once_what_it_assumed_of_many_traces(command, tmp_path):
+    rows = [f"{epoch};0,8;0,5;0,45" for epoch in range(9)]
+    for name in "abcde":
+        (tmp_path / f"{name}.csv").write_text("\n".join(["epoch;clean;fgsm;pgd", *rows]))
+    code, out, err = command("detect", *(f"{name}.csv" for name in "abcde"))
+    assert (code, out.count("no onset in 9 rows of 1 000 images")) == (0, 5)
+    assert err.count("decimal commas") == 1 and "a and 4 more: decimal commas" in err
 
 
 def test_one_bad_trace_among_good_ones_prints_nothing_but_the_error(command, tmp_path):
     (tmp_path / "good.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,0.5,0.4,0.3\n")
-    (tmp_path / "bad.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,50,40,30\n")
+    (tmp_path / "bad.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,0.5,0.4,x\n")
     code, out, err = command("detect", "--json", "good.csv", "bad.csv")
     assert (code, out) == (2, "")
     assert "bad.csv" in err

@@ -307,7 +307,7 @@ def test_an_inbox_that_cannot_be_written_is_said(ctl, trainer):
         (("set", "mix-signs=30"), "mix_signs must be in [0, 1]"),
         (("set", "corner=maybe"), "corner must be true or false"),
         (("set",), "Missing argument"),
-        (("rollback", "--to", "yesterday"), "must be 'healthy' or a checkpoint"),
+        (("rollback", "--to", "yesterday"), "must be 'healthy', 'sound' or a checkpoint"),
         (("rollback", "--method", "fgms"), "did you mean 'fgsm'"),
         (("zero", "--layer", "conv1"), "needs either channels"),
         (("zero", "--layer", "conv1", "--channels", "a"), "must be a whole number"),

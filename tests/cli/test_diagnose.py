@@ -14,6 +14,10 @@ import pytest
 import torch
 
 from selffit.analysis.__main__ import main
+from selffit.data import load_set
+from selffit.data.imageset import as_float
+from selffit.models import build
+from selffit.models.base import own_tensors
 from selffit.run.run_dir import RunDir
 from selffit_tui import cli
 from selffit_tui.commands import diagnose as command
@@ -96,7 +100,10 @@ def test_every_checkpoint_as_records_the_damaged_one_skipped_and_nothing_written
         "channels",
         "causal",
         "images",
+        "diagnosis",
     ]
+    # 16 images, of which PGD leaves none right
+    assert records[-1]["d"]["disease"] == "cannot tell"
     assert {(record["checkpoint"], record["step"], record["branch"]) for record in records} == {
         ("main-10", 10, "main")
     }
@@ -117,8 +124,8 @@ def test_one_checkpoint_as_tables_for_a_narrow_terminal(diagnose, run):
     assert max(map(len, out.splitlines())) <= 80
     for words in (
         "checkpoint clean FGSM  PGD strong index",
-        "not fallen",
-        "has not fallen",
+        "cannot tell",
+        "One cannot tell whether robust accuracy has fallen in 1 of 1 network;",
         "guessing: 0.10",
         "the network of step 5",
         "dose:",
@@ -138,23 +145,67 @@ def test_nothing_but_damage_ends_with_code_1(run, capsys):
     assert "none of the 1 checkpoint(s) of demo could be diagnosed" in err
 
 
-def test_somebody_elses_file(tmp_path, capsys):
-    state = {"conv1.weight": torch.randn(4, 1, 4, 4), "conv1.bias": torch.zeros(4)}
-    state |= {"conv2.weight": torch.randn(8, 4, 4, 4), "conv2.bias": torch.zeros(8)}
-    state |= {"hidden.weight": torch.randn(100, 8 * 7 * 7), "hidden.bias": torch.zeros(100)}
-    state |= {"fc.weight": torch.randn(10, 100), "fc.bias": torch.zeros(10)}
-    torch.save(
-        {"state_dict": {f"module.{name}": value for name, value in state.items()}},
-        tmp_path / "their.pt",
-    )
-    network = ("--model", "small", "--width", "4", "--data", "patterns", "--eps", "8/255")
-    code = main([str(tmp_path / "their.pt"), "--foreign", *network, "--input-mean", "0.5", *QUICK])
+@pytest.fixture
+def theirs(tmp_path):
+    """A network for `patterns` as somebody else would save it: random, its last layer fitted."""
+    torch.manual_seed(0)
+    model: Any = build("small", shape=(1, 28, 28), classes=10, width=4, mean=0.5, scale=0.12)
+    images = load_set("patterns", train_images=1000, holdout=1)
+    features: list[Any] = []
+    model.relu3.register_forward_hook(lambda module, inputs, output: features.append(output))
+    with torch.no_grad():
+        model(as_float(images.train_x))
+        targets = torch.nn.functional.one_hot(images.train_y, 10).float() - 0.1
+        columns = features[0] - features[0].mean(0)
+        weight = torch.linalg.lstsq(columns, targets).solution.T
+        model.output.weight.copy_(weight)
+        model.output.bias.copy_(-weight @ features[0].mean(0))
+    tensors = own_tensors(model)
+    tensors["fc.weight"] = tensors.pop("output.weight")
+    tensors["fc.bias"] = tensors.pop("output.bias")
+    path = tmp_path / "their.pt"
+    torch.save({"state_dict": {f"module.{name}": tensors[name] for name in tensors}}, path)
+    return path
+
+
+FOREIGN = ("--foreign", "--model", "small", "--data", "patterns", "--eps", "8/255")
+
+
+def test_somebody_elses_file_is_measured_and_says_what_was_done_to_it(theirs, capsys):
+    code = main([str(theirs), *FOREIGN, *QUICK])
     out, err = capsys.readouterr()
     assert code == 0, err
     about, *records = map(json.loads, out.splitlines())
     assert (about["k"], about["d"]["name"]) == ("target", "their.pt")
+    said = about["d"]["file"]["said"]
+    assert said[:3] == ["took entry state_dict", "stripped `module.`", "read fc as output"]
+    assert said[3] == "width 4, by its first convolution"
+    assert said[4] == "input: mean 0.5 and std 8.333 (of patterns)"  # as it was trained
+    assert "their.pt: stripped `module.`\n" in err
     assert {record["checkpoint"] for record in records} == {"their"}
     assert records[0]["d"]["eps"] == pytest.approx(8 / 255)
+
+
+def test_what_was_done_to_a_file_is_in_the_table_and_in_the_json(diagnose, theirs):
+    code, out, err = diagnose(theirs, *FOREIGN, *QUICK, LANG="C.UTF-8", COLUMNS="200")
+    assert code == 0, err
+    assert out.startswith("their.pt: took entry state_dict; stripped `module.`;")
+    code, out, err = diagnose(theirs, *FOREIGN, *QUICK, "--json")
+    assert code == 0, err
+    file = json.loads(out.splitlines()[0])
+    assert file["k"] == "file"
+    assert file["d"]["reading"]["input_mean"] == [0.5]
+
+
+def test_a_file_that_only_guesses_is_refused_with_what_was_tried(theirs, capsys):
+    content = torch.load(theirs)
+    content["state_dict"]["module.fc.weight"] *= -1
+    torch.save(content, theirs)
+    code = main([str(theirs), *FOREIGN, *QUICK])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert "their.pt only guesses: on 512 clean training images of patterns it is right" in err
+    assert "with no normalisation" in err and "--input-mean" in err
 
 
 @pytest.mark.parametrize(
@@ -176,6 +227,9 @@ def test_somebody_elses_file(tmp_path, capsys):
             "--foreign needs --eps",
         ),
         (("their.pt", "--foreign", "--model", "smal"), "did you mean 'small'"),
+        (("their.pt", *FOREIGN), "there is no file their.pt"),
+        (("their.pt", *FOREIGN, "--shortcut", "raw"), "--shortcut has no effect with small"),
+        (("demo", "--entry", "best"), "--entry is for --foreign files"),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(run, tmp_path, monkeypatch, capsys, args, said):

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 
 import msgspec
 import pytest
@@ -227,7 +228,7 @@ def test_submitting_to_nothing_says_what_is_wrong(run, tmp_path, monkeypatch):
     ("code", "says"), [(13, "only the owner"), (28, "free some space"), (30, "for writing")]
 )
 def test_a_disk_that_refuses_is_named_and_nothing_is_left_behind(run, monkeypatch, code, says):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "rename", fail)
@@ -312,3 +313,14 @@ def test_news_is_what_no_poll_has_seen_whether_or_not_the_rest_is_retired(run):
     put(run, GOOD, name="another.json")
     assert inbox.has_news()
     assert not Inbox(run / "nowhere").has_news()
+
+
+@pytest.mark.parametrize("off", [-3600.0, 3600.0])
+def test_a_command_from_a_machine_with_a_wrong_clock_is_as_old_as_its_file(run, off):
+    now = time.time()
+    command = new_command("pause", by="ann", ttl=60, t=now + off)
+    submit(run, command)
+    (item,) = Inbox(run).poll(now=now + 1)
+    assert isinstance(item, Command) and abs(item.t - now) < 30
+    (late,) = Inbox(run).poll(now=now + 90)
+    assert isinstance(late, Rejected) and late.rule == "expired"

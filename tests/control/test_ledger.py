@@ -197,12 +197,12 @@ def test_after_the_end_everything_is_refused_until_the_run_is_resumed(log):
     assert (log.ledger.paused, log.ledger.stopping, log.ledger.ended) == (False, "", "")
 
 
-def test_a_crash_forgets_neither_pause_nor_stop(log):
+def test_a_crash_forgets_no_pause_but_a_stop_is_over_with_its_attempt(log):
     log.apply("pause")
     log.apply("stop")
     log.put("end", {"how": "crashed"})
     log.put("run.start", {"config": CONFIG, "layers": LAYERS})
-    assert (log.ledger.paused, log.ledger.stopping) == (True, "soon")
+    assert (log.ledger.paused, log.ledger.stopping) == (True, "")
 
 
 def test_zeroing_is_a_setting_per_layer(log):

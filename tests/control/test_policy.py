@@ -109,6 +109,55 @@ def test_after_the_last_rollback_only_a_note_says_so(log):
     assert "1 of max_rollbacks 1 are made" in note.args["text"]
 
 
+# ---- a divergence --------------------------------------------------------------------------------
+@pytest.mark.parametrize("action", ["pause", "stop"])
+def test_a_divergence_calls_for_its_own_action_and_an_onset_for_none_of_it(log, action):
+    policy = parse_policy(on_diverged=action)
+    assert ops(policy.reaction("diverged", log.ledger)) == [action]
+    assert policy.reaction("onset", log.ledger) == []
+    assert parse_policy(action).reaction("diverged", log.ledger) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "args"),
+    [
+        ("rollback", {}),
+        ("rollback:n-fgsm", {"method": "n-fgsm"}),
+        ("rollback: pgd, lr-scale=0.5", {"method": "pgd", "lr_scale": 0.5}),
+        ("rollback:lr_scale=0.5", {"lr_scale": 0.5}),
+        ("rollback:,lr_scale=0.5", {"lr_scale": 0.5}),
+    ],
+)
+def test_after_a_divergence_a_roll_back_goes_to_what_was_sound_and_needs_no_method(
+    log, written, args
+):
+    (command,) = parse_policy(on_diverged=written).reaction("diverged", log.ledger)
+    assert command.args == {"to": "sound", "exact": False, **args}
+
+
+def test_roll_backs_after_onsets_and_divergences_are_counted_together(log):
+    policy = parse_policy("rollback:n-fgsm", max_rollbacks=1, on_diverged="rollback")
+    log.roll_back()
+    assert ops(policy.reaction("diverged", log.ledger)) == ["note"]
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("rolback", "did you mean 'rollback'"),
+        ("stop:now", "--on-diverged stop takes nothing after a colon"),
+        ("rollback:nfgsm", "did you mean 'n-fgsm'"),
+        ("rollback:n-fgsm,pgd", "NAME=VALUE; write it as rollback or rollback:[METHOD]"),
+        ("rollback:lr_scle=1", "did you mean 'lr_scale'"),
+        ("rollback:lr_scale=-1", "lr_scale"),
+    ],
+)
+def test_a_malformed_policy_for_divergences_is_refused_with_what_to_do(written, says):
+    with pytest.raises(UserError) as caught:
+        parse_policy(on_diverged=written)
+    assert says in str(caught.value)
+
+
 # ---- changes on a suspicion ----------------------------------------------------------------------
 def test_a_suspect_alert_may_zero_channels_in_several_layers(log):
     commands = parse_policy(on_suspect="zero: conv1=2, layer1.0.conv2=4").reaction(

@@ -40,6 +40,20 @@ def test_an_epoch_visits_images_once_and_the_next_one_in_another_order():
     )
 
 
+def test_the_incomplete_batch_may_be_kept_so_that_an_epoch_visits_every_image():
+    x, y = images()
+    batches = Batches(x, y, 16, "crop-flip", seed=0, keep_last=True)
+    assert batches.steps_per_epoch == 4
+    pixels, last = batches.batch(3)
+    assert len(pixels) == len(last) == 2
+    whole = Batches(x, y, 16, "crop-flip", seed=0)
+    for step in range(3):
+        assert torch.equal(batches.batch(step)[0], whole.batch(step)[0])
+    seen = torch.cat([batches.batch(step)[1] for step in range(4)])
+    assert seen.sort().values.tolist() == list(range(50))
+    assert Batches(x, y, 25, "none", seed=0, keep_last=True).steps_per_epoch == 2
+
+
 def test_pixels_become_floats_in_channels_last():
     x = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1).expand(4, 3, 8, 8)
     got, _ = Batches(x, torch.zeros(4, dtype=torch.int64), 2, "none", seed=0).batch(0)

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -160,15 +161,24 @@ def test_more_images_are_no_less_sensitive(counts, factor):
 
 # ---- never healthy -------------------------------------------------------------------------------
 def test_a_run_that_never_was_healthy_is_told_once_without_an_onset_step():
-    alerts = run([(0.3, 0.05), *[(0.9, 0.0)] * 10])
-    assert levels(alerts) == ["onset"]
-    assert alerts[0].step == 3  # the third blind probe in a row
-    assert alerts[0].onset_step is alerts[0].onset_low is alerts[0].healthy is None
-    assert "never was healthy" in alerts[0].text and "roll back" not in alerts[0].advice
+    early, onset = run([(0.3, 0.05), *[(0.9, 0.0)] * 10])
+    assert (early.level, early.step, onset.level) == ("suspect", 1, "onset")
+    assert onset.step == 3  # the third blind probe in a row
+    assert onset.onset_step is onset.onset_low is onset.healthy is None
+    assert "never was healthy" in onset.text and "roll back" not in onset.advice
 
 
-def test_two_blind_probes_may_be_a_passing_moment():
-    assert run([(0.9, 0.0), (0.9, 0.0), (0.6, 0.35), (0.6, 0.4)]) == []
+def test_a_collapse_before_pgd_ever_was_healthy_that_passes_is_no_onset_but_is_named():
+    """As measured at 16/255 with a random start, in warm-up: .00 with FGSM .29, then .18."""
+    [alert] = run([(0.15, 0.13), (0.29, 0.0), (0.30, 0.0), (0.3, 0.18), (0.4, 0.3)], clean=0.35)
+    assert (alert.level, alert.step, alert.n, alert.healthy) == ("suspect", 1, 600, None)
+    assert "0.00 while FGSM accuracy is 0.29 (n=600), before PGD ever was healthy" in alert.text
+
+
+def test_the_accuracy_of_a_network_that_guesses_is_no_level():
+    """A public run stayed at guessing for 80 epochs, between .02 and .15."""
+    rows = [(0.12, 0.10), (0.12, 0.151), (0.12, 0.048), (0.12, 0.128), (0.12, 0.02)]
+    assert run(rows * 4, clean=0.14, n=10_000) == []
 
 
 def test_collapse_at_a_suddenly_larger_budget_keeps_the_last_healthy_probe():
@@ -395,8 +405,50 @@ def test_masked_accuracy_that_stays_is_looked_at_again_after_ten_probes():
     assert levels(detector.strong(25, 0.40, 0.44, 256)) == ["recovered"]
 
 
-def test_a_strong_attack_nobody_asked_for_changes_nothing():
-    for rows in (HEALTHY, HEALTHY + CO, HEALTHY + CO + BACK[:2]):
+def test_robust_accuracy_that_a_strong_attack_takes_away_is_masked_without_any_onset():
+    detector = Detector(chance=0.1, confirm=True)
+    assert run(HEALTHY, detector=detector) == [] and not detector.wants_strong
+    assert detector.strong(7, 0.38, 0.45, 256) == [] and not detector.onset_open
+    [alert] = detector.strong(7, 0.02, 0.45, 256)
+    assert (alert.level, alert.step, alert.evidence) == ("masked", 7, {"strong": 0.02, "pgd": 0.45})
+    assert "PGD accuracy is 0.45, but a stronger attack leaves 0.02 (n=256)" in alert.text
+    assert detector.onset_open and detector.strong(7, 0.02, 0.45, 256) == []
+    on(detector, BACK)
+    assert levels(detector.strong(10, 0.40, 0.44, 256)) == ["recovered"]
+
+
+def test_accuracy_that_is_none_anyway_cannot_be_masked():
+    for weak in (0.0, 0.09, math.nan):  # below what counts as robust, or not measured
+        assert Detector(chance=0.1, confirm=True).strong(7, 0.0, weak, 256) == []
+
+
+def test_an_undecided_probe_with_a_wide_gap_asks_for_a_strong_attack_at_once_and_then_seldom():
+    detector = Detector(chance=0.1, confirm=True)
+    run(HEALTHY, detector=detector)
+    asked = []
+    for _ in range(12):  # neither half of the level nor three quarters of it
+        assert on(detector, [(0.60, 0.30)]) == []
+        asked.append(detector.wants_strong)
+        detector.strong(0, 0.28, 0.30, 256)
+    assert asked == [True, *[False] * 9, True, False]
+
+
+def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weaker_one():
+    detector = Detector(chance=0.1, confirm=True)
+    run(HEALTHY, detector=detector)
+    assert on(detector, [(0.60, 0.30)]) == []
+    assert detector.strong(8, 0.16, 0.30, 256) == []  # more than half of what the weaker one leaves
+    assert not detector.onset_open
+    on(detector, [(0.60, 0.30)])
+    [alert] = detector.strong(9, 0.05, 0.30, 256)
+    assert (alert.level, alert.onset_low, alert.onset_step) == ("onset", 7, 9)
+    assert alert.evidence["strong"] == alert.evidence["pgd"] == 0.05
+    assert "a strong attack saw it, the weaker one leaves 0.30" in alert.text
+    assert detector.onset_open
+
+
+def test_a_strong_attack_that_nobody_asked_for_after_an_onset_changes_nothing():
+    for rows in (HEALTHY + CO, HEALTHY + CO + BACK[:2]):
         detector = Detector(chance=0.1, confirm=True)
         run(rows, detector=detector)
         before = detector.state()
@@ -438,6 +490,7 @@ def test_an_unusable_pgd_accuracy_changes_nothing(bad):
 
 
 def test_a_missing_fgsm_accuracy_still_teaches_the_level():
+    assert levels(run([(math.nan, 0.45)] * 3 + [(math.nan, 0.01)])) == []
     assert levels(run([(math.nan, 0.45)] * 3 + [(math.nan, 0.01)] + CO)) == ["onset"]
 
 
@@ -448,13 +501,20 @@ def test_no_images_is_no_measurement():
 def test_two_probes_of_one_step_count_once():
     detector = Detector(chance=0.1)
     blind = ProbePoint(5, 0.8, 0.9, 0.0, 600)
-    assert [detector.probe(blind) for _ in range(5)] == [[]] * 5
+    told = [levels(detector.probe(blind)) for _ in range(5)]
+    assert told == [["suspect"], [], [], [], []]
 
 
-def test_probes_before_judge_from_only_teach():
-    rows = [(0.5, 0.45), (0.8, 0.01), (0.8, 0.01), (0.8, 0.01)]
-    [alert] = run(rows, detector=Detector(judge_from=3))
-    assert (alert.onset_low, alert.onset_step) == (0, 3)
+def test_fgsm_accuracy_measured_now_and_then_dates_the_onset_by_the_fall_of_pgd():
+    rows = [*HEALTHY, (math.nan, 0.45), (math.nan, 0.02), (math.nan, 0.01), (0.8, 0.02)]
+    [alert] = run(rows)
+    assert (alert.onset_low, alert.onset_step, alert.step) == (8, 9, 11)
+
+
+def test_a_fall_without_fgsm_accuracy_that_passes_dates_nothing():
+    rows = [*HEALTHY, (math.nan, 0.02), (0.50, 0.45), (0.8, 0.02)]
+    [alert] = run(rows)
+    assert (alert.onset_low, alert.onset_step) == (9, 10)
 
 
 # ---- state ---------------------------------------------------------------------------------------
@@ -469,7 +529,7 @@ def random_stream(seed, length=60):
                 [HEALTHY[0], CO[0], (0.6, 0.3), (0.9, 0.0), (math.nan, 0.4), (0.5, math.nan)]
             )
         eps = rng.choice([0.03, 0.03, 0.031, math.nan])
-        final = {"final_fgsm": 0.5, "final_pgd": 0.3, "final_eps": 0.04}
+        final: dict[str, Any] = {"final_fgsm": 0.5, "final_pgd": 0.3, "final_eps": 0.04}
         items.append(ProbePoint(i * 20, 0.8, *mood, 200, eps=eps, **final))
         bad = rng.random() < 0.2 if i % 5 == 0 else bad
         signal = [rng.gauss(0.4 if bad else 0.01, 0.02) for _ in range(20)]
@@ -579,3 +639,16 @@ def test_a_state_of_version_1_goes_on():
     restored.restore(json.loads(json.dumps({**old, "version": 1})))
     on(straight, BACK[:1]), on(restored, BACK[:1])
     assert restored.wants_strong and json.dumps(restored.state()) == json.dumps(straight.state())
+
+
+def test_an_onset_says_at_which_budget_the_accuracy_before_was_measured():
+    def fall(before, now):
+        detector = Detector(chance=0.1)
+        for step in range(5):
+            detector.probe(ProbePoint(step, 0.8, 0.6, 0.5, 600, eps=before))
+        [alert] = detector.probe(ProbePoint(5, 0.8, 0.6, 0.01, 600, eps=now))
+        return alert.text.partition("), ")[2]
+
+    assert fall(0.1, 0.1) == fall(math.nan, math.nan) == "from 0.50"
+    assert fall(0.2, 0.1) == "from 0.50 at eps 51/255, now 0.100"
+    assert fall(0.09, 0.1) == "from 0.50 at eps 0.0900, now 0.100"

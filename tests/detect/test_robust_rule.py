@@ -55,6 +55,17 @@ def test_the_best_of_many_probes_is_not_taken_at_its_word():
     assert judged([point(0.45, 0.50, n=200)], point(**dip, n=200)).state == "undecided"
 
 
+def test_below_the_bound_without_a_gap_is_down_which_is_no_health():
+    """PGD 0.14 is near FGSM 0.15 and yet it has fallen, whatever the reason."""
+    assert judged(HEALTHY, point(0.14, 0.15)).state == "down"
+    assert judged(HEALTHY, point(0.05, math.nan)).state == "down"  # nobody knows of a gap
+    assert judged(HEALTHY, point(0.40, math.nan)).state == "healthy"
+
+
+def test_without_fgsm_accuracy_no_smaller_budget_is_compared():
+    assert judged([point(0.6, 0.7, eps=0.03)], point(0.1, math.nan, eps=0.035)).state != "down"
+
+
 def test_a_level_below_a_tenth_does_not_count():
     assert judged([point(0.09, 0.10)], point(0.02, 0.09)).state == "undecided"
 

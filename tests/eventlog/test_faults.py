@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from selffit.eventlog.disk import Disk
+from selffit.eventlog.folder import Folder
 from selffit.eventlog.kinds import Opened
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
@@ -40,9 +41,9 @@ class RoughDisk(Disk):
         if call in self.failing:
             raise OSError(self.failing[call], os.strerror(self.failing[call]))
 
-    def create(self, path: Path) -> int:
+    def create(self, folder: Folder, name: str) -> int:
         self._check("create")
-        fd = super().create(path)
+        fd = super().create(folder, name)
         self._failed.discard(fd)
         return fd
 
@@ -59,9 +60,9 @@ class RoughDisk(Disk):
         self.room += os.fstat(fd).st_size - size
         super().truncate(fd, size)
 
-    def unlink(self, path: Path) -> None:
-        size = path.stat().st_size
-        super().unlink(path)
+    def unlink(self, folder: Folder, name: str) -> None:
+        size = os.stat(name, dir_fd=folder.fd).st_size
+        super().unlink(folder, name)
         self.room += size
 
     def sync(self, fd: int) -> None:
@@ -71,14 +72,14 @@ class RoughDisk(Disk):
             self._failed.add(fd)
         self._check("sync")
 
-    def sync_folder(self, path: Path) -> None:
+    def sync_folder(self, folder: Folder) -> None:
         pass
 
 
 def open_log(run: Path, disk: Disk, rotate_bytes: int = 1 << 20) -> SegmentedLog:
     folder = run / "log" / "trainer"
     folder.mkdir(parents=True)
-    log = SegmentedLog(folder, 1, Opened(), rotate_bytes, BALLAST, disk)
+    log = SegmentedLog(Folder(folder), 1, Opened(), rotate_bytes, BALLAST, disk)
     assert log.flush() and log.sync()
     return log
 
@@ -344,8 +345,8 @@ def test_an_always_full_device_is_survived(tmp_path: Path) -> None:
     class FullFromNowOn(Disk):
         full = False
 
-        def create(self, path: Path) -> int:
-            return os.open("/dev/full", os.O_WRONLY) if self.full else super().create(path)
+        def create(self, folder: Folder, name: str) -> int:
+            return os.open("/dev/full", os.O_WRONLY) if self.full else super().create(folder, name)
 
     disk = FullFromNowOn()
     log = open_log(tmp_path, disk, rotate_bytes=1)  # a new file each time

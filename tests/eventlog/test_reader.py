@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -298,14 +299,35 @@ def test_links_and_special_files_are_not_opened(tmp_path: Path) -> None:
     reader = RunReader(run)
     items = reader.poll()
     assert [r.k for r in items if isinstance(r, Record)] == ["inside"]
-    assert notices(items) == ["damaged"] * 3 and reader.poll() == []
+    assert notices(items) == ["unreadable"] * 3 and reader.poll() == []
 
 
 def test_a_linked_log_folder_is_not_followed(tmp_path: Path) -> None:
     add(segment(tmp_path / "outside"), line(1))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "log").symlink_to(tmp_path / "outside" / "log", target_is_directory=True)
-    assert RunReader(tmp_path / "run").poll() == []
+    reader = RunReader(tmp_path / "run")
+    assert notices(reader.poll()) == ["unreadable"] and reader.poll() == []
+
+
+def test_a_stream_that_may_not_be_opened_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(segment(tmp_path), line(1))
+    open_it = os.open
+
+    def refuse(path: object, *more: object, **named: object) -> int:
+        if path == "trainer":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return open_it(path, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    reader = RunReader(tmp_path)
+    [told] = reader.poll()
+    assert isinstance(told, Notice) and (told.kind, told.stream) == ("unreadable", "trainer")
+    assert "Permission denied" in told.text and reader.poll() == []
+    monkeypatch.undo()
+    assert numbers(reader.poll()) == [1]  # somebody has opened it to us
 
 
 @pytest.mark.parametrize(

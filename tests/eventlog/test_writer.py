@@ -258,8 +258,12 @@ def test_a_log_that_cannot_be_written_at_all_is_refused_in_words(tmp_path: Path)
         EventWriter(tmp_path, "trainer", 1)
     disk = RefusingDisk()
     disk.refusing = True
+    (tmp_path / "run").mkdir()
     with pytest.raises(UserError, match=os.strerror(errno.EIO)):
         EventWriter(tmp_path / "run", "trainer", 1, disk=disk)
+    with pytest.raises(UserError, match=os.strerror(errno.ENOENT)):
+        EventWriter(tmp_path / "nowhere", "trainer", 1)
+    assert not (tmp_path / "nowhere").exists(), "whoever writes a log does not make a run"
 
 
 def run_script(script: str, *arguments: str) -> subprocess.Popen[str]:

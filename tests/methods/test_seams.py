@@ -163,7 +163,7 @@ def step_of(method: Method, monkeypatch) -> Step:
     net = build("small", shape=(1, 28, 28), classes=10)
     config = RunConfig(method=method.name, optimizer="sgd", momentum=0.0, attack_steps=3)
     step = Step(config, net, make_optimizer(config, net, CPU), CPU, None)
-    step.set(lr=LR, eps=EPS, alpha=method.default_alpha(EPS, 3))
+    step.set(lr=LR, momentum=0.0, eps=EPS, alpha=method.default_alpha(EPS, 3))
     return step
 
 

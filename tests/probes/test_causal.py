@@ -87,7 +87,7 @@ def test_the_planted_channel_ranks_first():
 
 
 def test_masking_the_self_channels_takes_fgsm_accuracy_away_and_gives_pgd_back():
-    found = check()
+    found = check(draws=1)
     assert (found.n, found.n_rank, found.eps, found.pgd_steps, found.attack) == (
         8,
         8,
@@ -116,6 +116,22 @@ def test_masking_the_self_channels_takes_fgsm_accuracy_away_and_gives_pgd_back()
         assert data["fgsm"] == data["carrier"] == data["swap"] == 1 and data["pgd"] == 0
         assert data["clean"] == (1 if share <= 0.1 else 0.5)  # the second data channel goes at 0.2
         assert left(rows["random", share]) in (left(found.base), data, without_self)
+
+
+def test_random_channels_are_a_mean_over_draws_with_a_spread_and_a_place_for_the_others():
+    rows = {row.group: row for row in check(shares=(0.1,), draws=60).rows}
+    hit = rows["self"].quantile  # draws that took channel 0, of ten living ones
+    assert 0 < hit < 0.3
+    random = rows["random"]
+    assert (random.draws, random.clean, random.clean_sd) == (60, 1, 0)
+    assert random.fgsm == pytest.approx(1 - hit / 2, abs=1e-4)
+    assert random.fgsm_sd == pytest.approx(math.sqrt(hit * (1 - hit) / 4 * 60 / 59), abs=1e-4)
+    assert rows["norm"].quantile == rows["data"].quantile == 1  # no draw leaves more
+
+
+def test_no_draw_of_random_channels_is_refused():
+    with pytest.raises(ValueError, match="0 draws"):
+        check(draws=0)
 
 
 def test_single_channels():
@@ -208,7 +224,8 @@ def test_data_of_a_record():
     ]
     effects = ["clean", "fgsm", "pgd", "carrier", "swap"]
     assert list(data["base"]) == effects
-    assert list(data["rows"][0]) == ["stage", "group", "share", "channels", *effects]
+    group = ["stage", "group", "share", "channels"]
+    assert list(data["rows"][0]) == [*group, "draws", "clean_sd", "fgsm_sd", "quantile", *effects]
     assert [row["group"] for row in data["rows"]] == ["self", "data", "random", "norm"]
     assert data["single"] == [
         {

@@ -1,5 +1,7 @@
 """Robust accuracy against cases that can be counted by hand; the network is left as it was."""
 
+import math
+
 import pytest
 import torch
 from made_up.probing import robust_accuracy
@@ -156,3 +158,56 @@ def test_batch_size_and_repetition_do_not_change_the_figures():
     assert probe(40) == probe(40)
     assert probe(40).clean == probe(7).clean == 1.0 and probe(40).fgsm == probe(7).fgsm < 1
     assert probe(40).pgd <= probe(40).fgsm + 0.05
+
+
+class Overflowing(nn.Module):
+    """Class 0 or 1 by brightness, but no finite answer above a mean of `limit`."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=(1, 2, 3))
+        score = torch.where(mean > self.limit, torch.nan, 50 * (mean - 0.5))
+        return torch.stack([-score, score], dim=1)
+
+
+@pytest.mark.parametrize(
+    ("limit", "blank", "measured"),
+    [
+        (2.0, 0, {"clean", "fgsm", "pgd"}),
+        (0.9, 1, set()),  # the brightest image as it is
+        (0.55, 2, set()),
+        (0.41, 3, set()),  # the attack makes another one brighter than that
+        (-1.0, 4, set()),
+    ],
+)
+def test_an_accuracy_with_an_image_without_a_finite_answer_is_not_measured(limit, blank, measured):
+    images, labels = grey(0, 100, 160, 250), torch.tensor([0, 0, 1, 1])
+    got = robust_accuracies(
+        Overflowing(limit),
+        images,
+        labels,
+        budgets=[(0.02, 0.01), (0.0, 0.0)],
+        pgd_steps=3,
+        generator=generator(),
+    )[0]
+    assert got.nonfinite == blank
+    assert {name for name in ("clean", "fgsm", "pgd") if not math.isnan(getattr(got, name))} == (
+        measured
+    )
+
+
+def test_answers_that_an_attack_alone_makes_infinite_leave_the_clean_accuracy():
+    images, labels = grey(100, 200), torch.tensor([0, 1])
+    got = robust_accuracies(
+        Overflowing(0.40),
+        images[:1],
+        labels[:1],
+        budgets=[(0.02, 0.01)],
+        pgd_steps=3,
+        generator=generator(),
+    )[0]
+    assert (got.clean, got.nonfinite) == (1.0, 1)  # 100/255 is below the limit, its attack above
+    assert math.isnan(got.fgsm)

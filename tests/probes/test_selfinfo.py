@@ -118,6 +118,8 @@ def test_a_network_that_reads_only_its_perturbation():
     chance = ["clean", "signs", "shuffled", "other", "control_grey", "control_mean"]
     assert {name: found.values[name] for name in chance} == dict.fromkeys(chance, 0.25)
     assert found.values["conflict_data"] == found.values["conflict_other"] == 0
+    # with the perturbation of another network it says class 0, whoever that was made for
+    assert 0 < found.values["control_conflict"] < 0.5 and 0 < found.values["control_swap"] < 0.5
     assert found.values["gap"] == 0.75
     assert found.dose and found.mix
     dose = dict(zip(found.dose.k, found.dose.acc, strict=True))
@@ -271,7 +273,7 @@ def test_values_follow_from_each_other():
     assert sum(values[f"conflict_{which}"] for which in ("self", "data", "other")) == pytest.approx(
         1, abs=1e-4
     )
-    assert not {"other", "gap", "control_grey"} & set(values)
+    assert not {"other", "gap", "control_grey", "control_swap", "control_conflict"} & set(values)
     assert all(
         type(value) is float for value in [*values.values(), *found.dose.acc, *found.mix.acc]
     )

@@ -8,7 +8,7 @@ from made_up.probing import robust_accuracy
 from torch import Tensor, nn
 
 from selffit.models import build
-from selffit.probes.strong import margin_gradient, strong_accuracy
+from selffit.probes.strong import cosine_steps, margin_gradient, strong_accuracy
 
 
 class Brightness(nn.Module):
@@ -49,7 +49,13 @@ def test_an_honest_network_has_its_closed_form_robust_accuracy():
     for eps, right in ((0.02, 5), (0.06, 3), (0.2, 2), (0.0, 5)):
         found = measure(Brightness(), images, labels, eps)
         assert (found.pgd, found.weak) == (round(right / 6, 5), round(right / 6, 5))
-        assert (found.n, found.eps, found.steps, found.restarts) == (6, eps, 50, 2)
+        assert (found.n, found.eps, found.steps, found.restarts, found.targets) == (
+            6,
+            eps,
+            50,
+            1,
+            1,
+        )
 
 
 def test_a_saturated_softmax_hides_from_cross_entropy_and_not_from_the_margin():
@@ -59,6 +65,36 @@ def test_a_saturated_softmax_hides_from_cross_entropy_and_not_from_the_margin():
     assert (masked.weak, masked.pgd) == (1.0, 0.33333)
     honest = measure(Brightness(), images, labels, 0.1)
     assert (honest.weak, honest.pgd) == (0.33333, 0.33333)
+
+
+def test_step_sizes_fall_from_twice_eps_to_nothing():
+    steps = cosine_steps(0.1, 50)
+    assert steps[0] == pytest.approx(0.2) and steps[25] == pytest.approx(0.1)
+    assert steps == sorted(steps, reverse=True) and 0 < steps[-1] < 0.001
+
+
+def test_the_margin_of_a_target_is_that_of_the_class():
+    x, y = torch.tensor([[1.0, 1, 1]]), torch.tensor([0])
+    linear = torch.nn.Linear(3, 3, bias=False)
+    weights = torch.tensor([[1.0, 2, 3], [0, -1, 5], [4, 0, 0]])
+    linear.weight = torch.nn.Parameter(weights, requires_grad=False)
+    found = margin_gradient(linear, x, y, torch.tensor([2]))
+    assert found.loss.tolist() == [-2] and found.grad.tolist() == [[3, -2, -3]]
+
+
+class Labyrinth(nn.Module):
+    """Class 1 where the mean is above 0.5, behind a sawtooth that misleads every small step."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=(1, 2, 3)) - 0.5
+        score = mean - 0.02 * torch.sin(mean * 400).abs() * mean.sign()
+        return torch.stack([-score, score], dim=1)
+
+
+def test_large_first_steps_leave_places_in_which_small_ones_are_caught():
+    images, labels = grey(112, 143, 110, 146), torch.tensor([0, 1, 0, 1])
+    found = measure(Labyrinth(), images, labels, 0.1, weak_steps=20, weak_alpha=0.001)
+    assert found.weak > found.pgd == 0
 
 
 def test_the_margin_and_its_gradient():
@@ -89,7 +125,7 @@ def test_weak_is_the_ordinary_probe_and_strong_is_never_above_it():
     )
     found = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01)
     assert found.weak == ordinary.pgd and 0 < found.pgd < found.weak < 1
-    fewer = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01, steps=2, restarts=1)
+    fewer = measure(net, images, labels, 0.03, weak_steps=5, weak_alpha=0.01, steps=2, targets=1)
     assert found.pgd <= fewer.pgd <= found.weak
 
 
@@ -112,7 +148,8 @@ def test_data_of_a_record():
         "n": 3,
         "eps": 0.1,
         "steps": 50,
-        "restarts": 2,
+        "restarts": 1,
+        "targets": 1,
         "pgd": 0.66667,
         "weak": 0.66667,
         "sec": pytest.approx(math.nan, nan_ok=True),  # told by whoever takes the time

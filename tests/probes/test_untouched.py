@@ -34,7 +34,7 @@ PROBES = {
         full=True,
     ),
     "strong": lambda net, x, y, g, _: strong_accuracy(
-        net, x, y, eps=0.03, steps=2, restarts=1, generator=g, weak_steps=1, weak_alpha=0.02
+        net, x, y, eps=0.03, steps=2, targets=1, generator=g, weak_steps=1, weak_alpha=0.02
     ),
     "causal": lambda net, x, y, g, _: causal_check(
         net, x, y, attack=ATTACK, pgd_alpha=0.02, pgd_steps=1, generator=g, shares=(0.4,), singles=1

@@ -1,5 +1,6 @@
 """The HTML file: whole, self-contained, and deaf to what names in it would like to be."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -79,3 +80,13 @@ def test_the_same_records_give_the_same_file(lines, html):
     from selffit.report.page import page
 
     assert page(Report.read(lines)) == html
+
+
+def test_what_was_done_to_somebody_elses_file_is_said(lines, nasty):
+    from selffit.report.page import page
+
+    target = json.loads(lines[0])
+    target["d"] |= {"file": {"said": [f"stripped `{nasty}.`", "width 8"]}}
+    html = page(Report.read([json.dumps(target), *lines[1:]]))
+    assert "<p>The file: stripped `&lt;script&gt;" in html
+    assert "; width 8.</p>" in html

@@ -15,7 +15,8 @@ import pytest
 from selffit.errors import UserError
 from selffit.eventlog.liveness import ProcessIdentity, here
 from selffit.eventlog.names import is_name
-from selffit.run.run_dir import RunDir, find_run, list_runs
+from selffit.run.find import find_run, list_runs
+from selffit.run.run_dir import RunDir
 
 
 def claimed_by(run: RunDir, attempt: int) -> ProcessIdentity | None:
@@ -156,14 +157,23 @@ def test_an_attempt_claimed_by_another_in_between_is_skipped(
 ) -> None:
     run = make(tmp_path, "r")
     run.claim_attempt(here())
-    monkeypatch.setattr(RunDir, "newest_attempt", lambda self: 0)
+    monkeypatch.setattr("selffit.run.run_dir.newest_attempt", lambda folder: 0)
     assert run.claim_attempt(here()) == 2
 
 
-def test_attempts_folder_that_is_gone_is_an_error_in_words(tmp_path: Path) -> None:
+def test_folders_that_a_transport_of_the_run_lost_are_made_again(tmp_path: Path) -> None:
+    run = make(tmp_path, "r")
+    for lost in ("attempts", "raw", "control/inbox"):
+        (run.path / lost).rmdir()
+    assert run.claim_attempt(here()) == 1
+    assert contents(run.path / "control") == ["done", "inbox"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     run = make(tmp_path, "r")
     (run.path / "attempts").rmdir()
-    with pytest.raises(UserError, match="cannot start an attempt"):
+    (run.path / "attempts").write_text("")
+    with pytest.raises(UserError, match="r/attempts is a link, or not a folder"):
         run.claim_attempt(here())
 
 

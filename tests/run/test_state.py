@@ -21,10 +21,11 @@ from made_up.records import (
 
 from selffit.eventlog import kinds
 from selffit.eventlog.history import History
+from selffit.eventlog.liveness import here
 from selffit.eventlog.records import Notice
 from selffit.run.state import RunState, reduce, reduce_all
 from selffit.run.summary import seconds_left, status_dict
-from selffit.run.word import state_word
+from selffit.run.word import LOST_AFTER, SILENT_AFTER, state_word
 
 
 def only(history):
@@ -118,10 +119,38 @@ def test_a_new_attempt_is_not_ended_by_the_end_of_the_one_before():
 
 def test_words_for_a_silent_and_a_lost_run():
     state = reduce_all(RunState(), [start(), steps(0, t=100.0)])
-    assert state_word(state, True, 1000.0) == "training"
     assert state_word(state, False, 100.5) == "lost"
     assert state_word(state, None, 110.0) == "training"
-    assert state_word(state, None, 200.0) == "silent"
+    assert state_word(state, None, 100.0 + SILENT_AFTER + 1) == "silent"
+    assert state_word(state, None, 100.0 + LOST_AFTER + 1) == "lost"
+    # its process is there, but stopped, or held up by its machine
+    assert state_word(state, True, 1000.0) == "silent"
+    # a clock that is behind makes nothing of the future
+    assert state_word(state, None, 50.0) == "training"
+
+
+def test_an_attempt_is_not_judged_by_the_clock_of_the_one_before():
+    ahead = [start(), steps(0, t=9000.0), record("sup.exit", {"how": "killed"}, t=9001.0)]
+    state = reduce_all(RunState(), [*ahead, record("open", {"run": "r"}, attempt=2, t=100.0)])
+    assert (state.t, state.heard) == (9001.0, 100.0)
+    assert state_word(state, None, 100.0 + LOST_AFTER + 1) == "lost"
+
+
+def test_what_the_supervisor_said_when_it_began_is_no_news_of_a_trainer():
+    log = [start(), steps(0, t=100.0), record("sup.spawn", {"pid": 7}, t=60.0, stream="supervisor")]
+    assert reduce_all(RunState(), log).heard == 100.0
+    log.append(record("sup.exit", {"how": "killed"}, t=103.0, stream="supervisor"))
+    assert reduce_all(RunState(), log).heard == 103.0
+
+
+def test_a_run_whose_supervisor_dies_between_two_attempts_is_lost():
+    me = here()
+    watcher = record("open", {"run": "r", **me.as_data()}, stream="supervisor")
+    exit = record("sup.exit", {"how": "killed", "again": True}, stream="supervisor", t=101.0)
+    state = reduce_all(RunState(), [start(), watcher, exit])
+    assert state.now.identity == me and state_word(state, True, 102.0) == "restarting"
+    assert state_word(state, False, 102.0) == "lost"
+    assert state_word(state, None, 101.0 + LOST_AFTER + 1) == "lost"
 
 
 def test_the_time_left_follows_the_recent_steps_without_probes_and_pauses():

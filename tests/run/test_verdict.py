@@ -90,6 +90,105 @@ def test_the_cause_is_the_newest_diagnosis_and_what_was_said_first_is_kept():
     assert verdict(fold(*HEALTHY, FALLEN, first, of_another)).cause == "undecided"
 
 
+# ---- divergence ----------------------------------------------------------------------------------
+DIVERGED = alert(
+    "diverged",
+    22,
+    onset_step=20,
+    onset_low=19,
+    text="training has diverged: its loss is NaN since step 20",
+    healthy={"step": 10, "pgd": 0.4},
+    advice="roll back",
+)
+
+
+def test_a_divergence_stands_above_everything_until_training_has_caught_itself():
+    ill = [*HEALTHY, steps(10), DIVERGED]
+    found = verdict(fold(*ill))
+    assert (found.state, found.since, found.fallen, found.onset) == ("diverged", 20, True, None)
+    assert stands(*ill, probe(30, "NaN", fgsm="NaN", nonfinite=512)) == "diverged"
+    assert stands(*ill, probe(30, 0.4, t=103.0)) == "diverged"
+    assert stands(*ill, alert("suspect", 25), alert("onset", 30, onset_step=30)) == "diverged"
+    assert stands(*ill, alert("recovered", 40)) == "recovered"
+
+
+def test_an_onset_from_before_a_divergence_stands_again_after_it():
+    both = [*HEALTHY, steps(10), FALLEN, ONSET, alert("diverged", 30, onset_step=30)]
+    assert stands(*both) == "diverged"
+    assert stands(*both, alert("recovered", 40)) == "onset"
+    assert stands(*both, alert("recovered", 40), alert("recovered", 60)) == "recovered"
+
+
+def test_a_roll_back_leaves_a_divergence_behind_and_says_so():
+    left = [*HEALTHY, steps(10), DIVERGED, *roll_back("b1", base=10, asked=25, t=102.0)]
+    state = fold(*left)
+    found = verdict(state)
+    assert (found.state, found.onset, found.fallen) == ("rolled back", None, False)
+    assert found.rollback is not None and found.rollback.diverged is not None
+    assert "left behind: a divergence since step 20" in sentence(state, found)
+
+
+def test_after_a_resume_to_before_a_divergence_it_is_not_known():
+    resumed = record("resumed", {"ckpt": "main-10", "step": 10, "branch": "main"}, 10, attempt=2)
+    assert stands(*HEALTHY, steps(10), DIVERGED, resumed) == "healthy"
+
+
+def test_a_probe_that_could_not_judge_is_told_as_that_and_not_as_an_accuracy():
+    state = fold(*HEALTHY, DIVERGED, probe(30, "NaN", fgsm="NaN", clean="NaN", nonfinite=512))
+    told = sentence(state, verdict(state))
+    assert (
+        "answers not finite for 512 of 512 images at step 30" in told and "its loss is NaN" in told
+    )
+    last = status_dict(state, "training", 104.0)["last"]
+    assert (last["clean"], last["pgd"], last["nonfinite"]) == (None, None, 512)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"on_diverged": "alert"}, "alert only"),
+        ({"on_diverged": "stop"}, "stops now"),
+        ({"on_diverged": "rollback"}, "rolls back now (3 of 3 left)"),
+        ({"on_diverged": "rollback:pgd"}, "rolls back now, on with pgd (3 of 3 left)"),
+        ({"on_co": "pause", "on_diverged": "pause"}, "pauses at an onset, pauses now"),
+    ],
+)
+def test_what_the_policy_will_do_about_a_divergence_is_told(config, words):
+    state = fold(start(**config), DIVERGED)
+    assert policy_words(state, verdict(state)) == words
+
+
+# ---- a fall without a gap ------------------------------------------------------------------------
+WEAK = [probe(step, 0.20, fgsm=0.25, t=100.0 + step) for step in (20, 30)]
+
+
+def test_a_fall_of_pgd_and_fgsm_together_is_weakened_and_not_healthy_until_a_probe_is_back():
+    assert stands(*HEALTHY, WEAK[0]) == "healthy"
+    state = fold(*HEALTHY, *WEAK)
+    found = verdict(state)
+    assert (found.state, found.since, found.fallen, found.alert) == ("weakened", 20, False, None)
+    told = sentence(state, found)
+    assert told.startswith("weakened since step 20; PGD has fallen from 0.40 and FGSM with it")
+    assert stands(*HEALTHY, *WEAK, probe(40, 0.39, fgsm=0.5, t=140.0)) == "healthy"
+
+
+def test_alerts_stand_above_a_weakening_and_a_roll_back_to_before_it_leaves_it_behind():
+    assert stands(*HEALTHY, *WEAK, DIVERGED) == "diverged"
+    assert stands(*HEALTHY, *WEAK, alert("onset", 40, onset_step=40)) == "onset"
+    back = roll_back("b1", base=10, asked=35, t=150.0)
+    assert stands(*HEALTHY, *WEAK, *back) == "rolled back"
+    again = [on("b1", probe(step, 0.2, fgsm=0.25, t=151.0 + step)) for step in (20, 30)]
+    assert stands(*HEALTHY, *WEAK, *back, *again) == "weakened"
+
+
+def test_an_older_state_of_the_same_log_is_not_told_of_what_came_later():
+    early = fold(*HEALTHY)
+    later = reduce_all(early, WEAK)
+    assert [verdict(state).state for state in (later, early, later)] == [
+        *("weakened", "healthy", "weakened")
+    ]
+
+
 # ---- a roll-back ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("by", ["me", "policy"])
 def test_after_a_roll_back_the_onset_is_left_behind(by):
@@ -149,7 +248,7 @@ def test_identity_belongs_to_an_attempt():
     """Between the supervisor's word of an attempt and the trainer's, the one before is gone."""
     dead = {"run": "r", "host": "elsewhere", "boot": "b", "pid": 7, "pstart": 5}
     me = here()
-    now = {"run": "r", "host": me.host, "boot": me.boot, "pid": me.pid, "pstart": me.pstart}
+    now = {"run": "r", **me.as_data()}
     state = fold(
         record("open", dead),
         record("end", {"how": "stopped"}),
@@ -168,6 +267,8 @@ STORIES = {
     "suspect": [*HEALTHY, alert("suspect", 15, t=101.0)],
     "onset": [*HEALTHY, FALLEN, ONSET],
     "rolled back": [*HEALTHY, FALLEN, ONSET, *roll_back("b1", base=10, t=102.0)],
+    "diverged": [*HEALTHY, DIVERGED],
+    "weakened": [*HEALTHY, *WEAK],
 }
 
 

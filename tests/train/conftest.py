@@ -1,7 +1,9 @@
 """Short trainings in this process: what they log, their last weights, how to cut them short."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import pytest
@@ -51,6 +53,10 @@ class Ear:
     def emit(self, event: kinds.Event, *, step: int = 0, branch: str = "main") -> bool:
         self._heard.append((event.KIND.name, step, branch, event.data()))
         return self._writer.emit(event, step=step, branch=branch)
+
+    def post(self, event: kinds.Event, *, step: int = 0, branch: str = "main") -> Event:
+        self._heard.append((event.KIND.name, step, branch, event.data()))
+        return self._writer.post(event, step=step, branch=branch)
 
 
 class Trained:
@@ -127,6 +133,12 @@ class Trained:
     def weights(self) -> list[torch.Tensor]:
         model = self.session.setup.model
         return [t.detach().clone() for t in (*model.parameters(), *model.buffers())]
+
+
+@pytest.fixture(autouse=True)
+def whole_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, no block is logged in pieces."""
+    monkeypatch.setattr("selffit.train.blocks.SEND_SECONDS", math.inf)
 
 
 @pytest.fixture

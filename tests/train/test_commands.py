@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from selffit.control.commands import new_command
+from selffit.control.submit import submit
 from selffit.eventlog import kinds
 from selffit.run.follow import Follower
 
@@ -330,3 +332,47 @@ def test_what_the_log_says_is_what_the_trainer_knew(start):
     read = Follower.of(run.run).read_all().ledger
     assert read == run.session.log.ledger
     assert read.settings == run.session.settings
+
+
+def send_now(trained, op, attempt=None, t=None, **args):
+    command = new_command(op, args, by="test", attempt=attempt, t=t)
+    submit(trained.run.path, command)
+    return command
+
+
+def test_a_command_is_over_with_the_attempt_that_it_was_meant_for(start):
+    run = start().go(at={3: kill})
+    stop = send_now(run, "stop", attempt=1)
+    again = send_now(run, "set", attempt=2, eps="0.08")
+    run.go()
+    [(_, refused)] = run.of("ctl.rejected")
+    assert (refused["id"], refused["rule"]) == (stop.id, "expired")
+    assert (
+        "meant for attempt 1" in refused["reason"] and "attempt 2 trains now" in refused["reason"]
+    )
+    [(_, done)] = run.of("ctl.applied")
+    assert done["id"] == again.id
+    assert run.stopped is None and run.session.done == 10
+
+
+def test_a_command_of_an_older_version_is_for_the_attempt_that_was_there_when_it_was_sent(start):
+    run = start().go(at={3: kill})
+    old = send_now(run, "stop")  # nobody looked at it
+    run.go(at={7: lambda trained: send_now(trained, "set", eps="0.08")})
+    [(_, refused)] = run.of("ctl.rejected")
+    assert (refused["id"], refused["rule"]) == (old.id, "expired")
+    assert [data["op"] for _, data in run.of("ctl.applied")] == ["set"]
+
+
+def test_a_first_attempt_takes_what_was_sent_before_it_began(start):
+    run = start()
+    send_now(run, "set", eps="0.08")
+    assert [data["op"] for _, data in run.go().of("ctl.applied")] == ["set"]
+
+
+def test_a_stop_that_its_attempt_did_not_live_to_carry_out_leaves_the_next_one_free(start):
+    run = start().go()
+    applied = kinds.Applied(id="c" + "0" * 20, op="stop", args={"now": False}, by="test")
+    ledger = run.session.log.ledger.after(applied)
+    assert ledger.stopping == "soon"
+    assert ledger.after(run.session.setup.describe()).stopping == ""

@@ -2,6 +2,7 @@
 named disease.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from selffit.checkpoint.manifest import MODEL
 from selffit.checkpoint.tensors import load_model
 from selffit.detect import Detector, selffitting
+from selffit.detect.signs import Sign
 from selffit.eventlog.kinds import Alert, Place, Reference
 from selffit.probes.causal import causal_probe
 
@@ -106,15 +108,16 @@ def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_o
     masking = selffitting.Verdict(
         disease="gradient masking",
         text="gradient masking: no; numbers",
-        evidence={},
+        signs={},
+        clear=(),
         index=0.0,
         index_clear=False,
     )
-    fitting = selffitting.Verdict(
-        disease="self-fitting", text="self-fitting: yes", evidence={}, index=0.5, index_clear=True
+    fitting = replace(
+        masking, disease="self-fitting", text="self-fitting: yes", index=0.5, index_clear=True
     )
     now = {"is": masking}
-    monkeypatch.setattr(selffitting, "verdict", lambda *_: now["is"])
+    monkeypatch.setattr("selffit.detect.diagnoser.of_probe", lambda *_: now["is"])
     diseases = [masking, masking, masking, masking, fitting, fitting]
     trained = start(**ALWAYS, epochs=6)
     trained.go(at={5 * i + 1: lambda t, d=d: now.update({"is": d}) for i, d in enumerate(diseases)})
@@ -188,9 +191,25 @@ def test_a_strong_attack_decides_when_pgd_comes_back(start, monkeypatch):
 
     monkeypatch.setattr(Detector, "strong", strong)
     trained = start(**ALWAYS, epochs=4).go()
-    [(step, data)] = trained.of("probe.strong")
-    assert step == 15 and asked == [(data["pgd"], data["weak"], data["n"])]
-    assert [(step, a["level"]) for step, a in trained.of("alert")] == [(5, "onset"), (15, "masked")]
+    looked = trained.of("probe.strong")
+    assert [step for step, _ in looked] == [15, 20]  # and at the end of every run
+    assert asked == [(data["pgd"], data["weak"], data["n"]) for _, data in looked]
+    assert [(step, a["level"]) for step, a in trained.of("alert")][:2] == [
+        (5, "onset"),
+        (15, "masked"),
+    ]
+
+
+def test_a_causal_check_can_make_the_diagnosis_of_its_step_clearer(start, monkeypatch):
+    force(monkeypatch, onset_at=10)
+    sign = Sign(0.5, 6.0, 5.0, 0.6, 128, 0.05, "3 channels of stage1")
+    monkeypatch.setattr("selffit.detect.diagnoser.of_channels", lambda _: sign)
+    trained = start(**ALWAYS, epochs=3, causal_images=16).go()
+    first, second = [d for step, d in trained.of("diagnosis") if step == 10]
+    assert "channels" not in first["signs"] and second["signs"] == ["channels"]
+    assert second["leads"] == {"channels": 0} and "3 channels of stage1" in second["text"]
+    state = trained.session.monitor.explainer.state()
+    assert Sign(*state["channels"]) == sign  # and it survives a resume
 
 
 def test_explaining_leaves_no_trace_in_the_weights(start, equal, monkeypatch):

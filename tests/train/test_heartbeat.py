@@ -5,6 +5,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from selffit.config import resolve
 from selffit.eventlog.disk import Disk
@@ -14,7 +17,8 @@ from selffit.eventlog.records import Record
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
 from selffit.train.__main__ import Trainer
-from selffit.train.stopping import StopSwitch
+from selffit.train.host import Heartbeat
+from selffit.train.stopping import Stop, StopSwitch
 
 
 class FaultyDisk(Disk):
@@ -60,9 +64,50 @@ def test_every_sample_says_how_the_log_fares_and_trouble_with_the_disk_shows(
 
     first, *_, last = samples(run)
     assert (first["log_ok"], first["log_faults"], first["log_dropped"]) == (True, 0, 0)
-    assert any(not sample["log_ok"] for sample in samples(run))
+    assert {s["log_error"] for s in samples(run) if not s["log_ok"]} == {os.strerror(errno.EIO)}
     assert last["log_ok"] and last["cpu"] == 0.8
     assert last["log_faults"] == 1 and last["log_dropped"] == dropped > 30
+
+
+def test_a_beat_that_fails_is_not_the_last_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without free descriptors nothing can be opened for a moment."""
+    monkeypatch.setattr("selffit.train.host.PERIOD", 0.01)
+    beats: list[dict[str, Any]] = []
+
+    def beat(sample: dict[str, Any]) -> None:
+        beats.append(sample)
+        if len(beats) < 3:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    heart = Heartbeat(tmp_path, beat)
+    heart.start()
+    until(lambda: len(beats) > 3)
+    heart.stop()
+    assert capsys.readouterr().err.count("Traceback") == 1
+
+
+def test_a_beat_without_a_free_descriptor_tells_what_it_can_and_sees_a_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDir.create(tmp_path, "tiny", {"config": resolve("patterns", {}).as_dict()})
+    trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
+    run.claim_attempt(here())
+
+    def none_left(*_: object, **__: object) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as without:
+        without.setattr("psutil.cpu_percent", none_left)
+        without.setattr("psutil.Process.memory_info", none_left)
+        without.setattr("os.listdir", none_left)
+        trainer.beat(trainer.heartbeat.sample())
+    trainer.writer.close("done")
+    [sample] = samples(run)
+    assert sample["cpu"] is None and sample["rss"] is None and sample["disk_free"] > 0
+    with pytest.raises(Stop, match="attempt 2 took over"):
+        trainer.stop.check()
 
 
 def samples(run: RunDir) -> list[dict]:

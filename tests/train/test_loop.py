@@ -59,6 +59,45 @@ def test_logged_budget_and_rate_are_those_of_the_schedule(start):
             assert data["cols"]["lr"][i] == pytest.approx(schedule.lr(first + i), rel=1e-5)
 
 
+def test_momentum_moves_with_the_schedule_and_is_the_same_again_after_a_resume(start):
+    settings = {
+        "optimizer": "sgd",
+        "lr_schedule": "triangular",
+        "lr_turn": 0.5,
+        "momentum_low": 0.8,
+        "lr_read": "start",
+        "epochs": 1,
+        "checkpoint_every": 2,
+    }
+
+    def used(trained):
+        [group] = trained.session.setup.step.optimizer.param_groups
+        seen.append((trained.session.done, group["momentum"]))
+
+    def kill(trained):
+        used(trained)
+        trained.kill()
+
+    seen: list[tuple[int, float]] = []
+    run = start(**settings).go(at={1: used, 2: used, 3: kill}).go(at={3: used, 4: used, 5: used})
+    schedule = run.session.setup.schedule
+    assert [schedule.momentum(step) for step in range(5)] == pytest.approx(
+        [0.9, 0.86, 0.82, 0.82, 0.86]
+    )
+    assert seen == [(done, schedule.momentum(done - 1)) for done in (1, 2, 3, 3, 4, 5)]
+
+
+def test_the_incomplete_last_batch_trains_and_is_measured(start):
+    run = start(train_images=150, last_batch="keep")
+    log = run.go()
+    assert log.session.setup.batches.steps_per_epoch == 5
+    assert log.session.done == 10
+    values = [value for _, data in log.of("steps") for value in data["cols"]["acc_adv"]]
+    assert len(values) == 10
+    hits = [value * size for value, size in zip(values, [32, 32, 32, 32, 22] * 2, strict=True)]
+    assert hits == pytest.approx([round(hit) for hit in hits], abs=1e-3)
+
+
 def test_the_perturbation_has_the_size_of_the_budget(start):
     # patterns has hardly any pixel at the bounds, so hardly any is clipped
     log = start(eps_ramp=0).go()

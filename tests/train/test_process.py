@@ -18,9 +18,11 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
+from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
 from selffit.train.__main__ import Trainer, explain
-from selffit.train.stopping import StopSwitch
+from selffit.train.resume import check_resumable
+from selffit.train.stopping import Stop, StopSwitch
 
 PATIENCE = 120.0  # seconds; importing torch on a busy machine takes its time
 TINY = {
@@ -211,9 +213,10 @@ def ended_in_this_process(tmp_path: Path, error: BaseException | None) -> tuple[
     run = RunDir.create(tmp_path, "tiny", {"config": resolve("patterns", TINY).as_dict()})
     trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
 
-    def train(config: object) -> None:
+    def train(config: object) -> tuple[str, str]:
         if error is not None:
             raise error
+        return "finished", ""
 
     trainer.train = train  # type: ignore[method-assign]
     code = trainer.main()
@@ -221,6 +224,40 @@ def ended_in_this_process(tmp_path: Path, error: BaseException | None) -> tuple[
         item for item in RunReader(run.path).poll() if isinstance(item, Record) and item.k == "end"
     ]
     return code, items[0]
+
+
+@pytest.mark.parametrize("how", ["finished", "preempted"])
+def test_a_run_whose_last_checkpoint_was_not_saved_does_not_end_well(
+    tmp_path: Path, how: str
+) -> None:
+    run = RunDir.create(tmp_path, "tiny", {"config": resolve("patterns", TINY).as_dict()})
+    trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
+
+    def train(config: object) -> tuple[str, str]:
+        trainer.unsaved = "checkpoint main-4 was not saved: No space left on device"
+        if how != "finished":
+            raise Stop(how, "stopped by SIGUSR1", save=True)
+        return how, ""
+
+    trainer.train = train  # type: ignore[method-assign]
+    assert trainer.main() == 1
+    state = Follower.of(run).read_all()
+    assert state.ending is not None and state.ending.how == "unsaved"
+    assert state.ending.text.endswith("No space left on device")
+    assert ("SIGUSR1" in state.ending.text) == (how != "finished")
+    check_resumable(state.ledger, run.name)  # it can be gone on with
+
+
+def test_a_scheduler_that_takes_the_machine_away_gets_a_checkpoint_and_a_code(
+    start: Callable[..., Run],
+) -> None:
+    run = start(epochs=1000)
+    run.wait_for("steps", 2)
+    os.kill(run.supervisor.pid, signal.SIGUSR1)
+    exit, code = run.end()
+    [ended] = run.of("end")
+    assert (exit.d["how"], ended.d["how"], code) == ("preempted", "preempted", 75)
+    assert run.of("ckpt.saved")[-1].s == ended.s and "SIGUSR1" in exit.d["text"]
 
 
 def test_a_crash_ends_the_log_with_the_error_and_leaves_the_traceback(

@@ -2,13 +2,18 @@
 lost.
 """
 
+import os
 import shutil
+import signal
 from typing import Any
 
 import pytest
 
 from selffit.checkpoint.manifest import STATE
 from selffit.errors import UserError
+from selffit.eventlog.liveness import here
+from selffit.train.resume import wait_for_predecessors
+from selffit.train.stopping import ENDED_BY, StopSwitch
 
 METHODS: dict[str, dict[str, Any]] = {
     "fgsm": {},
@@ -20,8 +25,14 @@ METHODS: dict[str, dict[str, Any]] = {
         "width": 4,
         "optimizer": "sgd",
         "momentum": 0.9,
+        "lr_schedule": "triangular",
+        "momentum_low": 0.8,
+        "lr_read": "start",
+        "last_batch": "keep",
         "weight_decay": 5e-4,
         "augment": "crop-flip",
+        "shortcut": "raw",
+        "train_images": 150,  # the last of five batches has 22 images
         "epochs": 1,
         "checkpoint_every": 2,
         "probe_every": 1000,
@@ -137,3 +148,51 @@ def test_a_checkpoint_that_is_older_than_a_setting_counts_as_saved_under_its_def
     assert b"mix_signs" not in saved.files[STATE]
     assert saved.state.settings["mix_signs"] == 0.0
     assert equal(old.go(), whole)
+
+
+def test_a_trainer_that_was_taken_over_saves_no_more_checkpoints(start):
+    def taken(trained):
+        trained.run.claim_attempt(here())
+
+    run = start(checkpoint_every=2).go(at={3: taken})
+    assert run.stopped is not None and run.stopped.how == "superseded"
+    assert "attempt 2 took over" in str(run.stopped)
+    run.loop.checkpoints.close()
+    assert run.loop.checkpoints.store.ids() == ["main-2"]
+
+
+def test_an_attempt_waits_for_the_one_that_it_took_over(start, monkeypatch):
+    run = start().go(at={3: kill})
+    seen = iter((True, True, None))
+    asked = []
+
+    def alive(identity):
+        asked.append(identity)
+        return next(seen, None)
+
+    monkeypatch.setattr("selffit.train.resume.is_alive", alive)
+    monkeypatch.setattr("selffit.train.resume.os.getpid", lambda: -1)
+    wait_for_predecessors(run.run)
+    assert len(asked) == 3
+    seen = iter([True] * 100)
+    wait_for_predecessors(run.run, seconds=0.1)  # but not for ever
+
+
+@pytest.mark.parametrize(
+    ("number", "how"),
+    [(signal.SIGTERM, "stopped"), (signal.SIGUSR1, "preempted"), (signal.SIGUSR2, "preempted")],
+)
+def test_a_signal_saves_first_and_says_how_the_run_ends(start, equal, number, how):
+    before = {one: signal.getsignal(one) for one in (signal.SIGHUP, *ENDED_BY)}
+    stop = StopSwitch()
+    stop.install()
+    try:
+        run = start().go(at={3: lambda trained: os.kill(os.getpid(), number)}, stop=stop)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert run.stopped is not None and (run.stopped.how, run.stopped.save) == (how, True)
+    step = run.session.done
+    assert [at for at, _ in run.of("ckpt.saved")] == [step]
+    assert equal(start().go(), run.go())  # nothing was lost
+    assert run.of("resumed")[0][1]["step"] == step

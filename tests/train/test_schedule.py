@@ -54,6 +54,29 @@ def test_warmup_rises_from_zero_and_multiplies_the_schedule() -> None:
     assert [s.lr(i) for i in range(5)] == pytest.approx([0.125, 0.375, 0.625, 0.875, 1.0])
 
 
+@pytest.mark.parametrize(("read", "at"), [("start", 0.0), ("middle", 0.5), ("end", 1.0)])
+def test_the_schedule_may_be_read_at_any_end_of_a_step(read: str, at: float) -> None:
+    s = schedule(lr_schedule="triangular", lr_turn=0.4, lr_read=read)
+    assert [s.lr(i) for i in (0, 39, 99)] == pytest.approx([at / 40, (39 + at) / 40, (1 - at) / 60])
+    late = schedule(lr_schedule="triangular", lr_turn=1.0, lr_read="end")
+    assert (late.lr(0), late.lr(99)) == pytest.approx((0.01, 1.0))
+
+
+def test_momentum_moves_against_the_triangular_rate_between_its_two_values() -> None:
+    settings = {"optimizer": "sgd", "momentum": 0.9, "momentum_low": 0.6, "lr_turn": 0.5}
+    s = schedule(lr_schedule="triangular", lr_read="start", **settings)
+    assert [s.momentum(i) for i in (0, 25, 50, 75)] == pytest.approx([0.9, 0.75, 0.6, 0.75])
+    for step in range(s.steps_total):
+        assert s.momentum(step) == pytest.approx(0.9 - 0.3 * s.lr(step))
+    halved = schedule(lr_schedule="triangular", lr_read="start", lr_scale=0.5, **settings)
+    assert halved.momentum(50) == pytest.approx(0.6)  # whatever lr_scale makes of the rate
+
+
+def test_without_a_low_value_momentum_stays() -> None:
+    s = schedule(lr_schedule="triangular", optimizer="sgd", momentum=0.9)
+    assert {s.momentum(step) for step in range(s.steps_total)} == {0.9}
+
+
 def test_budget_rises_linearly_from_zero_and_then_stays() -> None:
     s = schedule(eps=0.2, eps_ramp=0.5)
     assert [s.eps(i) for i in (0, 25, 50, 99, 100)] == pytest.approx([0, 0.1, 0.2, 0.2, 0.2])

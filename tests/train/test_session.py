@@ -6,14 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from made_up.store import Store
 
 from selffit.checkpoint.manifest import STATE
-from selffit.checkpoint.store import CheckpointStore
 from selffit.eventlog.liveness import ProcessIdentity, for_pid, here
 from selffit.eventlog.writer import EventWriter
 
 FIELDS = {"format", "step", "branch", "attempt", "version", "settings", "optimizer"}
-PARTS = {"detector", "explainer", "summary", "pgd"}
+PARTS = {"detector", "divergence", "explainer", "summary", "pgd"}
 
 
 def kill(trained):
@@ -22,7 +22,7 @@ def kill(trained):
 
 def rewrite(run, id: str, change) -> None:
     """Put another state.json into a checkpoint, with a manifest to match."""
-    store = CheckpointStore(run.ckpt.parent, 1, reserve=0)
+    store = Store(run.ckpt.parent, 1, reserve=0)
     _, files = store.read(id)
     state = json.loads(files[STATE])
     change(state)

@@ -78,6 +78,27 @@ def test_a_loss_that_is_not_finite_stays_visible() -> None:
     assert math.isnan(signals(loss_adv=(math.nan, 1.0))["loss_adv"])
 
 
+def test_what_rests_on_a_loss_that_is_not_finite_is_no_number() -> None:
+    found = signals(loss_adv=(math.nan, 0.5))
+    assert math.isnan(found["acc_adv"]) and math.isnan(found["abnormal"])
+    assert found["loss_clean"] == 1.0
+    assert math.isnan(signals(loss_adv=(math.inf, 0.5))["acc_adv"])
+
+
+def test_a_smaller_batch_counts_with_its_own_images() -> None:
+    buffer: SignalBuffer[str] = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
+    for count, losses in ((2, (1.0, 3.0)), (1, (8.0, 0.0))):
+        gradient = Gradient(X[:count], torch.tensor(losses[:count]), torch.zeros(count, 2))
+        trained = TrainedOn(torch.full((count,), 9.0), torch.eye(2)[:count], X[:count])
+        buffer.add(X[:count], Y[:count], Attack(X[:count], gradient), trained)
+    assert (buffer.count, buffer.images) == (2, 3)
+    buffer.close_block("")
+    [(_, found)] = buffer.ready_blocks(everything=True)
+    assert found["loss_clean"] == [2.0, 8.0] and found["loss_adv"] == [9.0, 9.0]
+    assert found["abnormal"] == [0.0, 0.0] and found["acc_adv"] == [1.0, 1.0]
+    assert (buffer.count, buffer.images) == (0, 0)
+
+
 def test_a_block_holds_the_steps_since_the_last_one_in_order() -> None:
     buffer: SignalBuffer[int] = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
     for losses in ((1.0, 2.0, 3.0), (4.0,)):

@@ -42,6 +42,9 @@ class ListSource:
     def alive(self, state: RunState) -> bool | None:
         return self.alive_now
 
+    def ahead(self, state: RunState, now: float) -> float:
+        return 0.0
+
 
 @pytest.fixture(scope="session")
 def made_up() -> Any:

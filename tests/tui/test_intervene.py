@@ -375,6 +375,19 @@ def test_without_a_healthy_checkpoint_the_onset_is_answered_by_another_method(ma
     ]
 
 
+def test_a_divergence_is_answered_from_before_it_with_a_smaller_learning_rate(acted_on):
+    log = acted_on.with_checkpoints(300)
+    ill = {"level": "diverged", "text": "training has diverged: …", "evidence": {}}
+    log.add("alert", {**ill, "onset_step": 240, "onset_low": 239}, 250)
+    dialog = dialog_of(log)
+    assert dialog.action.recommended and dialog.action.args == {"to": "main-186"}
+    dialog.enter()
+    dialog.enter()
+    command = dialog.enter()
+    assert command is not None and command.op == "rollback"
+    assert (command.args["to"], command.args["lr_scale"]) == ("main-186", 0.5)
+
+
 def test_a_line_of_text_can_be_edited():
     line = Edit("fgsm", 4).key("left", None).key("backspace", None).key("x", "x")
     assert (line.text, line.at) == ("fgxm", 3)

@@ -1,6 +1,7 @@
 """The Run screen, driven by keys: its state after each, and what it shows."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from made_up.looks import plain_text
@@ -418,7 +419,7 @@ def test_the_clock_repaints_the_header_only(drive, made_up):
         painted = []
         for panel in app.run_screen.query(LineWidget):
             panel.refresh = lambda *regions, _id=panel.id: painted.append((_id, regions))
-        app.run_screen._clock = lambda: made_up.START + 95.0
+        app.run_screen._clock = lambda: made_up.START + 32.0
         app.run_screen.tick()
         assert [name for name, _ in painted] == ["age"]
         (region,) = painted[0][1]
@@ -429,9 +430,27 @@ def test_the_clock_repaints_the_header_only(drive, made_up):
 
 def test_a_run_elsewhere_is_silent_when_its_heartbeat_stops(drive, made_up, shown):
     async def look(app, pilot):
-        assert "? SILENT" in shown(app) and "data 2 min ago" in shown(app)
+        assert "? SILENT" in shown(app) and re.search("data [345]. s ago", shown(app))
+
+    drive(made_up.records(300), look, alive=None, now=made_up.START + 50)
+
+
+def test_a_run_elsewhere_is_lost_when_its_heartbeat_does_not_come_back(drive, made_up, shown):
+    async def look(app, pilot):
+        assert "? LOST  nothing was heard of the trainer on elsewhere for 2 min" in shown(app)
+        assert "data 2 min ago" in shown(app)
 
     drive(made_up.records(300), look, alive=None, now=made_up.START + 150)
+
+
+def test_a_clock_that_differs_is_said_and_is_no_silence(drive, made_up, shown):
+    async def look(app, pilot):
+        now = app.run_screen.newest
+        app.run_screen.take(replace(now, ahead=-600.0))
+        await pilot.pause()
+        assert "its clock is 10 min behind" in shown(app) and "SILENT" not in shown(app)
+
+    drive(made_up.records(300), look, (160, 40), now=made_up.START + 610)
 
 
 def test_a_trainer_that_is_gone_without_a_word_is_lost(drive, made_up, shown):

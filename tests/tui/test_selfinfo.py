@@ -150,7 +150,7 @@ def test_a_small_panel_keeps_the_most_telling_rows(scene, whole_run):
 
 def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_step(scene, whole_run):
     text = plain_text(self_lines(scene(whole_run, alone()), 118, 36))
-    assert "mean of  carrier 0.80  conflict 0.44  abnormal probe 0.98  swap 0.02" in text
+    assert "signs  abnormal probe 0.98  carrier 0.80  conflict 0.44  swap 0.02" in text
     assert (
         "grey + own delta" in text
         and "our operational definition" in text

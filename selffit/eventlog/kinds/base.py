@@ -15,6 +15,7 @@ class Kind:
     name: in the log. critical: on the disk before `emit` returns. listed: a line of the event list.
     kept: the state of a run keeps every one ("all"), the newest ("newest") or none ("").
     on_branch: belongs to a step of a branch; what is done again after a resume is dropped.
+    enough: so many of the newest are enough for a summary of the run, 0: it needs every one.
     streams: who writes it.
     """
 
@@ -23,6 +24,7 @@ class Kind:
     listed: bool = True
     kept: str = ""
     on_branch: bool = False
+    enough: int = 0
     streams: tuple[str, ...] = ("trainer",)
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Part, Unmeasured
+from selffit.eventlog.fields import Amount, Part, Unmeasured, UnmeasuredShare
 from selffit.eventlog.former import args_today, op_today, settings_today
 from selffit.eventlog.kinds.base import Event, Kind, today
 
@@ -34,7 +34,7 @@ class Received(Event, frozen=True, kw_only=True):
     by: str
     expect: int | None = None
     ttl: Unmeasured = nan
-    sent: float = msgspec.field(name="t", default=nan)
+    sent: Amount = msgspec.field(name="t", default=nan)
 
     def __post_init__(self) -> None:
         """Call everything as it is called today."""
@@ -163,7 +163,8 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     step: training steps done.
     branch: line of history.
     pgd: PGD accuracy of the newest probe, or null.
-    healthy: whether that was clearly above chance and no onset was open.
+    healthy: whether that was clearly above chance, and neither an onset nor a divergence was open.
+    diverged: whether training had diverged by then; what is not finite is not saved at all.
     bytes: size of its files.
     sec: that saving took.
     """
@@ -172,10 +173,11 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     id: str
     of_step: int = msgspec.field(name="step", default=0)
     of_branch: str = msgspec.field(name="branch", default="")
-    pgd: Unmeasured = nan
+    pgd: UnmeasuredShare = nan
     healthy: bool = False
-    bytes: float = nan
-    sec: float = nan
+    diverged: bool = False
+    bytes: Amount = nan
+    sec: Amount = nan
 
 
 class CheckpointPruned(Event, frozen=True, kw_only=True):

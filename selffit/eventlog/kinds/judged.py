@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import nan
 from typing import ClassVar
 
-from selffit.eventlog.fields import Part
+from selffit.eventlog.fields import MaybeSigned, Part, Share
 from selffit.eventlog.kinds.base import Event, Kind, today
 from selffit.vocabulary import level_of
 
@@ -13,17 +13,18 @@ class Healthy(Part, frozen=True, kw_only=True):
     """The last healthy probe: its step, and its PGD accuracy."""
 
     step: int | None = None
-    pgd: float = nan
+    pgd: Share = nan
 
 
 class Alert(Event, frozen=True, kw_only=True):
     """What the detector has to say.
 
-    level: suspect (older logs: watch), onset, recovered or masked.
+    level: suspect (older logs: watch), onset, recovered, masked or diverged.
     text: in a sentence.
     onset_step: first probe of the fall: the onset lies in (onset_low, onset_step]; null where the
-      run never was healthy, and for other levels.
-    onset_low: the last probe that still was healthy, or null.
+      run never was healthy. Of a divergence the step since when. Null for other levels.
+    onset_low: the last probe that still was healthy, or null. Of a divergence the last step that
+      showed nothing of it.
     confidence: of an onset, see `selffit.detect.statistics.rule_confidence`; else null.
     n: images of the deciding probe, 0 for a suspicion.
     evidence: numbers by name.
@@ -67,14 +68,16 @@ class Alert(Event, frozen=True, kw_only=True):
 class Diagnosis(Event, frozen=True, kw_only=True):
     """Why it collapsed, first and whenever that has become clearer.
 
-    disease: self-fitting, gradient masking or undecided.
+    disease: self-fitting, gradient masking, undecided; diverged or weakened, which are no collapse.
     text: in a sentence.
     index: the self-fitting index.
-    components: what the index is the mean of.
-    evidence: effects and z scores by name.
+    components: effects of the signs that the index is made of.
+    signs: those that are clear; older logs do not say.
+    evidence: of every sign its effect, z score, control, images (n) and standard error (sd).
     onset_step: the onset that it is about.
     index_step: since when the index has been clear, or null.
     lead: how many steps before the onset that was (negative: after it), or null.
+    leads: the same for each sign that became clear.
     """
 
     KIND: ClassVar[Kind] = Kind(name="diagnosis", critical=True, kept="all", on_branch=True)
@@ -82,7 +85,9 @@ class Diagnosis(Event, frozen=True, kw_only=True):
     text: str
     index: float = nan
     components: Mapping[str, float] = {}
+    signs: tuple[str, ...] = ()
     evidence: Mapping[str, float] = {}
     onset_step: int | None = None
     index_step: int | None = None
-    lead: int | None = None
+    lead: MaybeSigned = None
+    leads: Mapping[str, int] = {}

@@ -6,7 +6,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Part, Unmeasured
+from selffit.eventlog.fields import (
+    Amount,
+    Part,
+    Signed,
+    Unmeasured,
+    UnmeasuredAmount,
+    UnmeasuredShare,
+)
 from selffit.eventlog.former import config_today
 from selffit.eventlog.kinds.base import Event, Kind, today
 from selffit.eventlog.liveness import ProcessIdentity
@@ -24,7 +31,9 @@ class Opened(Event, frozen=True, kw_only=True):
     host: name of the machine.
     boot: identifier of the machine's boot.
     pstart: start time of the process, in seconds since boot.
+    pidns: the PID namespace that pid belongs to, "" where that is not known.
     version: of selffit.
+    folder: what tells the run's folder from a copy of it: its number in its file system.
     """
 
     KIND: ClassVar[Kind] = Kind(name="open", critical=True, listed=False, streams=BOTH)
@@ -34,15 +43,17 @@ class Opened(Event, frozen=True, kw_only=True):
     pid: int = 0
     host: str = ""
     boot: str = ""
-    pstart: float = nan
+    pstart: Amount = nan
+    pidns: str = ""
     version: str = ""
+    folder: str = ""
 
     @property
     def identity(self) -> ProcessIdentity | None:
         """The process, None where the line does not tell."""
         if not self.host or self.pid <= 0 or self.pstart != self.pstart:
             return None
-        return ProcessIdentity(self.host, self.boot, self.pid, self.pstart)
+        return ProcessIdentity(self.host, self.boot, self.pid, self.pstart, self.pidns)
 
 
 class Sealed(Event, frozen=True, kw_only=True):
@@ -132,25 +143,29 @@ class Host(Event, frozen=True, kw_only=True):
     log_ok: whether the log holds nothing back and drops nothing at present.
     log_faults: episodes of trouble with the disk so far.
     log_dropped: metrics that were not logged so far.
+    log_error: the last refusal of the disk, "" where there was none.
+    inbox_error: why commands cannot be read, "" where they can.
     """
 
-    KIND: ClassVar[Kind] = Kind(name="host", listed=False, kept="newest")
-    cpu: Unmeasured = nan
-    rss: Unmeasured = nan
-    gpu: Unmeasured = nan
-    gpu_mem: Unmeasured = nan
-    gpu_total: Unmeasured = nan
+    KIND: ClassVar[Kind] = Kind(name="host", listed=False, kept="newest", enough=1)
+    cpu: UnmeasuredAmount = nan
+    rss: UnmeasuredAmount = nan
+    gpu: UnmeasuredShare = nan
+    gpu_mem: UnmeasuredAmount = nan
+    gpu_total: UnmeasuredAmount = nan
     gpu_temp: Unmeasured = nan
-    disk_free: Unmeasured = nan
+    disk_free: UnmeasuredAmount = nan
     log_ok: bool | None = None
     log_faults: int = 0
     log_dropped: int = 0
+    log_error: str = ""
+    inbox_error: str = ""
 
 
 class End(Event, frozen=True, kw_only=True):
     """The trainer's last word of an attempt.
 
-    how: finished, stopped, refused, crashed or superseded.
+    how: finished, diverged, stopped, refused, crashed or superseded.
     reason: in words.
     summary: clean, fgsm, pgd, n, best_pgd (accuracies at the final budget) and onset_step.
     """
@@ -197,14 +212,14 @@ class Spawned(Event, frozen=True, kw_only=True):
 
     KIND: ClassVar[Kind] = Kind(name="sup.spawn", critical=True, streams=("supervisor",))
     pid: int
-    pstart: float
+    pstart: Amount
     argv: tuple[str, ...] = ()
 
 
 class Exited(Event, frozen=True, kw_only=True):
     """How a trainer ended, as its supervisor saw it.
 
-    how: finished, stopped, refused, crashed, killed, oom or superseded.
+    how: finished, diverged, stopped, refused, crashed, killed, oom or superseded.
     code: exit status, negative for a signal.
     signal: name of the signal, or null.
     stderr: its last lines.
@@ -215,9 +230,9 @@ class Exited(Event, frozen=True, kw_only=True):
 
     KIND: ClassVar[Kind] = Kind(name="sup.exit", critical=True, streams=("supervisor",))
     how: str
-    code: int = 0
+    code: Signed = 0
     signal: str | None = None
     stderr: tuple[str, ...] = ()
     text: str = ""
-    seconds: float = nan
+    seconds: Amount = nan
     again: bool = False

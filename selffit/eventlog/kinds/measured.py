@@ -11,15 +11,32 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from selffit.eventlog.fields import Columns, Floats, Part, Unmeasured, encoded, floats
+from selffit.eventlog.fields import (
+    Amount,
+    Columns,
+    Floats,
+    Part,
+    Pixels,
+    Share,
+    Signed,
+    UnmeasuredAmount,
+    UnmeasuredShare,
+    encoded,
+    floats,
+)
 from selffit.eventlog.kinds.base import Event, Kind
 
+LONGEST_BLOCK = 1 << 20  # steps of a block: a line has fewer bytes than that
 MAX_SIDE = 256  # pixels of an image on show
 NO_CURVE = (floats(()), floats(()))
 
 
-def _kept(name: str, *, listed: bool) -> Kind:
-    return Kind(name=name, listed=listed, kept="all", on_branch=True)
+DRAWN_SIGNALS = ("abnormal", "pertalign", "loss_adv", "acc_adv")  # of each step
+PACE_BLOCKS = 30  # the newest blocks of steps, from which the pace is taken
+
+
+def _kept(name: str, *, listed: bool, enough: int = 0) -> Kind:
+    return Kind(name=name, listed=listed, kept="all", on_branch=True, enough=enough)
 
 
 class Steps(Event, frozen=True, kw_only=True):
@@ -33,12 +50,20 @@ class Steps(Event, frozen=True, kw_only=True):
     epoch: epochs done at the end.
     """
 
-    KIND: ClassVar[Kind] = _kept("steps", listed=False)
+    KIND: ClassVar[Kind] = _kept("steps", listed=False, enough=PACE_BLOCKS)
     n: int
     cols: Columns
-    img_s: float = nan
-    sec: float = nan
-    epoch: float = nan
+    img_s: Amount = nan
+    sec: Amount = nan
+    epoch: Amount = nan
+
+    def __post_init__(self) -> None:
+        """Cover no more steps than there are values of."""
+        for values in self.cols.values():
+            if len(values) >= self.n:
+                return
+        longest = max(map(len, self.cols.values()), default=LONGEST_BLOCK)
+        msgspec.structs.force_setattr(self, "n", min(self.n, longest))
 
     @property
     def end(self) -> int:
@@ -49,9 +74,9 @@ class Steps(Event, frozen=True, kw_only=True):
 class AtFinal(Part, frozen=True, kw_only=True):
     """The same probe at the final budget, while eps is still rising."""
 
-    eps: float = nan
-    fgsm: float = nan
-    pgd: float = nan
+    eps: Pixels = nan
+    fgsm: Share = nan
+    pgd: Share = nan
 
 
 class RobustProbe(Event, frozen=True, kw_only=True):
@@ -67,21 +92,24 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     pgd_steps: steps of PGD.
     pgd_alpha: its step size.
     final: eps, fgsm and pgd at the final budget; null where eps is already that.
+    nonfinite: images for which the network's logits were not finite; an accuracy that they would
+      have been a part of is NaN.
     sec: that it took.
     """
 
     KIND: ClassVar[Kind] = _kept("probe.robust", listed=True)
     n: int
     why: str = ""
-    epoch: Unmeasured = nan
-    eps: float = nan
-    clean: float = nan
-    fgsm: float = nan
-    pgd: float = nan
+    epoch: UnmeasuredAmount = nan
+    eps: Pixels = nan
+    clean: Share = nan
+    fgsm: Share = nan
+    pgd: Share = nan
     pgd_steps: int = 0
-    pgd_alpha: float = nan
+    pgd_alpha: Pixels = nan
     final: AtFinal | None = None
-    sec: float = nan
+    nonfinite: int = 0
+    sec: Amount = nan
 
     @property
     def final_eps(self) -> float:
@@ -114,11 +142,11 @@ class LayerChannels(Part, frozen=True, kw_only=True):
     di: Floats = NO_CURVE[0]
     rand: Floats = NO_CURVE[0]
     car: Floats = NO_CURVE[0]
-    gini: float = nan
-    top10: float = nan
-    pr: float = nan
+    gini: Share = nan
+    top10: Share = nan
+    pr: Amount = nan
     rho: float = nan
-    agree: float = nan
+    agree: Share = nan
 
 
 class ChannelProbe(Event, frozen=True, kw_only=True):
@@ -129,10 +157,10 @@ class ChannelProbe(Event, frozen=True, kw_only=True):
     sec: that it took.
     """
 
-    KIND: ClassVar[Kind] = _kept("probe.channels", listed=False)
+    KIND: ClassVar[Kind] = _kept("probe.channels", listed=False, enough=1)
     n: int
     layers: tuple[LayerChannels, ...]
-    sec: float = nan
+    sec: Amount = nan
 
     def layer(self, name: str) -> LayerChannels | None:
         """Return the layer of that name, None where there is none."""
@@ -173,14 +201,14 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     why: as of a robust probe.
     reference: step and branch of the healthy network to compare with, or null.
     index: the self-fitting index.
-    components: what the index is the mean of: carrier, conflict, abnormal, swap.
+    components: effects of the signs that the index is made of, see `selffit.detect.signs`.
     sec: that it took.
     """
 
     KIND: ClassVar[Kind] = _kept("probe.self", listed=False)
     n: int
     full: bool = False
-    eps: float = nan
+    eps: Pixels = nan
     attack: str = ""
     values: Mapping[str, float] = {}
     dose: Dose | None = None
@@ -189,7 +217,7 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     reference: Reference | None = None
     index: float = nan
     components: Mapping[str, float] = {}
-    sec: float = nan
+    sec: Amount = nan
 
     @property
     def reference_step(self) -> int | None:
@@ -218,7 +246,8 @@ class StrongProbe(Event, frozen=True, kw_only=True):
     n: images.
     eps: budget.
     steps: of the strong attack.
-    restarts: of each of its two losses.
+    restarts: of each of its losses.
+    targets: wrong classes that it aims at, one after the other; older logs: 0.
     pgd: accuracy that it leaves.
     weak: PGD accuracy of an ordinary probe on the same images.
     sec: that it took.
@@ -226,22 +255,30 @@ class StrongProbe(Event, frozen=True, kw_only=True):
 
     KIND: ClassVar[Kind] = _kept("probe.strong", listed=True)
     n: int
-    eps: float = nan
+    eps: Pixels = nan
     steps: int = 0
     restarts: int = 0
-    pgd: float = nan
-    weak: float = nan
-    sec: float = nan
+    targets: int = 0
+    pgd: Share = nan
+    weak: Share = nan
+    sec: Amount = nan
+
+    @property
+    def how(self) -> str:
+        """What the attack was, in words."""
+        if self.targets:
+            return f"{self.steps} steps, two losses and {self.targets} targets"
+        return f"{self.steps} steps, {self.restarts} restarts of two losses"
 
 
 class Effects(Part, frozen=True, kw_only=True):
     """Accuracies of a network in which some channels are set to zero; NaN: not measured."""
 
-    clean: Unmeasured = nan
-    fgsm: Unmeasured = nan
-    pgd: Unmeasured = nan
-    carrier: Unmeasured = nan
-    swap: Unmeasured = nan
+    clean: UnmeasuredShare = nan
+    fgsm: UnmeasuredShare = nan
+    pgd: UnmeasuredShare = nan
+    carrier: UnmeasuredShare = nan
+    swap: UnmeasuredShare = nan
 
     def data(self) -> dict[str, Any]:
         """Return its data as JSON has them: first what was zeroed, then what is left."""
@@ -258,13 +295,19 @@ class Ablation(Effects, frozen=True, kw_only=True):
     """A group of channels of one stage set to zero.
 
     The `share` with the highest dominance (self), the lowest (data), random ones, or those with the
-    largest activation (norm); `channels`: how many.
+    largest activation (norm); `channels`: how many. Random ones were drawn `draws` times: clean and
+    fgsm are means over the draws, clean_sd and fgsm_sd their spread, the rest is of the first draw.
+    `quantile` of any other group: share of those draws that leave no more FGSM accuracy than it.
     """
 
     stage: str = ""
     group: str = ""
-    share: float = nan
+    share: Share = nan
     channels: int = 0
+    draws: int = 1
+    clean_sd: UnmeasuredAmount = nan
+    fgsm_sd: UnmeasuredAmount = nan
+    quantile: UnmeasuredShare = nan
 
 
 class SingleAblation(Effects, frozen=True, kw_only=True):
@@ -292,20 +335,20 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     KIND: ClassVar[Kind] = _kept("probe.causal", listed=True)
     n: int
     n_rank: int = 0
-    eps: float = nan
+    eps: Pixels = nan
     pgd_steps: int = 0
     attack: str = ""
     base: Effects = Effects()
     rows: tuple[Ablation, ...] = ()
     single: tuple[SingleAblation, ...] = ()
-    sec: float = nan
+    sec: Amount = nan
 
     def channel(self, layer: str, channel: int) -> SingleAblation | None:
         """Return what zeroing one channel alone did, None where that was not tried."""
         return next((s for s in self.single if s.layer == layer and s.channel == channel), None)
 
 
-Guess = tuple[int, float]  # the predicted class and its probability
+Guess = tuple[Signed, Share]  # the predicted class and its probability
 
 
 class StripImage(Part, frozen=True, kw_only=True):
@@ -335,13 +378,13 @@ class ImageStrip(Event, frozen=True, kw_only=True):
     sec: that it took.
     """
 
-    KIND: ClassVar[Kind] = _kept("probe.images", listed=False)
+    KIND: ClassVar[Kind] = _kept("probe.images", listed=False, enough=1)
     shape: tuple[int, int, int] = (0, 0, 0)
-    eps: float = nan
+    eps: Pixels = nan
     attack: str = ""
     classes: tuple[str, ...] = ()
     images: tuple[StripImage, ...] = msgspec.field(name="rows", default=())
-    sec: float = nan
+    sec: Amount = nan
 
     def __post_init__(self) -> None:
         """Leave out images that do not fit the shape."""

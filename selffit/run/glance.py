@@ -1,0 +1,213 @@
+"""A run at a glance: the records of its log that a summary needs, and no others in memory.
+
+A summary is made from the same fold and the same state as everything else, but a log is mostly
+blocks of steps and heartbeats, of which only the newest matter (`Kind.enough`). Those lines are
+verified and not decoded. What was found is remembered in the user's cache directory with the place
+that was reached, so that the next glance reads on from there.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from selffit.eventlog import kinds
+from selffit.eventlog.decode import read
+from selffit.eventlog.folder import held
+from selffit.eventlog.kinds import KINDS
+from selffit.eventlog.reader import SkimReader
+from selffit.eventlog.records import Notice, Record, Unread
+from selffit.eventlog.tail import Mark
+from selffit.run import cache
+from selffit.run.follow import Follower, Item, LogSource
+from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState
+from selffit.run.summary import data_age
+
+SLICE = 10_000  # lines of one read
+WORTH_KEEPING = 4 << 20  # bytes read anew from which the place is remembered
+
+_ENOUGH = {name: cls.KIND.enough for name, cls in KINDS.items() if cls.KIND.enough}
+_SKIMMED = frozenset(name.encode() for name in _ENOUGH)
+_STEPS = kinds.Steps.KIND.name
+_SAVED = kinds.CheckpointSaved.KIND.name
+_GONE = (kinds.CheckpointPruned.KIND.name, kinds.CheckpointDamaged.KIND.name)
+
+_Line = Record | Unread
+_Entry = tuple[int, _Line]  # its number in the log, and what was read
+
+
+class Reached(msgspec.Struct, kw_only=True):
+    """What is remembered: the files as they were, how far they were read, and what was found."""
+
+    prints: list[cache.Print]
+    marks: dict[str, Mark]
+    records: list[tuple[int, Record]]  # with their numbers among all that was kept
+    notices: list[tuple[int, Notice]]
+
+    @property
+    def items(self) -> list[Item]:
+        """What was found, in the order of the log."""
+        found: dict[int, Item] = {**dict(self.records), **dict(self.notices)}
+        return [found[number] for number in sorted(found)]
+
+
+class Sieve:
+    """Takes everything that a log holds, in its order, and keeps what a summary needs.
+
+    Of each kind so many of the newest as its declaration says. And the newest block of steps before
+    each checkpoint that is still there: an attempt that resumes there begins with its settings.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._kept: list[tuple[int, Item]] = []
+        self._newest = {name: deque[_Entry](maxlen=enough) for name, enough in _ENOUGH.items()}
+        self._before: dict[str, _Entry] = {}  # by checkpoint
+
+    def take(self, item: Record | Notice | Unread) -> None:
+        """One more."""
+        self._number += 1
+        if isinstance(item, Notice):
+            self._kept.append((self._number, item))
+            return
+        newest = self._newest.get(item.k)
+        if newest is not None:
+            newest.append((self._number, item))
+        elif isinstance(item, Record):
+            self._kept.append((self._number, item))
+            self._pin(item)
+
+    def _pin(self, item: Record) -> None:
+        if item.k == _SAVED:
+            saved = kinds.of_record(item)
+            assert isinstance(saved, kinds.CheckpointSaved)
+            branch, step = saved.of_branch or saved.branch, saved.of_step
+            for entry in reversed(self._newest[_STEPS]):
+                if entry[1].b == branch and entry[1].s < step:
+                    self._before[saved.id] = entry
+                    break
+        elif item.k in _GONE:
+            gone = kinds.of_record(item)
+            self._before.pop(str(getattr(gone, "id", "")), None)
+
+    def items(self) -> list[Item]:
+        """What was kept, in the order of the log."""
+        found: dict[int, Item] = dict(self._kept)
+        lines = [*self._before.values(), *(e for newest in self._newest.values() for e in newest)]
+        for number, line in lines:
+            if (record := _whole(line)) is not None:
+                found[number] = record
+        return [found[number] for number in sorted(found)]
+
+
+class GlanceSource(LogSource):
+    """The log of a run directory, all that it holds at first as far as a summary needs it."""
+
+    def __init__(self, run: RunDir) -> None:
+        super().__init__(held(run.place))
+        self._path = run.path
+        self._fresh = True
+        self._remember = True
+
+    def restart(self) -> None:
+        """Begin again from the first item, and trust nothing that was remembered."""
+        self._fresh, self._remember = True, False
+
+    def poll(self, limit: int | None = None) -> Sequence[Item]:
+        """Return what a summary needs, all of it; what has come since when asked again."""
+        if self._fresh:
+            self._fresh = False
+            return self._glance()
+        return [item for line in self._reader.poll(limit) if (item := _whole(line)) is not None]
+
+    def _glance(self) -> list[Item]:
+        prints = cache.prints(self._path)
+        self._reader = reader = SkimReader(self._run, _SKIMMED)
+        sieve = Sieve()
+        reached = cache.load(self._path, Reached) if self._remember else None
+        known = 0
+        if reached is not None and _continues(reached, prints):
+            reader.go_on(reached.marks)
+            for item in reached.items:
+                sieve.take(item)
+            known = sum(size for _, size, _, _ in reached.prints)
+        while lines := reader.poll(SLICE):
+            for line in lines:
+                sieve.take(line)
+        items = sieve.items()
+        if sum(size for _, size, _, _ in prints) - known >= WORTH_KEEPING:
+            # of a file that grew meanwhile, more was read than its print says: it may only grow
+            numbered = list(enumerate(items))
+            found = Reached(
+                prints=prints,
+                marks=reader.marks(),
+                records=[(n, item) for n, item in numbered if isinstance(item, Record)],
+                notices=[(n, item) for n, item in numbered if isinstance(item, Notice)],
+            )
+            cache.store(self._path, found)
+        return items
+
+
+def _whole(line: Record | Notice | Unread) -> Item | None:
+    """A line as a record; None for one that is none, though its checksum holds."""
+    return read(line) if isinstance(line, Unread) else line
+
+
+def _continues(reached: Reached, prints: list[cache.Print]) -> bool:
+    """Whether a log is the one that was read, or has grown out of it.
+
+    Files that were read to their end are as they were; those that were still read have grown.
+    """
+    now = {name: (size, changed, inode) for name, size, changed, inode in prints}
+    open_files = {
+        f"log/{stream}/{mark.place.file}"
+        for stream, mark in reached.marks.items()
+        if mark.place is not None
+    }
+    for name, size, changed, inode in reached.prints:
+        if not name.endswith(".jsonl"):
+            continue
+        found = now.get(name)
+        if found is None or found[2] != inode or found[0] < size:
+            return False
+        if name not in open_files and found != (size, changed, inode):
+            return False
+    return True
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """A run that has ended, as it is told from then on: `t` is the wall clock of its last event."""
+
+    prints: list[cache.Print]
+    t: float
+    summary: dict[str, Any]
+    stands: str
+
+
+def glance(run: RunDir) -> Follower:
+    """Return a follower of a run that reads what a summary needs; it has read nothing yet."""
+    return Follower(GlanceSource(run), run.name)
+
+
+class Memory:
+    """What is remembered of a run that has ended, as long as its files stay as they are."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._path = run.path
+        self._prints = cache.prints(run.path)  # from before anything is read
+
+    def summary(self, now: float) -> tuple[dict[str, Any], str] | None:
+        """Return its summary, as of `now`, and what stands in a sentence; None where unknown."""
+        told = cache.load(self._path, Told)
+        if told is None or told.prints != self._prints:
+            return None
+        return {**told.summary, "data_age_s": data_age(told.t, now)}, told.stands
+
+    def keep(self, state: RunState, summary: dict[str, Any], stands: str) -> None:
+        """Remember these, of a run that has ended and whose log could be read whole."""
+        whole = all(notice.kind != "unreadable" for notice in state.notices)
+        if state.ending is not None and whole:
+            told = Told(prints=self._prints, t=state.heard, summary=summary, stands=stands)
+            cache.store(self._path, told)

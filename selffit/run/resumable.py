@@ -1,0 +1,104 @@
+"""Whether a run may be gone on with by another attempt, and from which attempt it is taken over.
+
+By the rule of `selffit.run.word`: not while it is heard or its process is there. Where the process
+cannot be seen from here (another machine, a container), its silence has to last; whoever knows
+better takes the run over.
+"""
+
+import time
+from collections.abc import Callable
+
+from selffit.errors import UserError
+from selffit.eventlog.liveness import is_alive
+from selffit.numbers import age
+from selffit.run.follow import WATCH_SECONDS, Follower
+from selffit.run.run_dir import RunDir
+from selffit.run.word import LOST_AFTER, host_of, silent_for
+from selffit.vocabulary import COPY
+
+_POLL_SECONDS = 0.25
+
+
+class Finished(UserError):
+    """There is nothing to go on with."""
+
+
+def taken_over(
+    run: RunDir,
+    *,
+    take_over: bool = False,
+    hint: str = "",
+    tell: Callable[[str], None] = lambda text: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Return the newest attempt of a run once it is known to be over.
+
+    Waits for that at most until `LOST_AFTER` seconds of silence have passed, and says so to `tell`;
+    with `take_over` it does not wait, and the trainer stops when it notices its successor. `hint`:
+    what a person may do instead. Raises UserError where the run lives, Finished where it has ended
+    well.
+    """
+    newest = run.newest_attempt()  # before anything is looked at: a later one is somebody else's
+    follower = Follower.of(run)
+    state = follower.read_all()
+    if state.ending is not None and state.ending.how == "finished":
+        raise Finished(
+            f"run {run.name} has finished; there is nothing to resume, start a new run instead"
+        )
+    if take_over:
+        if state.ending is None and state.attempt:
+            tell(f"taking run {run.name} over from {_whose(follower)}")
+        return newest
+    told = False
+    while True:
+        left = _seconds_left(run, newest, follower, hint)
+        if left <= 0:
+            return newest
+        if not told and follower.watched > WATCH_SECONDS:
+            told = True
+            tell(
+                f"run {run.name} may still be alive: {_whose(follower)}, whose process cannot be "
+                f"seen from here. It counts as lost after {LOST_AFTER:g} s of silence; waiting for "
+                "that (--take-over does not wait)"
+            )
+        sleep(_POLL_SECONDS)
+        follower.poll()
+
+
+def _seconds_left(run: RunDir, newest: int, follower: Follower, hint: str) -> float:
+    """Seconds after which the run counts as over, 0 where it does. Raises UserError: it lives."""
+    state = follower.state
+    if newest > state.attempt:
+        return _unheard(run, newest, follower)
+    if not newest or state.ending is not None or follower.word() == COPY.word:
+        return 0.0
+    alive = follower.alive()
+    if alive or (alive is None and follower.news):
+        word = follower.word()
+        raise UserError(
+            f"run {run.name} is {word} ({_whose(follower)}){hint}, or stop it and take it over "
+            "with --take-over"
+        )
+    if alive is False:
+        return 0.0
+    quiet = LOST_AFTER - silent_for(state, follower.now())
+    return max(quiet, WATCH_SECONDS - follower.watched)
+
+
+def _unheard(run: RunDir, newest: int, follower: Follower) -> float:
+    """As above for an attempt that was claimed and has not written a word."""
+    claimant = run.claimant(newest)
+    alive = None if claimant is None else is_alive(claimant)
+    if alive:
+        raise UserError(f"attempt {newest} of run {run.name} is just being started; watch it")
+    if alive is False:
+        return 0.0
+    return LOST_AFTER - max(0.0, time.time() - run.claimed_at(newest), follower.watched)
+
+
+def _whose(follower: Follower) -> str:
+    """The attempt that a run is taken from, and when it was heard."""
+    state, host = follower.state, host_of(follower.state)
+    where = f" on {host}" if host else ""
+    heard = f"heard {age(silent_for(state, follower.now()))} ago" if state.heard else "not heard"
+    return f"attempt {state.attempt}{where}, {heard}"

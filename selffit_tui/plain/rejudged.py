@@ -1,0 +1,139 @@
+"""A recorded run judged again by the rules of today, in words and as data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from selffit.detect import RuleThresholds
+from selffit.errors import UserError
+from selffit.eventlog import kinds
+from selffit.eventlog.clean import clean
+from selffit.eventlog.fields import without_nan
+from selffit.numbers import count
+from selffit.run.follow import Follower
+from selffit.run.rerun import Judged, Rules, blocks_of, rerun
+from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState
+from selffit.run.wording import cause_words
+from selffit.vocabulary import MASKED, ONSET, SIGN
+
+FOUND = (ONSET.name, MASKED.name)
+
+
+def parse_thresholds(given: Sequence[str]) -> RuleThresholds:
+    """The thresholds of the rule on probes with these changes, each NAME=VALUE.
+
+    Raises UserError.
+    """
+    names = [field.name for field in fields(RuleThresholds)]
+    changes: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in names:
+            raise UserError(
+                f"there is no threshold '{clean(name)}'; the rule has {', '.join(names)}"
+            )
+        kind = type(getattr(RuleThresholds(), name))
+        try:
+            changes[name] = kind(value)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise UserError(f"--set {name} needs {what}, not '{clean(value)}'") from None
+    return replace(RuleThresholds(), **changes)
+
+
+class Rejudged:
+    """A run, what its log says, and what the rules of today say of the same measurements."""
+
+    def __init__(self, run: RunDir, thresholds: RuleThresholds) -> None:
+        self.name = run.name
+        self.state: RunState = Follower.of(run).read_all()
+        rules = replace(Rules.of(self.state), thresholds=thresholds)
+        self.found: Judged = rerun(self.state, blocks_of(run.place), rules)
+
+    @property
+    def cannot_tell(self) -> str:
+        """Why nothing can be said, "" where it can."""
+        if self.found.probes:
+            return ""
+        return "its log has no multi-step probe; selffit diagnose measures the checkpoints of a run"
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a word: as of a trace."""
+        if self.cannot_tell:
+            return "cannot tell"
+        return "onset" if any(alert.level in FOUND for alert in self.found.alerts) else "no onset"
+
+    @property
+    def sentence(self) -> str:
+        """The answer: the first collapse with its cause and when that was known."""
+        if self.cannot_tell:
+            return f"cannot tell: {self.cannot_tell}"
+        first = next((alert for alert in self.found.alerts if alert.level in FOUND), None)
+        if first is None:
+            return f"no onset in {count(self.found.probes)} probes"
+        told = f"{first.level} at step {count(first.about)}{self._where(first)}"
+        if not self.found.explained:
+            return f"{told}; cannot tell the cause: no self-information was logged"
+        named = [
+            diagnosis
+            for diagnosis in self.found.diagnoses
+            if diagnosis.branch == first.branch and diagnosis.onset_step == first.about
+        ]
+        if not named:
+            return told
+        last = named[-1]
+        since = next(one.step for one in named if one.disease == last.disease)
+        signs = ", ".join(SIGN[name].label for name in last.signs if name in SIGN)
+        by = f" by {signs}" if signs else ""
+        return f"{told}; {cause_words(last.disease)}, as of step {count(since)}{by}"
+
+    def _where(self, event: kinds.Event) -> str:
+        return f" of {event.branch}" if len(self.state.ledger.branches) > 1 else ""
+
+    def lines(self) -> list[str]:
+        """What is found, in the order of the log, and where the log itself had something else."""
+        told = [
+            *((a.step, f"{a.level}, {a.text}", a) for a in self.found.alerts),
+            *((d.step, f"verdict {d.text}", d) for d in self.found.diagnoses),
+        ]
+        lines = [
+            f"step {count(step)}{self._where(event)}: {text}"
+            for step, text, event in sorted(told, key=lambda entry: entry[0])
+        ]
+        leads = self.found.diagnoses[-1].leads if self.found.diagnoses else {}
+        if leads:
+            lines.append(f"steps from the onset until each sign was clear: {_leads(leads)}")
+        before, now = self._serious(self.state.all(kinds.Alert)), self._serious(self.found.alerts)
+        if before != now:
+            lines.append(f"the log itself has: {'; '.join(before) or 'no onset'}")
+        return lines
+
+    def _serious(self, alerts: Sequence[kinds.Alert]) -> list[str]:
+        return [
+            f"{alert.level} at step {count(alert.about)}{self._where(alert)}"
+            for alert in alerts
+            if alert.level in FOUND
+        ]
+
+    def as_data(self) -> dict[str, Any]:
+        """Everything as plain JSON values."""
+        return {
+            "run": self.name,
+            "verdict": self.verdict,
+            "text": self.sentence,
+            "probes": self.found.probes,
+            "explained": self.found.explained,
+            "alerts": [_event(alert) for alert in self.found.alerts],
+            "diagnoses": [_event(diagnosis) for diagnosis in self.found.diagnoses],
+            "logged": [_event(alert) for alert in self.state.all(kinds.Alert)],
+        }
+
+
+def _event(event: kinds.Event) -> dict[str, Any]:
+    return {"branch": event.branch, "step": event.step, **without_nan(event.data())}
+
+
+def _leads(leads: Mapping[str, int]) -> str:
+    return ", ".join(f"{SIGN[name].label} {count(-lead)}" for name, lead in leads.items())

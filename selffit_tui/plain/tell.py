@@ -1,0 +1,50 @@
+"""A run as `status` and `runs` tell it: its summary, what stands, and what else has to be said."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from selffit.run.clocks import clock_words
+from selffit.run.glance import Memory
+from selffit.run.run_dir import RunDir
+from selffit.run.summary import status_dict
+from selffit.run.verdict import verdict
+from selffit.run.word import host_of
+from selffit.run.wording import sentence
+from selffit.vocabulary import LOST
+from selffit_tui.plain.follow import look
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What `status --json` prints, what stands in a sentence, and further sentences.
+
+    unreadable: a part of the log could not be read.
+    """
+
+    summary: dict[str, Any]
+    stands: str
+    more: tuple[str, ...] = ()
+    unreadable: bool = False
+
+
+def tell(run: RunDir, *, watch: bool = True) -> Told:
+    """Tell how a run stands now; `watch` as in `look`."""
+    memory = Memory(run)
+    # a folder that was renamed goes by its name of today
+    if (known := memory.summary(time.time())) is not None:
+        return Told(summary={**known[0], "run": run.name}, stands=known[1])
+    seen = look(run, watch=watch)
+    state, word = seen.state, seen.word()
+    summary = {**status_dict(state, word, seen.now(), seen.ahead), "run": run.name}
+    stands = sentence(state, verdict(state))
+    memory.keep(state, summary, stands)
+    more = [f"lost: {seen.loss()}"] if word == LOST.word else []
+    if said := clock_words(seen.ahead, host_of(state)):
+        more.append(said)
+    return Told(
+        summary=summary,
+        stands=stands,
+        more=tuple(more),
+        unreadable=any(notice.kind == "unreadable" for notice in state.notices),
+    )

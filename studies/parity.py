@@ -1,0 +1,190 @@
+"""What each difference to the public codes of fast adversarial training is worth, measured once.
+
+    uv run python studies/parity.py --data-dir DIR --out docs/parity.md
+
+The preset `cifar10-fgsm-8` equals the public recipe. A variant takes one part of it back, `all
+three` all that matter; `lr read in the middle` shifts the schedule by half a step, which should
+not matter, and so shows how far runs differ for no reason. All of it small enough for a CPU: a
+narrow network, few images, few epochs and a large budget (see SMALL), so that it says in which
+direction a part moves the collapse there, not where it lies at full size. Each run is an ordinary
+run of the trainer without the probes that explain.
+
+What has been measured lies as one JSON file a run in --work and is not measured again.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+PRESET = "cifar10-fgsm-8"
+SMALL: dict[str, Any] = {
+    "width": 8,
+    "train_images": 5000,
+    "epochs": 6,
+    "eps": "12/255",
+    "probe_images": 256,
+    "probe_every": 20,  # twice an epoch
+    "self_images": 0,
+    "channel_images": 0,
+    "causal_images": 0,
+    "keep": 0,
+    "threads": 1,
+}
+RAW_PIXELS = {"input_mean": "0", "input_scale": "1"}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "the recipe": {},
+    "all three": {"shortcut": "activated", "momentum_low": 0, **RAW_PIXELS},
+    "momentum stays at 0.9": {"momentum_low": 0},
+    "raw pixels": RAW_PIXELS,
+    "shortcut activated": {"shortcut": "activated"},
+    "lr read in the middle": {"lr_read": "middle"},
+}
+COLLAPSED = 0.5  # of the best PGD accuracy so far, with FGSM accuracy above it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run of the study."""
+
+    name: str
+    seed: int
+    overrides: dict[str, Any]
+    result: str  # the JSON file
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Train one run, in a process of its own, and read its probes."""
+    from selffit.analysis.past import Past
+    from selffit.config import resolve
+    from selffit.eventlog import kinds
+    from selffit.eventlog.liveness import here
+    from selffit.run.run_dir import RunDir
+    from selffit.train.__main__ import Trainer
+    from selffit.train.stopping import StopSwitch
+
+    began = time.perf_counter()
+    folder = Path(tempfile.mkdtemp(prefix="selffit-study-"))
+    try:
+        config = resolve(PRESET, {**SMALL, **job.overrides, "seed": job.seed})
+        run = RunDir.create(folder, "run", {"config": config.as_dict()})
+        if code := Trainer(run, run.claim_attempt(here()), StopSwitch()).main():
+            raise RuntimeError(f"{job.name}, seed {job.seed}: exit code {code}")
+        past = Past.read(run)
+        probes = [
+            {name: getattr(probe, name) for name in ("step", "epoch", "clean", "fgsm", "pgd", "n")}
+            for probe in past.state.all(kinds.RobustProbe)
+        ]
+        return {
+            "name": job.name,
+            "seed": job.seed,
+            "probes": probes,
+            "onsets": [alert.about for alert in past.onsets],
+            "steps_per_epoch": past.state.start.steps_per_epoch if past.state.start else 0,
+            "seconds": time.perf_counter() - began,
+        }
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fallen(probes: list[dict[str, Any]]) -> float | None:
+    """The epoch of the first probe of a fall that lasts to the next probe, or None."""
+    best = 0.0
+    low = []
+    for probe in probes:
+        low.append(probe["pgd"] < COLLAPSED * best and probe["fgsm"] > best)
+        best = max(best, probe["pgd"])
+    both = (first and then for first, then in zip(low, [*low[1:], low[-1]], strict=True))
+    return next(
+        (probe["epoch"] for probe, is_low in zip(probes, both, strict=True) if is_low), None
+    )
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """One line a run."""
+    text = [
+        "| variant | seed | best PGD (epoch) | FGSM − PGD, second half | fall at epoch "
+        "| detector's onset | at the end: clean | FGSM | PGD |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    names = list(VARIANTS)
+    for result in sorted(results, key=lambda r: (names.index(r["name"]), r["seed"])):
+        probes, last = result["probes"], result["probes"][-1]
+        best = max(probes[1:], key=lambda probe: probe["pgd"])  # but for the untrained network
+        fall, onsets = fallen(probes), result["onsets"]
+        later = [probe for probe in probes if probe["epoch"] > last["epoch"] / 2]
+        gap = statistics.fmean(probe["fgsm"] - probe["pgd"] for probe in later)
+        cells = [
+            result["name"],
+            str(result["seed"]),
+            f"{best['pgd']:.2f} ({best['epoch']:.1f})",
+            f"{gap:.2f}",
+            "none" if fall is None else f"{fall:.1f}",
+            f"{onsets[0] / result['steps_per_epoch']:.1f}" if onsets else "none",
+            *(f"{last[name]:.2f}" for name in ("clean", "fgsm", "pgd")),
+        ]
+        text.append(f"| {' | '.join(cells)} |")
+    return "\n".join(text)
+
+
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+
+
+def main() -> int:
+    """Measure what is missing, and write the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-dir", required=True, help="where CIFAR-10 lies")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = none")
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/parity"), help="where results are kept"
+    )
+    parser.add_argument("--out", type=Path, help="write the table into this file, not to stdout")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    jobs = [
+        Job(
+            name=name,
+            seed=seed,
+            overrides={**variant, "data_dir": options.data_dir},
+            result=str(options.work / f"{name.replace(' ', '-')}-{seed}.json"),
+        )
+        for seed in range(options.seeds)
+        for name, variant in VARIANTS.items()
+    ]
+    missing = [job for job in jobs if not Path(job.result).exists()] if options.jobs else []
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(
+        options.jobs or 1, get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        running = {pool.submit(work, job): job for job in missing}
+        for number, future in enumerate(as_completed(running), 1):
+            job, result = running[future], future.result()
+            Path(job.result).write_text(json.dumps(result, indent=1) + "\n")
+            done = f"{number}/{len(missing)} {job.name}, seed {job.seed}: {result['seconds']:.0f} s"
+            print(done, file=sys.stderr, flush=True)
+    results = [
+        json.loads(Path(job.result).read_text()) for job in jobs if Path(job.result).exists()
+    ]
+    text = table(results)
+    if options.out is None:
+        print(text)
+        return 0
+    head, _, rest = options.out.read_text().partition(BEGIN)
+    options.out.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
