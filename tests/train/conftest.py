@@ -98,9 +98,8 @@ class Trained:
             except Stop as request:
                 self.stopped = request
             except Killed:
-                pass
-            else:
-                loop.checkpoints.close()
+                return self
+            loop.checkpoints.close()  # as the trainer does, while it can still log
         return self
 
     def ended(self, how: str) -> None:

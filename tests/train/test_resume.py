@@ -157,7 +157,6 @@ def test_a_trainer_that_was_taken_over_saves_no_more_checkpoints(start):
     run = start(checkpoint_every=2).go(at={3: taken})
     assert run.stopped is not None and run.stopped.how == "superseded"
     assert "attempt 2 took over" in str(run.stopped)
-    run.loop.checkpoints.close()
     assert run.loop.checkpoints.store.ids() == ["main-2"]
 
 
