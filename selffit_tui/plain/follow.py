@@ -10,6 +10,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.liveness import for_pid
 from selffit.numbers import count
+from selffit.outlets import Unwritable
 from selffit.run.follow import Follower
 from selffit.run.glance import glance
 from selffit.run.run_dir import RunDir
@@ -123,8 +124,8 @@ def wait_for_start(run: RunDir, process: "Popen[bytes]") -> tuple[str, int]:
 def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     """Print a run as plain lines until it ends; returns the exit code.
 
-    Raises UserError where it was refused. `process` is the supervisor when this command started it:
-    if it dies without a word, nothing will follow.
+    Raises UserError where it was refused, Unwritable where stdout takes no more. `process` is the
+    supervisor when this command started it: if it dies without a word, nothing will follow.
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 
@@ -147,6 +148,10 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
     except KeyboardInterrupt:
         say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")
         return 130
+    except Unwritable:
+        if process is not None:  # it was started here: whoever did must know
+            say(f"training goes on. Come back with: {watch_command(run.path)}")
+        raise
     word = ENDINGS["gone"].word if run.gone else follower.word()
     for line in lines.ending(follower.state, word):
         put(line)

@@ -7,12 +7,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import typer.main
 from made_up.forks import FULL, UNREAD, run_all
 
+from selffit.outlets import Unwritable
+from selffit.run.run_dir import RunDir
 from selffit_tui.cli import app
+from selffit_tui.plain.follow import follow_plain
 
 EXAMPLE = Path(__file__).parents[2] / "runs" / "example-patterns-fgsm"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\u2066\udcff\r"
@@ -185,3 +190,16 @@ def test_a_stream_that_is_closed_is_one_that_nobody_reads(place, closed):
         ["sh", "-c", shell, sys.executable], cwd=place, capture_output=True, env=os.environ
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_whoever_starts_a_training_and_stops_reading_is_told_that_it_goes_on(monkeypatch, capsys):
+    def unread(text):
+        raise Unwritable(BrokenPipeError())
+
+    monkeypatch.setattr("selffit_tui.plain.follow.put", unread)
+    with pytest.raises(Unwritable):
+        follow_plain(RunDir.open(EXAMPLE), cast(Any, SimpleNamespace(poll=lambda: None)))
+    assert capsys.readouterr().err.startswith("training goes on. Come back with: ")
+    with pytest.raises(Unwritable):
+        follow_plain(RunDir.open(EXAMPLE))
+    assert capsys.readouterr().err == ""

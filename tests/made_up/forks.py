@@ -6,13 +6,16 @@ One process loads what the commands need, once; each case is a fork of it that e
 ends. Nothing is trained or measured: those processes are refused.
 """
 
+import gc
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +78,11 @@ def _main() -> None:
 
     supervisor.spawn = refuse  # type: ignore[assignment]
     diagnose._spawn = refuse  # type: ignore[assignment]
-    cli.app = typer.main.get_command(cli.app)  # type: ignore[assignment]  # made once, not each time
+    command = typer.main.get_command(cli.app)
+    for args in (["--help"], ["status", "demo"], ["detect", "trace.csv"], ["runs"]):
+        with redirect_stdout(StringIO()), suppress(UserError):  # loads what is loaded late
+            command(args, standalone_mode=False, prog_name="selffit")
+    gc.freeze()  # a fork then leaves this memory as it is
     results = os.dup(1)
     for case in json.load(sys.stdin):
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -89,7 +96,12 @@ def _main() -> None:
                         _redirect(number, case[name])
                 os.environ.update(case.get("env", {}))
                 sys.argv = ["selffit", *case["args"]]
-                return cli.main()
+                if "out" in case or "err" in case:
+                    return cli.main()  # and ends as an interpreter ends
+                try:
+                    cli.main()
+                except SystemExit as end:
+                    os._exit(int(end.code or 0))
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             texts = []
             for file in (out, err):
