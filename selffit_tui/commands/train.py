@@ -144,7 +144,7 @@ def train(
             say(f"{said}; watch it with: {watch_command(run.path)}")
         else:
             code = follow_plain(run, process) if plainly else open_screen(run.path, readonly)
-    except UserError:
+    except (UserError, OSError):
         if known is None:
             remove_refused(run, process)
         elif former is not None:
