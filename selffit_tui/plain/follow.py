@@ -153,7 +153,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
             say(f"training goes on. Come back with: {watch_command(run.path)}")
         raise
     word = ENDINGS["gone"].word if run.gone else follower.word()
-    for line in lines.ending(follower.state, word):
+    for line in lines.ending(follower.state, word, run.name):
         put(line)
     if word == LOST.word:
         put(f"  {follower.loss()}")

@@ -87,9 +87,12 @@ class PlainLines:
             if isinstance(event, TURNING):
                 yield from self._standing(event.t, follower.state)
 
-    def ending(self, state: RunState, word: str) -> Iterator[str]:
-        """Return the last lines: what stands, and how the run ended."""
-        yield f"run {state.run}: {closing(state, word)}"
+    def ending(self, state: RunState, word: str, name: str) -> Iterator[str]:
+        """Return the last lines: what stands, and how the run ended.
+
+        `name` is that of its folder: a copy has the log of another run.
+        """
+        yield f"run {name}: {closing(state, word)}"
         if state.ending is not None:
             yield from (f"  | {line}" for line in state.ending.stderr)
 

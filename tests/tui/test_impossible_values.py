@@ -42,7 +42,7 @@ def tell(items):
     json.dumps(summary, allow_nan=False)
     stands = sentence(state, verdict(state))
     assert [*status_lines(summary, stands), *runs_table([summary]), closing(state, "training")]
-    assert list(lines.ending(state, "training"))
+    assert list(lines.ending(state, "training", "r"))
     assert actions(state.ledger, state, verdict(state).fallen, "conv1")
 
 
