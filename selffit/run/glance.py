@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 
 from selffit.eventlog import kinds
+from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.decode import read
 from selffit.eventlog.folder import held
 from selffit.eventlog.kinds import KINDS
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
-from selffit.eventlog.tail import Mark
+from selffit.eventlog.tail import Mark, Skimmed
 from selffit.run import cache
-from selffit.run.follow import Follower, Item, LogSource
+from selffit.run.follow import Follower, Item, LogSource, singly
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.summary import data_age
@@ -66,8 +67,11 @@ class Sieve:
         self._newest = {name: deque[_Entry](maxlen=enough) for name, enough in _ENOUGH.items()}
         self._before: dict[str, _Entry] = {}  # by checkpoint
 
-    def take(self, item: Record | Notice | Unread) -> None:
-        """One more."""
+    def take(self, item: Skimmed) -> None:
+        """One more, or many at once."""
+        if isinstance(item, Bulk):
+            self._take_many(item)
+            return
         self._number += 1
         if isinstance(item, Notice):
             self._kept.append((self._number, item))
@@ -78,6 +82,14 @@ class Sieve:
         elif isinstance(item, Record):
             self._kept.append((self._number, item))
             self._pin(item)
+
+    def _take_many(self, bulk: Bulk) -> None:
+        for kind in bulk.kinds():
+            newest = self._newest[kind]
+            assert newest.maxlen is not None
+            for index in bulk.of_kind(kind)[-newest.maxlen :]:
+                newest.append((self._number + 1 + index, bulk.line(index)))
+        self._number += len(bulk)
 
     def _pin(self, item: Record) -> None:
         if item.k == _SAVED:
@@ -120,7 +132,8 @@ class GlanceSource(LogSource):
         if self._fresh:
             self._fresh = False
             return self._glance()
-        return [item for line in self._reader.poll(limit) if (item := _whole(line)) is not None]
+        lines = singly(self._reader.poll(limit))
+        return [item for line in lines if (item := _whole(line)) is not None]
 
     def _glance(self) -> list[Item]:
         prints = cache.prints(self._path)
