@@ -207,9 +207,9 @@ class StreamTail:
                 self._end_of_long_line(place, block, out)
                 continue
             lines = block[:end]
-            plain = is_plain(lines)
+            plain = is_plain(lines)  # mostly; else those that are not must not slow down the others
             for line in lines.split(b"\n"):
-                self._line(line, plain, place, out)
+                self._line(line, plain or is_plain(line), place, out)
                 place.offset += len(line) + 1
                 lines_read += 1
                 if out.size >= limit or lines_read >= limit or place.newer:

@@ -104,13 +104,12 @@ class Sieve:
             gone = kinds.of_record(item)
             self._before.pop(str(getattr(gone, "id", "")), None)
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[Record | Notice | Unread]:
         """What was kept, in the order of the log."""
-        found: dict[int, Item] = dict(self._kept)
-        lines = [*self._before.values(), *(e for newest in self._newest.values() for e in newest)]
-        for number, line in lines:
-            if (record := _whole(line)) is not None:
-                found[number] = record
+        found: dict[int, Record | Notice | Unread] = dict(self._kept)
+        found.update(self._before.values())
+        for newest in self._newest.values():
+            found.update(newest)
         return [found[number] for number in sorted(found)]
 
 
@@ -127,7 +126,7 @@ class GlanceSource(LogSource):
         """Begin again from the first item, and trust nothing that was remembered."""
         self._fresh, self._remember = True, False
 
-    def poll(self, limit: int | None = None) -> Sequence[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Record | Notice | Unread]:
         """Return what a summary needs, all of it; what has come since when asked again."""
         if self._fresh:
             self._fresh = False
@@ -135,7 +134,7 @@ class GlanceSource(LogSource):
         lines = singly(self._reader.poll(limit))
         return [item for line in lines if (item := _whole(line)) is not None]
 
-    def _glance(self) -> list[Item]:
+    def _glance(self) -> list[Record | Notice | Unread]:
         prints = cache.prints(self._path)
         self._reader = reader = SkimReader(self._run, _SKIMMED)
         sieve = Sieve()
@@ -152,7 +151,7 @@ class GlanceSource(LogSource):
         items = sieve.items()
         if sum(size for _, size, _, _ in prints) - known >= WORTH_KEEPING:
             # of a file that grew meanwhile, more was read than its print says: it may only grow
-            numbered = list(enumerate(items))
+            numbered = [(n, whole) for n, i in enumerate(items) if (whole := _whole(i)) is not None]
             found = Reached(
                 prints=prints,
                 marks=reader.marks(),
