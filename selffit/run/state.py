@@ -188,7 +188,12 @@ class RunState:
     @property
     def is_copy(self) -> bool:
         """Whether the newest attempt has not ended and works in another folder, if at all."""
-        return self.ending is None and 0 < self.attempt == self.elsewhere
+        return self.ending is None and self.copied
+
+    @property
+    def copied(self) -> bool:
+        """Whether the newest attempt, ended or not, was begun in another folder."""
+        return 0 < self.attempt == self.elsewhere
 
     def setting(self, name: str) -> Any:
         """Return a setting as it is now.
