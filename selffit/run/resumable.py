@@ -14,7 +14,7 @@ from selffit.numbers import age
 from selffit.run.follow import WATCH_SECONDS, Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.word import LOST_AFTER, host_of, silent_for
-from selffit.vocabulary import COPY
+from selffit.vocabulary import COPY, is_foreign
 
 _POLL_SECONDS = 0.25
 
@@ -41,6 +41,10 @@ def taken_over(
     newest = run.newest_attempt()  # before anything is looked at: a later one is somebody else's
     follower = Follower.of(run)
     state = follower.read_all()
+    if state.ending is not None and is_foreign(state.ending.how):
+        raise UserError(
+            f"run {run.name} was imported from somebody else's log; there is nothing to resume"
+        )
     if state.ending is not None and state.ending.how == "finished":
         raise Finished(
             f"run {run.name} has finished; there is nothing to resume, start a new run instead"
