@@ -35,8 +35,8 @@ class Recording:
     name: of the run. unit: what counts time in the source, "epoch" or "step". per_epoch: steps of
     the log that an epoch has, 0 where that is not known. first: 0 where the source counts from 0,
     so that what is said of a step was done after it. branches: (parent, base step) by name.
-    columns: names in the source by measure. settings: by the names of the log. answer: of the detector;
-    None where there is nothing to judge. diverged: how it ended, in steps of the log.
+    columns: names in the source by measure. settings: by the names of the log. answer: of the
+    detector; None where there is nothing to judge. diverged: how it ended, in steps of the log.
     """
 
     name: str

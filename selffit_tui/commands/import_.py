@@ -106,7 +106,7 @@ def import_(
         per_epoch=per_epoch or 0,
         settings={} if method is None else {"method": method},
     )
-    offer = read_sources(path, lines)
+    offer = read_sources(path, lines, bool(columns))
     wanted = [source for source in offer.sources if only is None or only in source.name]
     if not wanted:
         names = ", ".join(source.name for source in offer.sources[:8])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from selffit.detect.columns import find_columns
 from selffit.errors import UserError
 from selffit.exchange.source import Source
 from selffit.exchange.sources.jsons import json_sources
@@ -17,6 +18,7 @@ from selffit.numbers import plural
 from selffit.tables import read_any_text, read_table
 
 _TABLES = (".csv", ".tsv", ".tab", ".dat")
+_JSON = (".json", ".jsonl", ".ndjson")
 _ROW_OF_OURS = {"branch", "step", "epoch", "clean_acc", "fgsm_acc", "pgd_acc", "n"}
 MOST_FILES = 2000
 
@@ -32,11 +34,11 @@ class Offer:
     also: tuple[str, ...] = ()
 
 
-def read_sources(path: Path, lines: str | None = None) -> Offer:
+def read_sources(path: Path, lines: str | None = None, named: bool = False) -> Offer:
     """Return what is in a file or folder.
 
-    lines: name of a rule file of the package, or path of one: then it is a printed log. Raises
-    UserError that says what is wrong, where, and what to do.
+    lines: name of a rule file of the package, or path of one: then it is a printed log. named: that
+    somebody says which column is which: then it is a table. Raises UserError that says what is wrong, where, and what to do.
     """
     if lines is not None:
         text, said = read_any_text(path)
@@ -62,7 +64,7 @@ def read_sources(path: Path, lines: str | None = None) -> Offer:
         from selffit.exchange.sources.parquet import parquet_source
 
         return Offer(sources=(parquet_source(path),))
-    return _text(path)
+    return _text(path, named)
 
 
 def table_source(path: Path) -> Source:
@@ -77,13 +79,13 @@ def table_source(path: Path) -> Source:
     )
 
 
-def _text(path: Path) -> Offer:
+def _text(path: Path, named: bool) -> Offer:
     text, said = read_any_text(path)
-    if text.lstrip()[:1] in ("{", "[") and path.suffix not in _TABLES:
-        start = text.lstrip()[:200]
-        if start.startswith("{") or start[1:].lstrip()[:1] in ("{", "]"):
-            return Offer(sources=tuple(json_sources(path, text)))
-    if path.suffix in _TABLES:
+    start = text.lstrip()[:200]
+    is_json = start.startswith("{") or (start[:1] == "[" and start[1:].lstrip()[:1] in ("{", "]"))
+    if path.suffix in _JSON or (is_json and path.suffix not in _TABLES):
+        return Offer(sources=tuple(json_sources(path, text)))
+    if path.suffix in _TABLES or named:
         return Offer(sources=(table_source(path),))
     found = fits(text)
     if found:
@@ -93,7 +95,9 @@ def _text(path: Path) -> Offer:
             also = [f"{one.rules.name} ({plural(one.values, 'value')})" for one in found[1:]]
             return Offer(sources=(printed_source(path, best, said),), also=tuple(also))
     try:
-        return Offer(sources=(table_source(path),))
+        source = table_source(path)
+        find_columns(source.table.columns, str(path), {})
+        return Offer(sources=(source,))
     except UserError as error:
         if found:
             return Offer(sources=(printed_source(path, found[0], said),))
@@ -121,7 +125,7 @@ def _folder(path: Path) -> Offer:
     if (path / "run.json").is_file():
         raise UserError(f"{path}: is a run of selffit already; watch it, or export it")
     named: Sequence[Path] = [
-        file for file in files if file.suffix in (*_TABLES, ".jsonl", ".json", ".log", ".parquet")
+        file for file in files if file.suffix in (*_TABLES, *_JSON, ".log", ".parquet")
     ]
     if len(named) == 1:
         return read_sources(named[0])
