@@ -142,9 +142,23 @@ def _probe(sample: Sample, point: ProbePoint) -> kinds.RobustProbe:
         why="interval",
         epoch=sample.epoch,
         eps=point.eps,
+        pgd_steps=sample.pgd_steps,
+        nonfinite=point.nonfinite,
+        final=_final(point),
         clean=point.clean,
         fgsm=point.fgsm,
         pgd=point.pgd,
+    )
+
+
+def _final(point: ProbePoint) -> kinds.AtFinal | None:
+    if point.final_eps is None:
+        return None
+    fgsm, pgd = point.final_fgsm, point.final_pgd
+    return kinds.AtFinal(
+        eps=point.final_eps,
+        fgsm=nan if fgsm is None else fgsm,
+        pgd=nan if pgd is None else pgd,
     )
 
 

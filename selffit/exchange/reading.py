@@ -16,6 +16,7 @@ from selffit.detect.traces import Reading, Trace, traces_of
 from selffit.detect.types import ProbePoint
 from selffit.errors import UserError
 from selffit.exchange.columns import Signals, find_signals, read_signals
+from selffit.exchange.own import own_samples
 from selffit.exchange.recording import Recording, Sample
 from selffit.exchange.source import Source
 from selffit.tables import Row, Table, bare, number, pivoted
@@ -45,12 +46,12 @@ class Wishes:
 
 def recordings(source: Source, wishes: Wishes) -> list[Recording]:
     """Return the runs in a source. Raises UserError, as `detect.traces.read_traces` does."""
-    table = without_summaries(pivoted(source.table))
+    table = source.table if source.native else without_summaries(pivoted(source.table))
     if not table.rows:
         raise UserError(f"{table.path}: no rows of data")
     source = replace(source, table=table)
-    if source.native or source.branches:
-        return [_branched(source, wishes)]
+    if source.native:
+        return [_finished(source, wishes, **own_samples(source))]
     how = Reading(
         n=_images(source, wishes),
         columns={**source.columns, **wishes.columns},
@@ -201,67 +202,11 @@ def _without_probes(source: Source, wishes: Wishes, signals: Signals) -> Recordi
     )
 
 
-def _branched(source: Source, wishes: Wishes) -> Recording:
-    """A recording of selffit's own table, with its branches."""
-    table, names = source.table, [name.casefold() for name in source.table.columns]
-    branch = names.index("branch")
-    samples: list[Sample] = []
-    assumed: list[str] = []
-    for name in dict.fromkeys(row.cells[branch] for row in table.rows):
-        part = replace(table, rows=tuple(r for r in table.rows if r.cells[branch] == name))
-        roles = {role: f"{role}_acc" for role in ACCURACIES} | {
-            "epoch": "step",
-            "n": "n",
-            "eps": "eps",
-        }
-        columns = find_columns(table.columns, str(table.path), roles)[0]
-        epochs = names.index("epoch") if "epoch" in names else None
-        signals = find_signals(table.columns, columns.at.values(), None)
-        read, said = read_signals(part.rows, signals, table.columns, str(table.path), False)
-        probed = _probed(part, columns)
-        points: dict[int, ProbePoint] = {}
-        if any(bare(r.cells[columns.at["pgd"]]) for r in probed):
-            how = Reading(n=wishes.images, columns=roles, unit="fraction")
-            trace = traces_of(replace(part, rows=probed), how)[0]
-            points = dict(zip(trace.lines, trace.points, strict=True))
-        for row in part.rows:
-            step = int(_time(row, columns.at["epoch"], table.columns, str(table.path)))
-            point = points.get(row.line)
-            samples.append(
-                Sample(
-                    step=step,
-                    line=row.line,
-                    branch=name or "main",
-                    epoch=number(row.cells[epochs]).value if epochs is not None else nan,
-                    point=point if point is not None and _measured(point) else None,
-                    signals=read.get(row.line, {}),
-                )
-            )
-        assumed += said
-    per_epoch = wishes.per_epoch or int(source.settings.get("steps_per_epoch") or 0)
-    return replace(
-        _finished(
-            source,
-            wishes,
-            name="",
-            unit="step",
-            per_epoch=per_epoch,
-            samples=samples,
-            columns={},
-            assumed=assumed,
-            left_out=(),
-            answer=None,
-            diverged=None,
-        ),
-        first=1,
-        branches=source.branches,
-    )
-
-
 # ---- parts ---------------------------------------------------------------------------------------
 def _finished(
     source: Source, wishes: Wishes, *, name: str, samples: list[Sample], **more: Any
 ) -> Recording:
+    """A recording with what the source and somebody's wishes say of the run."""
     settings: dict[str, Any] = {k: v for k, v in source.settings.items() if k != "images"}
     settings |= wishes.settings
     if wishes.classes is not None:
@@ -274,7 +219,7 @@ def _finished(
         name="-".join(filter(None, (source.name, name))),
         source=source.table.path.name,
         format=source.format,
-        first=min((sample.step for sample in samples), default=0),
+        first=more.pop("first", min((sample.step for sample in samples), default=0)),
         samples=tuple(samples),
         settings=settings,
         **more,

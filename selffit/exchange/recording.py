@@ -17,7 +17,8 @@ class Sample:
     """What was measured at one place.
 
     step: in the log. epoch: epochs, NaN where the source has none. line: in the source, 0 where it
-    has none. point: a probe, None where none was made here. signals: of training, by name.
+    has none. point: a probe, None where none was made here, with so many steps of PGD, 0 where that
+    is not known. signals: of training, by name.
     """
 
     step: int
@@ -25,6 +26,7 @@ class Sample:
     branch: str = "main"
     epoch: float = nan
     point: ProbePoint | None = None
+    pgd_steps: int = 0
     signals: Mapping[str, float] = field(default_factory=dict)
 
 

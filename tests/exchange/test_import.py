@@ -7,6 +7,7 @@ from math import nan
 import pytest
 from made_up.logs import FALL, PRINTED, ROWS
 
+from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.run.find import list_runs
 from selffit.run.follow import Follower
@@ -255,7 +256,7 @@ def test_of_several_runs_none_is_left_where_one_cannot_be_made(command, tmp_path
     def fails_later(run, path):
         calls.append(path)
         if len(calls) > 1:
-            raise write.UserError("no space left; free some")
+            raise UserError("no space left; free some")
         return moved(run, path)
 
     monkeypatch.setattr(write, "_moved", fails_later)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selffit.detect.columns import find_columns
 from selffit.errors import UserError
+from selffit.exchange.pack import SUFFIX
 from selffit.exchange.source import Source
 from selffit.exchange.sources.jsons import json_sources
 from selffit.exchange.sources.printed import FEWEST, fit, fits, printed_source
@@ -38,7 +39,8 @@ def read_sources(path: Path, lines: str | None = None, named: bool = False) -> O
     """Return what is in a file or folder.
 
     lines: name of a rule file of the package, or path of one: then it is a printed log. named: that
-    somebody says which column is which: then it is a table. Raises UserError that says what is wrong, where, and what to do.
+    somebody says which column is which: then it is a table. Raises UserError that says what is
+    wrong, where, and what to do.
     """
     if lines is not None:
         text, said = read_any_text(path)
@@ -52,6 +54,8 @@ def read_sources(path: Path, lines: str | None = None, named: bool = False) -> O
         return Offer(sources=(printed_source(path, found, said),))
     if path.is_dir():
         return _folder(path)
+    if path.suffix == SUFFIX:
+        raise UserError(f"{path}: is a run that was packed; open it with selffit open")
     if "tfevents" in path.name:
         from selffit.exchange.sources.tensorboard import tensorboard_sources
 

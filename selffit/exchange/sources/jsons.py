@@ -170,8 +170,10 @@ def _native(path: Path, data: Mapping[str, Any]) -> Source:
     """What `selffit export --json` wrote."""
     rows = [(i, row) for i, row in enumerate(data["probes"], 1) if isinstance(row, dict)]
     steps = data.get("steps")
-    if isinstance(steps, list):
-        rows += [(len(rows) + i, row) for i, row in enumerate(steps, 1) if isinstance(row, dict)]
+    if isinstance(steps, dict):
+        columns = [(n, values) for n, values in steps.items() if isinstance(values, list)]
+        for i in range(min((len(values) for _, values in columns), default=0)):
+            rows.append((len(rows) + 1, {name: values[i] for name, values in columns}))
     source = _rows(path, rows, "selffit's own export (JSON)")
     names = [*source.table.columns]
     listed = data.get("branches")

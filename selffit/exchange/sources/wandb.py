@@ -1,8 +1,8 @@
 """Offline runs of W&B (`run-….wandb`), through its own messages (`selffit[wandb]`).
 
-The file is a log of records in the framing of LevelDB's: a header of 7 bytes, then blocks of 32 KiB
-of chunks, each with checksum, length and type (whole, first, middle, last). A record is a message of
-`wandb.proto`.
+The file is a log of records in the framing of LevelDB's: a header of 7 bytes, then blocks of 32
+KiB of chunks, each with checksum, length and type (whole, first, middle, last). A record is a
+message of `wandb.proto`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def wandb_source(path: Path) -> Source:
 
     rows: list[tuple[int, dict[str, Any]]] = []
     columns: dict[str, None] = {}
-    name, config, left = "", {}, 0
+    name, left = "", 0
+    config: dict[str, Any] = {}
     for data in _records(path):
         record = wandb_internal_pb2.Record()
         try:
