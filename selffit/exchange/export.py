@@ -134,7 +134,7 @@ def _write_events(state: RunState, run: RunDir, path: Path) -> None:
         for sheet in sheets:
             places = {column.name: i for i, column in enumerate(sheet.columns)}
             numbers = [
-                (i, tag_of(column.name))
+                (i, tag_of(column.name, sheet.name))
                 for i, column in enumerate(sheet.columns)
                 if column.type is not str and column.name not in ("step", "base_step")
             ]

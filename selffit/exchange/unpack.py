@@ -76,9 +76,9 @@ def unpack(path: Path, root: Path, name: str | None = None) -> RunDir:
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        for folder in made:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        for empty in made:
+            if empty.is_dir() and not any(empty.iterdir()):
+                empty.rmdir()
     return RunDir.open(root / final)
 
 

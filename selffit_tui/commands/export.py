@@ -84,7 +84,7 @@ def export(
     if figures is not None:
         from selffit_tui.commands.report import write_figures
 
-        write_figures(state, found, figures)
+        write_figures(state, figures)
 
 
 def _put(text: str, output: Path | None) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def link(name):
     return info
 
 
-HOSTILE = {
+HOSTILE: dict[str, dict[str, Any]] = {
     "a path that leads out": {"members": {"../evil": "x"}},
     "an absolute path": {"members": {"/tmp/evil": "x"}},
     "a path within that leads out": {"members": {"log/trainer/../../../evil": "x"}},

@@ -90,14 +90,18 @@ def _native(path: Path, parts: list[tuple[Path, Any, dict[str, Any]]]) -> Source
         settings["classes"] = about.get("classes") or 0
         if branch != "main":
             branches[branch] = (str(about.get("parent", "main")), int(about.get("base_step") or 0))
-        by_step: dict[float, dict[str, object]] = {}
+        # the budget of a probe and that of a step are called alike: a row of its own for each
+        by_step: dict[tuple[float, str], dict[str, object]] = {}
         for tag, points in series.items():
-            name = column_of(tag)
+            name, kind = column_of(tag), tag.partition("/")[0]
             if name not in columns:
                 columns.append(name)
             for step, value in points:
-                by_step.setdefault(step, {})[name] = value
-        rows += [{"branch": branch, "step": step, **by_step[step]} for step in sorted(by_step)]
+                by_step.setdefault((step, kind), {})[name] = value
+        rows += [
+            {"branch": branch, "step": step, **by_step[step, kind]}
+            for step, kind in sorted(by_step)
+        ]
     cells = [(i, [row.get(name) for name in columns]) for i, row in enumerate(rows, 1)]
     for lacking in ("clean_acc", "fgsm_acc", "pgd_acc", "n", "eps"):
         if lacking not in columns:

@@ -41,14 +41,14 @@ def wandb_source(path: Path) -> Source:
     """Return an offline run. Raises UserError."""
     needed("wandb", "wandb", f"{path} is an offline run of W&B")
     from google.protobuf.message import DecodeError
-    from wandb.proto import wandb_internal_pb2
+    from wandb.proto import wandb_internal_pb2 as messages
 
     rows: list[tuple[int, dict[str, Any]]] = []
     columns: dict[str, None] = {}
     name, left = "", 0
     config: dict[str, Any] = {}
     for data in _records(path):
-        record = wandb_internal_pb2.Record()
+        record: Any = getattr(messages, "Record")()  # made when it is loaded: no type knows it
         try:
             record.ParseFromString(data)
         except DecodeError:
