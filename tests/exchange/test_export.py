@@ -178,3 +178,24 @@ def test_parquet_says_units_and_comes_back(command, tmp_path, example):
     assert command("import", "x.parquet", "--name", "back")[0] == 0
     before, after = state_of(example), state_of(tmp_path / "runs" / "back")
     assert probes(after) == probes(before) and branches(after) == branches(before)
+
+
+def test_figures_are_written_as_svg_and_png_with_what_they_show(command, tmp_path, example):
+    pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
+    code, _, err = command("export", example, "--figures", "pictures")
+    assert code == 0 and "PGD accuracy is at most" in err
+    assert {"accuracies.svg", "accuracies.png"} <= {
+        p.name for p in (tmp_path / "pictures").iterdir()
+    }
+
+
+def test_a_report_is_written_or_says_what_is_missing(command, tmp_path, example, monkeypatch):
+    pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
+    code, out, _ = command("report", example)
+    assert code == 0 and (tmp_path / out.strip()).read_text().startswith("<!DOCTYPE html>")
+    assert command("report", example, "-o", "nowhere/x.html")[0] == 2
+    from selffit_tui.commands import report
+
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    code, _, err = command("report", example)
+    assert code == 2 and "selffit[figures]" in err

@@ -43,12 +43,13 @@ def wandb_source(path: Path) -> Source:
     from google.protobuf.message import DecodeError
     from wandb.proto import wandb_internal_pb2 as messages
 
+    made: Any = vars(messages)["Record"]  # made when that is loaded: no type knows it
     rows: list[tuple[int, dict[str, Any]]] = []
     columns: dict[str, None] = {}
     name, left = "", 0
     config: dict[str, Any] = {}
     for data in _records(path):
-        record: Any = getattr(messages, "Record")()  # made when it is loaded: no type knows it
+        record: Any = made()
         try:
             record.ParseFromString(data)
         except DecodeError:
