@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from selffit import __version__
 from selffit.eventlog import kinds
-from selffit.numbers import in_unit, known, share, small
+from selffit.numbers import in_unit, known, small
 from selffit.report import html, run_figures, sentences
 from selffit.report.figures import causal_effects
 from selffit.report.findings import Findings
@@ -37,7 +37,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin-top: 2.25rem;
        border-bottom: 1px solid var(--rule); }
 .verdict { border-left: .35rem solid var(--good); background: var(--box); padding: .75rem 1rem;
-           font-size: 1.05rem; } .verdict.ill { border-color: var(--bad); }
+           font-size: 1.05rem; } .verdict.fallen { border-color: var(--bad); }
 .verdict b { text-transform: uppercase; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums;
         overflow-wrap: normal; }
@@ -126,7 +126,7 @@ def run_page(state: RunState, word: str, name: str) -> str:
 
 def _head(state: RunState, word: str, name: str) -> str:
     found = verdict(state)
-    ill = " ill" if found.fallen or found.level.serious else ""
+    ill = " fallen" if found.fallen or found.level.serious else ""
     told = sentence(state, found)
     first, rest = found.state, told.removeprefix(found.state)
     policy = policy_words(state, found)
@@ -195,9 +195,9 @@ def _alerts(state: RunState) -> Iterator[str]:
         kind = "ill" if level.serious else ""
         left = "" if stands(alert, state.line) else " <span class='dim'>(left behind)</span>"
         evidence = ", ".join(
-            f"{escape(_label(name))} {share(value)}"
+            f"{escape(EVIDENCE[name].label)} {in_unit(value, EVIDENCE[name].unit)}"
             for name, value in alert.evidence.items()
-            if known(value)
+            if known(value) and name in EVIDENCE
         )
         rows.append(
             [
@@ -211,11 +211,8 @@ def _alerts(state: RunState) -> Iterator[str]:
     )
     named = state.all(kinds.Diagnosis)
     if len(named):
-        yield f"<p><b>{escape(named[-1].disease)}</b>: {escape(named[-1].text)}</p>"
-
-
-def _label(name: str) -> str:
-    return EVIDENCE[name].label if name in EVIDENCE else name
+        why = named[-1].text.removeprefix(f"{named[-1].disease}: ")
+        yield f"<p><b>{escape(named[-1].disease)}</b>: {escape(why)}</p>"
 
 
 def _interventions(state: RunState) -> Iterator[str]:
