@@ -113,7 +113,7 @@ def run_page(state: RunState, word: str, name: str) -> str:
     for figure in figures:
         parts.append(f"<h2>{escape(figure.title)}</h2>{_figure(figure)}")
         if figure.name == "accuracies":
-            parts += [*_alerts(state), *_interventions(state)]
+            parts += [*_alerts(state), *interventions(state)]
         if figure.name == "channels":
             parts += _channels(state)
     if not figures:
@@ -215,7 +215,8 @@ def _alerts(state: RunState) -> Iterator[str]:
         yield f"<p><b>{escape(named[-1].disease)}</b>: {escape(why)}</p>"
 
 
-def _interventions(state: RunState) -> Iterator[str]:
+def interventions(state: RunState) -> Iterator[str]:
+    """The interventions of a run and what came of them, as HTML; nothing where there were none."""
     history = state.ledger.history
     refused = state.all(kinds.Rejected)
     if not len(history) and not len(refused):

@@ -180,22 +180,31 @@ def test_parquet_says_units_and_comes_back(command, tmp_path, example):
     assert probes(after) == probes(before) and branches(after) == branches(before)
 
 
-def test_figures_are_written_as_svg_and_png_with_what_they_show(command, tmp_path, example):
-    pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
-    code, _, err = command("export", example, "--figures", "pictures")
-    assert code == 0 and "PGD accuracy is at most" in err
-    assert {"accuracies.svg", "accuracies.png"} <= {
-        p.name for p in (tmp_path / "pictures").iterdir()
-    }
+@pytest.fixture
+def small(command, tmp_path):
+    """An imported run of a few rows, whose figures are quickly drawn."""
+    rows = "".join(f"{epoch},0.8,0.5,0.4\n" for epoch in range(8))
+    (tmp_path / "small.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n" + rows)
+    command("import", "small.csv")
+    return "small"
 
 
-def test_a_report_is_written_or_says_what_is_missing(command, tmp_path, example, monkeypatch):
+def test_figures_are_written_as_svg_and_png_with_what_they_show(command, tmp_path, small):
     pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
-    code, out, _ = command("report", example)
-    assert code == 0 and (tmp_path / out.strip()).read_text().startswith("<!DOCTYPE html>")
-    assert command("report", example, "-o", "nowhere/x.html")[0] == 2
+    code, _, err = command("export", small, "--figures", "pictures")
+    assert code == 0 and "PGD accuracy is at most 0.40 (epoch 0)" in err
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert names == {"accuracies.svg", "accuracies.png"}
+
+
+def test_a_report_is_written_or_says_what_is_missing(command, tmp_path, small, monkeypatch):
+    pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
+    code, out, _ = command("report", small)
+    page = (tmp_path / out.strip()).read_text()
+    assert code == 0 and "Imported from small.csv, read as a table" in page
+    assert command("report", small, "-o", "nowhere/x.html")[0] == 2
     from selffit_tui.commands import report
 
     monkeypatch.setattr(report, "find_spec", lambda name: None)
-    code, _, err = command("report", example)
+    code, _, err = command("report", small)
     assert code == 2 and "selffit[figures]" in err

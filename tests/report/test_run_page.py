@@ -1,7 +1,6 @@
 """The report of a run: verdict first, its own sentences, whole, and deaf to what logs try."""
 
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from selffit.run.run_dir import RunDir
 pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
 
 from selffit.report import run_figures, sentences
-from selffit.report.run_page import figures_of, run_page
+from selffit.report.run_page import figures_of, interventions, run_page
 
 RUNS = Path(__file__).parents[2] / "runs"
 VOID = {"meta", "img", "br"}
@@ -47,7 +46,24 @@ def states():
 
 @pytest.fixture(scope="module")
 def pages(states):
-    return {name: run_page(state, "finished", name) for name, state in states.items()}
+    name = "example-patterns-fgsm"  # it has every figure
+    return {name: run_page(states[name], "finished", name)}
+
+
+def small_run(folder, *events, name="small", config=None):
+    run = RunDir.create(folder, name, {})
+    about = {"config": config or {}, "steps_total": 40, "steps_per_epoch": 20}
+    with EventWriter(run.path, "trainer", 1) as log:
+        log.put("run.start", about)
+        for kind, data, step in events:
+            log.put(kind, data, step=step)
+    return run
+
+
+PROBES = [
+    ("probe.robust", {"n": 512, "clean": 0.8, "fgsm": 0.5, "pgd": pgd}, step)
+    for step, pgd in ((0, 0.4), (20, 0.4), (40, 0.3))
+]
 
 
 def test_the_verdict_comes_before_everything_else(pages):
@@ -92,31 +108,35 @@ def test_each_figure_says_what_it_shows_in_this_run(states):
     assert "dotted is what was left behind on main" in held
 
 
-def test_an_intervention_says_what_came_of_it(states, pages):
+def test_an_intervention_says_what_came_of_it(states):
     ((_, told),) = sentences.outcomes(states["example-patterns-rollback"])
     assert re.match(r"PGD 0\.\d\d before \(step .*\), 0\.3\d at step", told)
-    assert "what came of it" in pages["example-patterns-rollback"]
+    table = "".join(interventions(states["example-patterns-rollback"]))
+    assert "what came of it" in table and "method fgsm → n-fgsm" in table and told in table
 
 
-def test_the_same_run_gives_the_same_page(states, pages):
-    name = "example-patterns-rollback"
-    assert run_page(states[name], "finished", name) == pages[name]
+def test_the_same_run_gives_the_same_page(tmp_path):
+    state = Follower.of(small_run(tmp_path, *PROBES)).read_all()
+    assert run_page(state, "lost", "small") == run_page(state, "lost", "small")
 
 
 def test_names_from_a_log_stay_text(tmp_path):
-    told = {"run": "x", "config": {"method": "<script>alert(1)</script>"}}
-    run = RunDir.create(tmp_path, "named", told)
-    with EventWriter(run.path, "trainer", 1) as log:
-        log.put("run.start", {**told, "steps_total": 1, "steps_per_epoch": 1})
-        log.put("alert", {"level": "onset", "text": "<img src=x onerror=alert(1)>"}, critical=True)
-    page = run_page(Follower.of(run).read_all(), "finished", "<b>")
+    alert = {"level": "onset", "text": "<img src=x onerror=alert(1)>"}
+    run = small_run(
+        tmp_path,
+        ("alert", alert, 20),
+        *PROBES,
+        config={"method": "<script>alert(1)</script>"},
+    )
+    page = run_page(Follower.of(run).read_all(), "lost", "<b>")
     assert "<script" not in page and "&lt;script&gt;" in page and "<img src=x" not in page
 
 
-def test_figures_are_files_too(states):
-    for figure in figures_of(states["example-patterns-fgsm"]):
-        assert run_figures.picture(figure.draw, "png", 5, 3)[:4] == b"\x89PNG"
-        assert b"<svg" in run_figures.picture(figure.draw, "svg", 5, 3)[:1000]
+def test_figures_are_files_too(tmp_path):
+    state = Follower.of(small_run(tmp_path, *PROBES)).read_all()
+    (figure,) = figures_of(state)
+    assert run_figures.picture(figure.draw, "png", 5, 3)[:4] == b"\x89PNG"
+    assert b"<svg" in run_figures.picture(figure.draw, "svg", 5, 3)[:1000]
 
 
 def test_a_run_without_measurements_has_a_page(tmp_path):
@@ -126,9 +146,8 @@ def test_a_run_without_measurements_has_a_page(tmp_path):
 
 
 def test_a_damaged_log_is_said_on_the_page(tmp_path):
-    shutil.copytree(RUNS / "example-patterns-fgsm", tmp_path / "damaged")
-    (log,) = (tmp_path / "damaged" / "log" / "trainer").glob("*.jsonl")
+    run = small_run(tmp_path, *PROBES)
+    (log,) = (run.path / "log" / "trainer").glob("*.jsonl")
     lines = log.read_bytes().split(b"\n")
-    log.write_bytes(b"\n".join([*lines[:5], b"{garbage}", *lines[6:]]))
-    state = Follower.of(RunDir.open(tmp_path / "damaged")).read_all()
-    assert "log damaged" in run_page(state, "finished", "damaged")
+    log.write_bytes(b"\n".join([*lines[:2], b"{garbage}", *lines[3:]]))
+    assert "log damaged" in run_page(Follower.of(run).read_all(), "lost", "small")
