@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator
 
 LONGEST = 4096  # characters of a line that are looked at
+PREFIX = 200  # characters in which that of a logger ends
+BLANKS = 8  # of a longer run so many are left, for patterns take the longer the more there are
 HELD = 1 << 16  # characters of a line that has not ended
 
+_BLANKS = re.compile(rf"\s{{{BLANKS + 1},}}")
 _END = re.compile(r"\r\n|\n|\r")
 # CSI and OSC sequences, two-character escapes, and what is left of them
 _ANSI = re.compile(
@@ -74,10 +77,10 @@ class Splitter:
 
 def readings(line: str) -> Iterator[str]:
     """A line without colours: first without what a logger put before the message, then whole."""
-    text = _ANSI.sub("", line[:LONGEST]).strip()
+    text = _BLANKS.sub(" " * BLANKS, _ANSI.sub("", line[:LONGEST]).strip())
     message = text
     for _ in range(4):
-        found = _PREFIX.match(message)
+        found = _PREFIX.match(message, 0, PREFIX)
         if found is None or not found[0].strip() or found.end() == len(message):
             break
         message = message[found.end() :].lstrip()

@@ -277,3 +277,20 @@ def test_a_failed_measurement_is_not_called_healthy(command, tmp_path):
     (tmp_path / "n.csv").write_text(HEAD + rows)
     code, out, _ = command("import", "n.csv")
     assert code == 0 and "cannot tell: PGD accuracy was not measured from epoch 6 on" in out
+
+
+def test_recorded_traces_have_the_onset_as_runs_that_they_have_as_tables(real_data):
+    from selffit.exchange.events import events_of
+    from selffit.exchange.reading import Wishes, recordings
+    from selffit.exchange.sources import read_sources
+
+    paths = sorted(path for path in (real_data / "co_traces").rglob("*-0.csv"))
+    assert len(paths) > 20
+    for path in paths[::3]:
+        classes = 100 if "cifar100" in path.parent.name else 10
+        (found,) = recordings(read_sources(path).sources[0], Wishes(classes=classes))
+        alerts = [event for event in events_of(found) if isinstance(event, kinds.Alert)]
+        onsets = [a.onset_step for a in alerts if a.level == "onset" and a.onset_step is not None]
+        assert found.answer is not None
+        expected = found.answer.onset_step
+        assert onsets[:1] == ([] if expected is None else [expected]), path.name

@@ -1,5 +1,7 @@
 """Printed lines are read by rules as they come, whatever a terminal or a logger adds to them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +109,26 @@ def test_a_line_without_an_end_is_cut_and_costs_no_memory():
     assert len(reader._split._held) < 100_000
     (row,) = reader.feed("\nclean 50 pgd 40\n")
     assert isinstance(row, Row) and row.values["pgd"] == 0.4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch" + " " * 4000,
+        "[1:11" * 900,
+        "[" + "11:11 " * 900,
+        "Namespace(" * 400,
+        "pgd " + "1" * 4000,
+        "a." * 2000,
+        "\x1b[" * 2000,
+        "loss " * 800,
+    ],
+)
+def test_no_line_takes_long_whatever_stands_in_it(line):
+    began = time.process_time()
+    for rules in formats().values():
+        LineReader(rules).feed(f"{line}\n")
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
