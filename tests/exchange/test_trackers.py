@@ -3,6 +3,7 @@
 import json
 import struct
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from made_up.logs import ROWS
@@ -37,9 +38,10 @@ def test_a_missing_package_is_named_with_its_extra(command, tmp_path, monkeypatc
 def test_an_offline_run_of_wandb_is_read_across_its_blocks(command, tmp_path):
     from wandb.proto import wandb_internal_pb2 as messages
 
+    made: Any = vars(messages)["Record"]  # made when that is loaded: no type knows it
     records = []
     for epoch, clean, fgsm, pgd in ROWS:
-        record = messages.Record()
+        record = made()
         told = {"epoch": epoch, "val/acc": clean, "val/fgsm_acc": fgsm, "val/pgd_acc": pgd}
         for name, value in {**told, "note": "x" * 4000}.items():
             record.history.item.add(nested_key=[name], value_json=json.dumps(value))
