@@ -206,9 +206,9 @@ def signal_means(state: RunState) -> tuple[list[float], dict[str, list[float]]]:
     steps, values = steps[held], values[:, held]
     if not len(steps):
         return [], {}
-    last = float(steps.max()) + 1
+    last = int(steps.max()) + 1
     bins = min(BINS, max(1, len(np.unique(steps))))
-    place = np.minimum((steps / last * bins).astype(int), bins - 1)
+    place = steps.astype(np.int64) * bins // last
     found: dict[str, list[float]] = {}
     for row, name in zip(values, kinds.DRAWN_SIGNALS, strict=True):
         fine = np.isfinite(row)
