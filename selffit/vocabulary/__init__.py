@@ -23,6 +23,7 @@ from selffit.vocabulary.states import (
     DIVERGED,
     ENDINGS,
     HEALTHY,
+    IMPORTED,
     LEVELS,
     LOST,
     MASKED,
@@ -45,6 +46,7 @@ from selffit.vocabulary.states import (
     ended_badly,
     ending_word,
     exit_code,
+    is_foreign,
     level_of,
     state_of,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "EVIDENCE",
     "GROUPS",
     "HEALTHY",
+    "IMPORTED",
     "LEVELS",
     "LOST",
     "MASKED",
@@ -96,6 +99,7 @@ __all__ = [
     "ended_badly",
     "ending_word",
     "exit_code",
+    "is_foreign",
     "level_of",
     "state_of",
 ]
