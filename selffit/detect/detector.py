@@ -1,6 +1,6 @@
 """The streaming CO detector: signals and multi-step probes come in, alerts go out.
 
-Signals raise `suspect`; probes raise `onset`, `recovered` and `masked`.
+Signals raise `suspect`; probes raise `onset`, `transient`, `recovered` and `masked`.
 """
 
 from __future__ import annotations
@@ -133,9 +133,9 @@ class Detector:
 
     # ---- multi-step probes -----------------------------------------------------------------------
     def probe(self, point: ProbePoint) -> list[Alert]:
-        """Take one probe point; returns [] or one alert: `onset`, `recovered` or `suspect`.
+        """Take one probe point; returns [] or one alert: `onset`, `recovered` or `transient`.
 
-        A `suspect` alert of a probe is about a collapse before PGD ever was healthy.
+        `transient` is a collapse before PGD ever was healthy.
         """
         self.wants_probe = False
         self.verdict = None
@@ -188,7 +188,7 @@ class Detector:
         """A collapse before PGD ever was healthy may pass: it is no onset, nor is it nothing."""
         evidence = {"clean": point.clean, "fgsm": point.fgsm, "pgd": point.pgd, "eps": point.eps}
         return self._alert(
-            "suspect",
+            "transient",
             point.step,
             wording.early(point),
             n=point.n,
