@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from msgspec.structs import replace
 
 from selffit.detect import Detector, RuleThresholds, SignalBlock, point_of
+from selffit.detect.alignment import look_of
 from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
 from selffit.eventlog.folder import Place
@@ -24,6 +25,7 @@ from selffit.run.state import RunState
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
     kinds.Steps,
+    kinds.AlignProbe,
     kinds.RobustProbe,
     kinds.StrongProbe,
     kinds.SelfProbe,
@@ -150,6 +152,8 @@ class _Judge:
         match event:
             case kinds.Steps():
                 yield from detector.signals(_block(event))
+            case kinds.AlignProbe():
+                yield from detector.alignment(look_of(event))
             case kinds.RobustProbe():
                 self._waiting = detector.probe(point_of(event))
             case kinds.StrongProbe():
