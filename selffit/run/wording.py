@@ -18,6 +18,7 @@ from selffit.vocabulary import (
     ONSET,
     ROLLED_BACK,
     SUSPECT,
+    TRANSIENT,
     UNMEASURED,
     WEAKENED,
     Level,
@@ -142,6 +143,7 @@ _PARTS = {
     UNMEASURED.name: _unmeasured,
     HEALTHY.name: _healthy,
     SUSPECT.name: _suspect,
+    TRANSIENT.name: _suspect,
     ROLLED_BACK.name: _rolled_back,
 }
 
