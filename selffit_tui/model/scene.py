@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
 from selffit.run.lineage import ActiveLine
+from selffit.run.recording import Recording
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.word import state_word
@@ -45,6 +46,7 @@ class Snapshot:
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
     of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
+    `recording`: all that was read, None where nobody keeps it; `position`: that of `state` in it.
     """
 
     state: RunState = field(default_factory=RunState)
@@ -52,6 +54,15 @@ class Snapshot:
     log_bytes: int = 0
     loading: float | None = None
     ahead: float = 0.0
+    recording: Recording | None = field(default=None, repr=False, compare=False)
+    position: int = 0
+
+    def at(self, position: int) -> "Snapshot":
+        """This snapshot with the state of another position; itself where nothing was recorded."""
+        if self.recording is None or position == self.position:
+            return self
+        position = min(max(0, position), len(self.recording))
+        return replace(self, state=self.recording.state_at(position), position=position)
 
     def word(self, now: float) -> str:
         """The state of the run in a word at our wall clock `now`."""
