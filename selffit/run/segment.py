@@ -61,7 +61,7 @@ class Segment:
     def state_at(self, position: int) -> RunState:
         """Return the state at one of its positions."""
         n = position - self.begin
-        return self._state if not n else _plain(reduce_all(self._start(), self._items(n)))
+        return self._plain(reduce_all(self._start(), self._items(n))) if n else self._state
 
     def _start(self) -> RunState:
         """Its first state, ready to go the way once more that it has gone."""
@@ -91,14 +91,13 @@ class Segment:
             else:
                 yield next(unread if code == _LINE else others)
 
-
-def _plain(state: RunState) -> RunState:
-    """A state like any other, from which another way can be gone."""
-    kept: dict[Any, Kept] = {}
-    for cls, gone in state.kept.items():
-        if len(gone):
+    def _plain(self, state: RunState) -> RunState:
+        """A state like any other, from which another way can be gone."""
+        kept: dict[Any, Kept] = {}
+        for cls, gone in state.kept.items():
             assert isinstance(gone, Retraced | RetracedBlocks)
-            kept[cls] = gone.plain()
-    events, notices = state.events, state.notices
-    assert isinstance(events, Retraced) and isinstance(notices, Retraced)
-    return replace(state, kept=kept, events=events.plain(), notices=notices.plain())
+            if len(gone) or cls in self._state.kept:
+                kept[cls] = gone.plain()
+        events, notices = state.events, state.notices
+        assert isinstance(events, Retraced) and isinstance(notices, Retraced)
+        return replace(state, kept=kept, events=events.plain(), notices=notices.plain())
