@@ -7,18 +7,15 @@ replays a run wants to see the restart between its attempts.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from selffit.eventlog.folder import Place, held
+from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Skimmed
-from selffit.run.follow import Follower, LogSource
+from selffit.run.follow import LogSource
 from selffit.run.quick import SKIMMED
-from selffit.run.recording import Recording
-from selffit.run.run_dir import RunDir
 
 _TRAINER = "trainer"
 _Key = tuple[int, float]  # attempt and wall clock
-_SLICE = 10_000  # items of one read
 
 
 class TimedSource(LogSource):
@@ -72,12 +69,3 @@ class TimedSource(LogSource):
             if not isinstance(item, Notice):
                 key = self._reached[item.stream] = max(key, (item.a, item.t))
             yield key, item
-
-
-def recorded(run: RunDir) -> tuple[Recording, Follower]:
-    """Return all that the log of a run has now, and the follower that has read it."""
-    follower = Follower(TimedSource(held(run.place)), run.name, record=True)
-    while follower.poll(_SLICE):
-        pass
-    assert follower.recording is not None
-    return follower.recording, follower

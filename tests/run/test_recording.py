@@ -15,11 +15,12 @@ from selffit.eventlog import kinds
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import seal
 from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Notice
+from selffit.eventlog.records import Notice, Record
 from selffit.eventlog.tail import Skimmed
 from selffit.run import recording as recording_module
 from selffit.run.follow import Follower
-from selffit.run.in_time import TimedSource, recorded
+from selffit.run.in_time import TimedSource
+from selffit.run.recorded import Recorded
 from selffit.run.recording import UNITS, Recording
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce, reduce_all
@@ -54,6 +55,16 @@ def recorded_in(items, sizes):
         recording.append(items[begin : begin + size])
         begin += size
     return recording
+
+
+@given(items=histories(), places=st.lists(st.integers(0, 70), max_size=12))
+def test_passing_places_gives_the_states_that_are_found_one_by_one(items, places):
+    with short_segments():
+        recording = recorded_in(items, [9])
+    passed = list(recording.states(sorted(places)))
+    assert passed == [recording.state_at(place) for place in sorted(places)]
+    told = [item.k if isinstance(item, Record) else "" for item in items]
+    assert [recording.kind_at(place) for place in range(1, len(items) + 1)] == told
 
 
 @settings(max_examples=50)
@@ -216,7 +227,7 @@ def test_what_the_supervisor_said_stands_where_it_happened(tmp_path):
             ("sup.exit", 2),
         ]
     (tmp_path / "run.json").write_text('{"v":1,"name":"x","created":1}')
-    recording, _ = recorded(RunDir(tmp_path))
+    recording = Recorded.of(RunDir(tmp_path)).recording
     assert recording.state_at(4).restarting and not recording.state_at(6).restarting
 
 
