@@ -26,6 +26,10 @@ class Glyphs:
     axis: str = "┤"
     mark: str = "┊"
     centre: str = "│"
+    rail_begin: str = "├"
+    rail_end: str = "┤"
+    later: str = "┄"  # of a rail: what is not yet
+    here: str = "┼"  # where the clock stands on a rail
     ellipsis: str = "…"
     bullet: str = "·"
     symbols: dict[str, str] = field(default_factory=dict)
@@ -48,6 +52,7 @@ SYMBOLS = {
     "masked": "?!",
     "diverged": "~!",
     "applied": "◆",
+    "checkpoint": "◇",
     "off": "×",
     "chosen": "▸",
 }
@@ -63,6 +68,7 @@ ASCII_SYMBOLS = {
     "down": "v",
     "recovered": "ok",
     "applied": "o",
+    "checkpoint": "c",
     "off": "x",
     "chosen": ">",
 }
@@ -92,6 +98,10 @@ ASCII = Glyphs(
     axis="+",
     mark=":",
     centre="|",
+    rail_begin="|",
+    rail_end="|",
+    later=".",
+    here="|",
     ellipsis="~",
     bullet="-",
     symbols=ASCII_SYMBOLS,

@@ -8,12 +8,14 @@ from typing import Protocol, TypeVar
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
 from selffit.run.lineage import ActiveLine
+from selffit.run.recording import Recording
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.word import state_word
 from selffit.vocabulary import state_of
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
+from selffit_tui.model.replay import Replay
 from selffit_tui.model.requests import Request
 from selffit_tui.model.series import Columns
 
@@ -45,6 +47,7 @@ class Snapshot:
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
     of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
+    `recording`: all that has been read, of which the state is what the first `position` items tell.
     """
 
     state: RunState = field(default_factory=RunState)
@@ -52,6 +55,8 @@ class Snapshot:
     log_bytes: int = 0
     loading: float | None = None
     ahead: float = 0.0
+    recording: Recording = field(default_factory=Recording, compare=False, repr=False)
+    position: int = 0
 
     def word(self, now: float) -> str:
         """The state of the run in a word at our wall clock `now`."""
@@ -63,13 +68,12 @@ class View:
     """The choices of the person watching; changing one makes a new view."""
 
     panel: str = OVERVIEW
-    cursor: int | None = None  # a training step
+    cursor: int | None = None  # the step that the clock stands at, None at the newest
     zoom: int = 0  # how often the steps axis was halved
     layer: int = 0
     baseline: int = 0  # index into BASELINES
     smooth: bool = False
     log_axis: bool = False
-    paused: bool = False
     scroll: int = 0
 
     def zoomed(self, by: int) -> "View":
@@ -89,11 +93,13 @@ class Scene:
     view: View
     columns: Columns
     now: float
-    newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
+    newest: Snapshot  # what has been read; differs from `snapshot` while the past is on show
     glyphs: Glyphs = BRAILLE
     narrow: bool = False
     requests: tuple[Request, ...] = ()  # what was asked for from here, oldest first
     readonly: bool = False
+    replay: Replay = field(default_factory=Replay)
+    then: float | None = None  # the wall clock of what is drawn, None: now
 
     @property
     def state(self) -> RunState:
@@ -102,7 +108,12 @@ class Scene:
 
     @property
     def word(self) -> str:
-        """The state of the run in a word."""
+        """The state of the run in a word, as of what is drawn."""
+        return self.present_word if self.then is None else self.snapshot.word(self.then)
+
+    @property
+    def present_word(self) -> str:
+        """The state of the run in a word, as of now."""
         return self.newest.word(self.now)
 
     @property
@@ -131,7 +142,7 @@ class Scene:
     @property
     def working(self) -> bool:
         """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
-        return self.newest.state.ending is None and not state_of(self.word).left
+        return self.newest.state.ending is None and not state_of(self.present_word).left
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""

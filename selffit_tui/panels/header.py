@@ -14,6 +14,7 @@ from selffit.run.wording import parts
 from selffit.vocabulary import ACCURACY, COPY, LOST, SILENT, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
+from selffit_tui.model.clock import speed_words
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.accuracy import pgd_label
@@ -140,14 +141,12 @@ def age_width(scene: Scene, width: int) -> int:
 def age_spans(scene: Scene) -> list[Span]:
     """How old the data are, or what matters more: a frozen view, a log that is still being read."""
     newest, glyphs = scene.newest, scene.glyphs
-    if scene.view.paused:
-        behind = newest.state.step - scene.state.step
-        return [
-            (
-                f" VIEW FROZEN {count(behind)} steps behind {glyphs.bullet} space: go on ",
-                "paused",
-            )
-        ]
+    if not scene.replay.live:
+        clock, behind = scene.replay.clock, newest.state.step - scene.replay.step
+        if clock.playing:
+            return [(f" REPLAY {speed_words(clock.speed)} ", "paused")]
+        words = f" {count(behind)} steps behind" if scene.working and behind > 0 else ""
+        return [(f" HELD{words} {glyphs.bullet} space: play ", "paused")]
     if newest.loading is not None:
         return [(f"loading {percent(newest.loading)} ", "warn")]
     if not newest.state.heard:
