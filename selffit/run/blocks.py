@@ -11,6 +11,8 @@ from math import nan
 from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
+from msgspec.structs import force_setattr
+
 from selffit.eventlog.fields import Columns
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place, Steps
 from selffit.eventlog.records import num
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_NO_COLS = Columns({})
 SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
 _ROOM = 1 << 16  # steps of the first arrays; larger ones are sixteen times as large
 _FLUSH = 1 << 14  # steps that wait as plain arrays before they go there
@@ -151,7 +154,7 @@ class _Store:
         self.attempt = array("q")
         self.branch = array("l")
         self.t = array("d")
-        self.timing = array("f")  # img_s, sec, epoch of each block
+        self.timing = array("d")  # img_s, sec, epoch of each block
         self.settings = array("d")  # of each block
         self.branches: list[str] = []
 
@@ -227,6 +230,18 @@ class Blocks(Sequence[Steps]):
     def continues(self, other: "Blocks") -> bool:
         """Whether these are the other blocks and perhaps more, as far as that is known at once."""
         return self._store is other._store and self._length >= other._length
+
+    def head(self, index: int) -> Steps:
+        """Return a block without its signals, whether or not it is one of these yet.
+
+        For whoever knows that others, which share the buffer, have it.
+        """
+        store = self._store
+        at = Place(self.branch_of(index), store.first[index], store.t[index], store.attempt[index])
+        img_s, sec, epoch = store.timing[3 * index : 3 * index + 3]
+        block = Steps(at=at, n=0, cols=_NO_COLS, img_s=img_s, sec=sec, epoch=epoch)
+        force_setattr(block, "n", store.size[index])
+        return block
 
     def branch_of(self, index: int) -> str:
         """The line of history of a block."""
@@ -312,3 +327,22 @@ class Blocks(Sequence[Steps]):
         return [*parts, [self.branch_of(index) for index in range(n)]]
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class RetracedBlocks(Blocks):
+    """Blocks that go once more the way that others have gone; see `Retraced`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, gone: Blocks, length: int) -> "RetracedBlocks":
+        """Return the first so many of these blocks, ready to take the next ones of them."""
+        return cls(gone._store, length)
+
+    def append(self, block: Steps) -> "RetracedBlocks":
+        """Return these blocks and the one that comes next."""
+        return RetracedBlocks(self._store, self._length + 1)
+
+    def plain(self) -> Blocks:
+        """Return the same blocks, to go on from like from any other."""
+        return Blocks(self._store, self._length)

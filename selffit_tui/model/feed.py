@@ -7,12 +7,10 @@ stay live meanwhile.
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from selffit.eventlog.tail import Skimmed
 from selffit.run.follow import Follower, Source
-from selffit.run.recording import Recording
 from selffit_tui.model.scene import Snapshot
 
 POLL_SECONDS = 0.25
@@ -32,23 +30,6 @@ def _differ(a: Snapshot, b: Snapshot | None) -> bool:
     return (a.alive, a.log_bytes, a.loading, a.ahead) != (b.alive, b.log_bytes, b.loading, b.ahead)
 
 
-class Recorder(Follower):
-    """A follower that keeps the way to its state."""
-
-    def __init__(
-        self, source: Source, name: str = "", clock: Callable[[], float] = time.time
-    ) -> None:
-        super().__init__(source, name, clock)
-        self.recording = Recording(self._blank)
-
-    def fold(self, items: Iterable[Skimmed]) -> None:
-        """Bring recording and state up to items that were taken."""
-        if self.state is self._blank and len(self.recording):  # the log was replaced
-            self.recording = Recording(self._blank)
-        self.recording.append(items)
-        self.state = self.recording.newest
-
-
 class Feed:
     """The thread that reads; `take` gives the newest snapshot.
 
@@ -63,7 +44,7 @@ class Feed:
         fps: float = 2.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._follower = Recorder(source, name, clock)
+        self._follower = Follower(source, name, clock, record=True)
         self._news = news
         self._pause = 1.0 / fps
         self.failed: Exception | None = None
@@ -115,7 +96,16 @@ class Feed:
                 facts_at = now
                 self._look()
             self._loading = self._progress() if more and self._loading is not None else None
-            snapshot = self._snapshot()
+            recording = self._follower.recording
+            snapshot = Snapshot(
+                state=self._follower.state,
+                alive=self._alive,
+                log_bytes=self._bytes,
+                loading=self._loading,
+                ahead=self._ahead,
+                recording=recording,
+                position=0 if recording is None else len(recording),
+            )
             loaded = not more and offered is not None and offered.loading is not None
             if _differ(snapshot, offered) and (loaded or now - offered_at >= self._pause):
                 offered_at, offered = now, snapshot
@@ -136,18 +126,6 @@ class Feed:
         if self._follower.state.t < before.t:  # the log was replaced
             self._loading = 0.0
         return len(items) >= SLICE
-
-    def _snapshot(self) -> Snapshot:
-        recording = self._follower.recording
-        return Snapshot(
-            state=recording.newest,
-            alive=self._alive,
-            log_bytes=self._bytes,
-            loading=self._loading,
-            ahead=self._ahead,
-            recording=recording,
-            position=len(recording),
-        )
 
     def _look(self) -> None:
         self._bytes, self._log_end = self._follower.source.size()

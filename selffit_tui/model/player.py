@@ -21,15 +21,16 @@ class Player:
         self.unit: Unit = "block"
         self.choice = CHOICES[0]
         self.newest = Snapshot(loading=0.0)  # until the feed says how much has been read
+        self._blank = Recording()
 
     @property
     def tape(self) -> Recording:
         """What is played."""
-        return self.newest.recording
+        return self.newest.recording or self._blank
 
     def take(self, newest: Snapshot) -> None:
         """The recording has grown, or is another one: then its end is shown."""
-        if newest.recording is not self.tape:
+        if newest.recording is not self.newest.recording:
             self.clock = self.clock.ended()
         self.newest = newest
 
@@ -38,17 +39,8 @@ class Player:
         """What the clock stands at, as a snapshot of that moment."""
         if self.clock.live:
             return self.newest
-        position = self.clock.place(self.tape)
-        return Snapshot(
-            state=self.tape.state_at(position),
-            alive=True,
-            recording=self.tape,
-            position=position,
-        )
-
-    def time(self, now: float) -> float:
-        """The wall clock of what is shown; `now`: the present one."""
-        return now if self.clock.live else self.clock.t
+        then = self.newest.at(self.clock.place(self.tape))
+        return replace(then, alive=True, loading=None, ahead=0.0)
 
     def replay(self) -> Replay:
         """Where the clock stands, for whoever draws it."""

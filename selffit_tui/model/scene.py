@@ -47,7 +47,7 @@ class Snapshot:
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
     of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
-    `recording`: all that has been read, of which the state is what the first `position` items tell.
+    `recording`: all that was read, None where nobody keeps it; `position`: that of `state` in it.
     """
 
     state: RunState = field(default_factory=RunState)
@@ -55,8 +55,15 @@ class Snapshot:
     log_bytes: int = 0
     loading: float | None = None
     ahead: float = 0.0
-    recording: Recording = field(default_factory=Recording, compare=False, repr=False)
+    recording: Recording | None = field(default=None, repr=False, compare=False)
     position: int = 0
+
+    def at(self, position: int) -> "Snapshot":
+        """This snapshot with the state of another position; itself where nothing was recorded."""
+        if self.recording is None or position == self.position:
+            return self
+        position = min(max(0, position), len(self.recording))
+        return replace(self, state=self.recording.state_at(position), position=position)
 
     def word(self, now: float) -> str:
         """The state of the run in a word at our wall clock `now`."""

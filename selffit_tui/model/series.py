@@ -15,10 +15,9 @@ from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.vocabulary import CONCENTRATION
 from selffit_tui.draw.raster import Floats, first_at
-from selffit_tui.model.marks import Mark, marks
+from selffit_tui.model.marks import MARKED, Mark, marks
 
 PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
-MARKED = (kinds.Alert, kinds.Applied, kinds.BranchBegun)  # kinds of events that marks are made of
 SAME_BUDGET = 1e-9  # pixels
 
 
