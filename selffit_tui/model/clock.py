@@ -67,9 +67,7 @@ class Clock:
         """The clock at another position; it plays on if it was playing there, else it is held."""
         position = min(max(0, position), len(tape))
         playing = self.playing and not self.live
-        return replace(
-            self, position=position, playing=playing, t=tape.time_at(position), now=now
-        )
+        return replace(self, position=position, playing=playing, t=tape.time_at(position), now=now)
 
     def held(self, tape: Tape, now: float) -> "Clock":
         """The clock where it stands, standing still."""

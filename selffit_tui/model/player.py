@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from selffit.run.moments import Moment
+from selffit.run.places import position_at
 from selffit.run.recording import UNITS, Recording, Unit
 from selffit_tui.model.clock import Clock
 from selffit_tui.model.replay import CHOICES, Replay, neighbour
@@ -93,9 +94,8 @@ class Player:
             position = further
         if position == here.place(self.tape):
             return False
-        self.clock = here.at(position, self.tape, now)
-        if position >= len(self.tape):
-            self.clock = self.clock.ended()
+        self.clock = here
+        self.go(position, now)
         return True
 
     def mark(self, by: int, now: float) -> bool:
@@ -107,9 +107,14 @@ class Player:
         self.go(found.position, now)
         return True
 
+    def position(self, place: str) -> int:
+        """The position of a place as a person names it. Raises UserError."""
+        return position_at(self.tape, place)
+
     def go(self, position: int, now: float) -> None:
-        """To a position."""
-        self.clock = self.clock.at(position, self.tape, now)
+        """To a position; at the last one the newest is shown, as it comes."""
+        at_end = position >= len(self.tape)
+        self.clock = self.clock.ended() if at_end else self.clock.at(position, self.tape, now)
 
     def end(self) -> None:
         """To the newest item, as it comes."""
@@ -123,10 +128,12 @@ class Player:
         """Another choice of marks."""
         self.choice = CHOICES[(CHOICES.index(self.choice) + 1) % len(CHOICES)]
 
-    def begin_with(self, position: int, speed: float, now: float) -> None:
-        """Plays from a position."""
-        at = Clock(position=0, speed=speed).at(position, self.tape, now)
-        self.clock = replace(at, playing=True)
+    def begin_with(self, position: int, speed: float, playing: bool, now: float) -> None:
+        """Sets the clock to a position, playing or held."""
+        self.clock = Clock(position=0, speed=speed)
+        self.go(position, now)
+        if not self.clock.live:
+            self.clock = replace(self.clock, playing=playing)
 
     def _further(self, position: int) -> int | None:
         return self._next(position, 1)

@@ -69,9 +69,7 @@ class Replay:
         return max(self.here, key=rank, default=None)
 
 
-def neighbour(
-    moments: Sequence[Moment], choice: Choice, position: int, by: int
-) -> Moment | None:
+def neighbour(moments: Sequence[Moment], choice: Choice, position: int, by: int) -> Moment | None:
     """The chosen moment before a position, or behind it; None without one."""
     chosen = [moment for moment in moments if choice.takes(moment)]
     if by < 0:

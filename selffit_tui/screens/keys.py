@@ -30,6 +30,8 @@ SHOWN = {
     "left_parenthesis": "(",
     "right_parenthesis": ")",
     "at": "@",
+    "semicolon": ";",
+    "apostrophe": "'",
     "escape": "esc",
 }
 ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
@@ -109,21 +111,21 @@ RUN_KEYS = (
     ),
     Key(
         id="mark-previous",
-        keys=("left_square_bracket", "M"),
+        keys=("left_square_bracket", "semicolon"),
         action="mark(-1)",
         help="to the mark before",
     ),
     Key(
         id="mark-next",
-        keys=("right_square_bracket", "m"),
+        keys=("right_square_bracket", "apostrophe"),
         action="mark(1)",
         help="to the next mark",
     ),
     Key(
         id="marks",
-        keys=("o", "O"),
+        keys=("x", "X"),
         action="marks",
-        help="which marks: alerts and acts, alerts, acts, checkpoints, all",
+        help="which marks: all but checkpoints, alerts, acts, checkpoints",
     ),
     Key(
         id="go-to",

@@ -46,10 +46,16 @@ class PlayingScreen(Screen[None]):
             self._frames = None
         self.look_again()
 
-    def begin_with(self, position: int, speed: float) -> None:
-        """Plays from a position."""
-        self.player.begin_with(position, speed, self.ticks())
+    def begin_with(self, position: int, speed: float, playing: bool) -> None:
+        """Sets the clock to a position, playing or held."""
+        self.player.begin_with(position, speed, playing, self.ticks())
         self._moved()
+
+    def go(self, position: int | None) -> None:
+        """To a position; None: stays."""
+        if position is not None:
+            self.player.go(position, self.ticks())
+            self._moved()
 
     # ---- what keys do ------------------------------------------------------------------------
     def action_play(self) -> None:
@@ -78,8 +84,7 @@ class PlayingScreen(Screen[None]):
 
     def action_begin(self) -> None:
         """To the beginning."""
-        self.player.go(0, self.ticks())
-        self._moved()
+        self.go(0)
 
     def action_live(self) -> None:
         """To the newest item, as it comes."""

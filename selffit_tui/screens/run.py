@@ -26,6 +26,7 @@ from selffit_tui.panels.panel import Side
 from selffit_tui.panels.tabs import Tabs
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.footer import Footer
+from selffit_tui.screens.goto import GoToScreen
 from selffit_tui.screens.help import HelpScreen
 from selffit_tui.screens.keys import RUN_KEYS, bindings
 from selffit_tui.screens.layout import Layout, layout
@@ -233,6 +234,11 @@ class RunScreen(PlayingScreen):
     def dismiss_answer(self) -> bool:
         """Takes away the request that is on show and waits for nothing; False without one."""
         return self.acting.dismiss()
+
+    def action_go_to(self) -> None:
+        """Asks for a place to go to."""
+        scene = self.scene()
+        self.app.push_screen(GoToScreen(self._inks, scene, self.player.position), self.go)
 
     def action_zoom(self, by: int) -> None:
         """Halves or doubles the span of steps; 0 shows them all."""
