@@ -6,6 +6,8 @@ roll-back left behind.
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from selffit.numbers import count, duration
 from selffit.run.lineage import ActiveLine
 from selffit.run.verdict import verdict
@@ -20,8 +22,9 @@ from selffit_tui.screens.keys import key_of, shown_keys
 
 LEAST_HEIGHT = 20  # lines of a terminal from which there is a timeline
 ROOMY = 34  # and from which a second rail
+LEAST_WORDS = 10  # cells for what a mark says
 SHORTEST = 16  # cells of a rail
-RAIL_SHARE = 0.5  # of the width that the rail takes at least
+RAIL_SHARE = 0.52  # of the width that the rail takes
 MEANINGS = (("play", "play"), ("step-forth", ""), ("mark-next", "mark"), ("live", "end"))
 
 
@@ -44,14 +47,14 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The rails at the left, at the right what is said of the clock and of what lies under it."""
     if width <= 0 or height <= 0:
         return [[]] * max(0, height)
-    said = _status(scene), _hint(scene)
     room = max(0, width - max(SHORTEST, round(width * RAIL_SHARE)) - 3)
-    if height == 1:
-        told = [pack([*said[0], *said[1]], room)]
+    status = _trimmed(pack(_status(scene), room))
+    if height > 1:
+        told = [status, _hint(scene, room)]
     else:
-        told = [pack(said[0], room), pack(said[1], room)]
-    told = [_trimmed(spans) for spans in told]
-    rail = max(1, width - max(map(width_of, told)) - 3)
+        hint = _hint(scene, room - width_of(status) - 2)
+        told = [[*status, ("  ", "text"), *hint] if hint else status]
+    rail = max(1, width - room - 3)  # it stays where it is, whatever is said
     rails = rail_lines(scene, rail, height)
     return [
         crop([(" ", "text"), *row, ("  ", "text"), *words], width, scene.glyphs.ellipsis)
@@ -103,13 +106,15 @@ def meanwhile(scene: Scene) -> Span | None:
     return f"the run goes on{f', +{count(further)}' if further > 0 else ''}", "dim"
 
 
-def _hint(scene: Scene) -> list[Item]:
+def _hint(scene: Scene, room: int) -> list[Span]:
     """What the mark under the clock says; where there is none, the keys."""
     moment = None if scene.replay.live else scene.replay.gravest
     if moment is not None:
         symbol, style = looks(moment)
-        shown = scene.glyphs.symbols[symbol]
-        return [(4, [(f"{shown} {moment.text}", style)])]
+        words = f"{scene.glyphs.symbols[symbol]} {moment.text}"
+        if room < LEAST_WORDS:
+            return []
+        return crop([(words, style)], min(room, cell_len(words)), scene.glyphs.ellipsis)
     items: list[Item] = []
     for place, (id, meaning) in enumerate(MEANINGS):
         words = meaning or scene.replay.unit
@@ -122,8 +127,8 @@ def _hint(scene: Scene) -> list[Item]:
             shown = f"{shown_keys(key_of('step-back'), scene.glyphs.plain).split(' ')[0]}{shown}"
         if id == "mark-next":
             shown = "[ ]"
-        items.append((5 + place, [(shown, "key"), (f" {words}", "dim")]))
-    return items
+        items.append((place, [(shown, "key"), (f" {words}", "dim")]))
+    return _trimmed(pack(items, room))
 
 
 # ---- the rails -------------------------------------------------------------------------------
