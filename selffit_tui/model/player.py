@@ -93,7 +93,9 @@ class Player:
                 break
             position = further
         if position == here.place(self.tape):
-            return False
+            if by < 0 or self.clock.live:
+                return False
+            position = len(self.tape)  # behind the last unit there is the end
         self.clock = here
         self.go(position, now)
         return True
