@@ -35,6 +35,7 @@ from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
 from selffit_tui.intervene.palette import InterventionProvider
 from selffit_tui.model.feed import Feed
+from selffit_tui.screens.everything import EverythingProvider
 from selffit_tui.screens.run import RunScreen
 
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
@@ -73,7 +74,10 @@ class RunApp(App[None]):
     """`run_in_terminal` shows the run; `outcome` then says why the view was left."""
 
     TITLE = "selffit"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {InterventionProvider}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
+        InterventionProvider,
+        EverythingProvider,
+    }
     # with a key that works everywhere; the Run screen's table of keys has one for it
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { background: transparent; } CommandPalette SearchIcon { display: none; }"

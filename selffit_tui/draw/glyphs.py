@@ -18,6 +18,8 @@ class Glyphs:
     cells: str
     frame: str = "╭─╮│╰╯"  # top left, horizontal, top right, vertical, bottom left, bottom right
     bar: str = " ▏▎▍▌▋▊▉█"  # empty to full in eighths, growing to the right
+    bar_ends: str = "▕▏"
+    bar_rest: str = "░"
     bar_left: str = " ▕▐█"  # empty to full, growing to the left (block characters have only these)
     rule: str = "─"
     tick: str = "┴"
@@ -25,6 +27,7 @@ class Glyphs:
     upright: str = "│"
     axis: str = "┤"
     mark: str = "┊"
+    dash: str = "╌"
     centre: str = "│"
     rail_begin: str = "├"
     rail_end: str = "┤"
@@ -39,7 +42,7 @@ class Glyphs:
 SYMBOLS = {
     "starting": "◌",
     "running": "●",
-    "finished": "✔",
+    "finished": "✓",
     "stopped": "■",
     "failed": "✖",
     "unknown": "?",
@@ -48,7 +51,7 @@ SYMBOLS = {
     "down": "▼",
     "suspect": "!",
     "onset": "!!",
-    "recovered": "✔",
+    "recovered": "✓",
     "masked": "?!",
     "diverged": "~!",
     "applied": "◆",
@@ -91,12 +94,15 @@ ASCII = Glyphs(
     frame="+-+|++",
     bar=" #",
     bar_left=" #",
+    bar_ends="[]",
+    bar_rest=".",
     rule="-",
     tick="+",
     corner="+",
     upright="|",
     axis="+",
     mark=":",
+    dash="-",
     centre="|",
     rail_begin="|",
     rail_end="|",

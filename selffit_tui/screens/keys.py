@@ -32,6 +32,9 @@ SHOWN = {
     "at": "@",
     "semicolon": ";",
     "apostrophe": "'",
+    "slash": "/",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
     "escape": "esc",
 }
 ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
@@ -69,8 +72,7 @@ RUN_KEYS = (
         id="palette",
         keys=("colon", "ctrl+p"),
         action="command_palette",
-        help="find an intervention by its name",
-        acts=True,
+        help="find everything by its name: panels, layers, interventions",
     ),
     Key(
         id="play",
@@ -123,7 +125,7 @@ RUN_KEYS = (
     ),
     Key(
         id="marks",
-        keys=("x", "X"),
+        keys=("f", "F"),
         action="marks",
         help="which marks: all but checkpoints, alerts, acts, checkpoints",
     ),
@@ -161,7 +163,7 @@ RUN_KEYS = (
         id="back",
         keys=("escape", "ctrl+e"),
         action="back",
-        help="away with what has been answered; else to the end",
+        help="back: from an answer, a search, a panel, the past",
     ),
     Key(
         id="zoom-in",
@@ -170,16 +172,16 @@ RUN_KEYS = (
         help="zoom in on steps: at the cursor, else the newest",
     ),
     Key(id="zoom-out", keys=("minus", "underscore"), action="zoom(-1)", help="zoom out"),
-    Key(id="zoom-reset", keys=("0", "home"), action="zoom(0)", help="show all steps"),
+    Key(id="zoom-reset", keys=("z", "home"), action="zoom(0)", help="show all steps"),
     Key(
         id="smooth",
-        keys=("s", "f7"),
+        keys=("s", "S"),
         action="smooth",
         help="smooth the signals; the raw line stays",
     ),
     Key(
         id="log-axis",
-        keys=("g", "f8"),
+        keys=("y", "f8"),
         action="log_axis",
         help="logarithmic axis for loss and abnormal",
     ),
@@ -193,9 +195,40 @@ RUN_KEYS = (
     Key(id="layer-previous", keys=("L", "shift+f9"), action="layer(-1)", help="the layer before"),
     Key(
         id="baseline",
-        keys=("d", "f12"),
+        keys=("d", "D"),
         action="baseline",
         help="change of rank since: 1, 3, 10 probes earlier, the first",
+    ),
+    Key(
+        id="open",
+        keys=("enter", "x"),
+        action="open",
+        help="open: all evidence, or the chart alone; again: back",
+    ),
+    Key(
+        id="seen",
+        keys=("a", "A"),
+        action="seen",
+        help="seen: the first line stops shouting, and says the same",
+    ),
+    Key(
+        id="words",
+        keys=("t", "T"),
+        action="words",
+        help="words: what those on show mean",
+        footer="words",
+    ),
+    Key(
+        id="find",
+        keys=("slash", "ctrl+f"),
+        action="find",
+        help="find among the events",
+    ),
+    Key(
+        id="every",
+        keys=("v", "V"),
+        action="every",
+        help="all events, or the important ones",
     ),
     Key(id="panel-next", keys=("tab", "n"), action="panel(1)", help="next panel", footer="panel"),
     Key(id="panel-previous", keys=("shift+tab", "N"), action="panel(-1)", help="the panel before"),
@@ -203,7 +236,7 @@ RUN_KEYS = (
         id=OVERVIEW,
         keys=OVERVIEW_KEYS,
         action=f"panel_named({OVERVIEW!r})",
-        help="the overview (narrow: the two charts)",
+        help="the overview (narrow: both charts)",
     ),
     *(
         Key(
@@ -214,10 +247,14 @@ RUN_KEYS = (
         )
         for panel in TABBED
     ),
-    Key(id="scroll-up", keys=("up", "k"), action="scroll_list(-1)", help="newer events or alerts"),
+    Key(id="scroll-up", keys=("up", "k"), action="scroll_list(-1)", help="up in a list: newer"),
     Key(
-        id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="older events or alerts"
+        id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="down in a list: older"
     ),
+    Key(id="page-up", keys=("pageup", "ctrl+u"), action="page(-1)", help="a page up"),
+    Key(id="page-down", keys=("pagedown", "ctrl+d"), action="page(1)", help="a page down"),
+    Key(id="first", keys=("g", "shift+home"), action="first", help="the first of a list"),
+    Key(id="last", keys=("G", "shift+end"), action="last", help="the last of a list"),
     Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help"),
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)

@@ -25,10 +25,6 @@ class PlayingScreen(Screen[None]):
     def look_again(self) -> None:
         """Draws what the clock stands at."""
 
-    @abstractmethod
-    def dismiss_answer(self) -> bool:
-        """Takes away the request that is on show and waits for nothing; False without one."""
-
     def frame(self) -> None:
         """Some time has passed."""
         before = self.player.clock
@@ -100,10 +96,3 @@ class PlayingScreen(Screen[None]):
         """Another choice of marks."""
         self.player.next_choice()
         self.look_again()
-
-    def action_back(self) -> None:
-        """Away with an answer that is on show; else to the end."""
-        if self.dismiss_answer():
-            self.look_again()
-        else:
-            self.action_live()

@@ -20,10 +20,11 @@ from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.intervene.sending import Acting
 from selffit_tui.model.scene import BASELINES, Scene, Snapshot, View
 from selffit_tui.model.series import Columns
-from selffit_tui.panels.header import Age, Header, age_width, banners
-from selffit_tui.panels.list import PANELS, next_tab, on_side, scroll_limit
-from selffit_tui.panels.panel import Side
+from selffit_tui.panels.header import Age, Header, age_width
+from selffit_tui.panels.list import PANELS, on_side
+from selffit_tui.panels.panel import Panel, Side
 from selffit_tui.panels.tabs import Tabs
+from selffit_tui.panels.why import is_calm
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.footer import Footer
 from selffit_tui.screens.goto import GoToScreen
@@ -32,11 +33,12 @@ from selffit_tui.screens.keys import RUN_KEYS, bindings
 from selffit_tui.screens.layout import Layout, layout
 from selffit_tui.screens.playing import PlayingScreen
 from selffit_tui.screens.timeline import Timeline, timeline_height
+from selffit_tui.screens.looking import LookingScreen, shown_among
 
 COLUMNS: tuple[Side, ...] = ("left", "right")
 
 
-class RunScreen(PlayingScreen):
+class RunScreen(PlayingScreen, LookingScreen):
     """Holds what was read, is drawn and was chosen; its panels draw the scene made of these."""
 
     CSS_PATH = "run.tcss"
@@ -153,16 +155,10 @@ class RunScreen(PlayingScreen):
         """Shows, hides and sizes the panels, where that has changed."""
         width, height = self.size
         scene = self.scene()
-        above = banners(scene)
-        self._place_age(width, age_width(scene, width), above)
-        wanted = layout(
-            width,
-            height,
-            self.view.panel,
-            above,
-            len(request_lines(scene, width)),
-            timeline_height(scene, height),
-        )
+        asked = len(request_lines(scene, width))
+        timeline = timeline_height(scene, height)
+        wanted = layout(width, height, self.view.panel, is_calm(scene), asked, timeline)
+        self._place_age(width, age_width(scene, width) if wanted.header > 1 else 0)
         if wanted == self._layout_now:
             return
         self._layout_now = wanted
@@ -181,8 +177,8 @@ class RunScreen(PlayingScreen):
         self.query_one("#right", Vertical).styles.width = wanted.right if left else "1fr"
         self.query_one("#body", Horizontal).display = left or right
 
-    def _place_age(self, width: int, cells: int, row: int) -> None:
-        """Lays the age of the data over the header's first line below the banners, at its right."""
+    def _place_age(self, width: int, cells: int, row: int = 1) -> None:
+        """Lays the age of the data over the header's second line, at its right."""
         if (place := (width, cells, row)) != self._age_place:
             self._age_place = place
             panel = self.query_one("#age", Age)
@@ -190,7 +186,12 @@ class RunScreen(PlayingScreen):
             panel.styles.width = cells
             panel.styles.offset = (width - cells, row)
 
-    def _look(self, view: View) -> None:
+    def panels_shown(self) -> list[type[Panel]]:
+        """The panels that are on show."""
+        return shown_among(set(self._layout_now.heights if self._layout_now else ()))
+
+    def look(self, view: View) -> None:
+        """Takes another view."""
         if view != self.view:
             self.view = view
             self.redraw()
@@ -223,54 +224,45 @@ class RunScreen(PlayingScreen):
                 )
 
     def action_command_palette(self) -> None:
-        """Finds an intervention by its name; not for those who only watch."""
+        """Finds everything that there is to do by its name."""
         # it has only its own looks
-        drawable = not self._glyphs.plain and self._inks["text"].color is not None
-        if self.scene().may_act and drawable:
+        if not self._glyphs.plain and self._inks["text"].color is not None:
             self.app.action_command_palette()
-        else:
+        elif self.scene().may_act:
             self.action_intervene()
-
-    def dismiss_answer(self) -> bool:
-        """Takes away the request that is on show and waits for nothing; False without one."""
-        return self.acting.dismiss()
+        else:
+            self.action_help()
 
     def action_go_to(self) -> None:
         """Asks for a place to go to."""
         scene = self.scene()
         self.app.push_screen(GoToScreen(self._inks, scene, self.player.position), self.go)
 
+    def action_back(self) -> None:
+        """Back: a request that waits for nothing, what is looked for, a panel alone, the past."""
+        if self.acting.dismiss():
+            self.redraw()
+        elif not self.go_back():
+            self.action_live()
+
     def action_zoom(self, by: int) -> None:
         """Halves or doubles the span of steps; 0 shows them all."""
-        self._look(self.view.zoomed(by))
+        self.look(self.view.zoomed(by))
 
     def action_smooth(self) -> None:
         """Draws a smooth line over the raw one, or not."""
-        self._look(replace(self.view, smooth=not self.view.smooth))
+        self.look(replace(self.view, smooth=not self.view.smooth))
 
     def action_log_axis(self) -> None:
         """Logarithmic or linear axis where both make sense."""
-        self._look(replace(self.view, log_axis=not self.view.log_axis))
+        self.look(replace(self.view, log_axis=not self.view.log_axis))
 
     def action_layer(self, by: int) -> None:
         """Another layer of the channel ranking."""
         probe = self.drawn.state.last(kinds.ChannelProbe)
         number = len(probe.layers) if probe is not None else 0
-        self._look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
+        self.look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
 
     def action_baseline(self) -> None:
         """Another probe to compare ranks with."""
-        self._look(replace(self.view, baseline=(self.view.baseline + 1) % len(BASELINES)))
-
-    def action_panel(self, by: int) -> None:
-        """The next panel alone."""
-        self._look(self.view.showing(next_tab(self.view.panel, by)))
-
-    def action_panel_named(self, name: str) -> None:
-        """One panel alone, or the overview."""
-        self._look(self.view.showing(name))
-
-    def action_scroll_list(self, by: int) -> None:
-        """Scrolls what is shown, as far as it goes."""
-        scroll = min(max(0, self.view.scroll + by), scroll_limit(self.scene()))
-        self._look(replace(self.view, scroll=scroll))
+        self.look(replace(self.view, baseline=(self.view.baseline + 1) % len(BASELINES)))
