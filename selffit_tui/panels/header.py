@@ -169,7 +169,7 @@ def _settings(scene: Scene) -> list[Item]:
 
 def _policy(scene: Scene) -> list[Item]:
     words = in_brief(scene.state)
-    if not words or scene.newest.state.ending is not None:
+    if not words or scene.state.ending is not None:
         return []
     return [(4, [("policy: ", "dim"), (words, "text")])]
 
@@ -230,7 +230,8 @@ def _left(scene: Scene) -> list[Span]:
     """The time to the end, from the time that steps take alone."""
     left = seconds_left(scene.state)
     waits = scene.word in (SILENT.word, "paused")
-    if not scene.working or waits or not known(left) or not scene.is_newest:
+    ended = scene.state.ending is not None or state_of(scene.word).left
+    if ended or waits or not known(left):
         return []
     return [("ETA ", "dim"), (duration(left), "text")]
 
@@ -252,7 +253,7 @@ def _progress(scene: Scene, width: int) -> Line:
     ]
     right: list[Item] = [
         (1, [(trouble.name, "alert" if trouble.serious else "warn")])
-        for trouble in troubles(newest.state)
+        for trouble in troubles(state)
     ]
     if newest.ahead:
         way = "ahead" if newest.ahead > 0 else "behind"
@@ -291,7 +292,7 @@ def _short(scene: Scene, width: int) -> Line:
     ]
     wrong: list[Item] = [
         (1, [(trouble.name, "alert" if trouble.serious else "warn")])
-        for trouble in troubles(scene.newest.state)
+        for trouble in troubles(state)
     ]
     spans = pack([*items, *wrong], room)
     if done and done[0] in spans and (free := room - width_of(spans)) >= 8:

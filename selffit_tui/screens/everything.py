@@ -33,7 +33,7 @@ class EverythingProvider(Provider):
         for key in keys_of(readonly=not screen.scene().may_act):
             if key.id != "palette":
                 yield key.help, f"key {shown_keys(key)}", _running(screen, key.action)
-        for layer in screen.layers():
+        for layer in screen.layer_names():
             yield f"layer {layer}", "its channels", _showing(screen, layer)
 
 
