@@ -30,6 +30,7 @@ from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
+    from selffit_tui.app.app import Start
 
 # set where a command is the job of a scheduler, which kills all of it once the command has ended
 JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "KUBERNETES_SERVICE_HOST")
@@ -223,14 +224,14 @@ def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
         signal.signal(number, lambda number, frame: process.send_signal(number))
 
 
-def open_screen(path: Path, readonly: bool = False) -> int:
-    """Show the Run screen; returns the exit code.
+def open_screen(path: Path, readonly: bool = False, start: "Start | None" = None) -> int:
+    """Show the Run screen, its clock set to `start`; returns the exit code.
 
-    Raises UserError where the trainer refused to start.
+    Raises UserError where the trainer refused to start, or there is no such place to start at.
     """
     from selffit_tui.app.app import RunApp
 
-    app = RunApp(path, readonly=readonly)
+    app = RunApp(path, readonly=readonly, start=start)
     app.run_in_terminal()
     outcome = app.outcome
     if outcome.refused:

@@ -14,7 +14,7 @@ from selffit.numbers import count, known, plural, share
 from selffit.run.state import RunState
 from selffit.run.verdict import verdict
 from selffit.vocabulary import DIVERGED
-from selffit_tui.words.commands import label, value
+from selffit_tui.words.commands import cure, label, value
 
 # live settings that have an action: there is something to say about changing them
 SETTINGS = tuple(name for name in LIVE if FIELDS[name].metadata["does"])
@@ -60,14 +60,6 @@ class Action:
     now: str = ""
     costs: bool = False
     recommended: bool = False
-
-
-def cure(method: str) -> str:
-    """The training attack to switch to.
-
-    N-FGSM costs no more than FGSM; where it was in use already, PGD.
-    """
-    return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
 
 
 def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[Action]:

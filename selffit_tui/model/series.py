@@ -18,7 +18,7 @@ from selffit.vocabulary import CONCENTRATION
 from selffit_tui.draw.raster import Floats, first_at
 from selffit_tui.model.marks import MARKED, Mark, marks
 
-PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
+PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap", "eps")
 SAME_BUDGET = 1e-9  # pixels
 
 
@@ -213,11 +213,8 @@ class Track:
         self._probed.append((number, self._budget, undo))
         self._budget = budget
         gap = probe.fgsm - probe.pgd
-        undo.append(
-            self.probes.add_row(
-                probe.step, probe.clean, probe.fgsm, probe.pgd, probe.final_pgd, gap
-            )
-        )
+        accuracies = (probe.clean, probe.fgsm, probe.pgd, probe.final_pgd)
+        undo.append(self.probes.add_row(probe.step, *accuracies, gap, probe.eps))
 
     def add_channels(self, probe: kinds.ChannelProbe, number: int = 0) -> None:
         """Adds a channel probe, and the concentration of each of its layers."""

@@ -58,8 +58,13 @@ class ChannelPanel(Panel):
 
     @staticmethod
     def overview_lines(room: int, narrow: bool) -> int:
-        """What the alerts above it leave."""
+        """What the panels above it leave."""
         return 0 if narrow else REST
+
+    @staticmethod
+    def terms(scene: Scene) -> Sequence[tuple[str, str]]:
+        """What is measured of channels."""
+        return [(one.short, one.meaning) for one in CHANNEL.values()]
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The ranking in its border; shown alone, with the causal table of the layer's stage."""

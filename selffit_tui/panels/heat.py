@@ -16,7 +16,7 @@ from selffit_tui.draw.raster import Floats, Ints
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.draw.styles import UNMEASURED, shade
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.panel import Panel, band
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import no_channels
 from selffit_tui.panels.parts.ranking import layer_title, ranking
@@ -36,6 +36,11 @@ class HeatPanel(Panel):
     title = "channels through time"
     help = "heat strip: the channels of a layer through time"
     keys = ("9", "h")
+
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """The lowest band on the left."""
+        return 0 if narrow else band(room, 2)
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The strip in its border."""

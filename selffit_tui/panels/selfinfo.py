@@ -15,13 +15,12 @@ from selffit.vocabulary import COMPONENT, SELF, Measure
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import HIGH, Panel
+from selffit_tui.panels.panel import Panel, band
 from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import why_empty
 from selffit_tui.words.diagnosis import lead_words
 
-LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
 ALIGNED_HISTORY = 20  # cells from which it takes the place of the plots above it
 NAME, NUMBER = 16, 6  # cells of a row beside its bar and its history
@@ -58,14 +57,18 @@ class SelfPanel(Panel):
     name = "self"
     title = "self-information"
     help = "self-information alone: what the network reads of itself"
-    keys = ("6", "f")
+    keys = ("6", "f7")
+    side = "right"
 
     @staticmethod
     def overview_lines(room: int, narrow: bool) -> int:
-        """None where it would leave too little for the charts above it."""
-        if narrow or room < LOW:
-            return 0
-        return 12 if room >= HIGH else 9
+        """The middle band on the right."""
+        return 0 if narrow else band(room, 1)
+
+    @staticmethod
+    def terms(scene: Scene) -> Sequence[tuple[str, str]]:
+        """What is measured of what the network reads."""
+        return [(one.short, one.meaning) for one in (INDEX, *LIGHT, *FULL)]
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The rows in their border."""

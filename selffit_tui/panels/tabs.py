@@ -21,13 +21,14 @@ def tab_line(scene: Scene, width: int) -> Line:
     be cut off.
     """
     keys = [OVERVIEW_KEYS[0], *(panel.keys[0] for panel in TABBED)]
-    names = ["charts" if scene.narrow else OVERVIEW, *(panel.name for panel in TABBED)]
+    names = [OVERVIEW, *(panel.name for panel in TABBED)]
     badges = ["", *(panel.badge(scene) for panel in TABBED)]
     chosen = [name == scene.view.panel for name in TABS]
-    words = [
-        f"{key} {name}{badge and f' {badge}'}"
-        for key, name, badge in zip(keys, names, badges, strict=True)
-    ]
+    if scene.narrow:  # both charts and the first of them alone share a tab
+        keys, badges = keys[1:], badges[1:]
+        names = ["charts" if chosen[0] else names[1], *names[2:]]
+        chosen = [chosen[0] or chosen[1], *chosen[2:]]
+    words = [f"{key} {name}{badge}" for key, name, badge in zip(keys, names, badges, strict=True)]
     edge: list[Span] = []
     if sum(map(len, words)) + 3 * len(words) < width:
         words, edge = [f" {word} " for word in words], [(" ", "text")]

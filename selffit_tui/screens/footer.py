@@ -24,7 +24,7 @@ def footer_line(scene: Scene, width: int) -> Line:
     shown[0] = (
         shown[0][0],
         "leave (training goes on)"
-        if width >= 100 and scene.newest.state.ending is None and scene.word != "lost"
+        if width >= 100 and scene.newest.state.ending is None and scene.present_word != "lost"
         else shown[0][1],
     )
     help_key = shown.pop()

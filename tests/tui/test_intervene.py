@@ -13,11 +13,11 @@ from selffit.control.commands import Command
 from selffit.eventlog import kinds
 from selffit.run.state import RunState, reduce_all
 from selffit.run.verdict import verdict
-from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.screens.help import HelpScreen
+from selffit_tui.words.commands import cure
 
 HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
 

@@ -28,9 +28,9 @@ class Plot:
         return self.window.column(step) // self.across
 
 
-def plot(scene: Scene, width: int) -> Plot:
-    """The plot of a panel that is `width` cells wide inside its border."""
-    cells = max(1, width - LEFT - RIGHT)
+def plot(scene: Scene, width: int, right: int = RIGHT) -> Plot:
+    """The plot of a panel that is `width` cells wide inside its border, `right` cells beside it."""
+    cells = max(1, width - LEFT - right)
     across = scene.glyphs.across
     window = scene.window(cells * across)
     placed: dict[int, Mark] = {}
