@@ -111,7 +111,7 @@ def age_width(scene: Scene, width: int) -> int:
 
 
 def age_spans(scene: Scene) -> list[Span]:
-    """How old the data are, or what matters more: that the past is on show, a log that is being read."""
+    """How old the data are, or what matters more: the past is on show, the log is being read."""
     newest, glyphs = scene.newest, scene.glyphs
     if not scene.replay.live:
         clock, behind = scene.replay.clock, newest.state.step - scene.replay.step
@@ -252,8 +252,7 @@ def _progress(scene: Scene, width: int) -> Line:
         (1, _left(scene)),
     ]
     right: list[Item] = [
-        (1, [(trouble.name, "alert" if trouble.serious else "warn")])
-        for trouble in troubles(state)
+        (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
     ]
     if newest.ahead:
         way = "ahead" if newest.ahead > 0 else "behind"
@@ -291,8 +290,7 @@ def _short(scene: Scene, width: int) -> Line:
         (2, _left(scene)),
     ]
     wrong: list[Item] = [
-        (1, [(trouble.name, "alert" if trouble.serious else "warn")])
-        for trouble in troubles(state)
+        (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
     ]
     spans = pack([*items, *wrong], room)
     if done and done[0] in spans and (free := room - width_of(spans)) >= 8:

@@ -31,9 +31,9 @@ from selffit_tui.screens.goto import GoToScreen
 from selffit_tui.screens.help import HelpScreen
 from selffit_tui.screens.keys import RUN_KEYS, bindings
 from selffit_tui.screens.layout import Layout, layout
+from selffit_tui.screens.looking import LookingScreen, shown_among
 from selffit_tui.screens.playing import PlayingScreen
 from selffit_tui.screens.timeline import Timeline, timeline_height
-from selffit_tui.screens.looking import LookingScreen, shown_among
 
 COLUMNS: tuple[Side, ...] = ("left", "right")
 
