@@ -6,6 +6,7 @@ all states of a run share one buffer and remember how long their own part of it 
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from math import nan
 from threading import Lock
@@ -157,12 +158,16 @@ class _Store:
         self.timing = array("d")  # img_s, sec, epoch of each block
         self.settings = array("d")  # of each block
         self.branches: list[str] = []
+        self.turns = array("q")  # blocks that do not go on where the one before has ended
 
     def add(self, block: Steps) -> None:
         """Take one more block."""
         until = self.values.add(block)
         if not self.branches or self.branches[-1] != block.branch:
             self.branches.append(block.branch)
+            self.turns.append(len(self.first))
+        elif self.first and block.step < self._following():
+            self.turns.append(len(self.first))
         self.branch.append(len(self.branches) - 1)
         self.size.append(block.n)
         self.attempt.append(block.at.attempt)
@@ -175,6 +180,11 @@ class _Store:
         self.until.append(until)
         self.first.append(block.step)  # the last one: it says how many there are
 
+    def _following(self) -> int:
+        """The first step that can follow the last block: it has as many as it has values."""
+        before = self.until[-2] if len(self.until) > 1 else 0
+        return self.first[-1] + self.until[-1] - before
+
     def copy(self, length: int) -> "_Store":
         """Return a buffer with the first so many blocks."""
         found = _Store()
@@ -183,6 +193,7 @@ class _Store:
             setattr(found, name, getattr(self, name)[:length])
         found.timing, found.settings = self.timing[: 3 * length], self.settings[: 3 * length]
         found.branches = list(self.branches)
+        found.turns = array("q", [turn for turn in self.turns if turn < length])
         return found
 
 
@@ -258,18 +269,13 @@ class Blocks(Sequence[Steps]):
 
         As branch, and the first step and the one behind the last in `arrays`.
         """
-        store = self._store
-        start = before = self._until(begin)
-        branch, following = None, 0
-        for index in range(begin, self._length):
-            first, until = store.first[index], store.until[index]
-            if branch != store.branch[index] or first < following:
-                if branch is not None and before > start:
-                    yield store.branches[branch], start, before
-                branch, start = store.branch[index], before
-            following, before = first + until - before, until
-        if branch is not None and before > start:
-            yield store.branches[branch], start, before
+        turns, end = self._store.turns, self._length
+        following = bisect_right(turns, begin)
+        starts = [begin, *turns[following : bisect_left(turns, end)]] if begin < end else []
+        for start, behind in zip(starts, [*starts[1:], end], strict=False):
+            first, last = self._until(start), self._until(behind)
+            if first < last:
+                yield self.branch_of(start), first, last
 
     def arrays(self) -> "tuple[NDArray[Any], NDArray[np.float32]]":
         """Return every step, shape [n], and its DRAWN_SIGNALS, shape [signals, n], in order."""

@@ -17,9 +17,9 @@ from selffit.eventlog.clean import clean
 from selffit.numbers import count, duration
 from selffit.run.moments import CHECKPOINT, Moment, of_kinds
 from selffit.run.recording import Recording
+from selffit.run.units import PLACES
 from selffit.vocabulary import ONSET
 
-HELP = "a step, BRANCH:STEP, onset, alert:N, checkpoint:ID, a time such as 1:22 or 82s, or end"
 _TIME = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-5][0-9](?:\.[0-9]+)?)")
 _SECONDS = re.compile(r"([0-9]{1,12}(?:\.[0-9]+)?) ?s")
 _STEP = re.compile("[0-9]{1,15}")
@@ -50,20 +50,20 @@ def position_at(recording: Recording, text: str) -> int:
         return _NAMED[name](recording, rest)
     if colon and _STEP.fullmatch(rest):
         return _at_step(recording, name, int(rest))
-    raise UserError(f"'{clean(text)[:80]}' is no place in a run; give {HELP}")
+    raise UserError(f"'{clean(text)[:80]}' is no place in a run; give {PLACES}")
 
 
 def _onset(recording: Recording) -> int:
     onsets = of_kinds(recording.moments, [ONSET.name])
     if onsets:
-        return onsets[0].position
+        return recording.settled(onsets[0].position)
     raise UserError(f"no onset in this run; {_alerts(recording)}, {_reached(recording)}")
 
 
 def _alert(recording: Recording, number: str) -> int:
     alerts = [moment for moment in recording.moments if moment.is_alert]
     if _STEP.fullmatch(number) and 1 <= int(number) <= len(alerts):
-        return alerts[int(number) - 1].position
+        return recording.settled(alerts[int(number) - 1].position)
     raise UserError(f"there is no alert {clean(number)[:40] or '?'}; {_alerts(recording)}")
 
 

@@ -7,9 +7,9 @@ its run is live: one thread appends, others may read meanwhile.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from selffit.eventlog import kinds
 from selffit.eventlog.kinds import KINDS, Event
@@ -20,9 +20,10 @@ from selffit.run.moments import ENDED, Moment, moment_of
 from selffit.run.quick import event_of
 from selffit.run.segment import Segment
 from selffit.run.state import Foldable, RunState, reduce_all
+from selffit.run.units import UNITS, Unit
 
-Unit = Literal["event", "block", "probe", "epoch"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
+__all__ = ["SEGMENT", "UNITS", "Recording", "Unit"]
+
 SEGMENT = 1024  # items between two states that are kept
 
 
@@ -48,6 +49,7 @@ class Recording:
         self._stays = [_Stay(0, state.branch)]
         self._units: Mapping[str, array[int]] = {unit: array("q") for unit in UNITS}
         self._moments: list[Moment] = []
+        self._told: tuple[Moment, ...] = ()  # as they were asked for last
         self._probing: tuple[str, int] | None = None  # where a probe is being told of
         self._epoch = 0.0  # of the newest block, whole epochs
         self._ended: set[int] = set()  # attempts that have had their last word
@@ -147,7 +149,9 @@ class Recording:
     @property
     def moments(self) -> tuple[Moment, ...]:
         """All moments so far, in the order in which they became known."""
-        return tuple(self._moments)
+        if len(self._told) != len(self._moments):
+            self._told = tuple(self._moments)
+        return self._told
 
     # ---- states ----------------------------------------------------------------------------
     def state_at(self, position: int) -> RunState:
@@ -155,9 +159,29 @@ class Recording:
         position = self._bounded(position)
         if position == self._length:
             return self._state
-        segments = self._segments
-        found = bisect_right(segments, position, key=lambda one: one.begin) - 1
-        return segments[found].state_at(position)
+        return self._segments[self._segment_of(position)].state_at(position)
+
+    def states(self, positions: Iterable[int]) -> Iterator[RunState]:
+        """Return the states at positions that rise: quicker than one by one, for each is passed."""
+        segment, passing = -1, None
+        for position in positions:
+            position = self._bounded(position)
+            found = self._segment_of(position)
+            if passing is None or found != segment:
+                segment, passing = found, self._segments[found].states()
+                next(passing)
+            yield passing.send(position)
+
+    def kind_at(self, position: int) -> str:
+        """Return the kind of the item that led to a position, as the log has it.
+
+        "" at 0 and for what is no event: a notice of the reader.
+        """
+        position = self._bounded(position)
+        return self._segments[self._segment_of(position - 1)].kind_at(position) if position else ""
+
+    def _segment_of(self, position: int) -> int:
+        return bisect_right(self._segments, position, key=lambda one: one.begin) - 1
 
     def time_at(self, position: int) -> float:
         """Return the wall clock at a position in seconds, as the log tells it; 0 before any."""
@@ -231,6 +255,17 @@ class Recording:
         places = self._units[unit]
         found = bisect_left(places, position)
         return places[found - 1] if found else None
+
+    def settled(self, position: int) -> int:
+        """Return the position at which all is told of the probe that was being made at one.
+
+        An alert may come before the probe that it was raised at, or before the rest of it.
+        """
+        probe, block = (self.next_position(position, unit) for unit in ("probe", "block"))
+        same = probe is not None and self.place_at(probe) == self.place_at(position)
+        if probe is None or not same or (block is not None and block < probe):
+            return position
+        return probe
 
     def positions(self, unit: Unit) -> list[int]:
         """Return all positions at which a unit is complete."""

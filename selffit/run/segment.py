@@ -5,8 +5,9 @@ So of a stretch only its first state is kept, and what was folded: of blocks of 
 are in the arrays of the state), of heartbeats their lines, compressed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 from zlib import compress, decompress
 
@@ -60,8 +61,30 @@ class Segment:
 
     def state_at(self, position: int) -> RunState:
         """Return the state at one of its positions."""
+        passing = self.states()
+        next(passing)
+        return passing.send(position)
+
+    def states(self) -> Generator[RunState, int, None]:
+        """Return the states at the positions that are sent, each not before the last one.
+
+        What comes first is the state at its beginning.
+        """
+        state, here, items = self._start(), self.begin, self._items()
+        position = yield self._state
+        while True:
+            if position > here:
+                state = reduce_all(state, islice(items, position - here))
+                here = position
+            position = yield self._plain(state) if here > self.begin else self._state
+
+    def kind_at(self, position: int) -> str:
+        """Return the kind of the item that led to a position, "" for what is no event."""
         n = position - self.begin
-        return self._state if not n else _plain(reduce_all(self._start(), self._items(n)))
+        item = next(islice(self._items(), n - 1, n))
+        if isinstance(item, Unread):
+            return item.k
+        return item.name if isinstance(item, kinds.Unknown) else _name(item)
 
     def _start(self) -> RunState:
         """Its first state, ready to go the way once more that it has gone."""
@@ -80,25 +103,28 @@ class Segment:
             notices=Retraced.of(end.notices, len(state.notices)),
         )
 
-    def _items(self, n: int) -> Iterator[Foldable]:
+    def _items(self) -> Iterator[Foldable]:
         others, lines = iter(self._others), self._lines
         unread = iter(lines if isinstance(lines, list) else _LINES.decode(decompress(lines)))
         block, blocks = len(self._state.blocks), self._end.blocks
-        for code in self._codes[:n]:
+        for code in self._codes:
             if code == _BLOCK:
                 yield blocks.head(block)
                 block += 1
             else:
                 yield next(unread if code == _LINE else others)
 
-
-def _plain(state: RunState) -> RunState:
-    """A state like any other, from which another way can be gone."""
-    kept: dict[Any, Kept] = {}
-    for cls, gone in state.kept.items():
-        if len(gone):
+    def _plain(self, state: RunState) -> RunState:
+        """A state like any other, from which another way can be gone."""
+        kept: dict[Any, Kept] = {}
+        for cls, gone in state.kept.items():
             assert isinstance(gone, Retraced | RetracedBlocks)
-            kept[cls] = gone.plain()
-    events, notices = state.events, state.notices
-    assert isinstance(events, Retraced) and isinstance(notices, Retraced)
-    return replace(state, kept=kept, events=events.plain(), notices=notices.plain())
+            if len(gone) or cls in self._state.kept:
+                kept[cls] = gone.plain()
+        events, notices = state.events, state.notices
+        assert isinstance(events, Retraced) and isinstance(notices, Retraced)
+        return replace(state, kept=kept, events=events.plain(), notices=notices.plain())
+
+
+def _name(item: Foldable) -> str:
+    return item.KIND.name if isinstance(item, kinds.Event) else ""

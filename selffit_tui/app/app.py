@@ -25,7 +25,8 @@ from textual.command import Provider
 from textual.message import Message
 
 from selffit.outlets import styled, why_ascii
-from selffit.run.follow import LogSource, Source
+from selffit.run.follow import Source
+from selffit.run.in_time import TimedSource
 from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
@@ -107,7 +108,7 @@ class RunApp(App[None]):
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
         place = held(run_dir)  # a successor at this path is another run
-        self.feed = Feed(source or LogSource(place), self._tell, run_dir.name, fps, clock)
+        self.feed = Feed(source or TimedSource(place), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._start = start
         self._refused = ""
