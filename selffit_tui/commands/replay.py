@@ -5,17 +5,17 @@ from typing import Annotated
 import typer
 
 from selffit.errors import UserError
+from selffit.run.units import PLACES
 from selffit_tui.commands.options import ReadonlyOption, RunArgument, RunsOption
 from selffit_tui.talk import RUNS, typed
-
-PLACES = "where to begin: a step, BRANCH:STEP, onset, alert:N, checkpoint:ID, a time (1:22), end"
 
 
 def replay(
     run: RunArgument = None,
     runs: RunsOption = RUNS,
     at: Annotated[
-        str, typer.Option("--at", metavar="PLACE", help=PLACES, show_default=True)
+        str,
+        typer.Option("--at", metavar="PLACE", help=f"where to begin: {PLACES}", show_default=True),
     ] = "start",
     speed: Annotated[
         str,

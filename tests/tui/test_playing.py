@@ -89,7 +89,7 @@ def test_alerts_come_again_at_their_moment(drive, made_up, shown):
     async def play(app, pilot):
         ticks = Ticks(app.run_screen)
         await pilot.press("at", *"580", "enter", "space")
-        seen = []
+        seen: list[str] = []
         while not app.run_screen.player.clock.live:
             words = first(shown(app)).split()[1]
             seen += [words] if words not in seen[-1:] else []
@@ -163,13 +163,15 @@ def test_the_unit_of_a_step_and_the_choice_of_marks_are_said(drive, made_up, sho
 
 def test_a_place_that_there_is_not_is_refused_where_it_is_typed(drive, made_up, shown):
     async def go(app, pilot):
+        screen = app.run_screen
         await pilot.press("at", *"9999", "enter")
         assert isinstance(app.screen, GoToScreen)
         assert "beyond the end" in shown(app)
         await pilot.press("ctrl+u", *"onset", "enter")
-        assert app.screen is app.run_screen and "ONSET" in first(shown(app))
+        assert "ONSET" in first(shown(app))
         await pilot.press("at", "escape", "escape")
-        assert app.run_screen.player.clock.live
+        await pilot.pause()
+        assert screen.player.clock.live
 
     drive(made_up.records(702), go)
 
