@@ -126,7 +126,8 @@ def _hint(scene: Scene, room: int) -> list[Span]:
         words = meaning
         if id == "live" and scene.replay.live:
             continue
-        if id == "play" and (scene.replay.live or scene.replay.clock.playing):
+        goes = scene.working if scene.replay.live else scene.replay.clock.playing
+        if id == "play" and goes:
             words = "hold"
         shown = shown_keys(key_of(id), scene.glyphs.plain).split(" ")[0]
         if id == "step-forth":
