@@ -20,6 +20,7 @@ from selffit.run.recording import Recording
 from selffit.run.units import PLACES
 from selffit.vocabulary import ONSET
 
+HELP = PLACES  # what a place may be, in words
 _TIME = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-5][0-9](?:\.[0-9]+)?)")
 _SECONDS = re.compile(r"([0-9]{1,12}(?:\.[0-9]+)?) ?s")
 _STEP = re.compile("[0-9]{1,15}")
@@ -50,7 +51,7 @@ def position_at(recording: Recording, text: str) -> int:
         return _NAMED[name](recording, rest)
     if colon and _STEP.fullmatch(rest):
         return _at_step(recording, name, int(rest))
-    raise UserError(f"'{clean(text)[:80]}' is no place in a run; give {PLACES}")
+    raise UserError(f"'{clean(text)[:80]}' is no place in a run; give {HELP}")
 
 
 def _onset(recording: Recording) -> int:

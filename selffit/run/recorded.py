@@ -1,9 +1,11 @@
 """All that a run's log has said, read once, and how the run stood at a place of it."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from selffit.errors import UserError
 from selffit.eventlog.fields import without_nan
 from selffit.eventlog.folder import held
 from selffit.run.follow import Follower
@@ -14,6 +16,7 @@ from selffit.run.recording import Recording
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.summary import status_dict, verdict_dict
+from selffit.run.units import Unit
 from selffit.run.word import state_word
 
 _SLICE = 10_000  # items of one read
@@ -45,6 +48,22 @@ class Recorded:
         """Return the position of a place as a person names it. Raises UserError."""
         return position_at(self.recording, place)
 
+    def positions(self, place: str, unit: Unit | None) -> list[int]:
+        """Return where a replay from a place on stops: at every unit, or at every moment.
+
+        And first at the place itself, unless that is before anything was read. Raises UserError
+        for no such place, and where nothing was recorded.
+        """
+        recording, begin = self.recording, self.position(place)
+        if not len(recording):
+            raise UserError(f"the log of {self.name} holds no event yet: nothing to replay")
+        if unit is None:
+            found = [moment.position for moment in recording.moments]
+        else:
+            found = recording.positions(unit)
+        first = {begin} if begin else set()
+        return sorted(first | {position for position in found if position >= begin})
+
     def word(self, position: int, state: RunState) -> str:
         """Return the state of the run in a word as it was at a position.
 
@@ -67,13 +86,18 @@ class Recorded:
     def lines(self, positions: Iterable[int]) -> Iterator[dict[str, Any]]:
         """Return what a replay prints: one JSON-able object a position, which have to rise.
 
-        Each with the moments that became known since the one before.
+        Each with the moments that became known since the one before; the first one with those
+        that became known at its step.
         """
-        recording, before, moments = self.recording, 0, self.recording.moments
+        recording, moments, told = self.recording, self.recording.moments, 0
         positions = list(positions)
         for position, state in zip(positions, recording.states(positions), strict=True):
-            known = [one for one in moments if before < one.position <= position]
-            before = position
+            until = bisect_right(moments, position, key=lambda moment: moment.position)
+            known = list(moments[told:until])
+            if position == positions[0]:  # of what was before, only what became known there
+                here = recording.place_at(position)
+                known = [one for one in known if recording.place_at(one.position) == here]
+            told = until
             yield self._line(position, state, known)
 
     def _line(self, position: int, state: RunState, known: list[Moment]) -> dict[str, Any]:

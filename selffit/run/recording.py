@@ -47,7 +47,7 @@ class Recording:
         self._times = array("d")  # of the state after each item
         self._steps = array("q")
         self._stays = [_Stay(0, state.branch)]
-        self._units: Mapping[str, array[int]] = {unit: array("q") for unit in UNITS}
+        self._units: Mapping[str, array[int]] = {unit: array("I") for unit in UNITS}
         self._moments: list[Moment] = []
         self._told: tuple[Moment, ...] = ()  # as they were asked for last
         self._probing: tuple[str, int] | None = None  # where a probe is being told of

@@ -27,7 +27,7 @@ RunArgument = Annotated[
 AtOption = Annotated[
     str | None,
     typer.Option(
-        "--at", metavar="PLACE", help=f"as it stood at a place: {PLACES}", show_default=False
+        "--at", metavar="PLACE", help=f"as it was at a place: {PLACES}", show_default=False
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]

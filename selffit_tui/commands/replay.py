@@ -1,13 +1,18 @@
 """`selffit replay`: a run as it happened, from its beginning or any other place."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selffit.errors import UserError
-from selffit.run.units import PLACES
-from selffit_tui.commands.options import ReadonlyOption, RunArgument, RunsOption
-from selffit_tui.talk import RUNS, typed
+from selffit.numbers import plural
+from selffit.run.units import PLACES, UNITS
+from selffit_tui.commands.options import JsonOption, ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.talk import RUNS, put_json, say, typed
+
+if TYPE_CHECKING:
+    from selffit.run.run_dir import RunDir
+    from selffit.run.units import Unit
 
 
 def replay(
@@ -27,21 +32,36 @@ def replay(
         bool, typer.Option("--held", help="do not play before space is pressed")
     ] = False,
     readonly: ReadonlyOption = False,
+    json: JsonOption = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every",
+            metavar="UNIT",
+            help=f"with --json, an object at every {', '.join(UNITS)} instead of every mark",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Play a run again, ended or not, on the screen that showed it live.
 
     Space holds it and plays on, the arrows step back and forth, [ and ] go between marks, < and >
-    change the speed, e goes to the end.
+    change the speed, e goes to the end. With --json, what it would show, as data: a line at every
+    mark, from --at on.
     """
     from selffit.run.find import find_run
     from selffit_tui.plain.follow import is_plain_terminal
 
+    unit = parse_unit(every, json)
     pace = parse_speed(speed)
     found = find_run(run, runs)
+    if json:
+        print_moments(found, at, unit)
+        return
     if is_plain_terminal():
         raise UserError(
-            "a replay needs a terminal that a screen can be drawn on; for a moment of a run as "
-            f"data: {typed('status RUN --at PLACE --json')}"
+            "a replay needs a terminal that a screen can be drawn on; as data: "
+            f"{typed('replay RUN --json')}"
         )
     from selffit_tui.app.app import Start
     from selffit_tui.commands.train import open_screen
@@ -49,6 +69,36 @@ def replay(
     code = open_screen(found.path, readonly, Start(at=at, speed=pace, playing=not held))
     if code:
         raise typer.Exit(code)
+
+
+def print_moments(run: "RunDir", at: str, unit: "Unit | None") -> None:
+    """Print a run from a place on as lines of JSON; exit code 1 where its log cannot be read.
+
+    Raises UserError for a place that does not exist, and where there is nothing to replay.
+    """
+    from selffit.run.recorded import Recorded
+
+    recorded = Recorded.of(run)
+    faults = recorded.recording.newest.notices
+    if faults:
+        more = f" ({plural(len(faults), 'fault')})" if len(faults) > 1 else ""
+        say(f"the log of {run.name} is not whole{more}: {faults[0].text}")
+    for line in recorded.lines(recorded.positions(at, unit)):
+        put_json(line)
+    if recorded.unreadable:
+        raise typer.Exit(1)
+
+
+def parse_unit(text: str | None, json: bool) -> "Unit | None":
+    """The unit that a person means. Raises UserError for one that there is not."""
+    if text is None:
+        return None
+    if not json:
+        raise UserError("--every says how fine --json is: give both")
+    for unit in UNITS:
+        if text.strip().lower() == unit:
+            return unit
+    raise UserError(f"--every is one of {', '.join(UNITS)}, not '{text[:40]}'")
 
 
 def parse_speed(text: str) -> float:
