@@ -31,12 +31,12 @@ def offline(svg: str) -> str:
 
 
 def save_screenshot(
-    run_dir: Path, target: Path, size: str = "120x40", panel: str = OVERVIEW
+    run_dir: Path, target: Path, size: str = "120x40", panel: str = OVERVIEW, light: bool = False
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
-    `panel` is the one that is shown alone. Raises UserError for an impossible size, a panel that
-    does not exist or a file that cannot be written.
+    `panel` is the one that is shown alone; `light`: on light paper. Raises
+    UserError for an impossible size, a panel that does not exist or a file that cannot be written.
     """
     if panel not in NAMES:
         raise UserError(f"there is no panel '{panel}'; {nearest(panel, NAMES)}")
@@ -46,7 +46,7 @@ def save_screenshot(
             f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{size}'"
         )
     check_place(target, "--screenshot")
-    app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, light=light)
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:
@@ -55,7 +55,7 @@ def save_screenshot(
             app.run_screen.newest.loading is not None
         ):
             await pilot.pause(0.05)
-        app.run_screen.action_panel_named(panel)
+        app.run_screen.look(app.run_screen.view.showing(panel))
         await pilot.pause(0.1)
         pictures.append(app.export_screenshot(title=f"selffit: {clean(run_dir.name)}"))
         app.exit()

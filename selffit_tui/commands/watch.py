@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from selffit_tui.commands.options import ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.commands.options import (
+    LightOption,
+    MouseOption,
+    ReadonlyOption,
+    RunArgument,
+    RunsOption,
+)
 from selffit_tui.talk import RUNS
 
 
@@ -24,6 +30,8 @@ def watch(
         ),
     ] = None,
     readonly: ReadonlyOption = False,
+    light: LightOption = None,
+    mouse: MouseOption = False,
     size: Annotated[
         str, typer.Option("--size", help="columns x rows of the screenshot")
     ] = "120x40",
@@ -42,7 +50,7 @@ def watch(
     if screenshot is not None:
         from selffit_tui.app.screenshot import save_screenshot
 
-        save_screenshot(found.path, screenshot, size, panel)
+        save_screenshot(found.path, screenshot, size, panel, light=bool(light))
         return
     from selffit_tui.plain.follow import follow_plain, is_plain_terminal
 
@@ -51,6 +59,6 @@ def watch(
     else:
         from selffit_tui.commands.train import open_screen
 
-        code = open_screen(found.path, readonly)
+        code = open_screen(found.path, readonly, light, mouse)
     if code:
         raise typer.Exit(code)

@@ -117,14 +117,14 @@ class LookingScreen(Screen[None]):
         self.app.push_screen(WordsScreen(self._inks, self.scene(), self.panels_shown()))
 
     # ---- the palette -------------------------------------------------------------------------
-    def layers(self) -> list[str]:
+    def layer_names(self) -> list[str]:
         """The layers whose channels can be shown."""
         probe = self.scene().state.last(kinds.ChannelProbe)
         return [layer.name for layer in probe.layers] if probe is not None else []
 
     def show_layer(self, name: str) -> None:
         """Shows the channels of a layer."""
-        if name in (names := self.layers()):
+        if name in (names := self.layer_names()):
             self.look(replace(self.view, layer=names.index(name)))
 
 
