@@ -72,10 +72,9 @@ def played(run: Path, env: dict[str, str], seconds: float) -> None:
 
 def growing(stop: threading.Event, writer: EventWriter) -> None:
     """Writes a made-up run again and again, at so many events a second."""
-    begin, number = time.monotonic(), 0
-    for event in rounds():
+    begin = time.monotonic()
+    for number, event in enumerate(rounds(), 1):
         writer.put(event.kind, event.data, step=event.step)
-        number += 1
         if stop.wait(max(0.0, begin + number / EVENTS_A_SECOND - time.monotonic())):
             return
 

@@ -82,7 +82,8 @@ def standing_line(scene: Scene, width: int) -> Line:
     banner = told.banner
     now = scene.newest_alarm
     if now is not None:
-        told = told.with_part(2, f"now: {now.level.label} at step {count(now.since or 0)}")
+        alarm = f"now: {scene.glyphs.symbols[now.level.symbol]} {now.level.label}"
+        told = told.with_part(2, f"{alarm} at step {count(now.since or 0)}", alarm)
         banner = now.level.banner
     elif scene.seen and banner == "onset":
         banner = "alert"
