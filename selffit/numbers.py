@@ -139,13 +139,13 @@ def in_unit(value: float, unit: str) -> str:
     if unit == "nats" and abs(value) >= 1e4:  # of a training that comes apart
         return small(value)
     if unit in ("share", "cosine", "ratio", "nats"):
-        return share(value)
+        return score(value)
     if unit == "pixels":
         return budget(value)
     if unit == "rate":
         return rate(value)
     if unit == "signed":
-        return signed(value)
+        return narrow(signed(value))
     if unit in ("z", "channels"):
         return share(value, 1)
     if unit == "probability":

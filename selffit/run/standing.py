@@ -12,12 +12,14 @@ from selffit.numbers import count
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.wording import Part, part, parts
-from selffit.vocabulary import COPY, LEVELS, RECOVERED, UNMEASURED, ended_badly, state_of
+from selffit.vocabulary import COPY, LEVELS, RECOVERED, UNMEASURED, WEAKENED, ended_badly, state_of
 
 WIDE_JOINT, JOINT = " │ ", "  "  # between two parts
 ENDED = "ended"  # the ink of a bad end, see `selffit_tui.draw.styles`
 CAUTION = "caution"
-LOUD = {level.name for level in LEVELS.values()} - {RECOVERED.name}  # their names in capitals
+LOUD = {level.name for level in (*LEVELS.values(), WEAKENED)} - {
+    RECOVERED.name
+}  # their names in capitals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +86,12 @@ def _going(line: Standing, state: RunState, found: Verdict, word: str) -> Standi
         return line
     if found.state == UNMEASURED.name:
         if state.ending is not None:
-            return replace(line, symbol=looks.symbol, head=word)
+            return replace(line, symbol=looks.symbol, head=f"{word}:")
         doing = part(1, looks.meaning)
         return replace(line, symbol=looks.symbol, head=f"{word}:", parts=(doing, *line.parts))
     if state.ending is not None:
         bad = ended_badly(state.ending.how)
-        return line.with_part(3 if bad else 4, f"{word}{at}", word)
+        return line.with_part(3 if bad else 7, f"{word}{at}", word)
     if word in ("paused", "silent", "restarting"):
         calm = line.banner not in ("onset", ENDED)
         line = line.with_part(2, f"{word}: {looks.meaning}", f"{word}{at}", word)
@@ -120,8 +122,8 @@ def fitted(
             told = _joined(head, kept, wide)
         if measure(told) > width:
             told = _joined(head, kept, JOINT)
-    while measure(told) > width and any(one.rank > 1 for one, _ in kept):
-        kept = _without(kept, 2)
+    while measure(told) > width and len(less := _without(kept, 2)) < len(kept):
+        kept = less
         told = _joined(head, kept, JOINT)
     return told
 
@@ -139,9 +141,12 @@ def _less(kept: list[tuple[Part, int]], stage: int) -> list[tuple[Part, int]]:
 
 
 def _without(kept: list[tuple[Part, int]], rank: int) -> list[tuple[Part, int]]:
-    """The parts without the least important one, where that has at least this rank."""
+    """The parts without the least important one, where that has at least this rank.
+
+    One of the second rank stays: it is what there is to tell, and may be cut.
+    """
     optional = [index for index, (one, _) in enumerate(kept) if one.rank >= max(2, rank)]
-    if not optional:
+    if not optional or (max(kept[index][0].rank for index in optional) == 2 and len(optional) == 1):
         return kept
     place = max(optional, key=lambda index: (kept[index][0].rank, index))
     return [*kept[:place], *kept[place + 1 :]]

@@ -131,7 +131,8 @@ def moved_words(alert: kinds.Alert | None) -> tuple[str, ...]:
         f"{EVIDENCE[name].label} {score(alert.evidence[f'{name}_usual'])} → "
         f"{score(alert.evidence[name])}"
         for name in names
-        if name in alert.evidence and EVIDENCE[name].label.lower() in told.lower()
+        if name in alert.evidence
+        and (name in told.lower() or EVIDENCE[name].label.lower() in told.lower())
     ]
     return (", ".join(moved), moved[0]) if moved else (told,)
 
@@ -252,7 +253,8 @@ def _rolled_back(state: RunState, verdict: Verdict) -> list[Part]:
         now = (f"{method} holds {pgd} for {steps}", f"{method} holds {pgd}", f"holds {pgd}")
         since = [part(2, *now), part(6, f"FGSM {score(probe.fgsm)}")]
     else:
-        since = [part(2, f"{method} for {steps}", method), *_now(state, 3)]
+        begun = f"{method} for {steps}" if held else f"{method} begins"
+        since = [part(2, begun, method), *_now(state, 3)]
     return [
         part(
             1,

@@ -33,7 +33,7 @@ from selffit.run.wording import closing
 from selffit.vocabulary import state_of
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
-from selffit_tui.draw.styles import BACKGROUND, palette
+from selffit_tui.draw.styles import BACKGROUND, LIGHT_BACKGROUND, palette
 from selffit_tui.intervene.palette import InterventionProvider
 from selffit_tui.model.feed import Feed
 from selffit_tui.screens.everything import EverythingProvider
@@ -94,17 +94,19 @@ class RunApp(App[None]):
         fps: float = 2.0,
         readonly: bool = False,
         start: Start | None = None,
+        light: bool = False,
     ) -> None:
         """What is not given is that of the run, of this machine and of its terminal.
 
         `source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
         terminal can show; `fps` is the number of redraws a second at most while data come in;
-        `readonly` leaves no way to act; `start`: where the clock begins, else at the newest.
+        `readonly` leaves no way to act; `start`: where the clock begins, else at the newest;
+        `light` draws on light paper.
         """
         self.colours = environment.colours(os.environ) if colours is None else colours
         self.ascii_because = why_ascii() if glyphs is None else ""
         super().__init__(driver_class=TolerantDriver, ansi_color=True)
-        self.use_command_palette = not readonly
+        self._light = light
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)
         place = held(run_dir)  # a successor at this path is another run
@@ -113,20 +115,23 @@ class RunApp(App[None]):
         self._start = start
         self._refused = ""
         self._signal = 0
-        styles = palette(self.colours)
+        styles = palette(self.colours, light)
         self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, place, readonly)
 
-    def run_in_terminal(self) -> None:
-        """Runs the app.
+    def run_in_terminal(self, mouse: bool = False, typed: bytes = b"") -> None:
+        """Runs the app; `typed`: what was typed before.
 
-        Without the mouse: nothing here needs it, and the terminal's own selection keeps working.
+        Without the mouse where nobody asks for it: nothing here needs it, and the terminal's own
+        selection keeps working.
         """
+        TolerantDriver.typed = typed
         with styled():  # should it crash, what Textual says about that is in colours
-            self.run(mouse=False)
+            self.run(mouse=mouse)
 
     def on_mount(self) -> None:
         """Shows the run and starts to read."""
-        self.run_screen.styles.background = BACKGROUND if self.colours == "256" else "ansi_default"
+        paper = LIGHT_BACKGROUND if self._light else BACKGROUND
+        self.run_screen.styles.background = paper if self.colours == "256" else "ansi_default"
         self.push_screen(self.run_screen)
         if not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP):

@@ -59,23 +59,24 @@ def save_screenshot(
     size: str = "120x40",
     panel: str = OVERVIEW,
     at: str | None = None,
+    light: bool = False,
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
-    `panel` is the one that is shown alone, `at` a place to show instead of the newest. Raises
-    UserError for an impossible size, a panel or a place that does not exist, or a file that cannot
-    be written.
+    `panel` is the one that is shown alone, `at` a place to show instead of the newest; `light`: on
+    light paper. Raises UserError for an impossible size, a panel or a place that does not exist, or
+    a file that cannot be written.
     """
     check_panel(panel)
     columns_rows = size_of(size)
     check_place(target, "--screenshot")
     start = None if at is None else Start(at=at, playing=False)
-    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start)
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start, light=light)
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:
         await loaded(app, pilot)
-        app.run_screen.action_panel_named(panel)
+        app.run_screen.look(app.run_screen.view.showing(panel))
         await pilot.pause(0.1)
         pictures.append(app.export_screenshot(title=f"selffit: {clean(run_dir.name)}"))
         app.exit()

@@ -38,6 +38,20 @@ ReadonlyOption = Annotated[
 ]
 
 
+LightOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--light/--dark",
+        help="for light or for dark paper; without either the terminal is asked",
+        show_default=False,
+    ),
+]
+MouseOption = Annotated[
+    bool,
+    typer.Option("--mouse", help="the mouse chooses panels and scrolls lists"),
+]
+
+
 def setting_option(name: str) -> inspect.Parameter:
     """The command-line option of one setting.
 

@@ -9,7 +9,14 @@ import typer
 from selffit.errors import UserError
 from selffit.numbers import plural
 from selffit.run.units import PLACES, UNITS
-from selffit_tui.commands.options import JsonOption, ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.commands.options import (
+    JsonOption,
+    LightOption,
+    MouseOption,
+    ReadonlyOption,
+    RunArgument,
+    RunsOption,
+)
 from selffit_tui.talk import RUNS, put_json, say, typed
 
 if TYPE_CHECKING:
@@ -37,6 +44,8 @@ def replay(
         bool, typer.Option("--held", help="do not play before space is pressed")
     ] = False,
     readonly: ReadonlyOption = False,
+    light: LightOption = None,
+    mouse: MouseOption = False,
     json: JsonOption = False,
     every: Annotated[
         str | None,
@@ -89,7 +98,8 @@ def replay(
     from selffit_tui.app.app import Start
     from selffit_tui.commands.train import open_screen
 
-    code = open_screen(found.path, readonly, Start(at=at, speed=pace, playing=not held))
+    start = Start(at=at, speed=pace, playing=not held)
+    code = open_screen(found.path, readonly, light, mouse, start)
     if code:
         raise typer.Exit(code)
 

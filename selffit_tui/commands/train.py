@@ -25,7 +25,13 @@ from selffit.config import (
 from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
+from selffit_tui.commands.options import (
+    LightOption,
+    MouseOption,
+    ReadonlyOption,
+    RunsOption,
+    with_settings,
+)
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
@@ -63,6 +69,8 @@ def train(
         bool, typer.Option("--plain", help="plain lines instead of the screen")
     ] = False,
     readonly: ReadonlyOption = False,
+    light: LightOption = None,
+    mouse: MouseOption = False,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -144,7 +152,8 @@ def train(
             put(run.name)
             say(f"{said}; watch it with: {watch_command(run.path)}")
         else:
-            code = follow_plain(run, process) if plainly else open_screen(run.path, readonly)
+            shown = (run.path, readonly, light, mouse)
+            code = follow_plain(run, process) if plainly else open_screen(*shown)
     except (UserError, OSError):
         if known is None:
             remove_refused(run, process)
@@ -224,15 +233,26 @@ def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
         signal.signal(number, lambda number, frame: process.send_signal(number))
 
 
-def open_screen(path: Path, readonly: bool = False, start: "Start | None" = None) -> int:
+def open_screen(
+    path: Path,
+    readonly: bool = False,
+    light: bool | None = None,
+    mouse: bool = False,
+    start: "Start | None" = None,
+) -> int:
     """Show the Run screen, its clock set to `start`; returns the exit code.
 
+    The terminal is asked whether its paper is light where nobody says so.
     Raises UserError where the trainer refused to start, or there is no such place to start at.
     """
     from selffit_tui.app.app import RunApp
+    from selffit_tui.app.background import ask
 
-    app = RunApp(path, readonly=readonly, start=start)
-    app.run_in_terminal()
+    typed = b""
+    if light is None:
+        light, typed = ask()
+    app = RunApp(path, readonly=readonly, light=bool(light), start=start)
+    app.run_in_terminal(mouse, typed)
     outcome = app.outcome
     if outcome.refused:
         raise UserError(outcome.refused)

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from selffit.errors import UserError
-from selffit_tui.commands.options import AtOption, ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.commands.options import (
+    AtOption,
+    LightOption,
+    MouseOption,
+    ReadonlyOption,
+    RunArgument,
+    RunsOption,
+)
 from selffit_tui.talk import RUNS, typed
 
 
@@ -26,6 +33,8 @@ def watch(
         ),
     ] = None,
     readonly: ReadonlyOption = False,
+    light: LightOption = None,
+    mouse: MouseOption = False,
     size: Annotated[
         str, typer.Option("--size", help="columns x rows of the screenshot")
     ] = "120x40",
@@ -44,7 +53,7 @@ def watch(
     if screenshot is not None:
         from selffit_tui.app.screenshot import save_screenshot
 
-        save_screenshot(found.path, screenshot, size, panel, at)
+        save_screenshot(found.path, screenshot, size, panel, at, bool(light))
         return
     from selffit_tui.plain.follow import follow_plain, is_plain_terminal
 
@@ -60,6 +69,6 @@ def watch(
         from selffit_tui.commands.train import open_screen
 
         start = None if at is None else Start(at=at, playing=False)
-        code = open_screen(found.path, readonly, start)
+        code = open_screen(found.path, readonly, light, mouse, start)
     if code:
         raise typer.Exit(code)

@@ -75,9 +75,12 @@ class Player:
         """It is `now`: plays on."""
         self.clock = self.clock.passed(self.tape, now, self._further)
 
-    def play(self, now: float) -> None:
-        """Holds it, or plays on; at the end of a recording from its beginning."""
-        self.clock = self.clock.toggled(self.tape, now)
+    def play(self, now: float, ended: bool = False) -> None:
+        """Holds it, or plays on; at the end of a run that has ended, from its beginning."""
+        if ended and self.clock.live:
+            self.begin_with(0, self.clock.speed, True, now)
+        else:
+            self.clock = self.clock.toggled(self.tape, now)
 
     def faster(self, by: int, now: float) -> None:
         """Another speed."""

@@ -64,6 +64,11 @@ class Replay:
         return self.clock.live
 
     @property
+    def reached(self) -> tuple[int, ...]:
+        """The steps that branches had reached when something became known of them."""
+        return tuple(moment.step for moment in self.moments)
+
+    @property
     def gravest(self) -> Moment | None:
         """Of the moments at the step that is shown the gravest, None without any."""
         return max(self.here, key=rank, default=None)

@@ -205,6 +205,8 @@ class Scene:
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
         last = max(float(self.state.step), float(FEWEST_STEPS), self.columns.last_step)
+        if not self.replay.live:  # the axis stays what it is while the clock moves on it
+            last = max(last, float(self.newest.state.step), *map(float, self.replay.reached))
         if not self.view.zoom:
             return window(0.0, last, columns)
         span = max(last / 2.0**self.view.zoom, 4.0)

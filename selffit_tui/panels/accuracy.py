@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from selffit.eventlog import kinds
+from selffit.eventlog.records import num
 from selffit.numbers import budget, count, known, score
 from selffit.run.ahead import final_budget, full_budget_at
 from selffit.vocabulary import ACCURACY, STEP
@@ -279,7 +280,8 @@ def _eps_strip(scene: Scene, where: Plot) -> list[Line]:
 def _eps_words(scene: Scene, final: float) -> tuple[str, ...]:
     """Where the budget goes, the longest words first."""
     state, at = scene.state, full_budget_at(scene.state)
-    changed = "eps" in state.ledger.overrides
+    configured = num(state.config.get("eps"))
+    changed = final != configured
     if at is None or changed:
         return (f"{budget(final)} at every step" if not changed else f"now {budget(final)}",)
     if state.step < at:

@@ -82,7 +82,8 @@ def standing_line(scene: Scene, width: int) -> Line:
     banner = told.banner
     now = scene.newest_alarm
     if now is not None:
-        told = told.with_part(2, f"now: {now.level.label} at step {count(now.since or 0)}")
+        alarm = f"now: {scene.glyphs.symbols[now.level.symbol]} {now.level.label}"
+        told = told.with_part(2, f"{alarm} at step {count(now.since or 0)}", alarm)
         banner = now.level.banner
     elif scene.seen and banner == "onset":
         banner = "alert"
@@ -111,7 +112,7 @@ def age_width(scene: Scene, width: int) -> int:
 
 
 def age_spans(scene: Scene) -> list[Span]:
-    """How old the data are, or what matters more: that the past is on show, a log that is being read."""
+    """How old the data are, or what matters more: the past is on show, the log is being read."""
     newest, glyphs = scene.newest, scene.glyphs
     if not scene.replay.live:
         clock, behind = scene.replay.clock, newest.state.step - scene.replay.step

@@ -11,6 +11,7 @@ from selffit_tui.panels.widget import LineWidget
 Side = Literal["left", "right", "bottom"]
 HIGH = 38  # lines of a side from which an overview is a high one
 FIRST_BAND = 10  # least lines of the chart at the top
+WHEEL = 3  # items of a list that a turn of the wheel moves by
 REST = -1  # lines of an overview: whatever the other panels of its side leave
 
 
@@ -30,6 +31,19 @@ class Panel(LineWidget):
 
     def __init__(self, styles: Mapping[str, Style]) -> None:
         super().__init__(styles, id=self.name)
+
+    def on_click(self) -> None:
+        """The mouse chooses it, or leads back."""
+        if self.keys:
+            self.call_later(self.screen.run_action, f"panel_named({self.name!r})")
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel scrolls lists."""
+        self.call_later(self.screen.run_action, f"scroll_list({WHEEL})")
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel scrolls lists."""
+        self.call_later(self.screen.run_action, f"scroll_list({-WHEEL})")
 
     @staticmethod
     def overview_lines(room: int, narrow: bool) -> int:

@@ -84,7 +84,7 @@ class SignalPanel(Panel):
             *((_label(one.measure), one.measure.meaning) for one in SIGNALS),
             (
                 "usual",
-                "the edge of the band that the detector watches, before what stands was seen",
+                "the edge of the band that the detector watches, before anything stood",
             ),
         )
 
@@ -190,15 +190,12 @@ def _newest_mean(scene: Scene, table: Table | Signals, name: str) -> float:
 
 
 def _alarm_of_gap(scene: Scene, table: Table | Signals) -> Held | None:
-    """How wide the gap would be with PGD accuracy at its alarm limit, as FGSM accuracy was last
-    while the rule found it healthy.
-    """
-    healthy = [
-        limit for limit in scene.limits if limit.state == HEALTHY.name and known(limit.alarm)
-    ]
-    if not healthy:
+    """The gap at the last healthy probe, had PGD accuracy been at its alarm limit there."""
+    healthy = (limit for limit in reversed(scene.limits) if limit.state == HEALTHY.name)
+    last = next((limit for limit in healthy if known(limit.alarm)), None)
+    if last is None:
         return None
-    edge = scene.columns.probes.at("fgsm", healthy[-1].step) - healthy[-1].alarm
+    edge = scene.columns.probes.at("fgsm", last.step) - last.alarm
     if not edge > 0:
         return None
     now = _at_cursor(scene, table, "gap")

@@ -186,7 +186,7 @@ def _suspected(scene: Scene, found: Verdict, width: int) -> Block:
         if alert is None or usual is None or name not in alert.evidence:
             continue
         measure = EVIDENCE[name]
-        value = in_unit(alert.evidence[name], measure.unit).replace("0.", ".", 1)
+        value = in_unit(alert.evidence[name], measure.unit)
         lines.append(_row(measure.short, value, f"was {score(usual)}", "warn"))
     if not lines and alert is not None:
         lines += _text(alert.text, width, "text")
@@ -194,7 +194,7 @@ def _suspected(scene: Scene, found: Verdict, width: int) -> Block:
     if probe is not None:
         words = f"at step {count(probe.step)}; {_best(_limit(scene))}".rstrip("; ")
         lines += [_row(ACCURACY["pgd"].label, score(probe.pgd), "", "pgd"), *_text(words, width)]
-    return lines + _next(scene, width, "it decides")
+    return [*lines, *_next(scene, width, "it decides"), *_policy(scene, width)]
 
 
 def _returned(scene: Scene, found: Verdict, width: int) -> Block:
@@ -232,13 +232,17 @@ def _calm(scene: Scene, found: Verdict, width: int) -> Block:
         first = [(f"{symbol} healthy: PGD {score(probe.pgd)} is normal{eps}", "good")]
     else:
         first = [(f"{symbol} PGD {score(probe.pgd)}, FGSM {score(probe.fgsm)}", "text")]
-    policy = in_brief(state)
     return [
         first,
         *_text(_best(limit), width),
         *_next(scene, width),
-        *(_text(f"policy: {policy}", width)[:2] if policy else []),
+        *_policy(scene, width),
     ]
+
+
+def _policy(scene: Scene, width: int) -> Block:
+    policy = in_brief(scene.state)
+    return _text(f"policy: {policy}", width)[:2] if policy else []
 
 
 def _next(scene: Scene, width: int, does: str = "") -> Block:

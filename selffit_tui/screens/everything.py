@@ -8,6 +8,7 @@ from textual.content import Content
 from selffit_tui.screens.keys import keys_of, shown_keys
 from selffit_tui.screens.looking import LookingScreen
 
+BEHIND = 0.5  # an intervention that matches as well comes first
 Command = tuple[str, str, Callable[[], object]]  # its title, what it does, and the doing
 
 
@@ -24,7 +25,7 @@ class EverythingProvider(Provider):
         matcher = self.matcher(query)
         for title, does, do in self._commands():
             if (score := matcher.match(f"{title} {does}")) > 0:
-                yield Hit(score, Content(title), do, help=does)
+                yield Hit(score * BEHIND, Content(title), do, help=does)
 
     def _commands(self) -> Iterator[Command]:
         screen = self.screen

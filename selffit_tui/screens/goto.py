@@ -8,7 +8,7 @@ from textual.events import Key, Paste, Resize
 from textual.screen import ModalScreen
 
 from selffit.errors import UserError
-from selffit.run.places import HELP
+from selffit.run.units import PLACES
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, framed
 from selffit_tui.intervene.dialog import Edit
@@ -34,7 +34,7 @@ def goto_lines(scene: Scene, edit: Edit, problem: str, width: int, height: int) 
     """The box."""
     room = max(1, width - 6)
     typed: Line = [("  ", "text"), *edit_spans(edit, room)]
-    words, style = (problem, "warn") if problem else (HELP, "dim")
+    words, style = (problem, "warn") if problem else (PLACES, "dim")
     told: list[Line] = [[(f"  {part}", style)] for part in wrap(words, room)]
     foot: Line = [("enter: go   esc: back", "dim")]
     title: Line = [("go to", "title")]
@@ -106,7 +106,7 @@ class GoToScreen(ModalScreen[int | None]):
         width, height = self.app.size
         cells = min(WIDEST, max(1, width - 4)) if width > 60 else width
         panel = self._panel
-        told = wrap(panel.problem or HELP, max(1, cells - 6))
+        told = wrap(panel.problem or PLACES, max(1, cells - 6))
         panel.styles.width = cells
         panel.styles.height = min(height, len(told) + 4)
         panel.show(self._scene)

@@ -190,7 +190,6 @@ RUN_KEYS = (
         keys=("l", "f9"),
         action="layer(1)",
         help="next layer of ranking and heat strip",
-        footer="layer",
     ),
     Key(id="layer-previous", keys=("L", "shift+f9"), action="layer(-1)", help="the layer before"),
     Key(
@@ -204,6 +203,7 @@ RUN_KEYS = (
         keys=("enter", "x"),
         action="open",
         help="open: all evidence, or the chart alone; again: back",
+        footer="open",
     ),
     Key(
         id="seen",
@@ -247,10 +247,8 @@ RUN_KEYS = (
         )
         for panel in TABBED
     ),
-    Key(id="scroll-up", keys=("up", "k"), action="scroll_list(-1)", help="up in a list: newer"),
-    Key(
-        id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="down in a list: older"
-    ),
+    Key(id="scroll-up", keys=("up", "k"), action="scroll_list(-1)", help="up: newer"),
+    Key(id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="down: older"),
     Key(id="page-up", keys=("pageup", "ctrl+u"), action="page(-1)", help="a page up"),
     Key(id="page-down", keys=("pagedown", "ctrl+d"), action="page(1)", help="a page down"),
     Key(id="first", keys=("g", "shift+home"), action="first", help="the first of a list"),
@@ -259,6 +257,8 @@ RUN_KEYS = (
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)
 MARKS_IN_FOOTER = ("[ ]", "marks")
+PANELS_IN_FOOTER = ("1-9", "panels")
+PALETTE_IN_FOOTER = (":", "everything")
 
 
 def shown_keys(key: Key, plain: bool = False) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from textual.screen import Screen
 from textual.timer import Timer
 
+from selffit_tui.model.clock import FASTEST
 from selffit_tui.model.player import Player
 
-FRAME = 0.25  # seconds between two pictures while a recording plays
+FRAME = 0.5  # seconds between two pictures while a recording plays: what a slow link bears
+FAST_FRAME = 0.1  # and as fast as it draws
 
 
 class PlayingScreen(Screen[None]):
@@ -20,6 +22,7 @@ class PlayingScreen(Screen[None]):
         self.player = Player()
         self.ticks: Callable[[], float] = time.monotonic
         self._frames: Timer | None = None
+        self._between = 0.0  # seconds between two pictures at present, 0: there are none
 
     @abstractmethod
     def look_again(self) -> None:
@@ -34,12 +37,14 @@ class PlayingScreen(Screen[None]):
 
     def _moved(self) -> None:
         """The clock stands elsewhere; there are frames only while it plays."""
-        clock = self.player.clock
-        if self._frames is None and clock.playing and not clock.live:
-            self._frames = self.set_interval(FRAME, self.frame)
-        elif self._frames is not None and (clock.live or not clock.playing):
-            self._frames.stop()
-            self._frames = None
+        clock, between = self.player.clock, 0.0
+        if clock.playing and not clock.live:
+            between = FAST_FRAME if clock.speed == FASTEST else FRAME
+        if between != self._between:
+            self._between = between
+            if self._frames is not None:
+                self._frames.stop()
+            self._frames = self.set_interval(between, self.frame) if between else None
         self.look_again()
 
     def begin_with(self, position: int, speed: float, playing: bool) -> None:
@@ -55,8 +60,8 @@ class PlayingScreen(Screen[None]):
 
     # ---- what keys do ------------------------------------------------------------------------
     def action_play(self) -> None:
-        """Holds what is drawn, or plays on from there."""
-        self.player.play(self.ticks())
+        """Holds what is drawn, or plays on from there; at the end of a run from its beginning."""
+        self.player.play(self.ticks(), ended=self.player.newest.state.ending is not None)
         self._moved()
 
     def action_step(self, by: int) -> None:

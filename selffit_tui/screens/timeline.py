@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from selffit.numbers import count, duration
 from selffit.run.lineage import ActiveLine
-from selffit.run.verdict import verdict
+from selffit.run.moments import Moment
 from selffit.vocabulary import state_of
 from selffit_tui.draw.spans import Line, Span, crop, width_of
 from selffit_tui.model.clock import gap_words, speed_words
@@ -25,7 +25,7 @@ ROOMY = 34  # and from which a second rail
 LEAST_WORDS = 10  # cells for what a mark says
 SHORTEST = 16  # cells of a rail
 RAIL_SHARE = 0.52  # of the width that the rail takes
-MEANINGS = (("play", "play"), ("step-forth", ""), ("mark-next", "mark"), ("live", "end"))
+MEANINGS = (("play", "play"), ("step-forth", ""), ("mark-next", ""), ("live", "end"))
 
 
 class Timeline(LineWidget):
@@ -53,6 +53,9 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
         told = [status, _hint(scene, room)]
     else:
         hint = _hint(scene, room - width_of(status) - 2)
+        if not hint and _mark(scene) is not None:  # what lies here matters more than the time
+            status = _trimmed(pack(_status(scene)[:1], room))
+            hint = _hint(scene, room - width_of(status) - 2)
         told = [[*status, ("  ", "text"), *hint] if hint else status]
     rail = max(1, width - room - 3)  # it stays where it is, whatever is said
     rails = rail_lines(scene, rail, height)
@@ -93,40 +96,45 @@ def _status(scene: Scene) -> list[Item]:
 
 def meanwhile(scene: Scene) -> Span | None:
     """What goes on in a run whose past is on show: how much, or what is wrong by now."""
-    if scene.replay.live:
+    if scene.replay.live or not scene.working:
         return None
-    state = scene.newest.state
-    found = verdict(state)
-    if found.fallen and not verdict(scene.state).fallen:
-        symbol = scene.glyphs.symbols[found.level.symbol]
-        return f"by now {symbol} {found.level.label}", found.level.banner
-    if not scene.working:
-        return None
-    further = state.step - scene.replay.step
+    alarm = scene.newest_alarm
+    if alarm is not None:
+        symbol = scene.glyphs.symbols[alarm.level.symbol]
+        return f"by now {symbol} {alarm.level.label}", alarm.level.banner
+    further = scene.newest.state.step - scene.replay.step
     return f"the run goes on{f', +{count(further)}' if further > 0 else ''}", "dim"
+
+
+def _mark(scene: Scene) -> Moment | None:
+    """The mark under the clock, None where there is none."""
+    return None if scene.replay.live else scene.replay.gravest
 
 
 def _hint(scene: Scene, room: int) -> list[Span]:
     """What the mark under the clock says; where there is none, the keys."""
-    moment = None if scene.replay.live else scene.replay.gravest
+    moment = _mark(scene)
     if moment is not None:
         symbol, style = looks(moment)
-        words = f"{scene.glyphs.symbols[symbol]} {moment.text}"
+        kind = f"{moment.kind}: " if moment.is_alert else ""
+        words = f"{scene.glyphs.symbols[symbol]} {kind}{moment.text}"
         if room < LEAST_WORDS:
             return []
         return crop([(words, style)], min(room, cell_len(words)), scene.glyphs.ellipsis)
     items: list[Item] = []
     for place, (id, meaning) in enumerate(MEANINGS):
-        words = meaning or scene.replay.unit
+        words = meaning
         if id == "live" and scene.replay.live:
             continue
-        if id == "play" and (scene.replay.live or scene.replay.clock.playing):
+        goes = scene.working if scene.replay.live else scene.replay.clock.playing
+        if id == "play" and goes:
             words = "hold"
         shown = shown_keys(key_of(id), scene.glyphs.plain).split(" ")[0]
         if id == "step-forth":
+            words = scene.replay.unit
             shown = f"{shown_keys(key_of('step-back'), scene.glyphs.plain).split(' ')[0]}{shown}"
         if id == "mark-next":
-            shown = "[ ]"
+            words, shown = scene.replay.choice.name, "[ ]"
         items.append((place, [(shown, "key"), (f" {words}", "dim")]))
     return _trimmed(pack(items, room))
 

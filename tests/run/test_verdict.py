@@ -169,7 +169,7 @@ def test_a_fall_of_pgd_and_fgsm_together_is_weakened_and_not_healthy_until_a_pro
     found = verdict(state)
     assert (found.state, found.since, found.fallen, found.alert) == ("weakened", 20, False, None)
     told = sentence(state, found)
-    assert told.startswith("weakened since step 20; PGD has fallen from 0.40 and FGSM with it")
+    assert told.startswith("weakened since step 20; PGD has fallen from .40 and FGSM with it")
     assert stands(*HEALTHY, *WEAK, probe(40, 0.39, fgsm=0.5, t=140.0)) == "healthy"
 
 

@@ -154,7 +154,7 @@ def test_a_form_is_checked_while_it_is_filled_in(acting, acted_on, shown):
         await at.pilot.press("enter")
         assert at.app.screen.dialog.stage == FORM and await sent(at) == []
         await at.pilot.press(*"/255")
-        assert "eps 0.350 → 8/255, alpha 0.350 → 8/255" in shown(at.app)
+        assert "eps .350 → 8/255, alpha .350 → 8/255" in shown(at.app)
         await at.pilot.press("enter")
         (command,) = await sent(at)
         assert command["args"] == {"eps": 8 / 255} and command["expect"] == 0
@@ -263,7 +263,7 @@ def test_when_somebody_else_was_faster_the_person_looks_again(acting, acted_on, 
         await at.grow()
         dialog = at.app.screen.dialog
         assert (dialog.stage, dialog.version) == (LIST, 1) and await sent(at) == []
-        assert "bob@lab: eps 0.350 → 51/255" in " ".join(shown(at.app).split())
+        assert "bob@lab: eps .350 → 51/255" in " ".join(shown(at.app).split())
         await at.pilot.press("enter", "y")
         (command,) = await sent(at)
         assert command["expect"] == 1

@@ -34,7 +34,7 @@ def test_a_screenshot_waits_for_a_log_that_is_slow_to_come(made_up, tmp_path, mo
     monkeypatch.setattr(TimedSource, "poll", slow)
     save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
     assert "strokes-fgsm-7f3a" in (tmp_path / "run.svg").read_text(encoding="utf-8")
-    assert "UNMEASURED" not in (tmp_path / "run.svg").read_text(encoding="utf-8")
+    assert "no probe has looked" not in (tmp_path / "run.svg").read_text(encoding="utf-8")
 
 
 def test_a_screenshot_can_show_one_panel(made_up, tmp_path):
