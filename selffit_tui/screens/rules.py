@@ -42,7 +42,7 @@ def rule_words(scene: Scene, room: int) -> Line:
     if not fired:
         return crop([("w: none of the other rules has fired", "dim")], room, scene.glyphs.ellipsis)
     words: Line = []
-    for one in fired:
+    for one in sorted(fired, key=lambda one: (one.t, one.step)):
         told = "false" if one.false else late_words(one).removesuffix(" steps")
         words += [(one.rule, "faint" if one.false else "act"), (f" {told}  ", "dim")]
     return crop(words, room, scene.glyphs.ellipsis)

@@ -164,7 +164,7 @@ def rule_row(scene: Scene, width: int) -> Line:
     """Where other rules fire: their first letters, false alarms faint."""
     rail, cell = _Rail([(" ", "text")] * width), cell_of(scene, width)
     taken: set[int] = set()
-    for firing in scene.replay.rules or ():
+    for firing in sorted(scene.replay.rules or (), key=lambda one: (one.step, one.t)):
         at = cell(firing.step)
         while at in taken:  # of several in one cell the next ones stand beside it
             at += 1
