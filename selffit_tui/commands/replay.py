@@ -1,5 +1,7 @@
 """`selffit replay`: a run as it happened, from its beginning or any other place."""
 
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,11 +32,14 @@ def replay(
         typer.Option("--at", metavar="PLACE", help=f"where to begin: {PLACES}", show_default=True),
     ] = "start",
     speed: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--speed", help="recorded seconds a second: 0.25 to 64, or max: as fast as it draws"
+            "--speed",
+            help="recorded seconds a second: 0.25 to 64, or max: as fast as it draws; 1, and 8 "
+            "with --record",
+            show_default=False,
         ),
-    ] = "1",
+    ] = None,
     held: Annotated[
         bool, typer.Option("--held", help="do not play before space is pressed")
     ] = False,
@@ -51,21 +56,39 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE.cast",
+            help="write what the screen would show to a file for asciinema, without a terminal",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[str, typer.Option("--size", help="columns x rows of --record")] = "120x40",
 ) -> None:
     """Play a run again, ended or not, on the screen that showed it live.
 
     Space holds it and plays on, the arrows step back and forth, [ and ] go between marks, < and >
     change the speed, e goes to the end. With --json, what it would show, as data: a line at every
-    mark, from --at on.
+    mark, from --at on; with --record, as a film.
     """
     from selffit.run.find import find_run
     from selffit_tui.plain.follow import is_plain_terminal
 
+    if json and record is not None:
+        raise UserError("--json prints data and --record writes a film: give one of them")
     unit = parse_unit(every, json)
-    pace = parse_speed(speed)
+    pace = parse_speed(speed or ("1" if record is None else "8"))
     found = find_run(run, runs)
     if json:
         print_moments(found, at, unit)
+        return
+    if record is not None:
+        from selffit_tui.app.cast import save_cast
+
+        save_cast(found.path, record, at, pace, size)
+        say(f"{record} holds the replay; play it with: asciinema play {quote(str(record))}")
         return
     if is_plain_terminal():
         raise UserError(

@@ -22,7 +22,8 @@ PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap", "eps")
 SAME_BUDGET = 1e-9  # pixels
 
 
-Undo = tuple[int, Floats] | None  # where rows were added to a table, and those that were there
+# where rows were added to a table, and those that were there
+Undo = tuple[int, Floats | None] | None
 
 
 class Table:
@@ -46,7 +47,12 @@ class Table:
 
     def add_row(self, step: float, *values: float) -> "Undo":
         """Adds one row; returns what `undo` needs to take it back."""
-        return self._put(np.array((step, *values))[:, None])
+        end = self.length
+        if end == self._data.shape[1] or (end and step <= self._data[0, end - 1]):
+            return self._put(np.array((step, *values))[:, None])
+        self._data[:, end] = (step, *values)  # the usual case, many times when a clock is moved
+        self.length = end + 1
+        return end, None
 
     def _put(self, rows: Floats) -> "Undo":
         start, step = self.length, rows[0, 0]
@@ -66,9 +72,11 @@ class Table:
     def undo(self, what: "Undo") -> None:
         """Takes back what was added last: its rows go, those that they replaced are back."""
         if what is not None:
-            start, repeated = what
-            self.length = start + repeated.shape[1]
-            self._data[:, start : self.length] = repeated
+            self.length, repeated = what
+            if repeated is not None:
+                start = self.length
+                self.length += repeated.shape[1]
+                self._data[:, start : self.length] = repeated
 
     def rows(self, begin: float, end: float, closed: bool = True) -> tuple[Floats, Floats]:
         """Steps, shape [n], and values, shape [columns, n], from one step to another.

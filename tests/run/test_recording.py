@@ -4,6 +4,7 @@ import os
 import random
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -238,6 +239,29 @@ def test_the_same_is_read_in_any_order(tmp_path):
     ending = recording.newest.ending
     assert recording.newest.step == 868 and ending is not None and ending.how == "finished"
     assert len(recording) == len(RunReader(tmp_path).poll())
+
+
+def test_one_thread_appends_while_another_looks_anywhere():
+    items = [item for _ in range(12) for item in records()]
+    live = [RunState()]
+    for item in items:
+        live.append(reduce(live[-1], item))
+    recording = Recording()
+
+    def feed():
+        for begin in range(0, len(items), 5):
+            recording.append(items[begin : begin + 5])
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    rng, looked = random.Random(5), 0
+    while feeding.is_alive() or not looked:
+        position = rng.randint(0, len(recording))
+        assert recording.state_at(position) == live[position]
+        assert recording.place_at(position) == (live[position].branch, live[position].step)
+        looked += 1
+    feeding.join()
+    assert recording.newest == live[-1]
 
 
 def _check_real(folder: Path, positions) -> None:
