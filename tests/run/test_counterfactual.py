@@ -18,8 +18,9 @@ from selffit.run.state import RunState, reduce_all
 def judged(records):
     """The firings of a log by rule and branch."""
     state = reduce_all(RunState(), records)
-    events = [kinds.of_record(item) for item in records if item.k == "steps"]
-    return {(one.rule, one.branch): one for one in firings(state, events)}
+    told = map(kinds.of_record, records)
+    blocks = [event for event in told if isinstance(event, kinds.Steps)]
+    return {(one.rule, one.branch): one for one in firings(state, blocks)}
 
 
 @pytest.fixture(scope="module")
