@@ -139,8 +139,7 @@ def _hint(scene: Scene, room: int) -> list[Span]:
         words = meaning
         if id == "live" and scene.replay.live:
             continue
-        goes = scene.working if scene.replay.live else scene.replay.clock.playing
-        if id == "play" and goes:
+        if id == "play" and scene.goes:
             words = "hold"
         shown = shown_keys(key_of(id), scene.glyphs.plain).split(" ")[0]
         if id == "step-forth":
