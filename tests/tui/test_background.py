@@ -1,6 +1,7 @@
 """Light or dark paper: asked of the terminal, and drawn so that it can be read."""
 
 import pytest
+from textual.events import MouseDown
 
 from selffit_tui.app.background import is_light, without_answers
 from selffit_tui.app.decoder import InputDecoder
@@ -37,7 +38,7 @@ def test_the_mouse_is_heard_only_where_it_was_asked_for():
     press = b"\x1b[<0;10;5M"
     assert InputDecoder().feed(press) == []
     (event,) = InputDecoder(mouse=True).feed(press)
-    assert (event.x, event.y) == (9, 4)
+    assert isinstance(event, MouseDown) and (event.x, event.y) == (9, 4)
 
 
 def _brightness(number):
@@ -55,6 +56,7 @@ def test_ink_and_paper_differ_enough_to_be_read(light):
     for name, style in palette("256", light).items():
         if name.startswith("shade"):
             continue
+        assert style.color is not None and style.bgcolor is not None
         ink, paper = _brightness(style.color.number), _brightness(style.bgcolor.number)
         assert abs(ink - paper) > (0.1 if name in ("frame", "raw") else 0.2), name
 

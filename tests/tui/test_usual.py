@@ -5,29 +5,27 @@ import pytest
 
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.types import SignalBlock
-from selffit_tui.model.usual import REACH, UsualBands, calm_until
+from selffit_tui.model.series import Signals
+from selffit_tui.model.usual import REACH, WATCHED, UsualBands, calm_until
 
 
-class Made:
-    """Signals in arrays."""
-
-    names = ("abnormal", "pertalign")
-
-    def __init__(self, steps):
-        self.steps = np.arange(steps, dtype=np.float64)
-        rng = np.random.default_rng(1)
-        self._columns = {
-            "abnormal": 0.02 + 0.005 * rng.standard_normal(steps),
-            "pertalign": 0.8 + 0.02 * rng.standard_normal(steps),
-        }
-
-    def column(self, name):
-        return self._columns[name]
+def made(number):
+    """Signals of so many steps: little noise around a level each."""
+    rng = np.random.default_rng(1)
+    levels = {"abnormal": (0.02, 0.005), "pertalign": (0.8, 0.02)}
+    signals = Signals()
+    values = [
+        level + noise * rng.standard_normal(number)
+        for level, noise in (levels.get(name, (0.5, 0.01)) for name in signals.names)
+    ]
+    signals.of((np.arange(number, dtype=np.float64), np.array(values)))
+    signals.add(0, number)
+    return signals
 
 
 def test_the_edges_are_those_of_the_detector():
-    signals, bands = Made(400), SignalBands()
-    block = SignalBlock(0, **{name: signals.column(name).tolist() for name in signals.names})
+    signals, bands = made(400), SignalBands()
+    block = SignalBlock(0, **{name: signals.column(name).tolist() for name in WATCHED})
     for index in range(400):
         bands.update(block, index)
     found = UsualBands().upto(signals, 399)
@@ -37,18 +35,18 @@ def test_the_edges_are_those_of_the_detector():
 
 
 def test_before_the_bands_are_warm_nothing_is_usual():
-    assert UsualBands().upto(Made(50), 49) == {}
+    assert not UsualBands().upto(made(50), 49)
 
 
 def test_going_on_gives_what_reading_at_once_gives():
-    signals, slowly = Made(600), UsualBands()
+    signals, slowly = made(600), UsualBands()
     for step in (150, 300, 599):
         found = slowly.upto(signals, step)
     assert found == UsualBands().upto(signals, 599)
 
 
 def test_a_long_run_is_not_read_from_its_beginning():
-    signals = Made(5 * REACH)
+    signals = made(5 * REACH)
     near = UsualBands().upto(signals, 5 * REACH)
     whole = SignalBands()
     for value in signals.column("abnormal").tolist():
