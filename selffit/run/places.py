@@ -4,6 +4,7 @@
 b1:5400       a step of a branch
 onset         the first onset; alert:2 the second alert of any level
 checkpoint:ID where a checkpoint was saved
+epoch:12      the end of an epoch, or of a part of one (12.5)
 1:22, 82s     so long after the first event (also 1:02:05)
 start, end    before anything was read, and all that there is
 """
@@ -23,6 +24,7 @@ from selffit.vocabulary import ONSET
 HELP = PLACES  # what a place may be, in words
 _TIME = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-5][0-9](?:\.[0-9]+)?)")
 _SECONDS = re.compile(r"([0-9]{1,12}(?:\.[0-9]+)?) ?s")
+_NUMBER = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _STEP = re.compile("[0-9]{1,15}")
 _SHOWN = 8  # of what exists, in a message
 
@@ -121,4 +123,17 @@ def _listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-_NAMED: dict[str, Callable[[Recording, str], int]] = {"alert": _alert, CHECKPOINT: _checkpoint}
+def _epoch(recording: Recording, number: str) -> int:
+    """The end of an epoch, on the line that leads to the newest branch; a part of one counts."""
+    start = recording.newest.start
+    if start is None or not start.steps_per_epoch or not _NUMBER.fullmatch(number):
+        raise UserError(f"there is no epoch '{clean(number)[:40]}'; {_reached(recording)}")
+    step = round(float(number) * start.steps_per_epoch)
+    return _at_step(recording, recording.newest.line.branch, step)
+
+
+_NAMED: dict[str, Callable[[Recording, str], int]] = {
+    "alert": _alert,
+    CHECKPOINT: _checkpoint,
+    "epoch": _epoch,
+}

@@ -62,7 +62,9 @@ def standing(state: RunState, word: str = "", why: str = "") -> Standing:
         last = ending.stderr[-1] if ending is not None and ending.stderr else ""
         reason = part(2, "; ".join(filter(None, (told, ending.text if ending else "", last))))
         before = (_brief(state, found),) if found.state != UNMEASURED.name else ()
-        said = tuple(one for one in (part(1, of), reason, *before) if one.forms)
+        again = part(4, f"go on: selffit train --resume {state.run}", "go on: train --resume")
+        going_on = (again,) if _can_go_on(state, word) else ()
+        said = tuple(one for one in (part(1, of), reason, *before, *going_on) if one.forms)
         banner = ENDED if looks.bad else CAUTION
         return Standing(symbol=looks.symbol, banner=banner, head=word.upper(), parts=said)
     level = found.level
@@ -71,6 +73,11 @@ def standing(state: RunState, word: str = "", why: str = "") -> Standing:
         symbol=level.symbol, banner=level.banner, head=head, parts=tuple(parts(state, found))
     )
     return _going(line, state, found, word)
+
+
+def _can_go_on(state: RunState, word: str) -> bool:
+    """Whether a run that nobody works on any more was begun, and can be resumed."""
+    return word != COPY.word and state.start is not None and bool(state.run)
 
 
 def _brief(state: RunState, found: Verdict) -> Part:

@@ -4,4 +4,6 @@ from typing import Literal, get_args
 
 Unit = Literal["event", "block", "probe", "epoch"]
 UNITS: tuple[Unit, ...] = get_args(Unit)  # that a recording can be gone through by
-PLACES = "a step, BRANCH:STEP, onset, alert:N, checkpoint:ID, a time (1:22, 82s), start or end"
+PLACES = (
+    "a step, BRANCH:STEP, epoch:N, onset, alert:N, checkpoint:ID, a time (1:22, 82s), start or end"
+)

@@ -15,6 +15,7 @@ from selffit.vocabulary import (
     DIVERGED,
     EVIDENCE,
     HEALTHY,
+    RECOVERED,
     ROLLED_BACK,
     SUSPECT,
     UNMEASURED,
@@ -141,6 +142,8 @@ def moved_words(alert: kinds.Alert | None) -> tuple[str, ...]:
 
 def _found(state: RunState, verdict: Verdict) -> list[Part]:
     cause, first = cause_words(verdict.cause), ""
+    if cause and verdict.state == RECOVERED.name:
+        cause = f"from {cause}"
     if verdict.first and verdict.first != verdict.cause:
         first = f"{cause} (first {verdict.first})"
     onset, alert = verdict.onset, verdict.alert

@@ -106,6 +106,7 @@ class RunApp(App[None]):
         self.colours = environment.colours(os.environ) if colours is None else colours
         self.ascii_because = why_ascii() if glyphs is None else ""
         super().__init__(driver_class=TolerantDriver, ansi_color=True)
+        self.use_command_palette = True
         self._light = light
         self.glyphs = glyphs or (ASCII if self.ascii_because else BRAILLE)
         self.outcome = Outcome(code=1)

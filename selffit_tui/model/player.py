@@ -1,8 +1,10 @@
 """Plays a recording: moves the clock by keys and by time, and gives the state that it stands at."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
+from selffit.run.firing import Firing
 from selffit.run.moments import Moment
 from selffit.run.places import position_at
 from selffit.run.recording import UNITS, Recording, Unit
@@ -23,6 +25,8 @@ class Player:
         self.choice = CHOICES[0]
         self.newest = Snapshot(loading=0.0)  # until the feed says how much has been read
         self._blank = Recording()
+        self.rules: Sequence[Firing] | None = None  # what other rules would have said
+        self.judging = False
 
     @property
     def tape(self) -> Recording:
@@ -33,6 +37,7 @@ class Player:
         """The recording has grown, or is another one: then its end is shown."""
         if newest.recording is not self.newest.recording:
             self.clock = self.clock.ended()
+            self.rules = None
         self.newest = newest
 
     # ---- what is shown -----------------------------------------------------------------------
@@ -62,6 +67,8 @@ class Player:
             choice=self.choice,
             moments=(moments := tape.moments),
             here=self._here(moments, position),
+            rules=self.rules,
+            judging=self.judging,
         )
 
     def _here(self, moments: tuple[Moment, ...], position: int) -> tuple[Moment, ...]:

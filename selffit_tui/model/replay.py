@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from selffit.run.firing import Firing
 from selffit.run.moments import APPLIED, BRANCH, CHECKPOINT, ENDED, Moment
 from selffit.run.recording import Unit
 from selffit.vocabulary import Level, level_of
@@ -42,7 +43,8 @@ class Replay:
     position, step, branch, t: of what is shown, t in seconds since the first event. end: seconds
     of the whole recording. gap: seconds of the gap without events that it stands in. unit, choice:
     what keys move by. moments: of the whole recording, in its order; here: those that became known
-    at the step that is shown.
+    at the step that is shown. rules: what other rules would have said, None where nobody asked;
+    judging: the log is being judged by them.
     """
 
     clock: Clock = field(default_factory=Clock)
@@ -57,6 +59,8 @@ class Replay:
     choice: Choice = CHOICES[0]
     moments: Sequence[Moment] = ()
     here: Sequence[Moment] = ()
+    rules: Sequence[Firing] | None = None
+    judging: bool = False
 
     @property
     def live(self) -> bool:

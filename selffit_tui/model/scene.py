@@ -202,6 +202,11 @@ class Scene:
         """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
         return self.newest.state.ending is None and not state_of(self.present_word).left
 
+    @property
+    def goes(self) -> bool:
+        """Whether what is drawn goes on by itself, so that it can be held."""
+        return self.working if self.replay.live else self.replay.clock.playing
+
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
         last = max(float(self.state.step), float(FEWEST_STEPS), self.columns.last_step)

@@ -7,7 +7,7 @@ beginning.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from weakref import WeakKeyDictionary
 
 from selffit.detect.signal_bands import SignalBands
@@ -97,4 +97,5 @@ def calm_until(state: RunState, stands: Verdict, line: ActiveLine) -> float:
         for alert in state.all(kinds.Alert)
         if line.holds(alert.branch, alert.about) and healthy <= alert.about <= stands.since
     ]
-    return float(min(about, default=stands.since))
+    moved = onset.evidence.get("signal_step", inf) if onset is not None else inf
+    return float(min([*about, moved if moved > 0 else inf, stands.since]))

@@ -23,6 +23,7 @@ from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import why_empty
 from selffit_tui.panels.parts.inside import place, put
 
+TITLE = "accuracy on held-out images"
 COMES = "the first one measures the untrained network, at step 0"
 LIMITS = ("best", "alarm")
 SERIES = ("final_pgd", "clean", "fgsm", "pgd")  # later ones are drawn on top
@@ -40,7 +41,7 @@ class AccuracyPanel(Panel):
     """Robust accuracy through the steps of training."""
 
     name = "accuracy"
-    title = "accuracy on held-out images"
+    title = "accuracy"
     help = "accuracy alone (narrow: first both charts)"
     keys = ("1", "f2")
 
@@ -70,7 +71,7 @@ def accuracy_lines(scene: Scene, width: int, height: int, letters: bool = False)
     probe = state.current(kinds.RobustProbe)
     if probe is None:
         empty = why_empty(scene, width - 2, "probe", comes=(COMES,))
-        return framed(empty, width, height, scene.glyphs, [(AccuracyPanel.title, "title")])
+        return framed(empty, width, height, scene.glyphs, [(TITLE, "title")])
     inner_height = height - 2
     beside = width >= BESIDE or (not scene.narrow and width >= 60)
     where = plot(scene, width - 2, RIGHT if beside else 1)

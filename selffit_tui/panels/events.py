@@ -71,7 +71,11 @@ def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
     if scene.view.panel in (OVERVIEW, EventPanel.name):
         skip = min(scene.view.scroll, max(0, len(events) - rows))
     newest = len(events) - 1 - skip
-    body = [_line(events[index], scene, width) for index in range(newest, -1, -1)[:rows]]
+    told = {id(event) for event in news(in_time(scene))}
+    body = [
+        _line(events[index], scene, width, id(events[index]) in told)
+        for index in range(newest, -1, -1)[:rows]
+    ]
     foot: list[Span] = []
     if len(events) > rows:
         foot = [(f"{skip + 1}-{skip + rows} of {count(len(events))}", "faint")]
@@ -102,10 +106,10 @@ def _note(scene: Scene) -> list[Span]:
     return [("g first  G last", "dim")]
 
 
-def _line(event: Event, scene: Scene, width: int) -> Line:
+def _line(event: Event, scene: Scene, width: int, important: bool) -> Line:
     glyphs = scene.glyphs
     name, words, style = brief_words(event)
-    if not event.KIND.important:
+    if not important:
         style = "dim"
     since = duration(event.t - scene.state.started)
     step = count(event.step) if event.step else ""

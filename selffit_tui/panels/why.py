@@ -13,8 +13,8 @@ from selffit.eventlog import kinds
 from selffit.numbers import budget, count, in_unit, known, plural, score
 from selffit.run.health import Limit, limits
 from selffit.run.reacting import in_brief
-from selffit.run.verdict import Verdict
-from selffit.run.wording import parts
+from selffit.run.verdict import Verdict, explained
+from selffit.run.wording import cause_words, parts
 from selffit.vocabulary import (
     ACCURACY,
     DIVERGED,
@@ -212,7 +212,9 @@ def _weak(scene: Scene, found: Verdict, width: int) -> Block:
 
 def _verdict_words(scene: Scene, found: Verdict, width: int) -> Block:
     """The standing sentence, a part a line."""
-    told = [one.words for one in parts(scene.state, found) if not one.words.startswith("next ")]
+    elsewhere = ("next ", "left behind")  # said by other lines
+    told = [one.words for one in parts(scene.state, found)]
+    told = [words for words in told if not words.startswith(elsewhere)]
     lines: Block = []
     for index, words in enumerate(told):
         whole = f"{found.state} {words}" if index == 0 else words
@@ -275,6 +277,8 @@ def _folded(scene: Scene, found: Verdict, width: int) -> Block:
             continue
         level = level_of(alert.level)
         words = f"{scene.glyphs.symbols[level.symbol]} {level.name} at {count(alert.about)}"
+        if level is ONSET and (cause := explained(scene.state, alert)[0]):
+            words += f", {cause_words(cause)}"
         gone = not scene.line.holds(alert.branch, alert.about)
         where = f" on {alert.branch}, left behind" if gone else ""
         lines.append([(words, "dim" if gone else level.style), (where, "dim")])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from selffit_tui.panels.list import NAMES
 from selffit_tui.screens.keys import keys_of, shown_keys
 from selffit_tui.screens.looking import LookingScreen
 
@@ -24,7 +25,8 @@ class EverythingProvider(Provider):
         """Those that match."""
         matcher = self.matcher(query)
         for title, does, do in self._commands():
-            if (score := matcher.match(f"{title} {does}")) > 0:
+            named = all(word in title.lower() for word in query.lower().split())
+            if named and (score := matcher.match(title)) > 0:
                 yield Hit(score * BEHIND, Content(title), do, help=does)
 
     def _commands(self) -> Iterator[Command]:
@@ -33,7 +35,8 @@ class EverythingProvider(Provider):
             return
         for key in keys_of(readonly=not screen.scene().may_act):
             if key.id != "palette":
-                yield key.help, f"key {shown_keys(key)}", _running(screen, key.action)
+                title = f"panel {key.id}: {key.help}" if key.id in NAMES else key.help
+                yield title, f"key {shown_keys(key)}", _running(screen, key.action)
         for layer in screen.layer_names():
             yield f"layer {layer}", "its channels", _showing(screen, layer)
 

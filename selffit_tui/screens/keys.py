@@ -154,6 +154,12 @@ RUN_KEYS = (
         help="to the beginning",
     ),
     Key(
+        id="rules",
+        keys=("w", "W"),
+        action="rules",
+        help="what other rules would have said of this log, and when",
+    ),
+    Key(
         id="live",
         keys=("e", "end"),
         action="live",

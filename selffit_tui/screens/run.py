@@ -56,6 +56,7 @@ class RunScreen(PlayingScreen, LookingScreen):
         """`place` is the run where commands go, unless `readonly`."""
         super().__init__()
         self._readonly = readonly
+        self.place = place
         self.acting = Acting(self, self.redraw, styles, place, clock)
         self._inks = styles
         self._glyphs = glyphs

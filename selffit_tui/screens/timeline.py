@@ -4,6 +4,7 @@ On the first rail is the line of history that leads to the newest step, on the s
 roll-back left behind.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -19,6 +20,7 @@ from selffit_tui.model.scene import Scene
 from selffit_tui.panels.header import Item, pack
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.keys import key_of, shown_keys
+from selffit_tui.screens.rules import rule_words
 
 LEAST_HEIGHT = 20  # lines of a terminal from which there is a timeline
 ROOMY = 34  # and from which a second rail
@@ -29,7 +31,7 @@ MEANINGS = (("play", "play"), ("step-forth", ""), ("mark-next", ""), ("live", "e
 
 
 class Timeline(LineWidget):
-    """One line, or two where there is a branch and room."""
+    """One line, two where there is a branch and room, and one for other rules."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The rails, and what is said of the clock."""
@@ -40,7 +42,12 @@ def timeline_height(scene: Scene, height: int) -> int:
     """The lines that it has in a terminal of that height."""
     if height < LEAST_HEIGHT or not scene.replay.length:
         return 0
-    return 2 if height >= ROOMY and len(scene.newest.state.ledger.branches) > 1 else 1
+    return 1 + second_rail(scene, height) + (scene.replay.rules is not None)
+
+
+def second_rail(scene: Scene, height: int) -> bool:
+    """Whether there is a branch, and room for what was left behind, in a terminal so high."""
+    return height >= ROOMY and len(scene.newest.state.ledger.branches) > 1
 
 
 def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
@@ -48,6 +55,12 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
     if width <= 0 or height <= 0:
         return [[]] * max(0, height)
     room = max(0, width - max(SHORTEST, round(width * RAIL_SHARE)) - 3)
+    rail = max(1, width - room - 3)  # it stays where it is, whatever is said
+    below: list[Line] = []
+    if scene.replay.rules is not None and height > 1:
+        height -= 1
+        row: Line = [(" ", "text"), *rule_row(scene, rail), ("  ", "text")]
+        below = [crop([*row, *rule_words(scene, room)], width, scene.glyphs.ellipsis)]
     status = _trimmed(pack(_status(scene), room))
     if height > 1:
         told = [status, _hint(scene, room)]
@@ -57,12 +70,12 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
             status = _trimmed(pack(_status(scene)[:1], room))
             hint = _hint(scene, room - width_of(status) - 2)
         told = [[*status, ("  ", "text"), *hint] if hint else status]
-    rail = max(1, width - room - 3)  # it stays where it is, whatever is said
     rails = rail_lines(scene, rail, height)
-    return [
-        crop([(" ", "text"), *row, ("  ", "text"), *words], width, scene.glyphs.ellipsis)
-        for row, words in zip(rails, [*told, *[[]] * (height - len(told))], strict=True)
+    above = [
+        crop([(" ", "text"), *line, ("  ", "text"), *words], width, scene.glyphs.ellipsis)
+        for line, words in zip(rails, [*told, *[[]] * (height - len(told))], strict=True)
     ]
+    return above + below
 
 
 def _trimmed(spans: list[Span]) -> list[Span]:
@@ -126,8 +139,7 @@ def _hint(scene: Scene, room: int) -> list[Span]:
         words = meaning
         if id == "live" and scene.replay.live:
             continue
-        goes = scene.working if scene.replay.live else scene.replay.clock.playing
-        if id == "play" and goes:
+        if id == "play" and scene.goes:
             words = "hold"
         shown = shown_keys(key_of(id), scene.glyphs.plain).split(" ")[0]
         if id == "step-forth":
@@ -140,6 +152,28 @@ def _hint(scene: Scene, room: int) -> list[Span]:
 
 
 # ---- the rails -------------------------------------------------------------------------------
+def cell_of(scene: Scene, width: int) -> Callable[[float], int]:
+    """What gives the cell of a step on a rail of that width."""
+    state, across = scene.newest.state, max(0, width - 1)
+    last = max(state.last_step, state.step, 1, *scene.replay.reached, 0)
+    return lambda step: min(across, max(0, round(step * across / last)))
+
+
+def rule_row(scene: Scene, width: int) -> Line:
+    """Where other rules fire: their first letters, false alarms faint."""
+    rail, cell = _Rail([(" ", "text")] * width), cell_of(scene, width)
+    taken: set[int] = set()
+    for firing in sorted(scene.replay.rules or (), key=lambda one: (one.step, one.t)):
+        at = cell(firing.step)
+        while at in taken:  # of several in one cell the next ones stand beside it
+            at += 1
+        taken.add(at)
+        passed = scene.then is None or firing.t <= scene.then
+        style = "act" if passed and not firing.false else "faint"
+        rail.put(at, firing.rule[0], style)
+    return _joined(rail.cells)
+
+
 @dataclass
 class _Rail:
     """The cells of a rail, each a character and its ink."""
@@ -157,12 +191,8 @@ def rail_lines(scene: Scene, width: int, height: int) -> list[Line]:
     """The first rail, and from a height of 2 on the second."""
     glyphs, state, replay = scene.glyphs, scene.newest.state, scene.replay
     line = state.line
-    last = max(state.last_step, state.step, 1, *(m.step for m in replay.moments), 0)
     rails = [_Rail([(" ", "text")] * width) for _ in range(height)]
-    across = max(0, width - 1)
-
-    def cell(step: float) -> int:
-        return min(across, max(0, round(step * across / last)))
+    across, cell = max(0, width - 1), cell_of(scene, width)
 
     on_line = line.holds(replay.branch, replay.step)
     here, known = cell(replay.step), cell(state.step)

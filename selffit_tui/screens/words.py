@@ -29,14 +29,15 @@ def words_of(scene: Scene, panels: Iterable[type[Panel]]) -> list[Line | tuple[s
     tell(stands.level.name, stands.level.meaning)
     if stands.cause:
         tell(stands.cause, disease_of(stands.cause).meaning)
-    for level in STANDING.values():
-        tell(level.name, level.meaning)
     for panel in panels:
         terms = [term for term in panel.terms(scene) if term[0] not in told]
         if terms:
             found += [[], [(panel.title, "title")]]
             for name, meaning in terms:
                 tell(name, meaning)
+    found += [[], [("what else can stand", "title")]]
+    for level in STANDING.values():
+        tell(level.name, level.meaning)
     return found
 
 

@@ -274,8 +274,16 @@ def test_when_somebody_else_was_faster_the_person_looks_again(acting, acted_on, 
 def test_those_who_only_watch_find_no_way_to_act(acting, acted_on, shown):
     async def watch(at):
         assert "act" not in shown(at.app).split("\n")[-2].split() and "i: act" not in shown(at.app)
-        await at.pilot.press("i", "f11", "colon", "ctrl+p")
+        await at.pilot.press("i", "f11")
         assert at.app.screen is at.app.run_screen
+        await at.pilot.press("colon")
+        await at.pilot.pause(0.1)
+        await at.pilot.press(*"roll back")
+        await at.pilot.pause(0.3)
+        await at.pilot.press("enter")
+        await at.pilot.pause(0.1)
+        assert not isinstance(at.app.screen, InterveneScreen)
+        await at.pilot.press("escape")
         await at.pilot.press("question_mark")
         assert isinstance(at.app.screen, HelpScreen) and "roll back" not in shown(at.app)
 
@@ -284,7 +292,7 @@ def test_those_who_only_watch_find_no_way_to_act(acting, acted_on, shown):
 
 def test_nothing_can_be_done_to_a_run_that_has_ended(drive, made_up):
     async def act(app, pilot):
-        await pilot.press("i", "colon")
+        await pilot.press("i", "f11")
         assert app.screen is app.run_screen
 
     drive(made_up.records(), act)

@@ -125,6 +125,10 @@ def test_a_place_is_gone_to_as_it_is_named(fell):
     assert player.replay().step == 651  # where it became known
     with pytest.raises(UserError, match="beyond the end"):
         player.position("9999")
+    player.go(player.position("epoch:5"), 0.0)
+    assert player.replay().step == 310
+    with pytest.raises(UserError, match="there is no epoch 'x'"):
+        player.position("epoch:x")
     player.go(player.position("end"), 0.0)
     assert player.clock.live
 

@@ -49,7 +49,7 @@ def test_a_held_view_stays_where_it_is_while_the_run_goes_on_and_says_so(drive, 
         text = shown(app)
         assert app.run_screen.drawn.state.step == 300
         assert "held at 300" in timeline(text) and "HELD 420 steps behind" in text
-        assert "now: ONSET at step 620" in first(text)  # an alert is never held back
+        assert "now: !! ONSET" in first(text)  # an alert is never held back
         assert "10 probes" in text and "400" not in text.splitlines()[15]
         await pilot.press("space")
         ticks.pass_(1.0)
@@ -78,7 +78,6 @@ def test_every_panel_shows_what_was_known_then(drive, made_up, shown):
     async def back(app, pilot):
         await pilot.press("at", *"300", "enter")
         text = shown(app)
-        assert "onset" not in text.lower().split("now: onset")[0]
         assert "at step 300" in text and "step 300/868" in text
         assert not re.search("ONSET|SUSPECT", "\n".join(text.splitlines()[1:-3]))
 
@@ -255,3 +254,47 @@ def test_the_past_bears_every_size(drive, acted_on, size):
         assert app.is_running
 
     drive(acted_on.rolled_back().records, resize, size=size)
+
+
+def test_other_rules_are_a_table_and_a_row_of_marks(drive, made_up, shown):
+    async def judge(app, pilot):
+        await pilot.press("w")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if not app.run_screen.player.judging:
+                break
+        await pilot.pause()
+        text = shown(app)
+        assert "rule     fires at step" in text and re.search(r"half +620 +\+0 steps", text)
+        assert "the classic early stop" in text
+        await pilot.press("escape")
+        await pilot.pause()
+        row = shown(app).splitlines()[-2]
+        assert re.search("[gdht]", row.split("  ")[0] + row[:70]) and "half +0" in row
+        await pilot.press("at", *"300", "enter")
+        assert "none of the other rules has fired" in shown(app)
+        await pilot.press("w", "x")
+        await pilot.pause()
+        assert "other rules" not in shown(app)
+
+    drive(made_up.records(), judge)
+
+
+def test_a_log_is_judged_again_once_it_has_grown(drive, made_up):
+    async def judge(app, pilot):
+        async def done():
+            for _ in range(100):
+                await pilot.pause(0.02)
+                if not app.run_screen.player.judging:
+                    return
+
+        await pilot.press("w")
+        await done()
+        assert not app.run_screen.player.rules
+        await pilot.press("escape")
+        await read(app, pilot, made_up.records(720), 720)
+        await pilot.press("w")
+        await done()
+        assert "today" in {one.rule for one in app.run_screen.player.rules}
+
+    drive(made_up.records(300), judge)

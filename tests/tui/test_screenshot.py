@@ -17,7 +17,7 @@ def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
     save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
     picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
     assert (
-        picture.startswith("<svg") and "at step 620" in picture and "strokes-fgsm-7f3a" in picture
+        picture.startswith("<svg") and "ONSET at 620" in picture and "strokes-fgsm-7f3a" in picture
     )
 
 

@@ -68,6 +68,8 @@ def plot_row(
         elif owner < 0 and cell in plot.marks and plot.marks[cell].live:
             acted = plot.marks[cell].level == INTERVENTION
             character, style = glyphs.mark, "act" if acted else "mark"
+        elif character == " " and spans:
+            style = spans[-1][1]  # a blank has no ink: a change of it would cost bytes
         if spans and spans[-1][1] == style:
             spans[-1] = (spans[-1][0] + character, style)
         else:
