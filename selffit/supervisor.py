@@ -8,7 +8,7 @@ N + 1 and no other: whoever asked knows that attempt N has ended. SIGTERM and SI
 so the run stops at its next step; so are SIGUSR1 and SIGUSR2, with which schedulers announce that
 they take the machine away. Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused, 3
 superseded, 4 diverged, 75 preempted (stopped by SIGUSR1 or SIGUSR2), 128 + signal when the trainer
-was killed.
+was killed. Where the run is somebody else's program (`selffit.hosted`), its own exit code.
 """
 
 import math
@@ -29,6 +29,7 @@ from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
 from selffit.outlets import FILE_ENCODING, speaking
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
+from selffit.run.making import HOST_MODULE, is_hosted
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
 
@@ -66,10 +67,12 @@ def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
         os.close(errors)
 
 
-def trainer_command(run_dir: Path, attempt: int, folder: int) -> list[str]:
+def trainer_command(
+    run_dir: Path, attempt: int, folder: int, module: str = "selffit.train"
+) -> list[str]:
     """How the trainer process is started, which inherits the descriptor of the run's folder."""
     about = ["--attempt", str(attempt), "--folder", str(folder)]
-    return [sys.executable, "-m", "selffit.train", str(run_dir), *about]
+    return [sys.executable, "-m", module, str(run_dir), *about]
 
 
 class Supervisor:
@@ -79,6 +82,7 @@ class Supervisor:
         self.run = run.held()
         self._trainer: subprocess.Popen[bytes] | None = None
         self.number = 0  # of the attempt
+        self.hosted = is_hosted(self.run.info())  # it is somebody else's program
         self._passed: int | None = None  # the signal that was asked to be passed on
 
     def install(self) -> None:
@@ -126,7 +130,8 @@ class Supervisor:
         log = EventWriter(self.run.place, "supervisor", number)
         kills, began = MemoryKills(), time.monotonic()
         with root_of(self.run.place) as folder:  # wherever it is now, the trainer works in it
-            own = trainer_command(self.run.path, number, folder.fd)
+            module = HOST_MODULE if self.hosted else "selffit.train"
+            own = trainer_command(self.run.path, number, folder.fd, module)
             argv = own if command is None else list(command)
             self._trainer = trainer = self._start(argv, number, folder.fd)
         if self._passed is not None:  # came before there was a trainer
@@ -188,6 +193,8 @@ def main(arguments: Sequence[str]) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return exit_code("refused")
+    if supervisor.hosted and not exit.signal:
+        return exit.code  # that of the program is handed on
     return exit_code(exit.how, exit.signal)
 
 
