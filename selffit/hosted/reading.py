@@ -7,7 +7,7 @@ from selffit.lines import LineReader, Row, RuleFile, Said, formats
 from selffit.lines.catalogue import GENERAL
 from selffit.lines.printed import Splitter
 
-LOOKED_AT = 100  # lines after which the general rules are taken where no others fit
+LOOKED_AT = 100  # lines after which the general rules are taken, whatever they read
 ROWS = 2  # that rules have to complete before they are chosen
 HELD = 500  # rows that are kept until then
 
@@ -17,10 +17,13 @@ class _Candidate:
         self.reader = LineReader(rules)
         self.found: list[Row | Said] = []
         self.rows = 0
+        self.robust = 0  # rows with robust accuracy
 
     def take(self, found: list[Row | Said]) -> None:
         self.found = (self.found + found)[-HELD:]
-        self.rows += sum(isinstance(one, Row) for one in found)
+        rows = [one for one in found if isinstance(one, Row)]
+        self.rows += len(rows)
+        self.robust += sum("pgd" in row.values for row in rows)
 
     @property
     def fits(self) -> bool:
@@ -31,7 +34,9 @@ class Reading:
     """Takes what a program prints, stream by stream; gives rows and settings as they are complete.
 
     Without rules those of the package are tried beside each other, as `selffit import` does, and
-    what the chosen ones have read until then comes at once.
+    what the chosen ones have read until then comes at once. The general rules would read anything
+    with names and numbers: they are chosen where they read robust accuracy and no others read a
+    measure, or after a while.
     """
 
     def __init__(self, rules: RuleFile | None) -> None:
@@ -87,7 +92,11 @@ class Reading:
         if self._chosen is None:
             fit = [one for one in self._candidates if one.fits]
             special = [one for one in fit if one.reader.rules.name != GENERAL]
-            self._choose(special or (fit if self.lines >= LOOKED_AT else []))
+            others = any(
+                one.reader.values for one in self._candidates if one.reader.rules.name != GENERAL
+            )
+            general = any(one.robust >= ROWS for one in fit) and not others
+            self._choose(special or (fit if general or self.lines >= LOOKED_AT else []))
         return self._given()
 
     def _choose(self, fit: list[_Candidate]) -> None:

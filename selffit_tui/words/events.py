@@ -69,8 +69,8 @@ def _start(event: kinds.RunStart) -> str:
         text(event.config.get("method")),
         event.data_set.name,
         text(event.config.get("model")),
-        plural(event.params, "parameter"),
-        plural(event.steps_total, "step"),
+        plural(event.params, "parameter") if event.params else "",
+        plural(event.steps_total, "step") if event.steps_total else "",
         event.device_name or event.device,
     )
 
