@@ -62,11 +62,11 @@ class Placing:
     def start(self) -> kinds.RunStart:
         """What is known of the training, as the log has it."""
         config = {name: value for name, value in self.settings.items() if name in CONFIG}
-        epochs = config.get("epochs")
-        known = isinstance(epochs, int | float) and not isinstance(epochs, bool) and epochs > 0
+        told = config.get("epochs")
+        epochs = told if isinstance(told, int | float) and told > 0 else 0
         return kinds.RunStart(
             config=config,
-            steps_total=round(epochs * self.per_epoch) if known else 0,
+            steps_total=round(epochs * self.per_epoch),
             steps_per_epoch=self.per_epoch,
             device="",
             device_name="",
