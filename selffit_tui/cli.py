@@ -49,11 +49,11 @@ app = typer.Typer(
 )
 app.command(cls=Helped)(train)
 app.command(cls=Helped, context_settings={"allow_interspersed_args": False})(run)
-for command in (watch, replay, status, runs, detect, diagnose):
-    app.command(cls=Helped)(command)
+for looking in (watch, replay, status, runs, detect, diagnose):
+    app.command(cls=Helped)(looking)
 app.command("import", cls=Helped)(import_)
-for command in (export, report, pack):
-    app.command(cls=Helped)(command)
+for sending in (export, report, pack):
+    app.command(cls=Helped)(sending)
 app.command("open", cls=Helped)(open_)
 app.add_typer(ctl)
 

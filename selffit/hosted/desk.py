@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from selffit.control import lines
 from selffit.control.admission import admit, new_settings
 from selffit.control.commands import Command
@@ -64,13 +66,32 @@ class Desk:
             if refusal is not None:
                 raise refusal
             self.log.emit(lines.received(command), step=step)
-            new = {} if command.op == "rollback" else new_settings(command, self.log.ledger)
+            if command.op == "rollback":
+                return [command] if self._roll_back(command, step) else []
+            new = new_settings(command, self.log.ledger)
             if not self.log.commit(lines.applied(self.log.ledger, command, new), step):
                 return []
         except Refusal as refusal:
             self.log.emit(lines.rejected(command, refusal), step=step)
             return []
         return [command] if self._carry_out(command, new, step) else []
+
+    def _roll_back(self, command: Command, step: int) -> bool:
+        """Somebody restores their checkpoint; what follows is on a new branch."""
+        ledger = self.log.ledger
+        target = ledger.target(command.args["to"])
+        assert target is not None  # admitted
+        branch = ledger.next_branch()
+        new = new_settings(command, ledger, at=ledger.settings)
+        args = {**command.args, "to": target.id}
+        applied = lines.applied(ledger, command, new, branch=branch, args=args)
+        if not self.log.commit(applied, step):
+            return False
+        command = msgspec.structs.replace(command, args=args)
+        if not self._carry_out(command, new, step):
+            return False
+        self.log.begin_branch(branch, target.branch, target.step, target.id)
+        return True
 
     def _carry_out(self, command: Command, new: Mapping[str, Any], step: int) -> bool:
         try:
