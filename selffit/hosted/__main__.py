@@ -162,8 +162,9 @@ class Host:
                     return
 
     def _over(self, end: Ended) -> int:
-        self.heartbeat.stop()
-        reason = "; ".join(part for part in (end.reason, self._note) if part)
+        if self.heartbeat.is_alive():
+            self.heartbeat.stop()
+        reason = end.reason or self._note  # silence would look like health
         said = kinds.End(how=end.how, reason=reason, summary=self._values)
         self.log.emit(said, step=max(0, self.placing.step))
         self.writer.close(end.how)
