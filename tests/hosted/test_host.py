@@ -70,14 +70,13 @@ def test_what_it_prints_is_kept_with_bars_and_colours_and_bounded(
 
 def test_a_stop_from_elsewhere_ends_it_by_sigterm(program_run: Make) -> None:
     run = program_run("import time\nprint('Epoch 1: pgd acc 10%', flush=True)\ntime.sleep(60)")
-    thread = threading.Thread(
-        target=lambda: (
-            when(lambda: b"Epoch" in (run.raw / "trainer-000001.out").read_bytes()),
-            submit(run.path, new_command("pause", {}, by="somebody")),
-            submit(run.path, new_command("set", {"eps": "4/255"}, by="somebody")),
-            submit(run.path, new_command("stop", {}, by="somebody", attempt=1)),
-        )
-    )
+
+    def ask() -> None:
+        when(lambda: b"Epoch" in (run.raw / "trainer-000001.out").read_bytes())
+        for op, args in (("pause", {}), ("set", {"eps": "4/255"}), ("stop", {})):
+            submit(run.path, new_command(op, args, by="somebody", attempt=1))
+
+    thread = threading.Thread(target=ask)
     (run.raw / "trainer-000001.out").touch()
     thread.start()
     assert host(run) == 0

@@ -20,6 +20,7 @@ from selffit.control.commands import new_command
 from selffit.control.submit import submit
 from selffit.errors import UserError
 from selffit.eventlog import kinds
+from selffit.probes.robust import robust_probe
 from selffit.run.rerun import blocks_of
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
@@ -122,7 +123,7 @@ def test_a_loss_that_is_not_finite_is_a_divergence(watch: Callable[..., Monitor]
 
 def collapse(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """Let probes find a network that collapses at a step."""
-    real = measuring.robust_probe
+    real = robust_probe
 
     def probe(subject: Any, n: int, **more: Any) -> kinds.RobustProbe:
         found = real(subject, n, **more)

@@ -1,5 +1,6 @@
 """Networks and held-out images as people have them, and the sentences for what does not fit."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_wrappers_are_taken_off() -> None:
 def test_a_network_that_cannot_be_copied_is_seen() -> None:
     model = Block()
     assert can_be_copied(adapted(model, X[:1], None))
-    model.lock = (i for i in ())  # type: ignore[assignment]
+    model.lock = threading.Lock()  # type: ignore[assignment]
     assert not can_be_copied(adapted(model, X[:1], None))
 
 

@@ -73,7 +73,7 @@ def train(
             opt.zero_grad()
             loss.mean().backward()
             opt.step()
-            losses.append(float(loss.mean()))
+            losses.append(float(loss.detach().mean()))
             done += 1
             if monitor is not None:
                 monitor.step(
