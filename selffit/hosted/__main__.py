@@ -83,6 +83,7 @@ class Host:
         self._asked = ""  # how it is to end, because somebody asked
         self._why = ""
         self._noted = 0
+        self._news = False  # lines have told of settings
         self._note = ""
 
     # ---- signals, commands -----------------------------------------------------------------------
@@ -131,6 +132,7 @@ class Host:
         code = child.wait()
         for found in self.reading.close():
             self._found(found)
+        self._tell_settings()
         self._look_for_rules(last=True)
         output.close()
         words = last_lines(self.run.place, f"trainer-{self.attempt:06d}.err")
@@ -149,6 +151,7 @@ class Host:
                 for found in self.reading.feed(stream, text):
                     self._found(found)
             if pieces:
+                self._tell_settings()
                 self._look_for_rules()
             elif self.reading.fresh and now - heard >= QUIET_SECONDS:
                 for found in self.reading.idle():
@@ -173,9 +176,7 @@ class Host:
     # ---- what it prints --------------------------------------------------------------------------
     def _found(self, found: Row | Said) -> None:
         if isinstance(found, Said):
-            if self.placing.said(found.settings) and self._noted < NOTES:
-                self._noted += 1
-                self.log.emit(self._start(), step=max(0, self.placing.step))
+            self._news = self.placing.said(found.settings) or self._news
             return
         first = self.placing.step < 0
         events = self.placing.events(found)
@@ -189,9 +190,16 @@ class Host:
                 self.summary.probed(event)
             self._judge(event)
 
+    def _tell_settings(self) -> None:
+        """What lines have told of the training since the last time, in one event."""
+        if self._news and self._noted < NOTES:
+            self._noted += 1
+            self.log.emit(self._start(), step=max(0, self.placing.step))
+        self._news = False
+
     def _begin(self) -> None:
         """The first row is there: it tells what a step is."""
-        step = self.placing.step
+        step, self._news = self.placing.step, False
         self._note = ""
         self._tell()
         self.log.emit(self._start(), step=step)

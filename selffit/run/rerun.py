@@ -29,7 +29,7 @@ from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record, num
 from selffit.run.lineage import ActiveLine, line_of
-from selffit.run.state import RunState
+from selffit.run.state import RunState, is_only_told
 
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
@@ -70,7 +70,7 @@ class Rules:
         return cls(
             chance=1 / classes if classes else 0.0,
             cooldown=max(_whole(config.get("block_steps")), every // 2),
-            confirm=state.last(kinds.Imported) is None and not by_lines(state),
+            confirm=not is_only_told(state),
         )
 
 
@@ -86,12 +86,6 @@ class Judged:
     diagnoses: tuple[kinds.Diagnosis, ...]
     probes: int
     explained: int
-
-
-def by_lines(state: RunState) -> bool:
-    """Whether all that is known of a run is what somebody's program printed."""
-    hosted = state.last(kinds.Hosted)
-    return hosted is not None and hosted.by == "lines"
 
 
 def blocks_of(run: Place) -> list[kinds.Steps]:

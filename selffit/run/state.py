@@ -214,6 +214,13 @@ def unit_of(state: RunState) -> str:
     return "epoch" if told is not None and told.unit == "epoch" else "step"
 
 
+def is_only_told(state: RunState) -> bool:
+    """Whether nothing of ours measures: all that is known is what somebody's program printed."""
+    hosted = state.last(kinds.Hosted)
+    by_lines = hosted is not None and hosted.by == "lines"
+    return by_lines or state.last(kinds.Imported) is not None
+
+
 def _backwards(events: History[E]) -> Iterable[E]:
     return (events[index] for index in range(len(events) - 1, -1, -1))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_up import logs
 from made_up.hosted import FALLS, state_of
 
 from selffit.control.commands import new_command
@@ -47,6 +48,19 @@ def test_printed_lines_become_probes_and_signals_and_the_onset_is_found(program_
     hosted = state.last(kinds.Hosted)
     assert hosted is not None and (hosted.unit, hosted.rules) == ("epoch", "general")
     assert hosted.program[2] == "their_train.py"  # without its folder
+
+
+def test_a_public_code_is_known_by_its_lines_which_tell_its_settings(program_run: Make) -> None:
+    run = program_run(f"print({logs.understanding()!r}, end='')", classes=10)
+    assert host(run) == 0
+    state = state_of(run)
+    hosted, probes = state.last(kinds.Hosted), state.all(kinds.RobustProbe)
+    assert hosted is not None and (hosted.rules, hosted.unit) == ("understanding_fast", "step")
+    assert [probe.step for probe in probes[:3]] == [0, 200, 400]
+    assert (probes[0].n, round(probes[0].eps * 255)) == (256, 8)
+    assert state.config["seed"] == 3 and state.config["batch_size"] == 128
+    assert sum(isinstance(event, kinds.RunStart) for event in state.events) <= 3
+    assert [alert.onset_step for alert in state.all(kinds.Alert)] == [1600]
 
 
 def test_its_exit_code_and_last_words_are_told_and_handed_on(program_run: Make) -> None:
