@@ -157,6 +157,8 @@ RUN_KEYS = (
     Key(
         id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="older events or alerts"
     ),
+    Key(id="runs", keys=("r", "R"), action="app.runs", help="all runs", footer="runs"),
+    Key(id="compare", keys=("c", "C"), action="app.compare", help="compare its branches"),
     Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help"),
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)
