@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from selffit.eventlog.clean import clean
 from selffit.run import cache
 from selffit.run.find import Found, survey
 from selffit.run.follow import Follower
@@ -196,7 +197,8 @@ class Roster:
 def _first_row(found: Found) -> Row:
     """What is known of a run before its log was looked into."""
     if found.state:
-        return Row(name=found.name, state=found.state, why=found.why)
+        where = f"{clean(str(found.run.path))} is "
+        return Row(name=found.name, state=found.state, why=found.why.removeprefix(where))
     return Row(name=found.name, created=found.created)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from selffit.eventlog import kinds
+from selffit.eventlog.clean import clean
 from selffit.run.labels import Labels
 from selffit.run.state import RunState
 from selffit.run.trouble import troubles
@@ -39,7 +40,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     name: as it is typed, from the folder of runs on. state: in a word, UNREAD before its log was
     looked into. why: what is wrong with a folder that cannot be read. created, heard: wall clocks
     in seconds, 0 where not known. now: the newest probe that stands, of `n` images at `budget`.
-    best: the highest of each accuracy on the active line at that budget. curve: PGD accuracy
+    best: the highest of each accuracy on the active line, see `best`. curve: PGD accuracy
     through the probes of that line, of neighbours the least. stands: the verdict in a sentence.
     settings: those of the configuration, as they are now.
     """
@@ -70,6 +71,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     serious: bool = False
     settings: dict[str, Any] = {}
     labels: Labels = Labels()
+
+    @property
+    def shown(self) -> str:
+        """Its name as it may be shown: a folder may be called anything."""
+        return clean(self.name)
 
     @property
     def read(self) -> bool:
@@ -124,13 +130,19 @@ def settings_of(state: RunState) -> dict[str, Any]:
 def best(probes: Sequence[kinds.RobustProbe]) -> Scores:
     """The highest of each accuracy at the budget of the last of these probes.
 
-    At a smaller budget accuracies are higher, and say nothing of this one.
+    At a smaller budget accuracies are higher, and say nothing of this one; but while eps was rising
+    probes may have looked at its final value too. Clean accuracy knows no budget.
     """
     if not probes:
         return Scores()
     budget = probes[-1].eps
-    alike = [p for p in probes if p is probes[-1] or abs(p.eps - budget) <= SAME_BUDGET]
-    return Scores(*(_highest(getattr(p, name) for p in alike) for name in ACCURACIES))
+    own = [p for p in probes if p is probes[-1] or abs(p.eps - budget) <= SAME_BUDGET]
+    final = [p for p in probes if abs(p.final_eps - budget) <= SAME_BUDGET]  # False where NaN
+    return Scores(
+        clean=_highest(probe.clean for probe in probes),
+        fgsm=_highest([*(p.fgsm for p in own), *(p.final_fgsm for p in final)]),
+        pgd=_highest([*(p.pgd for p in own), *(p.final_pgd for p in final)]),
+    )
 
 
 def _scores(probe: kinds.RobustProbe | None) -> Scores:

@@ -116,8 +116,6 @@ class BrowsingApp(TerminalApp):
         """Goes back to the screen below; where there is none, nothing happens."""
         if len(self.screen_stack) > 2:  # the one at the bottom is empty
             self._leave_top()
-        else:
-            self.bell()
 
     def _leave_top(self) -> None:
         visit = self.visited

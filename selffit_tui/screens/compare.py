@@ -11,9 +11,8 @@ from typing import ClassVar
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Key, Paste, Resize
+from textual.events import Resize
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 
 from selffit.errors import UserError
@@ -27,13 +26,13 @@ from selffit_tui.model.compare.curves import MEASURES, Curve, curves_of
 from selffit_tui.model.compare.export import as_csv, as_data, points
 from selffit_tui.model.compare.feed import CompareFeed
 from selffit_tui.model.compare.scene import TABLES, CompareScene, CompareView
-from selffit_tui.model.listing.letters import LETTERS
 from selffit_tui.panels.compare.chart import CompareCharts, grid
 from selffit_tui.panels.compare.head import CompareHead, head_lines
 from selffit_tui.panels.compare.table import CompareTable, table_lines
 from selffit_tui.panels.parts.asking import AskLines, ask_lines
 from selffit_tui.panels.parts.charting import LEFT, RIGHT
 from selffit_tui.panels.widget import LineView
+from selffit_tui.screens.asking import AskingScreen
 from selffit_tui.screens.keyhelp import HelpPage, KeyHelpScreen, keys_line
 from selffit_tui.screens.keys import bindings
 from selffit_tui.screens.listkeys import COMPARE_KEYS
@@ -50,7 +49,7 @@ class CompareFooter(LineView[CompareScene]):
         return [keys_line(COMPARE_KEYS, width)]
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(AskingScreen):
     """Holds what was read and was chosen; its parts draw the scene made of these."""
 
     class News(Message):
@@ -72,21 +71,15 @@ class CompareScreen(Screen[None]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`runs` by letter; `branches`: those that were asked for of some; one run alone: all."""
-        super().__init__()
-        self._inks = styles
+        super().__init__(styles, glyphs, ascii_because)
         self._runs = dict(runs)
         self._back = back
         self._chosen = dict(branches or {})
-        self._glyphs = glyphs
-        self._ascii_because = ascii_because
         self.feed = CompareFeed(runs, self._tell, clock)
         self.view = view or CompareView(branches=len(runs) == 1 and not self._chosen)
         self._states: dict[str, tuple[RunState, str]] = {}
         self._made: dict[str, tuple[object, list[Curve]]] = {}
         self.to_read = len(runs)
-        self._notice = ""
-        self._trouble = False
-        self._prompt: Prompt | None = None
 
     def compose(self) -> ComposeResult:
         """The parts, from the top down."""
@@ -149,7 +142,7 @@ class CompareScreen(Screen[None]):
             curves=self.curves(),
             view=self.view,
             loading=self.to_read,
-            ask=None if self._prompt is None else self._prompt.ask,
+            ask=self.asked,
             notice=self._notice,
             trouble=self._trouble,
             glyphs=self._glyphs,
@@ -194,34 +187,6 @@ class CompareScreen(Screen[None]):
     def _look(self, view: CompareView) -> None:
         if view != self.view:
             self.view = view
-            self.redraw()
-
-    def say(self, text: str, trouble: bool = False) -> None:
-        """Shows news, until it is taken away or there is other news."""
-        self._notice = text
-        self._trouble = trouble
-        self.redraw()
-
-    # ---- keys while something is typed ---------------------------------------------------
-    def on_key(self, event: Key) -> None:
-        """Every key belongs to what is being typed."""
-        if self._prompt is None:
-            return
-        event.stop()
-        event.prevent_default()
-        if event.key in ("escape", "ctrl+c"):
-            self._prompt = None
-        elif event.key != "enter":
-            self._prompt.key(event.key, event.character)
-        elif self._prompt.enter():
-            self._prompt = None
-        self.redraw()
-
-    def on_paste(self, event: Paste) -> None:
-        """Text for what is being typed."""
-        event.stop()
-        if self._prompt is not None:
-            self._prompt.paste(event.text)
             self.redraw()
 
     # ---- what keys do --------------------------------------------------------------------
@@ -318,14 +283,15 @@ class CompareScreen(Screen[None]):
             check_place(_path(text), "file")
             self.run_worker(self._write(text), name="export")
 
-        self._prompt = Prompt(
-            "write to:",
-            f"compare-{self.view.compared.name}.csv",
-            hint="a name that ends in .csv, .json or .svg",
-            checked=checked,
-            entered=entered,
+        self.ask_for(
+            Prompt(
+                "write to:",
+                f"compare-{self.view.compared.name}.csv",
+                hint="a name that ends in .csv, .json or .svg",
+                checked=checked,
+                entered=entered,
+            )
         )
-        self.redraw()
 
     async def _write(self, text: str) -> None:
         scene = self.scene()
@@ -363,10 +329,3 @@ def _kind(text: str) -> str:
     if kind not in (".csv", ".json", ".svg"):
         raise UserError("the name has to end in .csv, .json or .svg")
     return kind
-
-
-def lettered_runs(runs: list[RunDir]) -> dict[str, RunDir]:
-    """Runs by letter, in their order. Raises UserError where there are more than letters."""
-    if len(runs) > len(LETTERS):
-        raise UserError(f"{len(runs)} runs are too many to compare: at most {len(LETTERS)}")
-    return dict(zip(LETTERS, runs, strict=False))

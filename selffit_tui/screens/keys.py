@@ -25,6 +25,7 @@ SHOWN = {
     "underscore": "_",
     "colon": ":",
     "question_mark": "?",
+    "slash": "/",
     "escape": "esc",
 }
 ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
@@ -100,7 +101,7 @@ RUN_KEYS = (
         id="cursor-off",
         keys=("escape", "end"),
         action="cursor_off",
-        help="no cursor: back to the newest values",
+        help="no cursor: back to the newest values; then back to the runs",
     ),
     Key(
         id="zoom-in",

@@ -240,8 +240,10 @@ class RunScreen(Screen[None]):
         """Takes the cursor away; before that, the request that is on show and waits for nothing."""
         if self.acting.dismiss():
             self.redraw()
-            return
-        self._look(replace(self.view, cursor=None))
+        elif self.view.cursor is None:
+            self.call_later(self.run_action, "app.go_back")
+        else:
+            self._look(replace(self.view, cursor=None))
 
     def action_zoom(self, by: int) -> None:
         """Halves or doubles the span of steps; 0 shows them all."""

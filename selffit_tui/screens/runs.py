@@ -10,9 +10,8 @@ from typing import ClassVar
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Key, Paste, Resize
+from textual.events import Resize
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 
 from selffit.errors import UserError
@@ -27,7 +26,6 @@ from selffit_tui.draw.spans import Line
 from selffit_tui.model.listing.letters import LETTERS, toggled
 from selffit_tui.model.listing.query import EXAMPLE, Query, parse
 from selffit_tui.model.listing.scene import (
-    Ask,
     ListScene,
     ListView,
     chosen,
@@ -42,6 +40,7 @@ from selffit_tui.panels.runs.details import RunsDetails
 from selffit_tui.panels.runs.head import RunsHead
 from selffit_tui.panels.runs.table import HEAD, RunsTable
 from selffit_tui.panels.widget import LineView
+from selffit_tui.screens.asking import AskingScreen
 from selffit_tui.screens.keyhelp import HelpPage, KeyHelpScreen, keys_line
 from selffit_tui.screens.keys import bindings
 from selffit_tui.screens.listkeys import RUNS_KEYS
@@ -58,7 +57,7 @@ class RunsFooter(LineView[ListScene]):
         return [keys_line(RUNS_KEYS, width)]
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(AskingScreen):
     """Holds what was read and was chosen; its parts draw the scene made of these."""
 
     class News(Message):
@@ -80,24 +79,17 @@ class RunsScreen(Screen[None]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`open_run`, `compare` (runs by letter) and `back` say where keys lead to."""
-        super().__init__()
-        self._inks = styles
+        super().__init__(styles, glyphs, ascii_because)
         self._root = root
         self._open_run = open_run
         self._compare = compare
         self._back = back
-        self._glyphs = glyphs
-        self._ascii_because = ascii_because
         self._clock = clock
         self.feed = RosterFeed(root, self._tell, clock)
         self.view = ListView()
         self.rows = Rows((), 0)
         self.shown: tuple[Row, ...] = ()
         self._looked = False
-        self._notice = ""
-        self._trouble = False
-        self._typing: Prompt | None = None
-        self._question: tuple[str, Callable[[], None]] | None = None
 
     def compose(self) -> ComposeResult:
         """The parts, from the top down."""
@@ -164,17 +156,12 @@ class RunsScreen(Screen[None]):
             unread=self.rows.unread,
             looked=self._looked,
             folder=clean(str(self._root)),
-            ask=self._ask(),
+            ask=self.asked,
             notice=self._notice,
             trouble=self._trouble,
             now=self._clock(),
             glyphs=self._glyphs,
         )
-
-    def _ask(self) -> Ask | None:
-        if self._question is not None:
-            return Ask(what=self._question[0], question=True)
-        return None if self._typing is None else self._typing.ask
 
     def _lines(self) -> int:
         """How many rows are in sight."""
@@ -187,7 +174,7 @@ class RunsScreen(Screen[None]):
             return
         width, height = self.size
         asked = len(ask_lines(self.scene(), width))
-        details = 7 if height >= 32 else 6
+        details = 6
         sizes: dict[type[Widget], int] = {
             RunsDetails: details if height >= 20 else 0,
             AskLines: min(asked, 3),
@@ -210,54 +197,6 @@ class RunsScreen(Screen[None]):
             self.view = view
             self._choose()
         self.redraw()
-
-    def say(self, text: str, trouble: bool = False) -> None:
-        """Shows news, until it is taken away or there is other news."""
-        self._notice = text
-        self._trouble = trouble
-        self.redraw()
-
-    # ---- keys while something is typed or asked -----------------------------------------
-    def on_key(self, event: Key) -> None:
-        """Every key belongs to what is being typed, or answers the question."""
-        if self._question is not None:
-            self._answer(event)
-        elif self._typing is not None:
-            event.stop()
-            event.prevent_default()
-            if event.key in ("escape", "ctrl+c"):
-                self._stop_typing(cancel=True)
-            elif event.key == "enter":
-                self._stop_typing(cancel=False)
-            else:
-                self._typing.key(event.key, event.character)
-            self.redraw()
-
-    def on_paste(self, event: Paste) -> None:
-        """Text for what is being typed."""
-        event.stop()
-        if self._typing is not None:
-            self._typing.paste(event.text)
-            self.redraw()
-
-    def _answer(self, event: Key) -> None:
-        assert self._question is not None
-        event.stop()
-        event.prevent_default()
-        if event.key in ("y", "Y", "f2"):
-            does, self._question = self._question[1], None
-            does()
-        elif event.key in ("n", "N", "q", "escape", "ctrl+c"):
-            self._question = None
-        self.redraw()
-
-    def _stop_typing(self, cancel: bool) -> None:
-        typing = self._typing
-        assert typing is not None
-        if cancel or typing.enter():
-            if cancel:
-                typing.cancel()
-            self._typing = None
 
     # ---- what keys do --------------------------------------------------------------------
     def action_leave(self) -> None:
@@ -296,7 +235,7 @@ class RunsScreen(Screen[None]):
         if row is None or run is None:
             self.app.bell()
         elif row.why:
-            self.say(f"{row.name} cannot be opened: {row.why}", trouble=True)
+            self.say(f"{row.shown} cannot be opened: {row.why}", trouble=True)
         else:
             self._open_run(run)
 
@@ -352,7 +291,7 @@ class RunsScreen(Screen[None]):
         if runs:
             self._compare(runs)
         elif bad:
-            self.say(f"{bad[0]} cannot be read, so there is nothing to compare", True)
+            self.say(f"{clean(bad[0])} cannot be read, so there is nothing to compare", True)
         else:
             self.app.bell()
 
@@ -363,15 +302,16 @@ class RunsScreen(Screen[None]):
         def taken(text: str) -> None:
             self._look(replace(self.view, query=parse(text.strip())))
 
-        self._typing = Prompt(
-            "/",
-            before.text,
-            hint=f"for instance: {EXAMPLE}",
-            changed=taken,
-            entered=taken,
-            cancelled=lambda: self._look(replace(self.view, query=before)),
+        self.ask_for(
+            Prompt(
+                "/",
+                before.text,
+                hint=f"for instance: {EXAMPLE}",
+                changed=taken,
+                entered=taken,
+                cancelled=lambda: self._look(replace(self.view, query=before)),
+            )
         )
-        self.redraw()
 
     def _labelled(self) -> list[str]:
         """The names of the marked runs, else of the one under the cursor."""
@@ -386,16 +326,19 @@ class RunsScreen(Screen[None]):
             return
         several = len(names) > 1
         row = next(row for row in self.rows.rows if row.name == names[0])
-        self._typing = Prompt(
-            f"tags of {len(names)} marked runs, +:" if several else f"tags of {names[0]}:",
-            "" if several else " ".join(row.labels.tags),
-            hint="words with blanks between; -word takes one away"
-            if several
-            else "words with blanks between",
-            checked=lambda text: _tags(text, several),
-            entered=lambda text: self._set_tags(names, text, several),
+        self.ask_for(
+            Prompt(
+                f"tags of {len(names)} marked runs, +:"
+                if several
+                else f"tags of {clean(names[0])}:",
+                "" if several else " ".join(row.labels.tags),
+                hint="words with blanks between; -word takes one away"
+                if several
+                else "words with blanks between",
+                checked=lambda text: _tags(text, several),
+                entered=lambda text: self._set_tags(names, text, several),
+            )
         )
-        self.redraw()
 
     def _set_tags(self, names: list[str], text: str, several: bool) -> None:
         more, less = _tags(text, several)
@@ -413,15 +356,16 @@ class RunsScreen(Screen[None]):
         if row is None:
             self.app.bell()
             return
-        self._typing = Prompt(
-            f"note to {row.name}:",
-            row.labels.note,
-            hint=f"at most {LONGEST_NOTE} characters; an empty line takes it away",
-            entered=lambda text: self._relabel(
-                [row.name], lambda labels: Labels(labels.tags, text.strip())
-            ),
+        self.ask_for(
+            Prompt(
+                f"note to {row.shown}:",
+                row.labels.note,
+                hint=f"at most {LONGEST_NOTE} characters; an empty line takes it away",
+                entered=lambda text: self._relabel(
+                    [row.name], lambda labels: Labels(labels.tags, text.strip())
+                ),
+            )
         )
-        self.redraw()
 
     def _relabel(self, names: list[str], change: Callable[[Labels], Labels]) -> None:
         """Keeps other labels of runs, in a thread: it waits for the disk."""
@@ -446,19 +390,19 @@ class RunsScreen(Screen[None]):
         if not names:
             self.app.bell()
             return
-        what = names[0] if len(names) == 1 else f"these {len(names)} runs: {', '.join(names)}"
+        shown = ", ".join(map(clean, names))
+        what = shown if len(names) == 1 else f"these {len(names)} runs: {shown}"
         question = f"delete {what}? Log and checkpoints are gone for good.  y: delete  n: keep"
-        self._question = (question, lambda: self._delete(names))
-        self.redraw()
+        self.ask_whether(question, lambda: self._delete(names))
 
     def _delete(self, names: list[str]) -> None:
         async def delete() -> None:
             done, troubles = [], []
             for name in names:
-                self.say(f"deleting {name} …")
+                self.say(f"deleting {clean(name)} …")
                 try:
                     await asyncio.to_thread(remove_run, self._root, name)
-                    done.append(name)
+                    done.append(clean(name))
                 except UserError as error:
                     troubles.append(str(error))
             self.feed.survey()

@@ -62,7 +62,7 @@ ALIGNED = ("step", "epoch", "onset")  # what lies above each other
 class Points:
     """What was measured of one thing: steps, rising, values, budgets and images, shape [n] each.
 
-    A value that is not a number is a gap: between two budgets there is no line.
+    A value that is not a number is a gap: where the final budget was changed there is no line.
     """
 
     steps: Floats
@@ -116,11 +116,13 @@ class Curve:
             blank = np.full(len(steps), np.nan)
             return Points(steps=steps, values=values, eps=blank, n=blank)
         rows: list[tuple[float, float, float, float]] = []
+        before = float("nan")
         for probe in self.probes:
             value, eps = _value(probe, name)
-            changed = rows and compared.attacked and abs(eps - rows[-1][2]) > SAME_BUDGET
-            if changed:
+            towards = probe.eps if probe.final is None else probe.final_eps
+            if compared.attacked and abs(towards - before) > SAME_BUDGET:  # False for the first
                 rows.append((probe.step - 0.5, np.nan, eps, np.nan))
+            before = towards
             rows.append((float(probe.step), value, eps, float(probe.n)))
         table = np.array(rows, dtype=np.float64).reshape(-1, 4)
         return Points(steps=table[:, 0], values=table[:, 1], eps=table[:, 2], n=table[:, 3])

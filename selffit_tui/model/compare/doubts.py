@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from selffit.numbers import UNKNOWN, budget, known
+from selffit.numbers import UNKNOWN, budget, count, known
 from selffit.run.row import SAME_BUDGET
 from selffit_tui.model.compare.curves import Compared, Curve
 
@@ -32,18 +32,20 @@ def _budgets(curves: Sequence[Curve]) -> list[str]:
         said.append(
             f"different budgets: {told}; accuracies under attack are not the same measure there"
         )
-    rising = [c.letter for c in curves if _rises(c)]
+    rising = [f"{c.letter} until step {count(step)}" for c in curves if (step := settled(c))]
     if rising:
-        said.append(
-            f"eps changes on {', '.join(rising)}: the line has a gap where it does, for it is "
-            "another measure from there"
-        )
+        said.append(f"eps is not yet that on {', '.join(rising)}: earlier accuracies are at others")
     return said
 
 
-def _rises(curve: Curve) -> bool:
-    found = [probe.eps for probe in curve.probes if known(probe.eps)]
-    return bool(found) and max(found) - min(found) > SAME_BUDGET * 1e3
+def settled(curve: Curve) -> int:
+    """The step of the first probe from which on the budget is that of the newest one."""
+    step = 0
+    for probe in reversed(curve.probes):
+        if known(probe.eps) and abs(probe.eps - curve.budget) > SAME_BUDGET * 1e3:
+            break
+        step = probe.step
+    return step if curve.probes and step > curve.probes[0].step else 0
 
 
 def _attack(curve: Curve) -> str:

@@ -64,7 +64,7 @@ def as_value(value: Any) -> Value:
 def _state(row: Row, now: float) -> Value:
     if not row.read:
         return ()
-    living = not row.ended and not state_of(row.state).left
+    living = row.heard > 0 and not row.ended and not state_of(row.state).left
     return (row.state, "live" if living else "over")
 
 

@@ -46,24 +46,24 @@ def _mark(row: Row, scene: ListScene, width: int) -> Line:
 
 
 def _name(row: Row, scene: ListScene, width: int) -> Line:
-    return [(row.name, "strong")]
+    return [(row.shown, "strong")]
 
 
 def _symbol(row: Row, scene: ListScene, width: int) -> Line:
     if not row.read:
         return [(scene.glyphs.bullet, "faint")]
     state = state_of(row.state)
-    return [(scene.glyphs.symbols[state.symbol], _ink(state.style))]
+    return [(scene.glyphs.symbols[state.symbol], ink(state.style))]
 
 
 def _state(row: Row, scene: ListScene, width: int) -> Line:
     if not row.read:
         return [(scene.glyphs.ellipsis, "faint")]
-    return [(row.state, _ink(state_of(row.state).style))]
+    return [(row.state, ink(state_of(row.state).style))]
 
 
-def _ink(style: str) -> str:
-    """Banners are for whole lines."""
+def ink(style: str) -> str:
+    """The ink of the style of a state: banners are for whole lines."""
     return {"ended": "alert", "paused": "warn", "onset": "alert"}.get(style, style)
 
 
@@ -119,7 +119,7 @@ COLUMNS = (
     Column(title="", cell=_mark, least=2, rank=0),
     Column(title="name", order="name", cell=_name, least=12, most=28, rank=0, grows=1),
     Column(title="", cell=_symbol, least=1, rank=0),
-    Column(title="state", order="state", cell=_state, least=9, most=13, rank=5, grows=3),
+    Column(title="state", order="state", cell=_state, least=8, most=13, rank=5, grows=3),
     Column(
         title="age",
         order="age",
@@ -145,7 +145,7 @@ COLUMNS = (
         order="clean",
         cell=_score("clean", False, "clean"),
         least=5,
-        rank=8,
+        rank=7,
         right=True,
         meaning=ACCURACY["clean"].meaning,
     ),
@@ -191,14 +191,18 @@ COLUMNS = (
     Column(
         title="PGD so far",
         cell=_curve,
-        least=10,
+        least=8,
         most=24,
-        rank=10,
+        rank=8,
         grows=6,
         meaning="through its probes, full height at its own highest",
     ),
     Column(title="tags", cell=_tags, least=8, most=16, rank=12, grows=7),
 )
+
+
+EXTRA = 8  # ranks of columns that are there only where these have so many cells, if they need them
+VITAL = ((_name, 20), (_verdict, 26))
 
 
 def fitting(width: int, rows: Sequence[Row], scene: ListScene) -> list[tuple[Column, int]]:
@@ -207,8 +211,15 @@ def fitting(width: int, rows: Sequence[Row], scene: ListScene) -> list[tuple[Col
     The two that say which run it is and how it stands are never left out.
     """
     kept = list(COLUMNS)
-    while _needed(kept) > width and max(column.rank for column in kept) > 0:
-        worst = max(column.rank for column in kept)
+    vital = sum(
+        max(0, min(enough, _wanted(column, rows, scene)) - column.least)
+        for column in COLUMNS
+        for cell, enough in VITAL
+        if column.cell is cell
+    )
+    while (worst := max(column.rank for column in kept)) > 0:
+        if _needed(kept) + (vital if worst >= EXTRA else 0) <= width:
+            break
         kept = [column for column in kept if column.rank != worst]
     cells = {id(column): column.least for column in kept}
     left = width - _needed(kept)

@@ -1,14 +1,15 @@
 """What there is to say of the run under the cursor."""
 
-from selffit.numbers import age, budget, count, known, plural, share
+from selffit.numbers import age, budget, count, known, narrow, plural, share
 from selffit.run.row import Row
 from selffit.vocabulary import ACCURACY, STANDING, state_of
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.listing.scene import ListScene
-from selffit_tui.panels.runs.columns import _ink
+from selffit_tui.panels.runs.columns import ink
 from selffit_tui.panels.widget import LineView
 
+WIDE, BRIEF = 90, 54  # cells: below, accuracies are told in fewer words, and in fewest
 SETTINGS = ("data", "model", "width", "seed", "batch_size", "lr", "preset")
 
 
@@ -27,9 +28,9 @@ def detail_lines(scene: ListScene, width: int, height: int) -> list[Line]:
         return framed([], width, height, scene.glyphs, [("run", "title")])
     inner = width - 4
     lines: list[Line] = _stands(row, inner, height - 2)
-    lines += [line for line in (_scores(row), _labels(row), _setup(row)) if line]
+    lines += [line for line in (_scores(row, inner), _labels(row), _setup(row)) if line]
     body: list[Line] = [[(" ", "text"), *line] for line in lines]
-    title: Line = [(row.name, "strong"), (f"  {_state(row)}", _ink(state_of(row.state).style))]
+    title: Line = [(row.shown, "strong"), (f"  {_state(row)}", ink(state_of(row.state).style))]
     return framed(body, width, height, scene.glyphs, title, _when(row, scene))
 
 
@@ -59,10 +60,12 @@ def _stands(row: Row, width: int, room: int) -> list[Line]:
     return lines
 
 
-def _scores(row: Row) -> Line:
+def _scores(row: Row, width: int) -> Line:
     """Accuracies now, and the best at the same budget."""
     if not row.n:
         return []
+    if width < WIDE:
+        return _brief(row, width)
     line: Line = []
     for name in ("clean", "fgsm", "pgd"):
         line += [
@@ -72,6 +75,19 @@ def _scores(row: Row) -> Line:
         ]
     at = f"at eps {budget(row.budget)}, " if known(row.budget) else ""
     return [*line, (f"{at}{plural(row.n, 'image')}", "faint")]
+
+
+def _brief(row: Row, width: int) -> Line:
+    line: Line = []
+    for name in ("clean", "fgsm", "pgd"):
+        now, best = (narrow(share(getattr(scores, name))) for scores in (row.now, row.best))
+        line += [
+            ("  " if line else "", "dim"),
+            (f"{ACCURACY[name].label} ", "dim"),
+            (now, name),
+            (f"/{best}", "dim"),
+        ]
+    return [*line, ("  now/best", "faint")] if width > BRIEF else line
 
 
 def _labels(row: Row) -> Line:

@@ -1,7 +1,7 @@
 """The list of runs: a line each, of those that are in sight only."""
 
 from selffit.vocabulary import state_of
-from selffit_tui.draw.format import fit, wrap
+from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, crop, width_of
 from selffit_tui.model.listing.query import EXAMPLE
 from selffit_tui.model.listing.scene import ListScene
@@ -85,9 +85,6 @@ def _empty(scene: ListScene, width: int) -> list[tuple[str, str]]:
 
 def living(scene: ListScene) -> int:
     """How many runs go on."""
-    return sum(row.read and not row.ended and not state_of(row.state).left for row in scene.rows)
-
-
-def fitted(text: str, width: int, scene: ListScene) -> str:
-    """A text in so many cells."""
-    return fit(text, width, scene.glyphs.ellipsis)
+    return sum(
+        row.heard > 0 and not row.ended and not state_of(row.state).left for row in scene.rows
+    )
