@@ -184,7 +184,7 @@ COLUMNS = (
         cell=_verdict,
         least=18,
         most=34,
-        rank=2,
+        rank=0,
         grows=2,
         meaning="what stands now",
     ),
