@@ -18,7 +18,7 @@ from selffit.run import cache
 from selffit.run.find import Found, survey
 from selffit.run.follow import Follower
 from selffit.run.glance import glance
-from selffit.run.labels_file import read_labels
+from selffit.run.labels_file import FILE, read_labels
 from selffit.run.row import Row, row_of
 from selffit.run.row_memory import remember, remembered
 from selffit.run.run_dir import RunDir
@@ -40,6 +40,7 @@ class _Entry:
     prints: list[cache.Print] | None = None
     follower: Follower | None = None
     state: RunState | None = None  # that the row of a followed run was made of
+    labels_at: int = 0  # when its labels were changed, in nanoseconds; 0 without any
     checked: float = 0.0
 
 
@@ -131,7 +132,7 @@ class Roster:
         """Read the labels of a run again: they were changed just now."""
         entry = self._entries.get(name)
         if entry is not None:
-            self._label(entry)
+            self._label(entry, always=True)
 
     def _check(self, entry: _Entry, now: float) -> None:
         """Look at the files of a run; read it again where they are others than before."""
@@ -142,7 +143,14 @@ class Roster:
         if entry.follower is None and cache.prints(entry.found.run.path) != entry.prints:
             self._open(entry)
 
-    def _label(self, entry: _Entry) -> None:
+    def _label(self, entry: _Entry, always: bool = False) -> None:
+        try:
+            changed = os.lstat(entry.found.run.path / FILE).st_mtime_ns
+        except OSError:
+            changed = 0
+        if changed == entry.labels_at and not always:
+            return
+        entry.labels_at = changed
         labels = read_labels(entry.found.run)
         if labels != entry.row.labels:
             entry.row = msgspec.structs.replace(entry.row, labels=labels)
@@ -155,7 +163,10 @@ class Roster:
             return
         entry.prints = cache.prints(found.run.path)
         if (row := remembered(found.run, entry.prints)) is not None:
-            entry.row = msgspec.structs.replace(row, name=name, created=found.created)
+            labels = entry.row.labels
+            entry.row = msgspec.structs.replace(
+                row, name=name, created=found.created, labels=labels
+            )
             self._label(entry)
             return
         follower = glance(found.run)
@@ -167,8 +178,10 @@ class Roster:
         self._tell(entry, follower)
         if not entry.row.ended and not state_of(entry.row.state).left and self._may_follow():
             entry.follower = follower
-        elif entry.row.ended:
-            remember(found.run, entry.prints, entry.row, follower.state)
+        else:
+            entry.state = None
+            if entry.row.ended:
+                remember(found.run, entry.prints, entry.row, follower.state)
         self._label(entry)
 
     def _may_follow(self) -> bool:

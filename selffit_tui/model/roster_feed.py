@@ -101,6 +101,9 @@ class RosterFeed:
             self._relabel()
             wanted = self._wanted
             unread = roster.unread
+            if offered.unread < 0 and unread:  # at first the names alone
+                offered = Rows(roster.rows, len(unread))
+                self._offer(offered)
             if unread:
                 left = set(unread)
                 first = [name for name in wanted if name in left]
@@ -108,10 +111,8 @@ class RosterFeed:
             roster.refresh(wanted)
             unread = roster.unread
             rows, now = Rows(roster.rows, len(unread)), time.monotonic()
-            in_sight = not set(unread).intersection(wanted)
-            due = now - offered_at >= OFFER_SECONDS or (offered.unread and not unread)
-            first_time = offered.unread < 0 or (in_sight and not offered.rows)
-            if (due or first_time) and rows != offered:
+            done = bool(offered.unread) and not unread
+            if (now - offered_at >= OFFER_SECONDS or done) and rows != offered:
                 offered, offered_at = rows, now
                 self._offer(rows)
             if unread:

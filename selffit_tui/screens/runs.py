@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
+from selffit.numbers import age
 from selffit.run.labels import LONGEST_NOTE, Labels, parse_tags
 from selffit.run.labels_file import read_labels, write_labels
 from selffit.run.removal import remove_run
@@ -90,6 +91,7 @@ class RunsScreen(AskingScreen):
         self.rows = Rows((), 0)
         self.shown: tuple[Row, ...] = ()
         self._looked = False
+        self._aged: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The parts, from the top down."""
@@ -102,7 +104,7 @@ class RunsScreen(AskingScreen):
     def on_mount(self) -> None:
         """Starts to read, and the clock that ages the runs."""
         self.feed.start()
-        self.set_interval(TICK_SECONDS, self.redraw)
+        self.set_interval(TICK_SECONDS, self._tick)
         self.redraw()
 
     def on_unmount(self) -> None:
@@ -116,6 +118,19 @@ class RunsScreen(AskingScreen):
     def on_screen_resume(self) -> None:
         """Comes back from another screen."""
         self.redraw()
+
+    def _tick(self) -> None:
+        """A second has passed: only ages can have changed, and most of them do so seldom."""
+        ages = self._ages()
+        if ages != self._aged:
+            self._aged = ages
+            self.redraw()
+
+    def _ages(self) -> tuple[str, ...]:
+        """How old the runs in sight are, in words."""
+        now, first, row = self._clock(), self.view.first, self.scene().row
+        ages = [age(now - one.created) for one in self.shown[first : first + self._lines()]]
+        return (*ages, age(now - row.heard) if row is not None else "")
 
     # ---- what is shown -------------------------------------------------------------------
     def _tell(self) -> None:
