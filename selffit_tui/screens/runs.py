@@ -343,7 +343,7 @@ class RunsScreen(AskingScreen):
         row = next(row for row in self.rows.rows if row.name == names[0])
         self.ask_for(
             Prompt(
-                f"tags of {len(names)} marked runs, +:"
+                f"add tags to {len(names)} marked runs:"
                 if several
                 else f"tags of {clean(names[0])}:",
                 "" if several else " ".join(row.labels.tags),

@@ -200,7 +200,7 @@ def test_a_wide_list_shows_everything_that_was_asked_for():
     head = plain_text(table_lines(scene(), 200, 9)).split("\n")[0]
     for title in ("name", "state", "age", "method", "eps", "epoch", "clean", "FGSM", "PGD", "best"):
         assert title in head
-    assert head.count("best") == 3 and "verdict" in head and "PGD so far" in head
+    assert head.count("best") == 3 and "verdict" in head and "PGD past" in head
 
 
 def test_the_cursor_stays_in_sight():

@@ -189,7 +189,7 @@ COLUMNS = (
         meaning="what stands now",
     ),
     Column(
-        title="PGD so far",
+        title="PGD past",
         cell=_curve,
         least=8,
         most=24,
