@@ -102,7 +102,7 @@ class Roster:
         for name in names:
             entry = self._entries.get(name)
             if entry is not None and not entry.row.read:
-                self._open(entry)
+                self._try(entry, self._open)
                 changed = True
                 if self._monotonic() >= end:
                     break
@@ -122,7 +122,7 @@ class Roster:
                 continue
             before = entry.row
             if entry.follower is not None:
-                self._follow(entry)
+                self._try(entry, self._follow)
             if now - entry.checked >= VISIBLE_SECONDS:
                 self._check(entry, now)
             changed |= entry.row != before
@@ -141,7 +141,7 @@ class Roster:
             return
         self._label(entry)
         if entry.follower is None and cache.prints(entry.found.run.path) != entry.prints:
-            self._open(entry)
+            self._try(entry, self._open)
 
     def _label(self, entry: _Entry, always: bool = False) -> None:
         try:
@@ -154,6 +154,20 @@ class Roster:
         labels = read_labels(entry.found.run)
         if labels != entry.row.labels:
             entry.row = msgspec.structs.replace(entry.row, labels=labels)
+
+    def _try(self, entry: _Entry, what: Callable[[_Entry], None]) -> None:
+        """Whatever is wrong with one run must not hide the others."""
+        try:
+            what(entry)
+        except Exception as error:  # its log may be anything, and may go while it is read
+            why = getattr(error, "strerror", None) or f"{type(error).__name__} in reading it"
+            entry.follower = entry.state = None
+            entry.row = Row(
+                name=entry.row.name,
+                created=entry.found.created,
+                state=DAMAGED.word,
+                why=clean(f"its log cannot be read: {why}"),
+            )
 
     def _open(self, entry: _Entry) -> None:
         """Look into the log of a run, or remember what it held when it was looked into last."""
@@ -170,11 +184,7 @@ class Roster:
             self._label(entry)
             return
         follower = glance(found.run)
-        try:
-            follower.read_all()
-        except OSError as error:  # it was deleted, or closed to us, meanwhile
-            entry.row = Row(name=name, state=DAMAGED.word, why=error.strerror or "cannot be read")
-            return
+        follower.read_all()
         self._tell(entry, follower)
         if not entry.row.ended and not state_of(entry.row.state).left and self._may_follow():
             entry.follower = follower

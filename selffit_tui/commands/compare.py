@@ -62,7 +62,7 @@ def compare(
     alone = len(lettered) == 1 and not branches
     view = CompareView(measure=NAMES.index(measure), aligned=align, branches=alone)
     if screenshot is not None:
-        from selffit_tui.app.screenshot import save_comparison
+        from selffit_tui.app.compared import save_comparison
 
         save_comparison(lettered, branches, view, screenshot, size)
     elif json or csv or plain or is_plain_terminal():

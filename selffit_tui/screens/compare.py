@@ -1,11 +1,9 @@
 """The Compare screen: runs, or the branches of one, laid over each other, live."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 from rich.style import Style
@@ -23,7 +21,6 @@ from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.picture import offline
 from selffit_tui.draw.spans import Line
 from selffit_tui.model.compare.curves import MEASURES, Curve, curves_of
-from selffit_tui.model.compare.export import as_csv, as_data, points
 from selffit_tui.model.compare.feed import CompareFeed
 from selffit_tui.model.compare.scene import TABLES, CompareScene, CompareView
 from selffit_tui.panels.compare.chart import CompareCharts, grid
@@ -33,6 +30,7 @@ from selffit_tui.panels.parts.asking import AskLines, ask_lines
 from selffit_tui.panels.parts.charting import LEFT, RIGHT
 from selffit_tui.panels.widget import LineView
 from selffit_tui.screens.asking import AskingScreen
+from selffit_tui.screens.exporting import exported, kind_of, path_of
 from selffit_tui.screens.keyhelp import HelpPage, KeyHelpScreen, keys_line
 from selffit_tui.screens.keys import bindings
 from selffit_tui.screens.listkeys import COMPARE_KEYS
@@ -276,11 +274,11 @@ class CompareScreen(AskingScreen):
 
         def checked(text: str) -> None:
             if text.strip():
-                _kind(text)
+                kind_of(text)
 
         def entered(text: str) -> None:
-            _kind(text)
-            check_place(_path(text), "file")
+            kind_of(text)
+            check_place(path_of(text), "file")
             self.run_worker(self._write(text), name="export")
 
         self.ask_for(
@@ -296,8 +294,8 @@ class CompareScreen(AskingScreen):
     async def _write(self, text: str) -> None:
         scene = self.scene()
         try:
-            content = self._picture() if _kind(text) == ".svg" else exported(scene, _kind(text))
-            await asyncio.to_thread(write_whole, _path(text), content, "file")
+            content = self._picture() if kind_of(text) == ".svg" else exported(scene, kind_of(text))
+            await asyncio.to_thread(write_whole, path_of(text), content, "file")
         except UserError as error:
             self.say(str(error), trouble=True)
         else:
@@ -306,26 +304,3 @@ class CompareScreen(AskingScreen):
     def _picture(self) -> str:
         """The screen as an SVG."""
         return offline(self.app.export_screenshot(title="selffit: compare"))
-
-
-def exported(scene: CompareScene, kind: str) -> str:
-    """What is seen of a scene as a text of that kind: `.csv` or `.json`."""
-    compared, span = scene.compared(99), None
-    if scene.view.zoom:
-        window = scene.window(200)
-        span = (window.start, window.end)
-    if kind == ".csv":
-        return as_csv(points(scene.on_axis, compared, scene.view.aligned, span))
-    data = as_data(scene.curves, compared, scene.view.aligned, span)
-    return json.dumps(data, allow_nan=False, indent=1) + "\n"
-
-
-def _path(text: str) -> Path:
-    return Path(text.strip()).expanduser()
-
-
-def _kind(text: str) -> str:
-    kind = _path(text).suffix.lower()
-    if kind not in (".csv", ".json", ".svg"):
-        raise UserError("the name has to end in .csv, .json or .svg")
-    return kind

@@ -1,6 +1,5 @@
 """The Runs screen: all runs of a folder, live; found, sorted, marked, labelled, opened, deleted."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,12 +13,8 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 
-from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.numbers import age
-from selffit.run.labels import LONGEST_NOTE, Labels, parse_tags
-from selffit.run.labels_file import read_labels, write_labels
-from selffit.run.removal import remove_run
 from selffit.run.row import Row
 from selffit.run.run_dir import RunDir
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
@@ -41,7 +36,7 @@ from selffit_tui.panels.runs.details import RunsDetails
 from selffit_tui.panels.runs.head import RunsHead
 from selffit_tui.panels.runs.table import HEAD, RunsTable
 from selffit_tui.panels.widget import LineView
-from selffit_tui.screens.asking import AskingScreen
+from selffit_tui.screens.acts import ActsOnRuns
 from selffit_tui.screens.keyhelp import HelpPage, KeyHelpScreen, keys_line
 from selffit_tui.screens.keys import bindings
 from selffit_tui.screens.listkeys import RUNS_KEYS
@@ -58,7 +53,7 @@ class RunsFooter(LineView[ListScene]):
         return [keys_line(RUNS_KEYS, width)]
 
 
-class RunsScreen(AskingScreen):
+class RunsScreen(ActsOnRuns):
     """Holds what was read and was chosen; its parts draw the scene made of these."""
 
     class News(Message):
@@ -327,109 +322,3 @@ class RunsScreen(AskingScreen):
                 cancelled=lambda: self._look(replace(self.view, query=before)),
             )
         )
-
-    def _labelled(self) -> list[str]:
-        """The names of the marked runs, else of the one under the cursor."""
-        row = self.scene().row
-        return list(self.view.marks) or ([row.name] if row is not None else [])
-
-    def action_tag(self) -> None:
-        """Types the tags."""
-        names = self._labelled()
-        if not names:
-            self.app.bell()
-            return
-        several = len(names) > 1
-        row = next(row for row in self.rows.rows if row.name == names[0])
-        self.ask_for(
-            Prompt(
-                f"add tags to {len(names)} marked runs:"
-                if several
-                else f"tags of {clean(names[0])}:",
-                "" if several else " ".join(row.labels.tags),
-                hint="words with blanks between; -word takes one away"
-                if several
-                else "words with blanks between",
-                checked=lambda text: _tags(text, several),
-                entered=lambda text: self._set_tags(names, text, several),
-            )
-        )
-
-    def _set_tags(self, names: list[str], text: str, several: bool) -> None:
-        more, less = _tags(text, several)
-
-        def tagged(labels: Labels) -> Labels:
-            kept = labels.tags if several else ()
-            tags = dict.fromkeys([*kept, *more])
-            return Labels(tuple(tag for tag in tags if tag not in less), labels.note)
-
-        self._relabel(names, tagged)
-
-    def action_note(self) -> None:
-        """Types the note of the run under the cursor."""
-        row = self.scene().row
-        if row is None:
-            self.app.bell()
-            return
-        self.ask_for(
-            Prompt(
-                f"note to {row.shown}:",
-                row.labels.note,
-                hint=f"at most {LONGEST_NOTE} characters; an empty line takes it away",
-                entered=lambda text: self._relabel(
-                    [row.name], lambda labels: Labels(labels.tags, text.strip())
-                ),
-            )
-        )
-
-    def _relabel(self, names: list[str], change: Callable[[Labels], Labels]) -> None:
-        """Keeps other labels of runs, in a thread: it waits for the disk."""
-        runs = [(name, run) for name in names if (run := self.feed.run(name)) is not None]
-
-        async def write() -> None:
-            troubles = []
-            for name, run in runs:
-                try:
-                    labels = await asyncio.to_thread(read_labels, run)
-                    await asyncio.to_thread(write_labels, run, change(labels))
-                except UserError as error:
-                    troubles.append(str(error))
-                self.feed.relabel(name)
-            self.say(troubles[0] if troubles else "", trouble=True)
-
-        self.run_worker(write(), name="label")
-
-    def action_delete(self) -> None:
-        """Asks whether to delete the marked runs, or the one under the cursor."""
-        names = self._labelled()
-        if not names:
-            self.app.bell()
-            return
-        shown = ", ".join(map(clean, names))
-        what = shown if len(names) == 1 else f"these {len(names)} runs: {shown}"
-        question = f"delete {what}? Log and checkpoints are gone for good.  y: delete  n: keep"
-        self.ask_whether(question, lambda: self._delete(names))
-
-    def _delete(self, names: list[str]) -> None:
-        async def delete() -> None:
-            done, troubles = [], []
-            for name in names:
-                self.say(f"deleting {clean(name)} …")
-                try:
-                    await asyncio.to_thread(remove_run, self._root, name)
-                    done.append(clean(name))
-                except UserError as error:
-                    troubles.append(str(error))
-            self.feed.survey()
-            told = f"deleted {', '.join(done)}" if done else ""
-            self.say("; ".join([*troubles, told] if told else troubles), trouble=bool(troubles))
-
-        self.run_worker(delete(), name="delete")
-
-
-def _tags(text: str, several: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tags to add and to take away. Raises UserError."""
-    words = text.replace(",", " ").split()
-    less = [word[1:] for word in words if several and word.startswith("-") and len(word) > 1]
-    more = [word for word in words if not (several and word.startswith("-"))]
-    return parse_tags(" ".join(more)), parse_tags(" ".join(less))

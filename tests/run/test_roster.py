@@ -11,6 +11,7 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run import removal
+from selffit.run.glance import glance as whole
 from selffit.run.labels import Labels
 from selffit.run.labels_file import FILE, read_labels, write_labels
 from selffit.run.removal import remove_run
@@ -75,6 +76,19 @@ def test_the_best_accuracies_are_those_at_the_budget_of_today(root):
     row = read_all(Roster(root))["fallen"]
     assert row.budget == synthetic.FINAL_EPS
     assert row.best.pgd < max(row.curve)  # at smaller budgets it was higher
+
+
+def test_one_run_that_cannot_be_read_at_all_does_not_hide_the_others(root, monkeypatch):
+
+    def glance(run):
+        if run.name == "fallen":
+            raise ValueError("\x1b[2J")
+        return whole(run)
+
+    monkeypatch.setattr("selffit.run.roster.glance", glance)
+    rows = read_all(Roster(root))
+    assert rows["fallen"].why == "its log cannot be read: ValueError in reading it"
+    assert rows["healthy"].verdict == "healthy"
 
 
 class Clock:
