@@ -49,10 +49,23 @@ def drive(app, steps, size=(120, 40)):
     async def go():
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: ready(app.screen))
+            await at_rest(app, pilot)
             await steps(app, pilot)
 
     asyncio.run(go())
     return app
+
+
+async def at_rest(app, pilot):
+    """Waits until the layout of what was read has been drawn: nothing changes any more."""
+    before, alike = None, 0
+    for _ in range(200):
+        await pilot.pause(0.02)
+        now = [strip.text for strip in app.screen._compositor.render_strips()]
+        alike = alike + 1 if now == before else 0
+        before = now
+        if alike >= 3:
+            return
 
 
 def ready(screen):
@@ -77,7 +90,7 @@ def compare_app(root, *names, view=None, glyphs="braille"):
 def test_snapshot_of_the_runs(size, root, shown, snapshot):
     async def look(app, pilot):
         await pilot.press("space", "space")
-        await pilot.pause()
+        await at_rest(app, pilot)
         snapshot(f"runs-{size}", shown(app))
 
     drive(list_app(root), look, SIZES[size])
