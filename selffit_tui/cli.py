@@ -17,12 +17,12 @@ import typer
 
 from selffit.errors import UserError
 from selffit.outlets import speaking
+from selffit_tui.commands.compare import compare
 from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
 from selffit_tui.commands.helped import Helped, HelpedGroup
-from selffit_tui.commands.replay import replay
-from selffit_tui.commands.runs import runs
+from selffit_tui.commands.runs import open_runs, runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.train import train
 from selffit_tui.commands.watch import watch
@@ -42,7 +42,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-for command in (train, watch, replay, status, runs, detect, diagnose):
+for command in (train, watch, status, runs, compare, detect, diagnose):
     app.command(cls=Helped)(command)
 app.add_typer(ctl)
 
@@ -55,6 +55,8 @@ def main() -> None:
 def command_line() -> int:
     """Does what the command line says; returns the exit code. Raises UserError."""
     forget_absurd_sizes(os.environ)
+    if len(sys.argv) == 1 and (opened := open_runs()) is not None:
+        return opened
     try:
         code = app(standalone_mode=False, prog_name=NAME)
     except typer.TyperException as error:  # an option that does not exist, a word too many …

@@ -50,6 +50,8 @@ def run_command(*args: str) -> str:
         ("train", "--help"),
         ("status",),
         ("runs",),
+        ("compare", "x"),
+        (),
         ("detect", "x.csv"),
         ("diagnose", "--help"),
     ],

@@ -19,17 +19,13 @@ from selffit.run.wording import cause_words, closing, sentence
 from selffit.vocabulary import (
     ACCURACY,
     COPY,
-    ROLLED_BACK,
-    STANDING,
     STEP,
-    SUSPECT,
-    TRANSIENT,
-    WEAKENED,
     Measure,
     ending_word,
     level_of,
 )
 from selffit_tui.words.events import describe
+from selffit_tui.words.standing import standing_words
 
 PROGRESS_SECONDS = 5.0
 # kinds of events after which something else may stand
@@ -199,16 +195,6 @@ def _alert(alert: Mapping[str, Any]) -> str:
     return f"{head}{f', {cause}' if cause else ''}: {alert['text']}"
 
 
-def _verdict(stands: Mapping[str, Any]) -> str:
-    """What stands, in a cell of a table."""
-    level = STANDING[stands["state"]]
-    mark = "!! " if level.serious else ""
-    known_since = level.serious or level in (SUSPECT, TRANSIENT, WEAKENED, ROLLED_BACK)
-    at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
-    cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
-    return f"{mark}{level.name}{at} {cause}".rstrip()
-
-
 def _named(troubles: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong beside that, in the same cell."""
     names = ", ".join(trouble["name"] for trouble in troubles)
@@ -230,7 +216,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
                 *(_share(last.get(name)) for name in PROBED),
-                row.get("why") or _verdict(row["verdict"]) + _named(row["troubles"]),
+                row.get("why") or standing_words(row["verdict"]) + _named(row["troubles"]),
             )
         )
     widths = [max(cell_len(line[i]) for line in table) for i in range(len(head))]
