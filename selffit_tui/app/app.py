@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -21,6 +21,7 @@ environment.set_switches()
 from rich.console import RenderableType
 from textual.app import App
 from textual.command import Provider
+from textual.events import Event, Key
 from textual.message import Message
 
 from selffit.outlets import styled, why_ascii
@@ -29,12 +30,15 @@ from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
 from selffit.vocabulary import state_of
+from selffit_tui.app.bell import Bell
+from selffit_tui.app.calling import Caller
 from selffit_tui.app.driver import TolerantDriver
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
 from selffit_tui.intervene.palette import InterventionProvider
 from selffit_tui.model.feed import Feed
 from selffit_tui.screens.run import RunScreen
+from selffit_tui.talk import say
 
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
 
@@ -77,12 +81,15 @@ class RunApp(App[None]):
         glyphs: Glyphs | None = None,
         fps: float = 2.0,
         readonly: bool = False,
+        bell: bool = True,
+        notify: Sequence[str] = (),
     ) -> None:
         """What is not given is that of the run, of this machine and of its terminal.
 
         `source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
         terminal can show; `fps` is the number of redraws a second at most while data come in;
-        `readonly` leaves no way to act.
+        `readonly` leaves no way to act; `bell`: ring for an onset and its like; `notify`: the words
+        of a command that is run for them.
         """
         self.colours = environment.colours(os.environ) if colours is None else colours
         self.ascii_because = why_ascii() if glyphs is None else ""
@@ -94,6 +101,7 @@ class RunApp(App[None]):
         self.feed = Feed(source or LogSource(place), self._tell, run_dir.name, fps, clock)
         self._clock = clock
         self._signal = 0
+        self.caller = Caller(run_dir, Bell(self._write, bell), self._notify_failed, notify, clock)
         styles = palette(self.colours)
         self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, place, readonly)
 
@@ -104,6 +112,7 @@ class RunApp(App[None]):
         """
         with styled():  # should it crash, what Textual says about that is in colours
             self.run(mouse=False)
+        self.caller.finish()
 
     def on_mount(self) -> None:
         """Shows the run and starts to read."""
@@ -113,10 +122,35 @@ class RunApp(App[None]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
         self.feed.start()
+        self.set_interval(1.0, self._look)  # a run may be lost without a word
 
     def on_unmount(self) -> None:
         """Stops reading."""
+        self.caller.bell.leave()
         self.feed.stop()
+
+    async def on_event(self, event: Event) -> None:
+        """Whoever presses a key has seen what the title called for."""
+        if isinstance(event, Key):
+            self.caller.bell.seen()
+        await super().on_event(event)
+
+    def _write(self, text: str) -> None:
+        """To the terminal, past the screen."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(text)
+            self._driver.flush()
+
+    def _look(self) -> None:
+        self.caller.look(self.run_screen.newest)
+
+    def _notify_failed(self, error: str) -> None:
+        """In the thread that ran the command."""
+        words = f"--notify failed: {error}"
+        try:
+            self.call_from_thread(self.notify, words, severity="warning", markup=False)
+        except RuntimeError:  # the view has been left meanwhile
+            say(words)
 
     def _tell(self) -> None:
         if self.is_running:
@@ -133,6 +167,7 @@ class RunApp(App[None]):
         if snapshot is None:
             return
         self.run_screen.take(snapshot)
+        self._look()
         if snapshot.state.start is None and refusal(snapshot.state):
             self.exit()
 

@@ -4,7 +4,7 @@ import os
 import platform
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,13 @@ from selffit.config import (
 from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
+from selffit_tui.commands.options import (
+    NoBellOption,
+    NotifyOption,
+    ReadonlyOption,
+    RunsOption,
+    with_settings,
+)
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
@@ -62,6 +68,8 @@ def train(
         bool, typer.Option("--plain", help="plain lines instead of the screen")
     ] = False,
     readonly: ReadonlyOption = False,
+    no_bell: NoBellOption = False,
+    notify: NotifyOption = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +104,7 @@ def train(
     8/255 --seed 3[/bold].
     """
     from selffit import supervisor
+    from selffit.run.notify import FIELD, words_of
     from selffit.run.resumable import Finished, taken_over
     from selffit.run.run_dir import RunDir
     from selffit_tui.plain.follow import (
@@ -105,6 +114,7 @@ def train(
         wait_for_start,
     )
 
+    words_of(notify or "")  # what cannot be run is refused before anything is started
     known: RunDir | None = None
     if resume_or_start:
         if name is None or resume is not None:
@@ -130,11 +140,14 @@ def train(
             return
         former = amend(known, settings)
     run = known or create(name, runs, preset, settings)
+    command = calls_for(run, notify)
     plainly = plain or is_plain_terminal()
     process: subprocess.Popen[bytes] | None = None
+    told_before: str | None = None
     try:
         with held_back(signal.SIGINT):
-            process = supervisor.spawn(run.path, after)
+            told_before = run.remember(FIELD, command or None)
+            process = supervisor.spawn(run.path, after, notify=bool(command))
         if plainly and not detach:
             pass_signals_on(process)
         wait_for_life(run, process, after + 1)
@@ -143,12 +156,18 @@ def train(
             put(run.name)
             say(f"{said}; watch it with: {watch_command(run.path)}")
         else:
-            code = follow_plain(run, process) if plainly else open_screen(run.path, readonly)
+            code = (
+                follow_plain(run, process)
+                if plainly
+                else open_screen(run.path, readonly, bell=not no_bell)
+            )
     except (UserError, OSError):
         if known is None:
             remove_refused(run, process)
-        elif former is not None:
-            run.amend(former)
+        else:
+            run.remember(FIELD, told_before)
+            if former is not None:
+                run.amend(former)
         raise
     except KeyboardInterrupt:
         if process is None:
@@ -223,14 +242,36 @@ def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
         signal.signal(number, lambda number, frame: process.send_signal(number))
 
 
-def open_screen(path: Path, readonly: bool = False) -> int:
+def calls_for(run: "RunDir", given: str | None) -> str:
+    """The command that is to be run for what happens: the one given, else the one kept; or ""."""
+    from selffit.run.notify import FIELD, kept_command, words_of
+
+    if given is not None:
+        return given
+    kept = kept_command(run)
+    if not kept:
+        if run.newest_attempt() and FIELD in run.info():
+            say(f"the --notify of {run.name} was given in another folder: give it again to keep it")
+        return ""
+    try:
+        words_of(kept)
+    except UserError as error:
+        say(f"{error}; the training goes on without it")
+        return ""
+    say(f"--notify {kept} is kept from before; --notify '' turns it off")
+    return kept
+
+
+def open_screen(
+    path: Path, readonly: bool = False, *, bell: bool = True, notify: Sequence[str] = ()
+) -> int:
     """Show the Run screen; returns the exit code.
 
     Raises UserError where the trainer refused to start.
     """
     from selffit_tui.app.app import RunApp
 
-    app = RunApp(path, readonly=readonly)
+    app = RunApp(path, readonly=readonly, bell=bell, notify=notify)
     app.run_in_terminal()
     outcome = app.outcome
     if outcome.refused:

@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from selffit_tui.commands.options import ReadonlyOption, RunArgument, RunsOption
+from selffit_tui.commands.options import (
+    NoBellOption,
+    NotifyOption,
+    ReadonlyOption,
+    RunArgument,
+    RunsOption,
+)
 from selffit_tui.talk import RUNS
 
 
@@ -24,6 +30,8 @@ def watch(
         ),
     ] = None,
     readonly: ReadonlyOption = False,
+    no_bell: NoBellOption = False,
+    notify: NotifyOption = None,
     size: Annotated[
         str, typer.Option("--size", help="columns x rows of the screenshot")
     ] = "120x40",
@@ -37,8 +45,10 @@ def watch(
     on (key i).
     """
     from selffit.run.find import find_run
+    from selffit.run.notify import words_of
 
     found = find_run(run, runs)
+    words = words_of(notify or "")
     if screenshot is not None:
         from selffit_tui.app.screenshot import save_screenshot
 
@@ -47,10 +57,10 @@ def watch(
     from selffit_tui.plain.follow import follow_plain, is_plain_terminal
 
     if plain or is_plain_terminal():
-        code = follow_plain(found)
+        code = follow_plain(found, notify=words)
     else:
         from selffit_tui.commands.train import open_screen
 
-        code = open_screen(found.path, readonly)
+        code = open_screen(found.path, readonly, bell=not no_bell, notify=words)
     if code:
         raise typer.Exit(code)

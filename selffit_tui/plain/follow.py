@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from subprocess import Popen
 
 from selffit.errors import UserError
@@ -11,8 +12,10 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.liveness import for_pid
 from selffit.numbers import count
 from selffit.outlets import Unwritable
+from selffit.run.calling import Calls, call_data
 from selffit.run.follow import Follower
 from selffit.run.glance import glance
+from selffit.run.notify import Notifier
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.trouble import left_with
@@ -121,16 +124,20 @@ def wait_for_start(run: RunDir, process: "Popen[bytes]") -> tuple[str, int]:
         time.sleep(0.05)
 
 
-def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
+def follow_plain(
+    run: RunDir, process: "Popen[bytes] | None" = None, notify: Sequence[str] = ()
+) -> int:
     """Print a run as plain lines until it ends; returns the exit code.
 
     Raises UserError where it was refused, Unwritable where stdout takes no more. `process` is the
     supervisor when this command started it: if it dies without a word, nothing will follow.
+    `notify`: the words of a command that is run for what comes from now on.
     """
     from selffit_tui.plain.lines import PlainLines, in_time
 
     run = run.held()
     follower, lines = Follower.of(run), PlainLines()
+    caller = _Caller(run, notify)
     try:
         while True:
             # Asked before the poll: what ended a run is in the log before its process is gone.
@@ -141,6 +148,7 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
                 put(line)
             if items:
                 continue
+            caller.look(follower)
             check_refused(follower.state)
             if over:
                 break
@@ -157,4 +165,35 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
         put(line)
     if word == LOST.word:
         put(f"  {follower.loss()}")
+    caller.finish()
     return left_with(follower.state, word)
+
+
+class _Caller:
+    """Runs the command of `watch --notify` for what comes once all that there was has been read."""
+
+    def __init__(self, run: RunDir, words: Sequence[str]) -> None:
+        self._run = run
+        self._calls: Calls | None = None
+        self._notifier = Notifier(words, _notify_failed) if words else None
+
+    def look(self, follower: Follower) -> None:
+        """Call for what is new."""
+        if self._notifier is None:
+            return
+        told = follower.state, follower.word(), follower.now()
+        if self._calls is None:
+            self._calls = Calls()
+            self._calls.begin(*told)
+        for call in self._calls.news(*told):
+            data = call_data(follower.state, call, self._run.path, self._run.id.id)
+            self._notifier.call(data)
+
+    def finish(self) -> None:
+        """Wait for the command."""
+        if self._notifier is not None:
+            self._notifier.finish()
+
+
+def _notify_failed(error: str) -> None:
+    say(f"--notify failed: {error}")

@@ -178,6 +178,7 @@ _WORDS = cast(
         kinds.End: ("end", "title", _end),
         kinds.Spawned: ("spawned", "dim", lambda event: f"pid {event.pid}"),
         kinds.Exited: ("exit", "title", _exit),
+        kinds.NotifyFailed: ("notify", "warn", lambda event: f"--notify failed: {event.error}"),
         kinds.Received: ("asked", "dim", _received),
         kinds.Rejected: ("refused", "warn", _rejected),
         kinds.Applied: ("applied", "act", applied),

@@ -236,3 +236,13 @@ class Exited(Event, frozen=True, kw_only=True):
     text: str = ""
     seconds: Amount = nan
     again: bool = False
+
+
+class NotifyFailed(Event, frozen=True, kw_only=True):
+    """The command of `--notify` failed; told once for all calls of a supervisor.
+
+    error: in words.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="sup.notify", streams=("supervisor",))
+    error: str
