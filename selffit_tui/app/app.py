@@ -48,14 +48,15 @@ class Outcome:
     """Why the view was left.
 
     `refused`: the trainer's reason when it refused to start; `going_on`: training goes on; `text`:
-    what to say about an ended run; `code`: the exit code (128 + n after signal n, 1 for a failed
-    run or view).
+    what to say about an ended run, and `word`: how it stands; `code`: the exit code (128 + n after
+    signal n, 1 for a failed run or view).
     """
 
     refused: str = ""
     going_on: bool = False
     text: str = ""
     code: int = 0
+    word: str = ""
 
 
 class News(Message):
@@ -191,7 +192,7 @@ class RunApp(App[None]):
         if state.ending is None and not state_of(word).left:
             return Outcome(going_on=True, code=code)
         text = f"{state.run}: {closing(state, word)}"
-        return Outcome(text=text, code=code or left_with(state, word))
+        return Outcome(text=text, code=code or left_with(state, word), word=word)
 
     def terminal_gone(self) -> None:
         """The terminal was closed without a signal reaching us."""

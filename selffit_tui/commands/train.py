@@ -269,7 +269,9 @@ def open_screen(
 
     Raises UserError where the trainer refused to start.
     """
+    from selffit.run.run_dir import RunDir
     from selffit_tui.app.app import RunApp
+    from selffit_tui.plain.follow import put_card
 
     app = RunApp(path, readonly=readonly, bell=bell, notify=notify)
     app.run_in_terminal()
@@ -280,6 +282,7 @@ def open_screen(
         say(f"left the view; training goes on. Come back with: {watch_command(path)}")
     elif outcome.text:
         say(outcome.text)
+        put_card(RunDir(path), app.run_screen.newest.state, outcome.word)
     return outcome.code
 
 

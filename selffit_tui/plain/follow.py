@@ -22,14 +22,13 @@ from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
 from selffit.vocabulary import ENDINGS, LOST
-from selffit_tui.talk import dumb, put, say, watch_command
+from selffit_tui.talk import dumb, named, put, say, watch_command
 
 POLL_SECONDS = 0.25
 START_SECONDS = 120.0  # that a run which is left to itself is waited for at most
 FIRST_STEP_SECONDS = 30.0  # and of these, once it trains, its first step
 LAST_LINES = 3  # of what a trainer printed that has not come up
 _BEGUN = ("training", "paused", "finishing")
-SLICE = 10_000  # items of one read
 
 
 def is_plain_terminal() -> bool:
@@ -133,18 +132,20 @@ def follow_plain(
     supervisor when this command started it: if it dies without a word, nothing will follow.
     `notify`: the words of a command that is run for what comes from now on.
     """
-    from selffit_tui.plain.lines import PlainLines, in_time
+    from selffit_tui.plain.lines import PlainLines
+    from selffit_tui.plain.merging import Merged
 
     run = run.held()
-    follower, lines = Follower.of(run), PlainLines()
+    follower, live = Follower.of(run), process is not None or is_live(run)
+    items_of, lines = Merged(run, follower), PlainLines(named(run.path), live)
     caller = _Caller(run, notify)
     try:
         while True:
             # Asked before the poll: what ended a run is in the log before its process is gone.
             gone = process is not None and process.poll() is not None
             over = gone or follower.over()
-            items = follower.take(SLICE)
-            for line in lines.feed(in_time(items), follower):
+            items = items_of.take()
+            for line in lines.feed(items, follower):
                 put(line)
             if items:
                 continue
@@ -165,8 +166,26 @@ def follow_plain(
         put(line)
     if word == LOST.word:
         put(f"  {follower.loss()}")
+    put_card(run, follower.state, word)
     caller.finish()
     return left_with(follower.state, word)
+
+
+def is_live(run: RunDir) -> bool:
+    """Whether a run has not ended, as far as its log tells at a glance."""
+    follower = glance(run)
+    follower.read_all()
+    return follower.state.ending is None
+
+
+def put_card(run: RunDir, state: RunState, word: str) -> None:
+    """Print the end card of a run that has ended."""
+    from selffit_tui.plain.place import place_of
+    from selffit_tui.words.end_card import ended, lines
+
+    if ended(state, word) and not run.gone:
+        for line in lines(state, word, place_of(run), below=True):
+            put("  " + "".join(text for text, _ in line).rstrip())
 
 
 class _Caller:
