@@ -20,6 +20,7 @@ environment.set_switches()
 
 from rich.console import RenderableType
 from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.events import Event, Key
 from textual.message import Message
@@ -33,12 +34,14 @@ from selffit.vocabulary import state_of
 from selffit_tui.app.bell import Bell
 from selffit_tui.app.calling import Caller
 from selffit_tui.app.driver import TolerantDriver
+from selffit_tui.app.overlay import Overlay
 from selffit_tui.draw.glyphs import ASCII, BRAILLE, Glyphs
 from selffit_tui.draw.styles import BACKGROUND, palette
 from selffit_tui.intervene.palette import InterventionProvider
 from selffit_tui.model.feed import Feed
 from selffit_tui.screens.run import RunScreen
 from selffit_tui.talk import say
+from selffit_tui.words import startup
 
 STALLED_SECONDS = 3.0  # after a signal, this long for leaving in order
 
@@ -68,6 +71,9 @@ class RunApp(App[None]):
 
     TITLE = "selffit"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {InterventionProvider}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close_overlay", priority=True, show=False)
+    ]
     # with a key that works everywhere; the Run screen's table of keys has one for it
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { background: transparent; } CommandPalette SearchIcon { display: none; }"
@@ -104,6 +110,7 @@ class RunApp(App[None]):
         self._signal = 0
         self.caller = Caller(run_dir, Bell(self._write, bell), self._notify_failed, notify, clock)
         styles = palette(self.colours)
+        self.overlay = Overlay(run_dir, styles)
         self.run_screen = RunScreen(styles, self.glyphs, self.ascii_because, clock, place, readonly)
 
     def run_in_terminal(self) -> None:
@@ -119,6 +126,7 @@ class RunApp(App[None]):
         """Shows the run and starts to read."""
         self.run_screen.styles.background = BACKGROUND if self.colours == "256" else "ansi_default"
         self.push_screen(self.run_screen)
+        self.run_screen.mount(self.overlay)
         if not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
@@ -129,6 +137,16 @@ class RunApp(App[None]):
         """Stops reading."""
         self.caller.bell.leave()
         self.feed.stop()
+
+    def action_close_overlay(self) -> None:
+        """Closes the card over the panels."""
+        self.overlay.close()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc closes the card where one is shown, and is everybody's else."""
+        if action == "close_overlay":
+            return self.overlay.display and self.screen is self.run_screen
+        return super().check_action(action, parameters)
 
     async def on_event(self, event: Event) -> None:
         """Whoever presses a key has seen what the title called for."""
@@ -143,6 +161,8 @@ class RunApp(App[None]):
             self._driver.flush()
 
     def _look(self) -> None:
+        if startup.coming_up(self.run_screen.newest.state):  # how long it takes
+            self.run_screen.redraw()
         self.caller.look(self.run_screen.newest)
 
     def _notify_failed(self, error: str) -> None:

@@ -141,6 +141,7 @@ def train(
         former = amend(known, settings)
     run = known or create(name, runs, preset, settings)
     command = calls_for(run, notify)
+    say(f"{'going on with' if known else 'starting'} {run.name} in {os.path.relpath(run.path)} …")
     plainly = plain or is_plain_terminal()
     process: subprocess.Popen[bytes] | None = None
     told_before: str | None = None

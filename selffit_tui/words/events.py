@@ -8,7 +8,7 @@ from selffit.eventlog.fields import text
 from selffit.eventlog.kinds import Event
 from selffit.numbers import budget, count, duration, known, plural, share, signed, size, small
 from selffit.run.wording import cause_words, not_finite
-from selffit.vocabulary import level_of
+from selffit.vocabulary import level_of, state_of
 from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change
 from selffit_tui.words.diagnosis import lead_words
@@ -50,7 +50,9 @@ def _joined(*parts: str) -> str:
 
 
 def _phase(event: kinds.Phase) -> str:
-    return _joined(event.name, event.note)
+    looks = state_of(event.name)
+    about = f"({event.note})" if event.note else ""
+    return _joined(f"{event.name}: {looks.meaning}" if looks.meaning else event.name, about)
 
 
 def _start(event: kinds.RunStart) -> str:

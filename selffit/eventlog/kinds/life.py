@@ -69,7 +69,7 @@ class Sealed(Event, frozen=True, kw_only=True):
 class Phase(Event, frozen=True, kw_only=True):
     """What the trainer is doing.
 
-    name: starting, data, model, training, paused or finishing.
+    name: starting, imports, data, model, training, paused or finishing.
     note: more about it.
     """
 
