@@ -75,7 +75,7 @@ class Overlay(LineWidget):
         """Its lines and its title; none where there is nothing to tell."""
         newest, word = scene.newest, scene.word
         state = newest.state
-        if newest.loading is not None:
+        if newest.loading is not None or scene.view.paused:  # whoever froze it looks at a moment
             return [], []
         if end_card.ended(state, word):
             if not self._went_on:
