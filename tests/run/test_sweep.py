@@ -1,6 +1,6 @@
 """Rules over recorded runs: what counts as a collapse, a hit and a false alarm."""
 
-import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +18,7 @@ from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.sweep import score, sweep, truth
 from selffit_tui.commands import detect
+from selffit_tui.plain import swept
 
 RUNS = Path(__file__).parents[2] / "runs"
 FALL = [(0, 0.1), (50, 0.4), (100, 0.42), (150, 0.25), (200, 0.05), (250, 0.03), (300, 0.02)]
@@ -122,13 +123,20 @@ def command(*args):
     return subprocess.run(words, capture_output=True, text=True)
 
 
-def test_a_sweep_is_a_table_csv_or_json():
-    table = command("--sweep", RUNS, "--rule", "robust").stdout.splitlines()
+def test_a_sweep_is_a_table_csv_or_json(tmp_path):
+    shutil.copytree(RUNS / "example-patterns-fgsm", tmp_path / "mine")
+    found = sweep(tmp_path, rules := chosen(["robust"]), RuleThresholds())
+    table = list(swept.lines(found, rules))
     assert table[0].split() == ["RUN", "RULE", "HITS", "FALSE", "LATENCY", "SAVED"]
-    assert any(line.startswith("all ") for line in table)
-    rows = command("--sweep", RUNS, "--rule", "robust", "--json").stdout.splitlines()
-    assert json.loads(rows[0])["run"] == "example-patterns-fgsm" and json.loads(rows[-1])["hits"]
-    assert command("--sweep", RUNS, "x").returncode == 2 and command().returncode == 2
-    csv = command("--sweep", RUNS, "--rule", "robust", "--csv").stdout.splitlines()
+    assert table[2].startswith("all 1 runs")
+    rows = list(swept.data(found, rules))
+    assert rows[0]["run"] == "mine" and rows[0]["onsets"] == [{"branch": "main", "step": 1032}]
+    assert rows[-1]["run"] is None and rows[-1]["hits"] == 1
+    csv = command("--sweep", tmp_path, "--rule", "robust", "--csv").stdout.splitlines()
     assert csv[0] == "run,rule,collapses,hits,false_alarms,latency,epochs_saved,unread"
-    assert csv[1].startswith("example-patterns-fgsm,robust,1,1,0,0,")
+    assert csv[1].startswith("mine,robust,1,1,0,0,")
+
+
+def test_what_does_not_go_together_is_refused():
+    for wrong in (["--sweep", RUNS, "x"], [], ["x", "--csv"]):
+        assert command(*wrong).returncode == 2
