@@ -5,6 +5,7 @@ For reports, and for looking at a run from a script.
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -31,12 +32,17 @@ def offline(svg: str) -> str:
 
 
 def save_screenshot(
-    run_dir: Path, target: Path, size: str = "120x40", panel: str = OVERVIEW
+    run_dir: Path,
+    target: Path,
+    size: str = "120x40",
+    panel: str = OVERVIEW,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
-    `panel` is the one that is shown alone. Raises UserError for an impossible size, a panel that
-    does not exist or a file that cannot be written.
+    `panel` is the one that is shown alone; `clock`: the wall clock in seconds. Raises UserError for
+    an impossible size, a panel that does not exist or a file that cannot be written.
     """
     if panel not in NAMES:
         raise UserError(f"there is no panel '{panel}'; {nearest(panel, NAMES)}")
@@ -46,7 +52,7 @@ def save_screenshot(
             f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{size}'"
         )
     check_place(target, "--screenshot")
-    app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, clock=clock)
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:
