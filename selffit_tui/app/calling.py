@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from selffit.run.calling import Calls, call_data
+from selffit.run.calling import LAST_WORD_SECONDS, Calls, call_data
 from selffit.run.notify import Notifier
 from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState
 from selffit_tui.app.bell import Bell
 from selffit_tui.model.scene import Snapshot
 
@@ -32,6 +33,7 @@ class Caller:
         self._clock = clock
         self._calls = Calls()
         self._begun = False
+        self._looked: tuple[RunState, str, float] | None = None  # at what, and when
         self._notifier = Notifier(notify, failed) if notify else None
 
     def look(self, snapshot: Snapshot) -> None:
@@ -39,7 +41,12 @@ class Caller:
         if snapshot.loading is not None:
             return
         now = self._clock()
-        told = snapshot.state, snapshot.word(now), now + snapshot.ahead
+        word = snapshot.word(now)
+        looked = snapshot.state, word, now // LAST_WORD_SECONDS
+        before, self._looked = self._looked, looked
+        if before is not None and before[0] is looked[0] and before[1:] == looked[1:]:
+            return  # nothing can be new
+        told = snapshot.state, word, now + snapshot.ahead
         if not self._begun:
             self._begun = True
             self._calls.begin(*told)
