@@ -141,8 +141,10 @@ def train(
         former = amend(known, settings)
     run = known or create(name, runs, preset, settings)
     command = calls_for(run, notify)
-    say(f"{'going on with' if known else 'starting'} {run.name} in {os.path.relpath(run.path)} …")
     plainly = plain or is_plain_terminal()
+    if not plainly and not detach:  # until the screen is there
+        does = "going on with" if known else "starting"
+        say(f"{does} {run.name} in {os.path.relpath(run.path)} …")
     process: subprocess.Popen[bytes] | None = None
     told_before: str | None = None
     try:

@@ -14,7 +14,7 @@ PROGRAM = """
 import sys
 sys.argv = ["selffit", "train", *sys.argv[1:]]
 from selffit import supervisor
-supervisor.spawn = lambda path: print("SPAWNED")
+supervisor.spawn = lambda *_, **__: print("SPAWNED")
 from selffit_tui.cli import main
 try:
     main()
