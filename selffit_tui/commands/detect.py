@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from selffit.run.sweep import Score
     from selffit_tui.plain.rejudged import Rejudged
 
-CANNOT_TELL = 3  # exit code
+CANNOT_TELL = 3  # exit codes
+CANNOT_READ = 2
 _RULES = "robust, signals, index, drop"  # `selffit.run.rules.RULES`, which is slow to load
 
 
@@ -94,7 +95,8 @@ def detect(
     was assumed is said.
 
     The answer is an onset, none, divergence, another fall, or "cannot tell" with the reason; exit
-    code 3 where one cannot tell for at least one trace.
+    code 3 where one cannot tell for at least one trace, 2 where a table cannot be read: the others
+    are judged all the same.
     """
     from selffit.detect.offline import detect_traces
     from selffit.detect.traces import Reading, parse_columns
@@ -123,14 +125,17 @@ def detect(
     units = {None: None, True: "percent", False: "fraction"}
     how = Reading(n=images, columns=parse_columns(columns or ()), unit=units[percent])
     # all are read before anything is printed
-    results = [
-        result
-        for path in tables
-        for result in detect_traces(path, images, limits, classes=classes, how=how)
-    ]
+    results, refused = [], []
+    for path in tables:
+        try:
+            results += detect_traces(path, images, limits, classes=classes, how=how)
+        except UserError as error:
+            refused.append(error)
+    if refused and not results and not recorded:
+        raise refused[0]
     again = [Rejudged(run, limits) for run in recorded]
     scores = [_scores(told, rules, limits) for told in again]
-    for statement in _assumptions(results):
+    for statement in [*map(str, refused), *_assumptions(results)]:
         say(statement)
     if json:
         for result in results:
@@ -145,6 +150,8 @@ def detect(
             for line in (*told.lines(), *(line for score in scored for line in rule_lines(score))):
                 put(f"    {line}")
     verdicts = [*(result.answer.verdict for result in results), *(told.verdict for told in again)]
+    if refused:
+        raise typer.Exit(CANNOT_READ)
     if "cannot tell" in verdicts:
         raise typer.Exit(CANNOT_TELL)
 
