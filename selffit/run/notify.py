@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from selffit.errors import UserError
+from selffit.eventlog.bulk import singly
 from selffit.eventlog.clean import clean
 from selffit.eventlog.folder import root_of
 from selffit.eventlog.identity import begun_here
@@ -140,7 +141,7 @@ class QuietSource(LogSource):
 
     def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new but for those; `limit` is of no use here."""
-        return [item for item in super().poll() if not isinstance(item, Unread)]
+        return [item for item in singly(super().poll()) if not isinstance(item, Unread)]
 
 
 class LogCaller:

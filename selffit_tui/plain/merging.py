@@ -6,6 +6,7 @@ log that is longer than one slice it is looked up first, and put in its place as
 
 from collections.abc import Sequence
 
+from selffit.eventlog.bulk import singly
 from selffit.eventlog.decode import read
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
@@ -72,7 +73,7 @@ class Merged:
         reader = SkimReader(self._run.place, SKIMMED)
         others: list[Item] = []
         while lines := reader.poll(SLICE):
-            for line in lines:
+            for line in singly(lines):
                 if isinstance(line, Notice) or line.stream == TRAINER:
                     continue
                 item = read(line) if isinstance(line, Unread) else line
