@@ -20,14 +20,13 @@ from contextlib import suppress
 from typing import Any
 
 from selffit.errors import UserError
-from selffit.eventlog.bulk import singly
 from selffit.eventlog.clean import clean
 from selffit.eventlog.folder import root_of
 from selffit.eventlog.identity import begun_here
 from selffit.eventlog.records import Unread
 from selffit.eventlog.tail import Skimmed
 from selffit.run.calling import Calls, call_data
-from selffit.run.follow import Follower, LogSource
+from selffit.run.follow import Follower, LogSource, singly
 from selffit.run.run_dir import RunDir
 
 FIELD = "notify"  # of run.json

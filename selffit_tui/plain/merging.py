@@ -6,11 +6,10 @@ log that is longer than one slice it is looked up first, and put in its place as
 
 from collections.abc import Sequence
 
-from selffit.eventlog.bulk import singly
 from selffit.eventlog.decode import read
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
-from selffit.run.follow import Follower, Item
+from selffit.run.follow import Follower, Item, singly
 from selffit.run.quick import SKIMMED
 from selffit.run.run_dir import RunDir
 
