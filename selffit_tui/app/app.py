@@ -4,11 +4,14 @@ They read logs, and send commands through a run's inbox.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import RenderableType
+from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 
 from selffit.errors import UserError
 from selffit.run.follow import Source
@@ -17,10 +20,15 @@ from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
 from selffit.vocabulary import state_of
+from selffit_tui.app.bell import Bell
 from selffit_tui.app.browsing import BrowsingApp
+from selffit_tui.app.calling import Caller
+from selffit_tui.app.overlay import Overlay
 from selffit_tui.app.visit import Visit
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.model.compare.scene import CompareView
+from selffit_tui.talk import say
+from selffit_tui.words import startup
 
 
 @dataclass(frozen=True)
@@ -28,15 +36,15 @@ class Outcome:
     """Why the view was left.
 
     `refused`: the trainer's reason when it refused to start, or that there is no such place to
-    begin at; `going_on`: training goes on; `text`:
-    what to say about an ended run; `code`: the exit code (128 + n after signal n, 1 for a failed
-    run or view).
+    begin at; `going_on`: training goes on; `text`: what to say about an ended run, and `word`: how
+    it stands; `code`: the exit code (128 + n after signal n, 1 for a failed run or view).
     """
 
     refused: str = ""
     going_on: bool = False
     text: str = ""
     code: int = 0
+    word: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,10 @@ class Start:
 class RunApp(BrowsingApp):
     """`run_in_terminal` shows the run; `outcome` then says why the view was left."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close_overlay", priority=True, show=False)
+    ]
+
     def __init__(
         self,
         run_dir: Path,
@@ -63,13 +75,16 @@ class RunApp(BrowsingApp):
         readonly: bool = False,
         start: Start | None = None,
         light: bool = False,
+        bell: bool = True,
+        notify: Sequence[str] = (),
     ) -> None:
         """What is not given is that of the run, of this machine and of its terminal.
 
         `source`, `clock`, `colours` and `glyphs` replace the log, the wall clock and what the
         terminal can show; `fps` is the number of redraws a second at most while data come in;
         `readonly` leaves no way to act; `start`: where the clock begins, else at the newest;
-        `light` draws on light paper.
+        `light` draws on light paper; `bell`: ring for an onset and its like; `notify`: the words of
+        a command that is run for them.
         """
         super().__init__(
             clock=clock, colours=colours, glyphs=glyphs, readonly=readonly, light=light
@@ -80,11 +95,60 @@ class RunApp(BrowsingApp):
         self.home = self.visit(run_dir, source, fps)
         self.run_screen = self.home.screen
         self.feed = self.home.feed
+        self.caller = Caller(run_dir, Bell(self._write, bell), self._notify_failed, notify, clock)
+        self.overlay = Overlay(run_dir, self.inks)
+
+    def run_in_terminal(self, mouse: bool = False, typed: bytes = b"") -> None:
+        """Runs the app; see `TerminalApp`."""
+        super().run_in_terminal(mouse, typed)
+        self.caller.finish()
 
     def on_mount(self) -> None:
         """Shows the run and starts to read."""
         self.listen()
         self.home.begin(self.push_screen)
+        self.run_screen.mount(self.overlay)
+        self.set_interval(1.0, self._look)  # a run may be lost without a word
+
+    def on_unmount(self) -> None:
+        """Stops reading."""
+        self.caller.bell.leave()
+        super().on_unmount()
+
+    def action_close_overlay(self) -> None:
+        """Closes the card over the panels."""
+        self.overlay.close()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc closes the card where one is shown, and is everybody's else."""
+        if action == "close_overlay":
+            return self.overlay.display and self.screen is self.run_screen
+        return super().check_action(action, parameters)
+
+    async def on_event(self, event: Event) -> None:
+        """Whoever presses a key has seen what the title called for."""
+        if isinstance(event, Key):
+            self.caller.bell.seen()
+        await super().on_event(event)
+
+    def _write(self, text: str) -> None:
+        """To the terminal, past the screen."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(text)
+            self._driver.flush()
+
+    def _look(self) -> None:
+        if startup.coming_up(self.run_screen.newest.state):  # how long it takes
+            self.run_screen.redraw()
+        self.caller.look(self.run_screen.newest)
+
+    def _notify_failed(self, error: str) -> None:
+        """In the thread that ran the command."""
+        words = f"--notify failed: {error}"
+        try:
+            self.call_from_thread(self.notify, words, severity="warning", markup=False)
+        except RuntimeError:  # the view has been left meanwhile
+            say(words)
 
     def on_visit_news(self, message: Visit.News) -> None:
         """Draws the newest snapshot.
@@ -97,6 +161,7 @@ class RunApp(BrowsingApp):
         snapshot = message.visit.take()
         if message.visit is not self.home or snapshot is None:
             return
+        self._look()
         if self._start is not None and snapshot.loading is None:
             self._begin(self._start)
         if snapshot.state.start is None and refusal(snapshot.state):
@@ -135,7 +200,7 @@ class RunApp(BrowsingApp):
         if state.ending is None and not state_of(word).left:
             return Outcome(going_on=True, code=code)
         text = f"{state.run}: {closing(state, word)}"
-        return Outcome(text=text, code=code or left_with(state, word))
+        return Outcome(text=text, code=code or left_with(state, word), word=word)
 
 
 class RunsApp(BrowsingApp):

@@ -4,6 +4,7 @@ For reports, and for looking at a run from a script.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -41,18 +42,20 @@ def save_screenshot(
     panel: str = OVERVIEW,
     at: str | None = None,
     light: bool = False,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
     `panel` is the one that is shown alone, `at` a place to show instead of the newest; `light`: on
-    light paper. Raises UserError for an impossible size, a panel or a place that does not exist, or
-    a file that cannot be written.
+    light paper; `clock`: the wall clock in seconds. Raises UserError for an impossible size, a
+    panel or a place that does not exist, or a file that cannot be written.
     """
     check_panel(panel)
     columns_rows = size_of(size)
     check_place(target, "--screenshot")
     start = None if at is None else Start(at=at, playing=False)
-    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start, light=light)
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start, light=light, clock=clock)
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
-from selffit.eventlog.records import Notice, Record, num
+from selffit.eventlog.records import Notice, num
 from selffit.numbers import UNKNOWN, count, duration, in_unit, known, pace, share
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
@@ -24,6 +24,7 @@ from selffit.vocabulary import (
     ending_word,
     level_of,
 )
+from selffit_tui.plain.alerts import alert_lines
 from selffit_tui.words.events import describe
 from selffit_tui.words.standing import standing_words
 
@@ -40,22 +41,6 @@ def clock(t: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(t))
 
 
-def in_time(items: Sequence[Item]) -> list[Item]:
-    """Return the items of several streams in the order of time, each stream in its own order.
-
-    A recorded run is read stream by stream: what the supervisor said comes behind all that the
-    trainer did.
-    """
-    newest: dict[str, float] = {}
-    keys = []
-    for item in items:
-        t = item.t if isinstance(item, Record) else 0.0
-        newest[item.stream] = max(t, newest.get(item.stream, 0.0))
-        keys.append(newest[item.stream])
-    order = sorted(range(len(items)), key=keys.__getitem__)
-    return [items[place] for place in order]
-
-
 class PlainLines:
     """Turns the items of a log into lines, each with the state as it was then.
 
@@ -63,9 +48,12 @@ class PlainLines:
     run's time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: str = "RUN", live: bool = False) -> None:
+        """run: as it has to be typed; live: somebody is there to take commands."""
         self._progress_at = -math.inf
         self._stood = ""
+        self._run = run
+        self._live = live
 
     def feed(self, items: Iterable[Item], follower: Follower) -> Iterator[str]:
         """Return the lines of these items, and fold them into the follower's state one by one."""
@@ -80,8 +68,11 @@ class PlainLines:
                 if event.t - self._progress_at >= PROGRESS_SECONDS:
                     self._progress_at = event.t
                     yield f"{clock(event.t)}  {progress(event, follower.state)}"
-            elif (line := describe(event)) is not None:
-                yield f"{clock(event.t)}  {line}"
+            elif isinstance(event, kinds.Alert):
+                for line in alert_lines(event, follower.state, self._run, self._live):
+                    yield f"{clock(event.t)}  {line}"
+            elif (told := describe(event)) is not None:
+                yield f"{clock(event.t)}  {told}"
             if isinstance(event, TURNING):
                 yield from self._standing(event.t, follower.state)
 
@@ -100,8 +91,8 @@ class PlainLines:
         stands = f"{found.state} {found.cause} {found.branch} {found.since}"
         if stands != self._stood:
             self._stood = stands
-            mark = "!!" if found.level.serious else "=="
-            yield f"{clock(t)}  {'':<12}{mark} {sentence(state, found)}"
+            mark = "!!" if found.level.serious else "= "
+            yield f"{clock(t)}  {mark} {sentence(state, found)}"
 
 
 def progress(block: kinds.Steps, state: RunState) -> str:

@@ -69,7 +69,7 @@ class Sealed(Event, frozen=True, kw_only=True):
 class Phase(Event, frozen=True, kw_only=True):
     """What the trainer is doing.
 
-    name: starting, data, model, training, paused or finishing.
+    name: starting, imports, data, model, training, paused or finishing.
     note: more about it.
     """
 
@@ -238,3 +238,13 @@ class Exited(Event, frozen=True, kw_only=True):
     text: str = ""
     seconds: Amount = nan
     again: bool = False
+
+
+class NotifyFailed(Event, frozen=True, kw_only=True):
+    """The command of `--notify` failed; told once for all calls of a supervisor.
+
+    error: in words.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="sup.notify", streams=("supervisor",))
+    error: str
