@@ -21,6 +21,7 @@ from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
 from selffit_tui.commands.helped import Helped, HelpedGroup
+from selffit_tui.commands.replay import replay
 from selffit_tui.commands.runs import runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.train import train
@@ -41,7 +42,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-for command in (train, watch, status, runs, detect, diagnose):
+for command in (train, watch, replay, status, runs, detect, diagnose):
     app.command(cls=Helped)(command)
 app.add_typer(ctl)
 

@@ -3,10 +3,11 @@
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from selffit.eventlog.bulk import Bulk, size_of
 from selffit.eventlog.decode import read
 from selffit.eventlog.folder import Folder, Place, held, root_of
 from selffit.eventlog.liveness import is_alive
@@ -15,6 +16,7 @@ from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
 from selffit.run.clocks import writer_ahead
 from selffit.run.quick import SKIMMED
+from selffit.run.recording import Recording
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.word import loss, silent_for, state_word
@@ -34,11 +36,20 @@ _NEWEST_BYTES = 65_536  # of a segment, in which the time of its newest event is
 Item = Record | Notice
 
 
+def singly(items: Iterable[Skimmed]) -> Iterator[Record | Notice | Unread]:
+    """Every line and notice by itself."""
+    for item in items:
+        if isinstance(item, Bulk):
+            yield from item
+        else:
+            yield item
+
+
 class Source(Protocol):
     """Where the items of a log come from; tests have their own."""
 
     def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
-        """Return what is new, at most `limit` items; fewer: there is no more at present."""
+        """Return what is new; of fewer lines than `limit`: there is no more at present."""
 
     def restart(self) -> None:
         """Begin again from the first item: the log was replaced."""
@@ -67,7 +78,7 @@ class LogSource:
         self._reader = SkimReader(run, SKIMMED)
 
     def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
-        """Return what is new, at most `limit` items."""
+        """Return what is new, about `limit` lines at most."""
         return self._reader.poll(limit)
 
     def restart(self) -> None:
@@ -106,12 +117,22 @@ class Follower:
     """A source, the state that it has led to, and what can be told of the process behind it."""
 
     def __init__(
-        self, source: Source, name: str = "", clock: Callable[[], float] = time.time
+        self,
+        source: Source,
+        name: str = "",
+        clock: Callable[[], float] = time.time,
+        record: bool = False,
     ) -> None:
-        """`name` of the run, until its log tells; `clock`: the wall clock in seconds."""
+        """`name` of the run, until its log tells; `clock`: the wall clock in seconds.
+
+        With `record`, `recording` holds every state on the way.
+        """
         self.source = source
+        self.recording: Recording | None = None
+        self._record = record
         self.state = RunState(run=name)
         self._blank = self.state
+        self._begin()
         self._clock = clock
         self._caught_up: float | None = None  # since when, on the monotonic clock
         self._by_files: tuple[int, float] | None = None  # clock of an attempt, before any arrival
@@ -133,23 +154,32 @@ class Follower:
             self.fold(items)
         return items
 
+    def _begin(self) -> None:
+        self.state = self._blank
+        self.recording = Recording(self._blank) if self._record else None
+
     def fold(self, items: Iterable[Skimmed]) -> None:
         """Bring the state up to items that were taken."""
-        self.state = reduce_all(self.state, items)
+        if self.recording is None:
+            self.state = reduce_all(self.state, items)
+        else:
+            self.recording.append(items)
+            self.state = self.recording.newest
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
-        records = [read(i) if isinstance(i, Unread) else i for i in self._new(limit)]
+        lines = singly(self._new(limit))
+        records = [read(i) if isinstance(i, Unread) else i for i in lines]
         return [item for item in records if item is not None]
 
     def _new(self, limit: int | None) -> Sequence[Skimmed]:
         items = self.source.poll(limit)
         if any(isinstance(item, Notice) and item.kind == "restarted" for item in items):
             self.source.restart()
-            self.state = self._blank
+            self._begin()
             self._caught_up = None
             items = self.source.poll(limit)
-        if limit is None or len(items) < limit:  # that is all there is at present
+        if limit is None or size_of(items) < limit:  # that is all there is at present
             if self._caught_up is not None:
                 self._hear(items)
             else:
@@ -158,7 +188,7 @@ class Follower:
 
     def _hear(self, items: Iterable[Skimmed]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""
-        records = [item for item in items if not isinstance(item, Notice)]
+        records = [item for item in singly(items) if not isinstance(item, Notice)]
         newest = max((record.a for record in records), default=0)
         if newest < self.state.attempt or not newest:
             return

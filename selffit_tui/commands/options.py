@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from selffit.config import FIELDS
+from selffit.run.units import PLACES
 
 RunsOption = Annotated[
     Path,
@@ -21,6 +22,12 @@ RunArgument = Annotated[
         metavar="[RUN]",
         help="a path, a name, a unique prefix or 'latest' (the default)",
         show_default=False,
+    ),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="PLACE", help=f"as it was at a place: {PLACES}", show_default=False
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]

@@ -29,6 +29,10 @@ class Glyphs:
     mark: str = "┊"
     dash: str = "╌"
     centre: str = "│"
+    rail_begin: str = "├"
+    rail_end: str = "┤"
+    later: str = "┄"  # of a rail: what is not yet
+    here: str = "┼"  # where the clock stands on a rail
     ellipsis: str = "…"
     bullet: str = "·"
     symbols: dict[str, str] = field(default_factory=dict)
@@ -51,6 +55,7 @@ SYMBOLS = {
     "masked": "?!",
     "diverged": "~!",
     "applied": "◆",
+    "checkpoint": "◇",
     "off": "×",
     "chosen": "▸",
 }
@@ -66,6 +71,7 @@ ASCII_SYMBOLS = {
     "down": "v",
     "recovered": "ok",
     "applied": "o",
+    "checkpoint": "c",
     "off": "x",
     "chosen": ">",
 }
@@ -98,6 +104,10 @@ ASCII = Glyphs(
     mark=":",
     dash="-",
     centre="|",
+    rail_begin="|",
+    rail_end="|",
+    later=".",
+    here="|",
     ellipsis="~",
     bullet="-",
     symbols=ASCII_SYMBOLS,

@@ -10,12 +10,14 @@ from selffit.eventlog import kinds
 from selffit.run.ahead import next_probe
 from selffit.run.health import Limit, limits
 from selffit.run.lineage import ActiveLine
+from selffit.run.recording import Recording
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.word import state_word
 from selffit.vocabulary import state_of
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
+from selffit_tui.model.replay import Replay
 from selffit_tui.model.requests import Request
 from selffit_tui.model.series import Columns
 from selffit_tui.model.usual import Usual, calm_until, usual_of
@@ -56,6 +58,7 @@ class Snapshot:
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
     of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
+    `recording`: all that was read, None where nobody keeps it; `position`: that of `state` in it.
     """
 
     state: RunState = field(default_factory=RunState)
@@ -63,6 +66,15 @@ class Snapshot:
     log_bytes: int = 0
     loading: float | None = None
     ahead: float = 0.0
+    recording: Recording | None = field(default=None, repr=False, compare=False)
+    position: int = 0
+
+    def at(self, position: int) -> "Snapshot":
+        """This snapshot with the state of another position; itself where nothing was recorded."""
+        if self.recording is None or position == self.position:
+            return self
+        position = min(max(0, position), len(self.recording))
+        return replace(self, state=self.recording.state_at(position), position=position)
 
     def word(self, now: float) -> str:
         """The state of the run in a word at our wall clock `now`."""
@@ -74,13 +86,12 @@ class View:
     """The choices of the person watching; changing one makes a new view."""
 
     panel: str = OVERVIEW
-    cursor: int | None = None  # a training step
+    cursor: int | None = None  # the step that the clock stands at, None at the newest
     zoom: int = 0  # how often the steps axis was halved
     layer: int = 0
     baseline: int = 0  # index into BASELINES
     smooth: bool = False
     log_axis: bool = False
-    paused: bool = False
     scroll: int = 0
     seen: Alarm | None = None  # the alarm that somebody has said to have seen
     every: bool = False  # event, not the important ones only
@@ -103,11 +114,13 @@ class Scene:
     view: View
     columns: Columns
     now: float
-    newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
+    newest: Snapshot  # what has been read; differs from `snapshot` while the past is on show
     glyphs: Glyphs = BRAILLE
     narrow: bool = False
     requests: tuple[Request, ...] = ()  # what was asked for from here, oldest first
     readonly: bool = False
+    replay: Replay = field(default_factory=Replay)
+    then: float | None = None  # the wall clock of what is drawn, None: now
 
     @property
     def state(self) -> RunState:
@@ -116,7 +129,12 @@ class Scene:
 
     @property
     def word(self) -> str:
-        """The state of the run in a word."""
+        """The state of the run in a word, as of what is drawn."""
+        return self.present_word if self.then is None else self.snapshot.word(self.then)
+
+    @property
+    def present_word(self) -> str:
+        """The state of the run in a word, as of now."""
         return self.newest.word(self.now)
 
     @property
@@ -131,7 +149,7 @@ class Scene:
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What stands in the newest state, even while the view is frozen."""
+        """What stands in the newest state, whatever is drawn."""
         return verdict(self.newest.state)
 
     @cached_property
@@ -157,14 +175,19 @@ class Scene:
 
     @property
     def newest_alarm(self) -> Verdict | None:
-        """What stands now and is worse than what is drawn; None where that is the newest, too."""
+        """What stands now in a run that goes on, and is worse than what is drawn; None without it.
+
+        The end of a run that is played again is no news.
+        """
         now = self.verdict
+        if not self.working:
+            return None
         return now if now.fallen and alarm_of(now) != alarm_of(self.stands) else None
 
     @property
     def seen(self) -> bool:
         """Whether somebody has said to have seen what stands."""
-        return self.view.seen == alarm_of(self.verdict)
+        return self.view.seen == alarm_of(self.stands)
 
     @property
     def may_act(self) -> bool:
@@ -177,11 +200,18 @@ class Scene:
     @property
     def working(self) -> bool:
         """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
-        return self.newest.state.ending is None and not state_of(self.word).left
+        return self.newest.state.ending is None and not state_of(self.present_word).left
+
+    @property
+    def goes(self) -> bool:
+        """Whether what is drawn goes on by itself, so that it can be held."""
+        return self.working if self.replay.live else self.replay.clock.playing
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
         last = max(float(self.state.step), float(FEWEST_STEPS), self.columns.last_step)
+        if not self.replay.live:  # the axis stays what it is while the clock moves on it
+            last = max(last, float(self.newest.state.step), *map(float, self.replay.reached))
         if not self.view.zoom:
             return window(0.0, last, columns)
         span = max(last / 2.0**self.view.zoom, 4.0)

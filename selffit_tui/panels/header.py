@@ -18,6 +18,7 @@ from selffit.run.word import loss, silent_for
 from selffit.vocabulary import LOST, SILENT, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
+from selffit_tui.model.clock import speed_words
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
 
@@ -76,7 +77,7 @@ def pack(items: list[Item], width: int) -> list[Span]:
 def standing_line(scene: Scene, width: int) -> Line:
     """How the run stands, in one line over the whole width."""
     told = _standing(scene)
-    if scene.may_act and scene.verdict.fallen:
+    if scene.may_act and (scene.stands.fallen or scene.verdict.fallen):
         told = told.with_part(4, "i: act" + ("" if scene.seen else "   a: seen"), "i: act")
     banner = told.banner
     now = scene.newest_alarm
@@ -95,9 +96,9 @@ def _standing(scene: Scene) -> Standing:
     """That of what is drawn; a run that nobody works on any more says why."""
     newest = scene.newest
     why = ""
-    if scene.word == LOST.word:
+    if scene.is_newest and scene.word == LOST.word:
         why = loss(newest.state, newest.alive, scene.now + newest.ahead)
-    return standing(scene.state, scene.word if scene.is_newest else "", why)
+    return standing(scene.state, scene.word, why)
 
 
 # ---- the run ---------------------------------------------------------------------------
@@ -111,16 +112,14 @@ def age_width(scene: Scene, width: int) -> int:
 
 
 def age_spans(scene: Scene) -> list[Span]:
-    """How old the data are, or what matters more: a frozen view, a log that is still being read."""
+    """How old the data are, or what matters more: the past is on show, the log is being read."""
     newest, glyphs = scene.newest, scene.glyphs
-    if scene.view.paused:
-        behind = newest.state.step - scene.state.step
-        return [
-            (
-                f" VIEW FROZEN {count(behind)} steps behind {glyphs.bullet} space: go on ",
-                "paused",
-            )
-        ]
+    if not scene.replay.live:
+        clock, behind = scene.replay.clock, newest.state.step - scene.replay.step
+        if clock.playing:
+            return [(f" REPLAY {speed_words(clock.speed)} ", "paused")]
+        words = f" {count(behind)} steps behind" if scene.working and behind > 0 else ""
+        return [(f" HELD{words} {glyphs.bullet} space: play ", "paused")]
     if newest.loading is not None:
         return [(f"loading {percent(newest.loading)} ", "warn")]
     if not newest.state.heard:
@@ -171,7 +170,7 @@ def _settings(scene: Scene) -> list[Item]:
 
 def _policy(scene: Scene) -> list[Item]:
     words = in_brief(scene.state)
-    if not words or scene.newest.state.ending is not None:
+    if not words or scene.state.ending is not None:
         return []
     return [(4, [("policy: ", "dim"), (words, "text")])]
 
@@ -232,7 +231,8 @@ def _left(scene: Scene) -> list[Span]:
     """The time to the end, from the time that steps take alone."""
     left = seconds_left(scene.state)
     waits = scene.word in (SILENT.word, "paused")
-    if not scene.working or waits or not known(left) or not scene.is_newest:
+    ended = scene.state.ending is not None or state_of(scene.word).left
+    if ended or waits or not known(left):
         return []
     return [("ETA ", "dim"), (duration(left), "text")]
 
@@ -253,8 +253,7 @@ def _progress(scene: Scene, width: int) -> Line:
         (1, _left(scene)),
     ]
     right: list[Item] = [
-        (1, [(trouble.name, "alert" if trouble.serious else "warn")])
-        for trouble in troubles(newest.state)
+        (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
     ]
     if newest.ahead:
         way = "ahead" if newest.ahead > 0 else "behind"
@@ -292,8 +291,7 @@ def _short(scene: Scene, width: int) -> Line:
         (2, _left(scene)),
     ]
     wrong: list[Item] = [
-        (1, [(trouble.name, "alert" if trouble.serious else "warn")])
-        for trouble in troubles(scene.newest.state)
+        (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
     ]
     spans = pack([*items, *wrong], room)
     if done and done[0] in spans and (free := room - width_of(spans)) >= 8:

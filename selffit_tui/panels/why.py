@@ -249,7 +249,7 @@ def _policy(scene: Scene, width: int) -> Block:
 
 def _next(scene: Scene, width: int, does: str = "") -> Block:
     step = scene.next_probe()
-    if step is None or scene.newest.state.ending is not None or not scene.is_newest:
+    if step is None or scene.state.ending is not None:
         return []
     left = step - scene.state.step
     when = f"in {plural(left, 'step')}" if left > 0 else "now"
@@ -302,7 +302,7 @@ def _to_do(scene: Scene, found: Verdict, width: int) -> Block:
     if found.fallen:
         if scene.may_act:
             key(_advice(scene, found), "i")
-        elif scene.newest.state.ending is not None and found.alert is not None:
+        elif scene.state.ending is not None and found.alert is not None:
             method = cure(str(scene.ledger.settings.get("method", "")))
             lines += _text(f"ended; train again with --method {method}", width, "text")
     if len(scene.state.all(kinds.Alert)):

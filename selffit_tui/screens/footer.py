@@ -24,9 +24,14 @@ def footer_line(scene: Scene, width: int) -> Line:
     """Keys and words from the key table; what does not fit is in the help."""
     table = keys_of(readonly=not scene.may_act)
     shown: list[tuple[str, str]] = [
-        (shown_keys(key).split(" ")[0], key.footer) for key in table if key.footer
+        (
+            shown_keys(key).split(" ")[0],
+            "play" if key.id == "play" and not scene.goes else key.footer,
+        )
+        for key in table
+        if key.footer
     ]
-    going = scene.newest.state.ending is None and scene.word != "lost"
+    going = scene.newest.state.ending is None and scene.present_word != "lost"
     if width >= 100 and going:
         shown[0] = (shown[0][0], "leave (training goes on)")
     help_key = shown.pop()

@@ -25,6 +25,13 @@ SHOWN = {
     "underscore": "_",
     "colon": ":",
     "question_mark": "?",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+    "at": "@",
+    "semicolon": ";",
+    "apostrophe": "'",
     "slash": "/",
     "pageup": "PgUp",
     "pagedown": "PgDn",
@@ -68,41 +75,101 @@ RUN_KEYS = (
         help="find everything by its name: panels, layers, interventions",
     ),
     Key(
-        id="pause-view",
+        id="play",
         keys=("space", "p"),
-        action="pause_view",
-        help="freeze what is drawn; reading goes on",
-        footer="freeze",
+        action="play",
+        help="hold what is drawn, or play on from there; the run goes on meanwhile",
+        footer="hold",
+    ),
+    Key(
+        id="step-back",
+        keys=("left", "comma"),
+        action="step(-1)",
+        help="a step back in time: every panel shows what was known then",
+    ),
+    Key(
+        id="step-forth",
+        keys=("right", "full_stop"),
+        action="step(1)",
+        help="a step forth",
+    ),
+    Key(
+        id="steps-back",
+        keys=("shift+left", "left_curly_bracket"),
+        action="step(-10)",
+        help="ten steps back",
+    ),
+    Key(
+        id="steps-forth",
+        keys=("shift+right", "right_curly_bracket"),
+        action="step(10)",
+        help="ten steps forth",
+    ),
+    Key(
+        id="unit",
+        keys=("u", "U"),
+        action="unit",
+        help="what a step is: an event, a block of training steps, a probe, an epoch",
     ),
     Key(
         id="mark-previous",
-        keys=("left_square_bracket", "comma"),
+        keys=("left_square_bracket", "semicolon"),
         action="mark(-1)",
-        help="cursor to the mark before",
+        help="to the mark before",
     ),
     Key(
         id="mark-next",
-        keys=("right_square_bracket", "full_stop"),
+        keys=("right_square_bracket", "apostrophe"),
         action="mark(1)",
-        help="cursor to the next mark",
+        help="to the next mark",
     ),
     Key(
-        id="cursor-left",
-        keys=("left", "less_than_sign"),
-        action="cursor(-1)",
-        help="cursor to the left, with the values there",
+        id="marks",
+        keys=("f", "F"),
+        action="marks",
+        help="which marks: all but checkpoints, alerts, acts, checkpoints",
     ),
     Key(
-        id="cursor-right",
-        keys=("right", "greater_than_sign"),
-        action="cursor(1)",
-        help="cursor to the right",
+        id="go-to",
+        keys=("at", "ctrl+g"),
+        action="go_to",
+        help="go to a step, an epoch, a time or a mark",
     ),
     Key(
-        id="cursor-off",
-        keys=("escape", "end"),
-        action="cursor_off",
-        help="back: from an answer, a search, a panel, the cursor",
+        id="slower",
+        keys=("less_than_sign", "left_parenthesis"),
+        action="faster(-1)",
+        help="play slower, down to a quarter of recorded time",
+    ),
+    Key(
+        id="faster",
+        keys=("greater_than_sign", "right_parenthesis"),
+        action="faster(1)",
+        help="play faster, up to 64 times, then as fast as it draws",
+    ),
+    Key(
+        id="begin",
+        keys=("b", "ctrl+home"),
+        action="begin",
+        help="to the beginning",
+    ),
+    Key(
+        id="rules",
+        keys=("w", "W"),
+        action="rules",
+        help="what other rules would have said of this log, and when",
+    ),
+    Key(
+        id="live",
+        keys=("e", "end"),
+        action="live",
+        help="to the end: what is known now, as it comes",
+    ),
+    Key(
+        id="back",
+        keys=("escape", "ctrl+e"),
+        action="back",
+        help="back: from an answer, a search, a panel, the past",
     ),
     Key(
         id="zoom-in",
@@ -211,6 +278,11 @@ def _shown(name: str, plain: bool) -> str:
     if re.fullmatch("f[0-9]+", name):
         return name.upper()
     return SHOWN.get(name, name if plain else ARROWS.get(name, name))
+
+
+def key_of(id: str) -> Key:
+    """The key of that id."""
+    return next(key for key in RUN_KEYS if key.id == id)
 
 
 def keys_of(readonly: bool) -> tuple[Key, ...]:

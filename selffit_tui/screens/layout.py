@@ -11,6 +11,7 @@ from selffit_tui.panels.panel import REST, Panel
 WIDE, HIGH_ENOUGH = 100, 26  # columns and lines from which two columns of panels fit
 RIGHT_SHARE = 0.40  # of a wide screen
 NARROWEST_RIGHT = 44
+LEAST_BODY = 12  # lines of panels that nothing else takes away from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +28,21 @@ class Layout:
     right: int
     heights: dict[str, int]
     request: int = 0
+    timeline: int = 0
 
 
-def layout(width: int, height: int, panel: str, calm: bool = False, request: int = 0) -> Layout:
+def layout(
+    width: int,
+    height: int,
+    panel: str,
+    calm: bool = False,
+    request: int = 0,
+    timeline: int = 0,
+) -> Layout:
     """The arrangement for a terminal of that size.
 
     `calm`: nothing stands, so what explains it needs few lines. `request` is the number of lines
-    for a request that was made.
+    for a request that was made, `timeline` that of the timeline, which is the first to go.
 
     Wide: two columns of panels above those that lie at the bottom. Narrow or a chosen panel: one
     column under a line of tabs.
@@ -43,7 +52,9 @@ def layout(width: int, height: int, panel: str, calm: bool = False, request: int
     request = min(request, max(0, height - header))
     footer = height >= 8
     tabs = height >= 10 and (narrow or panel != OVERVIEW)
-    body = max(0, height - header - footer - tabs - request)
+    rest = max(0, height - header - footer - tabs - request)
+    timeline = min(timeline, max(0, rest - LEAST_BODY))
+    body = rest - timeline
     right = 0
     if panel != OVERVIEW:
         heights = {panel: body}
@@ -60,6 +71,7 @@ def layout(width: int, height: int, panel: str, calm: bool = False, request: int
         right=right,
         heights=heights,
         request=request,
+        timeline=timeline,
     )
 
 

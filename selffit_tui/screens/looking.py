@@ -109,7 +109,7 @@ class LookingScreen(Screen[None]):
     # ---- what stands, and what words mean ----------------------------------------------------
     def action_seen(self) -> None:
         """Somebody has seen what stands: its line stops shouting, and says the same."""
-        alarm = alarm_of(self.scene().verdict)
+        alarm = alarm_of(self.scene().stands)
         self.look(replace(self.view, seen=None if self.view.seen == alarm else alarm))
 
     def action_words(self) -> None:

@@ -18,7 +18,6 @@ from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.intervene.bar import RequestBar, request_lines
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.intervene.sending import Acting
-from selffit_tui.model.marks import neighbour_mark
 from selffit_tui.model.scene import BASELINES, Scene, Snapshot, View
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.header import Age, Header, age_width
@@ -28,15 +27,18 @@ from selffit_tui.panels.tabs import Tabs
 from selffit_tui.panels.why import is_calm
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.footer import Footer
+from selffit_tui.screens.goto import GoToScreen
 from selffit_tui.screens.help import HelpScreen
 from selffit_tui.screens.keys import RUN_KEYS, bindings
 from selffit_tui.screens.layout import Layout, layout
 from selffit_tui.screens.looking import LookingScreen, shown_among
+from selffit_tui.screens.playing import PlayingScreen
+from selffit_tui.screens.timeline import Timeline, timeline_height
 
 COLUMNS: tuple[Side, ...] = ("left", "right")
 
 
-class RunScreen(LookingScreen):
+class RunScreen(PlayingScreen, LookingScreen):
     """Holds what was read, is drawn and was chosen; its panels draw the scene made of these."""
 
     CSS_PATH = "run.tcss"
@@ -54,13 +56,13 @@ class RunScreen(LookingScreen):
         """`place` is the run where commands go, unless `readonly`."""
         super().__init__()
         self._readonly = readonly
+        self.place = place
         self.acting = Acting(self, self.redraw, styles, place, clock)
         self._inks = styles
         self._glyphs = glyphs
         self._ascii_because = ascii_because
         self._clock = clock
         self.view = View()
-        self.newest = Snapshot(loading=0.0)  # until the feed says how much has been read
         self.drawn = Snapshot()
         self._columns = Columns()
         self._layout_now: Layout | None = None
@@ -78,6 +80,7 @@ class RunScreen(LookingScreen):
                         yield panel(inks)
         for panel in on_side("bottom"):
             yield panel(inks)
+        yield Timeline(inks, id="timeline")
         yield RequestBar(inks, id="request")
         yield Footer(inks, id="footer")
         yield Age(inks, id="age")
@@ -93,22 +96,31 @@ class RunScreen(LookingScreen):
 
     # ---- what is shown -------------------------------------------------------------------
     def take(self, snapshot: Snapshot) -> None:
-        """The newest snapshot; a frozen view keeps what it draws, but for its header."""
-        self.newest = snapshot
+        """The newest snapshot; a clock that stands in the past keeps what is drawn."""
+        self.player.take(snapshot)
         self.acting.take(snapshot)
-        if not self.view.paused:
-            self.drawn = snapshot
-        self.redraw()
+        self.look_again()
         if isinstance(self.app.screen, InterveneScreen):
             self.app.screen.take(self.scene())
+
+    @property
+    def newest(self) -> Snapshot:
+        """What has been read."""
+        return self.player.newest
+
+    def look_again(self) -> None:
+        """Draws what the clock stands at."""
+        self.drawn = self.player.drawn()
+        self.redraw()
 
     def scene(self) -> Scene:
         """What there is to draw now."""
         self._columns.take(self.drawn.state)
         narrow = self._layout_now.narrow if self._layout_now else False
+        replay = self.player.replay()
         return Scene(
             snapshot=self.drawn,
-            view=self.view,
+            view=replace(self.view, cursor=None if replay.live else replay.step),
             columns=self._columns,
             now=self._clock(),
             newest=self.newest,
@@ -116,6 +128,8 @@ class RunScreen(LookingScreen):
             narrow=narrow,
             requests=self.acting.requests,
             readonly=self._readonly,
+            replay=replay,
+            then=None if replay.live else self.player.clock.t,
         )
 
     def tick(self) -> None:
@@ -143,13 +157,14 @@ class RunScreen(LookingScreen):
         width, height = self.size
         scene = self.scene()
         asked = len(request_lines(scene, width))
-        wanted = layout(width, height, self.view.panel, is_calm(scene), asked)
+        timeline = timeline_height(scene, height)
+        wanted = layout(width, height, self.view.panel, is_calm(scene), asked, timeline)
         self._place_age(width, age_width(scene, width) if wanted.header > 1 else 0)
         if wanted == self._layout_now:
             return
         self._layout_now = wanted
         fixed = {"header": wanted.header, "tabs": int(wanted.tabs), "footer": int(wanted.footer)}
-        fixed["request"] = wanted.request
+        fixed |= {"request": wanted.request, "timeline": wanted.timeline}
         hidden = dict.fromkeys((panel.name for panel in PANELS), 0)
         for name, lines in {**hidden, **wanted.heights, **fixed}.items():
             widget = self.query_one(f"#{name}", LineWidget)
@@ -205,7 +220,7 @@ class RunScreen(LookingScreen):
             self.app.bell()
             if not self._readonly:
                 self.notify(
-                    f"the run has ended ({scene.word}): nobody is left to take commands",
+                    f"the run has ended ({scene.present_word}): nobody is left to take commands",
                     markup=False,
                 )
 
@@ -219,38 +234,17 @@ class RunScreen(LookingScreen):
         else:
             self.action_help()
 
-    def action_pause_view(self) -> None:
-        """Freezes what is drawn, or catches up."""
-        if self.view.paused:
-            self.drawn = self.newest
-        self.look(replace(self.view, paused=not self.view.paused))
+    def action_go_to(self) -> None:
+        """Asks for a place to go to."""
+        scene = self.scene()
+        self.app.push_screen(GoToScreen(self._inks, scene, self.player.position), self.go)
 
-    def action_mark(self, by: int) -> None:
-        """Puts the cursor on the mark before or after."""
-        step = neighbour_mark(self._columns.marks, self.view.cursor, by)
-        if step is None:
-            self.app.bell()
-        else:
-            self.look(replace(self.view, cursor=step))
-
-    def action_cursor(self, by: int) -> None:
-        """Moves the cursor by one cell of the charts."""
-        last = self.drawn.state.step
-        width = self.query_one("#left").size.width or self.size.width
-        window = self.scene().window(max(1, width - 25) * self._glyphs.across)
-        stride = max(1, round(window.width * self._glyphs.across))
-        here = last if self.view.cursor is None else self.view.cursor
-        step = here if self.view.cursor is None and by < 0 else here + by * stride
-        self.look(replace(self.view, cursor=min(max(0, step), last)))
-
-    def action_cursor_off(self) -> None:
-        """Back: a request that waits for nothing, what is looked for, a panel alone, the cursor."""
+    def action_back(self) -> None:
+        """Back: a request that waits for nothing, what is looked for, a panel alone, the past."""
         if self.acting.dismiss():
             self.redraw()
-            return
-        if self.go_back():
-            return
-        self.look(replace(self.view, cursor=None))
+        elif not self.go_back():
+            self.action_live()
 
     def action_zoom(self, by: int) -> None:
         """Halves or doubles the span of steps; 0 shows them all."""

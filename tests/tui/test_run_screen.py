@@ -59,30 +59,6 @@ def test_a_refusal_after_the_start_is_shown_and_stays(drive, made_up, record, sh
     drive([*made_up.records(100), record("end", {"how": "refused", "reason": "why"})], look)
 
 
-def test_a_frozen_view_keeps_its_curves_while_reading_goes_on(drive, made_up, shown):
-    async def freeze(app, pilot):
-        await pilot.press("space")
-        frozen = app.run_screen.drawn
-        app.feed._follower.source.items = made_up.records()
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if app.run_screen.newest.state.step == made_up.TOTAL:
-                break
-        await pilot.pause(0.1)
-        text = shown(app)
-        assert (
-            app.run_screen.drawn.state.step < 320
-            and app.run_screen.newest.state.step == made_up.TOTAL
-        )
-        assert re.search(r"VIEW FROZEN 5\d\d steps behind", text)
-        assert "!! ONSET" in text  # an alert is never frozen away
-        assert app.run_screen.drawn is frozen and "10 probes" in text and "step 300/868" in text
-        await pilot.press("p")
-        assert app.run_screen.drawn is app.run_screen.newest and "FROZEN" not in shown(app)
-
-    drive(made_up.records(300), freeze)
-
-
 def test_the_layer_picker_goes_round_both_ways(drive, made_up, shown):
     async def pick(app, pilot):
         assert "conv1 (16)  1/2" in shown(app)
@@ -109,28 +85,6 @@ def test_the_change_of_rank_can_be_taken_since_earlier_probes(drive, made_up, sh
             await pilot.press("d")
 
     drive(made_up.records(702), baseline)
-
-
-def test_the_cursor_jumps_between_marks_and_reads_values_everywhere(drive, made_up, shown):
-    async def jump(app, pilot):
-        await pilot.press("left_square_bracket")
-        assert app.run_screen.view.cursor == 620
-        text = shown(app)
-        assert (
-            "at step 620  clean .99  FGSM .92  PGD .42" in text
-            and text.split("\n", 1)[1].count("at step 620") == 2
-        )
-        assert "─ step 620 ─" in text  # the channel probe at the cursor
-        await pilot.press("comma")
-        assert app.run_screen.view.cursor == 588
-        await pilot.press("comma")
-        assert app.run_screen.view.cursor == 588  # there is none before
-        await pilot.press("right")
-        assert 588 < app.run_screen.view.cursor < 620
-        await pilot.press("escape")
-        assert app.run_screen.view.cursor is None
-
-    drive(made_up.records(702), jump)
 
 
 def test_zooming_narrows_the_window_around_the_cursor(drive, made_up, shown):
@@ -202,36 +156,6 @@ def test_the_panels_that_explain_open_by_either_of_their_keys(drive, made_up, sh
         assert app.run_screen.view.panel == TABS[-1]
 
     drive(made_up.records(702), open_each, size=size)
-
-
-def test_the_cursor_drives_the_panels_that_explain(drive, made_up, shown):
-    async def drive_them(app, pilot):
-        await pilot.press("9", "left_square_bracket")
-        assert "by dominance at step 620" in shown(app)
-        # the newest before the cursor
-        for key, words in (("6", "step 620"), ("7", "step 588"), ("8", "step 588")):
-            await pilot.press(key)
-            assert f"─ {words} ─" in shown(app)
-        await pilot.press("3", "comma", "l", "escape", "escape", "3")
-        assert "conv2 (32)" in shown(app) and "causal check  conv2  step 651" in shown(app)
-        await pilot.press("left_square_bracket")
-        assert "none before the cursor" in shown(app)
-
-    drive(made_up.records(702), drive_them)
-
-
-def test_arrow_keys_move_the_cursor_by_a_cell_of_the_heat_strip(drive, made_up, shown):
-    async def move(app, pilot):
-        await pilot.press("9", "left", "left")
-        first = app.run_screen.view.cursor
-        before = [line.index("│", 12) for line in shown(app).split("\n")[7:10]]
-        await pilot.press("left")
-        assert app.run_screen.view.cursor < first
-        assert [line.index("│", 12) for line in shown(app).split("\n")[7:10]] == [
-            cell - 1 for cell in before
-        ]
-
-    drive(made_up.records(702), move, colours="none")
 
 
 @pytest.mark.parametrize("panel", "36789")

@@ -8,7 +8,7 @@ from selffit_tui.model.scene import Scene
 
 def ending_lines(scene: Scene, width: int) -> list[Line]:
     """The word, why, and its last words; [] where the end was no bad one."""
-    ending = scene.newest.state.ending
+    ending = scene.state.ending
     if ending is None or not ended_badly(ending.how):
         return []
     lines: list[Line] = [[(f" {scene.glyphs.symbols['failed']} {scene.word.upper()} ", "ended")]]
