@@ -23,6 +23,8 @@ from selffit.vocabulary import (
     disease_of,
 )
 
+COMING = "next probe"  # what is said of it begins so
+
 
 class Part(NamedTuple):
     """A part of a sentence: its importance (1 stays longest), and its words, the longest first."""
@@ -105,12 +107,13 @@ def _coming(state: RunState, rank: int = 5, does: str = "") -> list[Part]:
     step = next_probe(state)
     if step is None or state.ending is not None or step < state.step:
         return []
+    if not state.step and not len(state.all(kinds.RobustProbe)):
+        return [part(rank, f"the first looks at step {count(step)}")]
     left = step - state.step
     if not left:
-        return [part(rank, f"a probe looks now{does and ' and' + does}", "probe now")]
-    return [
-        part(rank, f"next probe in {plural(left, 'step')}{does}", f"next probe in {count(left)}")
-    ]
+        return [part(rank, f"{COMING} is being made{does and ' and' + does}", f"{COMING} now")]
+    told = f"{COMING} in {plural(left, 'step')}{does}"
+    return [part(rank, told, f"{COMING} in {count(left)}")]
 
 
 def _suspect(state: RunState, verdict: Verdict) -> list[Part]:
@@ -155,7 +158,7 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
         part(
             3,
             f"a strong attack leaves {score(strong)}" if strong is not None else "",
-            f"strong attack {score(strong)}" if strong is not None else "",
+            f"strong attack: {score(strong)}" if strong is not None else "",
         ),
         *_fall(state, onset),
         part(6, f"FGSM now {score(probe.fgsm)}") if probe is not None and seen else part(6),
