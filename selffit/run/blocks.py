@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from selffit.run.batch import Batch
+
 _NO_COLS = Columns({})
 SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
 _ROOM = 1 << 16  # steps of the first arrays; larger ones are sixteen times as large
@@ -51,6 +53,23 @@ class _Values:
             if len(waiting) >= _FLUSH:
                 self._flush()
             return length
+
+    def extend(self, batch: "Batch") -> int:
+        """Take the values of many blocks; how many steps there were before."""
+        import numpy as np
+
+        with self._lock:
+            self._flush()
+            before = self.filled
+            steps = _repeated(batch.first, batch.size)
+            end = before + len(steps)
+            self._make_room(end, steps)
+            assert self.steps is not None and self.columns is not None
+            self.steps[before:end] = steps
+            with np.errstate(over="ignore"):
+                self.columns[:, before:end] = batch.values
+            self.filled = end
+            return before
 
     def arrays(self, length: int) -> "tuple[NDArray[Any], NDArray[np.float32]]":
         """Return steps, shape [length], and signals, shape [DRAWN_SIGNALS, length]: views."""
@@ -108,6 +127,13 @@ def _steps(blocks: Sequence[tuple[int, int]]) -> "NDArray[np.int64]":
     if not blocks:
         return np.empty(0, np.int64)
     first, each = np.array(blocks, dtype=np.int64).T
+    return _repeated(first, each)
+
+
+def _repeated(first: "NDArray[np.int64]", each: "NDArray[np.int64]") -> "NDArray[np.int64]":
+    """Every step of blocks that begin at a step and have so many."""
+    import numpy as np
+
     return np.repeat(first - (np.cumsum(each) - each), each) + np.arange(each.sum())
 
 
@@ -185,6 +211,30 @@ class _Store:
         before = self.until[-2] if len(self.until) > 1 else 0
         return self.first[-1] + self.until[-1] - before
 
+    def extend(self, batch: "Batch") -> None:
+        """Take many more blocks."""
+        import numpy as np
+
+        begin, following = len(self.first), self._following() if self.first else None
+        before = self.values.extend(batch)
+        ends = batch.first + batch.size
+        turned = np.zeros(len(ends), bool)
+        turned[1:] = batch.first[1:] < ends[:-1]
+        turned[0] = following is not None and batch.first[0] < following
+        for index, branch in enumerate(batch.branches):
+            if not self.branches or self.branches[-1] != branch:
+                self.branches.append(branch)
+                turned[index] = True
+            self.branch.append(len(self.branches) - 1)
+        self.turns.extend((begin + turned.nonzero()[0]).tolist())
+        self.size.frombytes(batch.size.astype(np.int64).tobytes())
+        self.attempt.extend([batch.attempt] * len(batch.size))
+        self.t.frombytes(batch.t.tobytes())
+        self.timing.frombytes(np.ascontiguousarray(batch.timing).tobytes())
+        self.settings.frombytes(np.ascontiguousarray(batch.settings).tobytes())
+        self.until.frombytes((before + np.cumsum(batch.size)).astype(np.int64).tobytes())
+        self.first.frombytes(batch.first.astype(np.int64).tobytes())  # says how many there are
+
     def copy(self, length: int) -> "_Store":
         """Return a buffer with the first so many blocks."""
         found = _Store()
@@ -215,12 +265,24 @@ class Blocks(Sequence[Steps]):
 
     def append(self, block: Steps) -> "Blocks":
         """Return these blocks and one more."""
-        store = self._store
-        # somebody continued from here already: this is another line of history
-        if len(store.first) != self._length:
-            store = store.copy(self._length)
+        store = self._own()
         store.add(block)
         return Blocks(store, self._length + 1, block)
+
+    def extend(self, batch: "Batch", last: Steps) -> "Blocks":
+        """Return these blocks and many more; `last`: the last of those."""
+        store = self._own()
+        store.extend(batch)
+        return Blocks(store, self._length + len(batch.size), last)
+
+    def _own(self) -> _Store:
+        """The buffer to go on in."""
+        # somebody continued from here already: this is another line of history
+        return (
+            self._store
+            if len(self._store.first) == self._length
+            else self._store.copy(self._length)
+        )
 
     def without(self, branch: str, first: int) -> "Blocks":
         """Return the blocks but for those of a branch that begin at a step or later."""
@@ -253,6 +315,14 @@ class Blocks(Sequence[Steps]):
         block = Steps(at=at, n=0, cols=_NO_COLS, img_s=img_s, sec=sec, epoch=epoch)
         force_setattr(block, "n", store.size[index])
         return block
+
+    def ends(self, begin: int) -> "tuple[NDArray[np.int64], NDArray[np.float64]]":
+        """Return of blocks from an index on the steps done behind each, and its epoch."""
+        import numpy as np
+
+        store, end = self._store, self._length
+        first, size = (np.array(part[begin:end], np.int64) for part in (store.first, store.size))
+        return first + size, np.array(store.timing[3 * begin + 2 : 3 * end : 3], np.float64)
 
     def branch_of(self, index: int) -> str:
         """The line of history of a block."""

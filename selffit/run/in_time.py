@@ -7,11 +7,12 @@ replays a run wants to see the restart between its attempts.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from selffit.eventlog.bulk import Bulk, Items, size_of
 from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Skimmed
-from selffit.run.follow import LogSource
+from selffit.run.follow import LogSource, singly
 from selffit.run.quick import SKIMMED
 
 _TRAINER = "trainer"
@@ -41,7 +42,7 @@ class TimedSource(LogSource):
         # that there is no log to be read is said once
         others = [
             one
-            for one in self._others.poll(limit)
+            for one in singly(self._others.poll(limit))
             if not isinstance(one, Notice) or one.stream in self._others.marks()
         ]
         trainer = self._reader.poll(limit)
@@ -49,15 +50,16 @@ class TimedSource(LogSource):
         if not held:
             return trainer
         held.sort(key=lambda one: one[0])  # each stream stays in its order
-        ready: list[Skimmed] = []
+        ready = Items()
         taken = 0
-        for key, item in self._keyed(trainer):
+        for key, item in self._keyed(_apart(trainer, held[0][0], held[-1][0])):
             while taken < len(held) and held[taken][0] <= key:
                 ready.append(held[taken][1])
                 taken += 1
             ready.append(item)
-        if limit is None or len(trainer) < limit:  # the trainer has no more to say at present
-            ready += [item for _, item in held[taken:]]
+        if limit is None or size_of(trainer) < limit:  # the trainer has no more to say at present
+            for _, item in held[taken:]:
+                ready.append(item)
             held, taken = [], 0
         self._held = held[taken:]
         return ready
@@ -67,5 +69,19 @@ class TimedSource(LogSource):
         for item in items:
             key = self._reached.get(item.stream, (0, 0.0))
             if not isinstance(item, Notice):
-                key = self._reached[item.stream] = max(key, (item.a, item.t))
+                t = float(item.t.max()) if isinstance(item, Bulk) else item.t
+                key = self._reached[item.stream] = max(key, (item.a, t))
             yield key, item
+
+
+def _apart(items: Iterable[Skimmed], first: _Key, last: _Key) -> Iterator[Skimmed]:
+    """Bulks as they are where nothing of others can belong between their lines."""
+    for item in items:
+        if not isinstance(item, Bulk) or _outside(item, first, last):
+            yield item
+        else:
+            yield from item
+
+
+def _outside(bulk: Bulk, first: _Key, last: _Key) -> bool:
+    return last < (bulk.a, float(bulk.t.min())) or (bulk.a, float(bulk.t.max())) < first

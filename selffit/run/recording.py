@@ -9,22 +9,31 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selffit.eventlog import kinds
+from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.kinds import KINDS, Event
 from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
 from selffit.run.lineage import line_of
 from selffit.run.moments import ENDED, Moment, moment_of
-from selffit.run.quick import event_of
+from selffit.run.quick import STEPS, event_of
 from selffit.run.segment import Segment
 from selffit.run.state import Foldable, RunState, reduce_all
 from selffit.run.units import UNITS, Unit
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["SEGMENT", "UNITS", "Recording", "Unit"]
 
 SEGMENT = 1024  # items between two states that are kept
+
+
+# kinds whose lines come many at once: blocks of steps, and those of which the newest counts
+_MANY = {STEPS, *(name for name, cls in KINDS.items() if cls.KIND.kept == "newest")}
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,12 @@ class Recording:
         """Fold more items of the log."""
         batch: list[Foldable] = []
         room = SEGMENT - len(self._segments[-1])
-        for item in items:
+        for item in self._bulks(items):
+            if isinstance(item, Bulk):
+                self._fold(batch)
+                self._fold_bulk(item)
+                batch, room = [], SEGMENT - len(self._segments[-1])
+                continue
             told = _told(item)
             if isinstance(told, kinds.Resumed):
                 # what is dropped here is what cannot be gone through again: a state of its own
@@ -89,6 +103,57 @@ class Recording:
         self._segments[-1].add(batch, state)
         self._length += len(batch)  # from here on others see them
 
+    def _bulks(self, items: Iterable[Skimmed]) -> Iterator[Skimmed]:
+        """Bulks as they are where they hold nothing but blocks of steps and heartbeats."""
+        for item in items:
+            if isinstance(item, Bulk) and not item.kinds() <= _MANY:
+                yield from item
+            else:
+                yield item
+
+    def _fold_bulk(self, bulk: Bulk) -> None:
+        """Fold many lines at once."""
+        import numpy as np
+
+        state = reduce_all(self._state, [bulk])
+        blocks, before = state.blocks, len(self._state.blocks)
+        of_steps = np.array([name[0] == STEPS for name in bulk.names])[bulk.of]
+        places = of_steps.nonzero()[0]
+        if len(blocks) - before != len(places):  # not all of them are blocks: look at each
+            self._fold([_told(line) for line in bulk])
+            return
+        ends, epochs = blocks.ends(before)
+        here = np.array([name[1] == state.branch for name in bulk.names])[bulk.of]
+        steps = np.where(here, bulk.s, 0) if bulk.stream == "trainer" else np.zeros_like(bulk.s)
+        steps[places] = np.maximum(steps[places], ends)
+        self._times.frombytes(_risen(bulk.t, self._state.t).tobytes())
+        self._steps.frombytes(_risen(steps, self._state.step).tobytes())
+        self._sort_blocks((self._length + 1 + places).tolist(), epochs)
+        self._state = state
+        lines = [bulk.line(index) for index in (~of_steps).nonzero()[0].tolist()]
+        self._segments[-1].add_many(of_steps.tolist(), lines, state)
+        self._length += len(bulk)
+        if len(self._segments[-1]) >= SEGMENT:
+            self._close()
+
+    def _sort_blocks(self, positions: list[int], epochs: "NDArray[np.float64]") -> None:
+        import numpy as np
+
+        for unit in ("event", "block"):
+            self._units[unit].extend(positions)
+        if positions:
+            self._probing = None
+        whole = np.floor(epochs)
+        for index in np.flatnonzero(whole != np.concatenate(([self._epoch], whole[:-1]))):
+            self._pass_epoch(float(whole[index]), positions[index])
+
+    def _pass_epoch(self, whole: float, position: int) -> None:
+        """Remember where an epoch ends; `whole`: how many have, as a block says."""
+        if whole > self._epoch:
+            self._units["epoch"].append(position)
+        if whole == whole:
+            self._epoch = whole
+
     def _close(self) -> None:
         if len(self._segments[-1]):
             self._segments[-1].close()
@@ -108,11 +173,7 @@ class Recording:
             self._units["event"].append(position)
             self._units["block"].append(position)
             self._probing = None
-            whole = event.epoch // 1
-            if whole != self._epoch:
-                if whole > self._epoch:
-                    self._units["epoch"].append(position)
-                self._epoch = whole if whole == whole else self._epoch
+            self._pass_epoch(event.epoch // 1, position)
             return
         kind, here = event.KIND, (event.branch, event.step)
         if kind.listed or kind.kept == "all":
@@ -276,7 +337,14 @@ class Recording:
         return min(max(0, position), self._length)
 
 
-def _told(item: Skimmed) -> Foldable:
+def _risen(values: "NDArray[Any]", before: float) -> "NDArray[Any]":
+    """The highest value so far at each place; `before`: the one before them."""
+    import numpy as np
+
+    return np.maximum.accumulate(np.maximum(values, values.dtype.type(before)))
+
+
+def _told(item: Record | Unread | Notice) -> Foldable:
     """An item as the event that it tells; heartbeats, which are many, as they were read."""
     if isinstance(item, Notice):
         return item

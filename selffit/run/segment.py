@@ -55,6 +55,13 @@ class Segment:
         self._end = end
         self._codes += codes
 
+    def add_many(self, blocks: Sequence[bool], lines: Sequence[Unread], end: RunState) -> None:
+        """Take many items: which of them are blocks, and the lines of the others."""
+        assert isinstance(self._lines, list)
+        self._lines += lines
+        self._end = end
+        self._codes += bytes(_BLOCK if is_block else _LINE for is_block in blocks)
+
     def close(self) -> None:
         """No more will come."""
         self._lines = compress(msgspec.msgpack.encode(self._lines), 1)

@@ -79,7 +79,7 @@ def test_start_and_end(fallen):
         ("alert:0", "there is no alert 0"),
         ("checkpoint:main-311", "there are main-62, main-124"),
         ("9:00:00", "9:00:00 is beyond the end: the log covers 0:1"),
-        ("soon", "give a step, BRANCH:STEP, onset"),
+        ("soon", "give a step, BRANCH:STEP"),
         ("", "'' is no place"),
         ("-5", "'-5' is no place"),
         ("1:99", "there is no branch '1'"),

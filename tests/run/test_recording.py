@@ -13,13 +13,14 @@ from made_up.histories import histories
 from made_up.run import records, write
 
 from selffit.eventlog import kinds
+from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import seal
 from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Notice, Record
+from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
 from selffit.run import recording as recording_module
-from selffit.run.follow import Follower
+from selffit.run.follow import Follower, singly
 from selffit.run.in_time import TimedSource
 from selffit.run.recorded import Recorded
 from selffit.run.recording import UNITS, Recording
@@ -214,8 +215,8 @@ def test_what_the_supervisor_said_stands_where_it_happened(tmp_path):
     write_log(tmp_path, "supervisor", told)
     for limit in (None, 1, 2, 3):
         source = TimedSource(tmp_path)
-        found: list[Skimmed] = []
-        while new := source.poll(limit):
+        found: list[Record | Notice | Unread] = []
+        while new := list(singly(source.poll(limit))):
             found += new
         order = [(item.k, item.a) for item in found if not isinstance(item, Notice)]
         assert order == [
@@ -264,12 +265,38 @@ def test_one_thread_appends_while_another_looks_anywhere():
     assert recording.newest == live[-1]
 
 
-def _check_real(folder: Path, positions) -> None:
-    source = TimedSource(folder)
+def test_many_lines_at_once_are_recorded_as_one_by_one(tmp_path):
+    from benchmarks.replay import lines
+
+    (tmp_path / "log" / "trainer").mkdir(parents=True)
+    log = b"".join(lines(6000))
+    (tmp_path / "log" / "trainer" / "000001-000000.jsonl").write_bytes(log)
+    source, bulk, single = TimedSource(tmp_path), Recording(), Recording()
     items: list[Skimmed] = []
     while new := source.poll(1000):
+        bulk.append(new)
+        single.append(list(singly(new)))
         items += new
-    recording = recorded_in(items, [1000])
+    assert any(isinstance(item, Bulk) for item in items)
+    assert len(bulk) == len(single) >= 6000
+    assert bulk.newest == single.newest and bulk.moments == single.moments
+    for unit in UNITS:
+        assert bulk.positions(unit) == single.positions(unit)
+    rng = random.Random(4)
+    for position in [*range(0, 6000, 97), *(rng.randrange(6000) for _ in range(40))]:
+        assert bulk.place_at(position) == single.place_at(position)
+        assert bulk.time_at(position) == single.time_at(position)
+        assert bulk.kind_at(position) == single.kind_at(position)
+        assert bulk.state_at(position) == single.state_at(position)
+
+
+def _check_real(folder: Path, positions) -> None:
+    source, recording = TimedSource(folder), Recording()
+    items: list[Skimmed] = []
+    while new := source.poll(1000):
+        items += singly(new)
+        recording.append(new)
+    assert len(recording) == len(items)
     state, before = RunState(), 0
     for position in sorted(positions(len(items))):
         state, before = reduce_all(state, items[before:position]), position
