@@ -18,6 +18,7 @@ from selffit.vocabulary import (
     RECOVERED,
     ROLLED_BACK,
     SUSPECT,
+    TRANSIENT,
     UNMEASURED,
     WEAKENED,
     disease_of,
@@ -282,6 +283,7 @@ _PARTS = {
     UNMEASURED.name: _unmeasured,
     HEALTHY.name: _healthy,
     SUSPECT.name: _suspect,
+    TRANSIENT.name: _suspect,
     ROLLED_BACK.name: _rolled_back,
 }
 

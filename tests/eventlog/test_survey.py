@@ -14,7 +14,9 @@ from selffit.eventlog.framing import run_mark, seal, suffix
 from selffit.eventlog.reader import RunReader, SkimReader
 from selffit.eventlog.sums import sum_told
 from selffit.eventlog.survey import Block
+from selffit.run import glance
 from selffit.run.follow import singly
+from selffit.run.glance import Sieve
 from selffit.run.quick import SKIMMED
 from selffit.run.state import RunState, reduce_all
 
@@ -148,6 +150,20 @@ def test_many_lines_at_once_are_the_same_as_one_by_one(seed, log, monkeypatch):
     assert list(singly(found)) == items
     assert repr_of(reduce_all(RunState(), found)) == repr_of(state)
     assert seed % 4 or any(isinstance(item, Bulk) and len(item) > 5 for item in found)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_glance_keeps_the_same_of_many_lines_at_once(seed, log, monkeypatch):
+    rng = random.Random(seed)
+    run = log(damaged(rng, lines_of(rng, 150)) if seed % 2 else b"".join(lines_of(rng, 150)))
+    kept = []
+    for worth in (0, 1 << 60):
+        monkeypatch.setattr(tail, "_WORTH", worth)
+        sieve = Sieve()
+        for item in SkimReader(run, glance._SKIMMED).poll():
+            sieve.take(item)
+        kept.append(sieve.items())
+    assert kept[0] == kept[1]
 
 
 def repr_of(state):
