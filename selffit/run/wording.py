@@ -153,8 +153,6 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
     onset, alert = verdict.onset, verdict.alert
     healthy = onset.healthy_step if onset is not None else None
     strong = alert.evidence.get("strong") if alert is not None else None
-    probe = state.current(kinds.RobustProbe)
-    seen = probe is not None and isfinite(probe.fgsm) and not probe.nonfinite
     return [
         _where("at", verdict.since),
         part(2, first, cause),
@@ -164,7 +162,6 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
             f"strong attack: {score(strong)}" if strong is not None else "",
         ),
         *_fall(state, onset),
-        part(6, f"FGSM now {score(probe.fgsm)}") if probe is not None and seen else part(6),
         part(
             5,
             *(
@@ -186,9 +183,9 @@ def _fall(state: RunState, onset: kinds.Alert | None) -> list[Part]:
     if onset is None or (probe is not None and probe.nonfinite):
         return _now(state, 3)
     best, then = onset.evidence.get("best"), onset.evidence.get("pgd")
-    now = probe.pgd if probe is not None and probe.step > onset.step else None
-    if best is None or then is None:
+    if best is None or then is None or probe is None:
         return _now(state, 3)
+    now = probe.pgd if probe.step > onset.step else None
     since = "" if now is None or not isfinite(now) else f", now {score(now)}"
     newest = then if now is None or not isfinite(now) else now
     return [
@@ -198,7 +195,8 @@ def _fall(state: RunState, onset: kinds.Alert | None) -> list[Part]:
             f"PGD {score(best)}→{score(then)}{since}",
             f"PGD {score(best)}→{score(newest)}",
             f"PGD {score(newest)}",
-        )
+        ),
+        part(6, f"FGSM now {score(probe.fgsm)}" if isfinite(probe.fgsm) else ""),
     ]
 
 

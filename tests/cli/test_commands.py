@@ -157,10 +157,10 @@ def test_runs_of_an_empty_folder_say_how_to_start_one(command):
 def test_watching_an_ended_run_in_plain_lines_tells_its_story(command, run):
     code, out, _ = command("watch", "demo", "--plain")
     assert code == 0
-    assert "PGD 0.01" in out.replace("PGD-0", "PGD")
+    assert "PGD .01" in out.replace("PGD-0", "PGD")
     assert "ONSET" in out
     assert out.splitlines()[-1] == (
-        "run demo: finished, because; onset at step 18; PGD 0.01, FGSM 0.80 at step 20; "
+        "run demo: finished, because; onset at step 18; PGD .01, FGSM .80 at step 20; "
         "last healthy step 10"
     )
 
