@@ -219,7 +219,7 @@ def test_the_help_lists_every_key_and_comes_back(drive, made_up, shown):
         await pilot.press("escape")
         assert app.screen is app.run_screen
 
-    drive(made_up.records(50), look, size=(100, 50))
+    drive(made_up.records(50), look, size=(100, 80))
 
 
 def test_every_command_has_two_keys_and_none_needs_what_terminals_take():
