@@ -41,6 +41,8 @@ def closing(state: RunState, word: str) -> str:
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
     of = f" of {state.run}" if word == COPY.word else ""
+    if state.ending is not None and state.copied:
+        of = f", a copy of {state.run}"
     wrong = "".join(f"; {trouble.name}: {trouble.text}" for trouble in troubles(state))
     return f"{word}{of}{why}; {sentence(state, verdict(state))}{wrong}"
 

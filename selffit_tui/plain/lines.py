@@ -18,6 +18,7 @@ from selffit.run.verdict import verdict
 from selffit.run.wording import cause_words, closing, sentence
 from selffit.vocabulary import (
     ACCURACY,
+    COPY,
     ROLLED_BACK,
     STANDING,
     STEP,
@@ -163,8 +164,10 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
 
 
 def _state(summary: Mapping[str, Any]) -> str:
-    of = summary["copy_of"]
-    return f"{summary['state']} of {of}" if of else str(summary["state"])
+    state, of = str(summary["state"]), summary["copy_of"]
+    if not of:
+        return state
+    return f"{state} of {of}" if state == COPY.word else f"{state}, copy of {of}"
 
 
 def _trouble(trouble: Mapping[str, Any]) -> str:
