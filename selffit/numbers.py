@@ -33,6 +33,11 @@ def narrow(number: str) -> str:
     return number.replace("0.", ".", 1) if number.lstrip("+-").startswith("0.") else number
 
 
+def score(value: float) -> str:
+    """An accuracy where it stands in a sentence or beside a curve: .31, 1.00."""
+    return narrow(share(value))
+
+
 def small(value: float) -> str:
     """A number of unknown size in few characters: three significant digits."""
     if not math.isfinite(value):
@@ -56,21 +61,23 @@ def plural(number: int, thing: str) -> str:
 
 
 def budget(value: float) -> str:
-    """A budget or a step size in pixels of [0, 1]: 8/255 where it is that, else three digits."""
+    """A budget or a step size in pixels of [0, 1]: 8/255 where it is that, else as in .160."""
     if not math.isfinite(value):
         return UNKNOWN
     levels = value * 255
     if levels and math.isfinite(levels) and abs(levels - round(levels)) < 1e-3:
         return f"{round(levels)}/255"
     digits = 2 - math.floor(math.log10(abs(value))) if value else 0
-    return f"{value:.{max(0, digits)}f}" if digits < 9 else f"{value:.1e}"
+    return narrow(f"{value:.{max(0, digits)}f}") if digits < 9 else f"{value:.1e}"
 
 
 def rate(value: float) -> str:
     """A learning rate: four decimals, or a power of ten where they would show nothing."""
     if not math.isfinite(value):
         return UNKNOWN
-    return f"{value:.4f}" if value >= 1e-3 or value == 0 else f"{value:.1e}"
+    if value == 0:
+        return "0"
+    return narrow(f"{value:.4f}") if value >= 1e-3 else f"{value:.1e}"
 
 
 def pace(value: float) -> str:
@@ -132,13 +139,13 @@ def in_unit(value: float, unit: str) -> str:
     if unit == "nats" and abs(value) >= 1e4:  # of a training that comes apart
         return small(value)
     if unit in ("share", "cosine", "ratio", "nats"):
-        return share(value)
+        return score(value)
     if unit == "pixels":
         return budget(value)
     if unit == "rate":
         return rate(value)
     if unit == "signed":
-        return signed(value)
+        return narrow(signed(value))
     if unit in ("z", "channels"):
         return share(value, 1)
     if unit == "probability":

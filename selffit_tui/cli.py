@@ -24,6 +24,7 @@ from selffit_tui.commands.export import export
 from selffit_tui.commands.helped import Helped, HelpedGroup
 from selffit_tui.commands.import_ import import_
 from selffit_tui.commands.pack import open_, pack
+from selffit_tui.commands.replay import replay
 from selffit_tui.commands.report import report
 from selffit_tui.commands.runs import runs
 from selffit_tui.commands.status import status
@@ -45,7 +46,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-for command in (train, watch, status, runs, detect, diagnose):
+for command in (train, watch, replay, status, runs, detect, diagnose):
     app.command(cls=Helped)(command)
 app.command("import", cls=Helped)(import_)
 for command in (export, report, pack):

@@ -75,11 +75,7 @@ class Band:
         off, noise = value - self.level, abs(value - self.fast)
         width = 0.0
         if count > WARM_UP_STEPS:
-            width = max(
-                DEVIATIONS * self.deviation,
-                self.floor + self.relative_floor * abs(self.level),
-                MIN_WIDTH,
-            )
+            width = self.width
             if off > width:
                 off = width
             elif off < -width:
@@ -90,6 +86,22 @@ class Band:
         self.fast += (value - self.fast) / min(count, FAST_STEPS)
         if width:
             self.excess = self.direction * (self.fast - self.level) / width
+
+    @property
+    def width(self) -> float:
+        """How far from its level a signal may be."""
+        return max(
+            DEVIATIONS * self.deviation,
+            self.floor + self.relative_floor * abs(self.level),
+            MIN_WIDTH,
+        )
+
+    @property
+    def edge(self) -> float:
+        """The value beyond which the fast average is out; NaN while the level is not known yet."""
+        if self.count <= WARM_UP_STEPS:
+            return math.nan
+        return self.level + self.direction * self.width
 
     def state(self) -> list[float]:
         """The numbers of the band, for a checkpoint."""

@@ -69,3 +69,26 @@ class History(Sequence[T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"History({list(self)!r})"
+
+
+class Retraced(History[T]):
+    """A history that goes once more the way that one which begins like it has gone.
+
+    `append` takes the item that comes next there, whatever it is given: for whoever folds the same
+    items again, and must neither copy them nor touch the buffer that others add to.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, gone: History[T], length: int) -> "Retraced[T]":
+        """Return the first so many items of a history, ready to take the next ones of it."""
+        return cls(gone._buffer, length)
+
+    def append(self, item: T) -> "Retraced[T]":
+        """Return this history and the item that comes next."""
+        return Retraced(self._buffer, self._length + 1)
+
+    def plain(self) -> History[T]:
+        """Return the same items as a history like any other."""
+        return History(self._buffer, self._length)

@@ -3,7 +3,7 @@
 import errno
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from selffit.eventlog.bulk import Items
@@ -52,9 +52,18 @@ class _Reader:
     cleaned, damage becomes a `Notice`; no content of a log makes `poll` raise.
     """
 
-    def __init__(self, run: Place, skimmed: frozenset[bytes] = frozenset()) -> None:
-        """The directory need not exist yet, or hold a log yet: polls are empty until it does."""
+    def __init__(
+        self,
+        run: Place,
+        skimmed: frozenset[bytes] = frozenset(),
+        wanted: Callable[[str], bool] = bool,
+    ) -> None:
+        """The directory need not exist yet, or hold a log yet: polls are empty until it does.
+
+        `wanted`: which streams are read, by name; all of them.
+        """
         self._run = run
+        self._wanted = wanted
         self._skimmed = skimmed
         self._home = _Home()
         self._tails: dict[str, StreamTail] = {}
@@ -81,7 +90,9 @@ class _Reader:
             return
         with log:
             for name in os.listdir(log.fd):
-                if name not in self._tails and is_name(name) and len(self._tails) < _STREAMS:
+                if name in self._tails or not self._wanted(name):
+                    continue
+                if is_name(name) and len(self._tails) < _STREAMS:
                     self._tails[name] = StreamTail(name, self._home, self._skimmed)
             for tail in sorted(
                 self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)

@@ -6,10 +6,13 @@ all states of a run share one buffer and remember how long their own part of it 
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from math import nan
 from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
+
+from msgspec.structs import force_setattr
 
 from selffit.eventlog.fields import Columns
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place, Steps
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from selffit.run.batch import Batch
 
+_NO_COLS = Columns({})
 SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
 _ROOM = 1 << 16  # steps of the first arrays; larger ones are sixteen times as large
 _FLUSH = 1 << 14  # steps that wait as plain arrays before they go there
@@ -177,15 +181,19 @@ class _Store:
         self.attempt = array("q")
         self.branch = array("l")
         self.t = array("d")
-        self.timing = array("f")  # img_s, sec, epoch of each block
+        self.timing = array("d")  # img_s, sec, epoch of each block
         self.settings = array("d")  # of each block
         self.branches: list[str] = []
+        self.turns = array("q")  # blocks that do not go on where the one before has ended
 
     def add(self, block: Steps) -> None:
         """Take one more block."""
         until = self.values.add(block)
         if not self.branches or self.branches[-1] != block.branch:
             self.branches.append(block.branch)
+            self.turns.append(len(self.first))
+        elif self.first and block.step < self._following():
+            self.turns.append(len(self.first))
         self.branch.append(len(self.branches) - 1)
         self.size.append(block.n)
         self.attempt.append(block.at.attempt)
@@ -198,19 +206,31 @@ class _Store:
         self.until.append(until)
         self.first.append(block.step)  # the last one: it says how many there are
 
+    def _following(self) -> int:
+        """The first step that can follow the last block: it has as many as it has values."""
+        before = self.until[-2] if len(self.until) > 1 else 0
+        return self.first[-1] + self.until[-1] - before
+
     def extend(self, batch: "Batch") -> None:
         """Take many more blocks."""
         import numpy as np
 
+        begin, following = len(self.first), self._following() if self.first else None
         before = self.values.extend(batch)
-        for branch in batch.branches:
+        ends = batch.first + batch.size
+        turned = np.zeros(len(ends), bool)
+        turned[1:] = batch.first[1:] < ends[:-1]
+        turned[0] = following is not None and batch.first[0] < following
+        for index, branch in enumerate(batch.branches):
             if not self.branches or self.branches[-1] != branch:
                 self.branches.append(branch)
+                turned[index] = True
             self.branch.append(len(self.branches) - 1)
+        self.turns.extend((begin + turned.nonzero()[0]).tolist())
         self.size.frombytes(batch.size.astype(np.int64).tobytes())
         self.attempt.extend([batch.attempt] * len(batch.size))
         self.t.frombytes(batch.t.tobytes())
-        self.timing.frombytes(batch.timing.astype(np.float32).tobytes())
+        self.timing.frombytes(np.ascontiguousarray(batch.timing).tobytes())
         self.settings.frombytes(np.ascontiguousarray(batch.settings).tobytes())
         self.until.frombytes((before + np.cumsum(batch.size)).astype(np.int64).tobytes())
         self.first.frombytes(batch.first.astype(np.int64).tobytes())  # says how many there are
@@ -223,6 +243,7 @@ class _Store:
             setattr(found, name, getattr(self, name)[:length])
         found.timing, found.settings = self.timing[: 3 * length], self.settings[: 3 * length]
         found.branches = list(self.branches)
+        found.turns = array("q", [turn for turn in self.turns if turn < length])
         return found
 
 
@@ -283,6 +304,26 @@ class Blocks(Sequence[Steps]):
         """Whether these are the other blocks and perhaps more, as far as that is known at once."""
         return self._store is other._store and self._length >= other._length
 
+    def head(self, index: int) -> Steps:
+        """Return a block without its signals, whether or not it is one of these yet.
+
+        For whoever knows that others, which share the buffer, have it.
+        """
+        store = self._store
+        at = Place(self.branch_of(index), store.first[index], store.t[index], store.attempt[index])
+        img_s, sec, epoch = store.timing[3 * index : 3 * index + 3]
+        block = Steps(at=at, n=0, cols=_NO_COLS, img_s=img_s, sec=sec, epoch=epoch)
+        force_setattr(block, "n", store.size[index])
+        return block
+
+    def ends(self, begin: int) -> "tuple[NDArray[np.int64], NDArray[np.float64]]":
+        """Return of blocks from an index on the steps done behind each, and its epoch."""
+        import numpy as np
+
+        store, end = self._store, self._length
+        first, size = (np.array(part[begin:end], np.int64) for part in (store.first, store.size))
+        return first + size, np.array(store.timing[3 * begin + 2 : 3 * end : 3], np.float64)
+
     def branch_of(self, index: int) -> str:
         """The line of history of a block."""
         return self._store.branches[self._store.branch[index]]
@@ -298,18 +339,13 @@ class Blocks(Sequence[Steps]):
 
         As branch, and the first step and the one behind the last in `arrays`.
         """
-        store = self._store
-        start = before = self._until(begin)
-        branch, following = None, 0
-        for index in range(begin, self._length):
-            first, until = store.first[index], store.until[index]
-            if branch != store.branch[index] or first < following:
-                if branch is not None and before > start:
-                    yield store.branches[branch], start, before
-                branch, start = store.branch[index], before
-            following, before = first + until - before, until
-        if branch is not None and before > start:
-            yield store.branches[branch], start, before
+        turns, end = self._store.turns, self._length
+        following = bisect_right(turns, begin)
+        starts = [begin, *turns[following : bisect_left(turns, end)]] if begin < end else []
+        for start, behind in zip(starts, [*starts[1:], end], strict=False):
+            first, last = self._until(start), self._until(behind)
+            if first < last:
+                yield self.branch_of(start), first, last
 
     def arrays(self) -> "tuple[NDArray[Any], NDArray[np.float32]]":
         """Return every step, shape [n], and its DRAWN_SIGNALS, shape [signals, n], in order."""
@@ -367,3 +403,22 @@ class Blocks(Sequence[Steps]):
         return [*parts, [self.branch_of(index) for index in range(n)]]
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class RetracedBlocks(Blocks):
+    """Blocks that go once more the way that others have gone; see `Retraced`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, gone: Blocks, length: int) -> "RetracedBlocks":
+        """Return the first so many of these blocks, ready to take the next ones of them."""
+        return cls(gone._store, length)
+
+    def append(self, block: Steps) -> "RetracedBlocks":
+        """Return these blocks and the one that comes next."""
+        return RetracedBlocks(self._store, self._length + 1)
+
+    def plain(self) -> Blocks:
+        """Return the same blocks, to go on from like from any other."""
+        return Blocks(self._store, self._length)

@@ -16,6 +16,7 @@ from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
 from selffit.run.clocks import writer_ahead
 from selffit.run.quick import SKIMMED
+from selffit.run.recording import Recording
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.word import loss, silent_for, state_word
@@ -116,12 +117,22 @@ class Follower:
     """A source, the state that it has led to, and what can be told of the process behind it."""
 
     def __init__(
-        self, source: Source, name: str = "", clock: Callable[[], float] = time.time
+        self,
+        source: Source,
+        name: str = "",
+        clock: Callable[[], float] = time.time,
+        record: bool = False,
     ) -> None:
-        """`name` of the run, until its log tells; `clock`: the wall clock in seconds."""
+        """`name` of the run, until its log tells; `clock`: the wall clock in seconds.
+
+        With `record`, `recording` holds every state on the way.
+        """
         self.source = source
+        self.recording: Recording | None = None
+        self._record = record
         self.state = RunState(run=name)
         self._blank = self.state
+        self._begin()
         self._clock = clock
         self._caught_up: float | None = None  # since when, on the monotonic clock
         self._by_files: tuple[int, float] | None = None  # clock of an attempt, before any arrival
@@ -143,9 +154,17 @@ class Follower:
             self.fold(items)
         return items
 
+    def _begin(self) -> None:
+        self.state = self._blank
+        self.recording = Recording(self._blank) if self._record else None
+
     def fold(self, items: Iterable[Skimmed]) -> None:
         """Bring the state up to items that were taken."""
-        self.state = reduce_all(self.state, items)
+        if self.recording is None:
+            self.state = reduce_all(self.state, items)
+        else:
+            self.recording.append(items)
+            self.state = self.recording.newest
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
@@ -157,7 +176,7 @@ class Follower:
         items = self.source.poll(limit)
         if any(isinstance(item, Notice) and item.kind == "restarted" for item in items):
             self.source.restart()
-            self.state = self._blank
+            self._begin()
             self._caught_up = None
             items = self.source.poll(limit)
         if limit is None or size_of(items) < limit:  # that is all there is at present

@@ -7,6 +7,7 @@ about last are kept, and only what was appended since is judged.
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from math import nan
 from threading import Lock
 
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
@@ -32,6 +33,26 @@ def weakened(state: RunState) -> Weakened | None:
         return _judged(state).weak(len(state.all(kinds.RobustProbe)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a probe at a step was held against, and what the rule said of it.
+
+    best: PGD accuracy that is expected of a healthy network at its budget; alarm: that below which
+    it counts as fallen. Both NaN where nothing compares.
+    """
+
+    step: int
+    best: float
+    alarm: float
+    state: str
+
+
+def limits(state: RunState) -> list[Limit]:
+    """Return the limits of each measured probe of the active line, in the order of the log."""
+    with _lock:
+        return _judged(state).limits_before(len(state.all(kinds.RobustProbe)))
+
+
 def _judged(state: RunState) -> "_Judged":
     """The judgements on the probes of a state; under the lock."""
     global _newest
@@ -55,6 +76,7 @@ class _Judged:
     rule: RobustRule
     probes: History[kinds.RobustProbe] = field(default_factory=History)
     healthy: list[int] = field(default_factory=list)  # their indices
+    limits: list[tuple[int, Limit]] = field(default_factory=list)  # with the indices of the probes
     weakening: Weakening = field(default_factory=Weakening)
     # what stands of it from a probe on, where that changed
     weakenings: list[tuple[int, Weakened | None]] = field(default_factory=list)
@@ -70,8 +92,13 @@ class _Judged:
             self.rule.learn(point)
             if not 0.0 <= point.fgsm <= 1.0:
                 continue
-            if self.rule.judge(point).state == HEALTHY.name:
+            said = self.rule.judge(point)
+            if said.state == HEALTHY.name:
                 self.healthy.append(index)
+            level = said.level
+            best, alarm = (nan, nan) if level is None else (level.pgd, self.rule.fall_bound(level))
+            limit = Limit(step=probe.step, best=best, alarm=alarm, state=said.state)
+            self.limits.append((index, limit))
             weak = self.weakening.take(point, self.rule)
             if weak != (self.weakenings[-1][1] if self.weakenings else None):
                 self.weakenings.append((index, weak))
@@ -81,6 +108,11 @@ class _Judged:
     def before(self, length: int) -> list[int]:
         """Return the indices of those among the first `length` probes."""
         return self.healthy[: bisect_left(self.healthy, length)]
+
+    def limits_before(self, length: int) -> list[Limit]:
+        """Return the limits of the first `length` probes."""
+        place = bisect_left(self.limits, length, key=lambda entry: entry[0])
+        return [limit for _, limit in self.limits[:place]]
 
     def weak(self, length: int) -> Weakened | None:
         """Return what the first `length` probes say of a fall without a gap."""

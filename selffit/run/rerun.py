@@ -21,6 +21,7 @@ from selffit.detect import (
     SignalBlock,
     point_of,
 )
+from selffit.detect.alignment import look_of
 from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
@@ -33,6 +34,7 @@ from selffit.run.state import RunState
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
     kinds.Steps,
+    kinds.AlignProbe,
     kinds.RobustProbe,
     kinds.StrongProbe,
     kinds.SelfProbe,
@@ -164,6 +166,9 @@ class _Judge:
         match event:
             case kinds.Steps():
                 yield from self._signals(event)
+            case kinds.AlignProbe():
+                if not self._divergence.open:
+                    yield from detector.alignment(look_of(event))
             case kinds.RobustProbe():
                 yield from self._alerted(self._divergence.probe(point_of(event)))
                 alerts = detector.probe(point_of(event))

@@ -28,6 +28,7 @@ from selffit.run.quick import STEPS, event_of
 NAN = float("nan")
 E = TypeVar("E", bound=Event)
 Kept = History[Any] | Blocks
+Foldable = Skimmed | Event  # what a state is made of: lines of a log, or the events that they tell
 _NONE: History[Any] = History()
 _EXIT = kinds.Exited.KIND.name
 
@@ -216,34 +217,48 @@ def reduce(state: RunState, item: Record | Notice) -> RunState:
     return reduce_all(state, (item,))
 
 
-def reduce_all(state: RunState, items: Iterable[Skimmed]) -> RunState:
-    """Return the state after all items: as one by one, with one new state for the batch."""
+def reduce_all(
+    state: RunState,
+    items: Iterable[Foldable],
+    each: Callable[[Mapping[str, Any]], None] | None = None,
+) -> RunState:
+    """Return the state after all items: as one by one, with one new state for the batch.
+
+    `each` is shown the fields of the state after every item but a bulk, to read them at once; but
+    for `newest`, which is made of the whole batch.
+    """
     draft = {name: getattr(state, name) for name in RunState.__dataclass_fields__}
     draft["kept"] = dict(state.kept)
-    latest: dict[
-        type[Event], Record | Unread
-    ] = {}  # a long log is half heartbeats: only the newest counts
+    # a long log is half heartbeats: only the newest counts
+    latest: Latest = {}
     for item in items:
         if isinstance(item, Bulk):
             _take_many(draft, item, latest)
             continue
         if isinstance(item, Notice):
-            if item.kind == "elsewhere":
-                draft["elsewhere"] = max(draft["elsewhere"], int(item.file[:6]))
+            _notice(draft, item)
+        elif isinstance(item, Event):
+            branch, step, t, attempt, stream = item.at
+            _place(draft, attempt, t, stream, branch, step, type(item) is kinds.Exited)
+            if type(item).KIND.kept == "newest":
+                latest[type(item)] = item
             else:
-                draft["notices"] = draft["notices"].append(item)
-            continue
-        _place(draft, item)
-        _take_one(draft, item, latest)
+                _take(draft, item)
+        else:
+            _place_of(draft, item)
+            _take_one(draft, item, latest)
+        if each is not None:
+            each(draft)
     if latest:
         newest = {cls: event for cls, item in latest.items() if (event := _event(item)) is not None}
         draft["newest"] = {**draft["newest"], **newest}
     return replace(state, **draft)
 
 
-def _take_one(
-    draft: dict[str, Any], item: Record | Unread, latest: dict[type[Event], Record | Unread]
-) -> None:
+Latest = dict[type[Event], Record | Unread | Event]
+
+
+def _take_one(draft: dict[str, Any], item: Record | Unread, latest: Latest) -> None:
     cls = KINDS.get(item.k)
     if cls is not None and cls.KIND.kept == "newest":
         latest[cls] = item
@@ -251,11 +266,9 @@ def _take_one(
         _take(draft, event)
 
 
-def _take_many(
-    draft: dict[str, Any], bulk: Bulk, latest: dict[type[Event], Record | Unread]
-) -> None:
+def _take_many(draft: dict[str, Any], bulk: Bulk, latest: Latest) -> None:
     """What every line of a bulk would do by itself, one after the other."""
-    _place(draft, bulk.line(0))
+    _place_of(draft, bulk.line(0))
     _place_many(draft, bulk)
     kinds_of = bulk.kinds()
     others = kinds_of - {STEPS} - {k for k in kinds_of if KINDS[k].KIND.kept == "newest"}
@@ -289,27 +302,42 @@ def _place_many(draft: dict[str, Any], bulk: Bulk) -> None:
         draft["step"] = max(draft["step"], *steps, 0)
 
 
-def _event(item: Record | Unread) -> Event | None:
+def _event(item: Record | Unread | Event) -> Event | None:
+    if isinstance(item, Event):
+        return item
     return kinds.of_record(item) if isinstance(item, Record) else event_of(item)
 
 
-def _place(draft: dict[str, Any], record: Record | Unread) -> None:
+def _notice(draft: dict[str, Any], notice: Notice) -> None:
+    if notice.kind == "elsewhere":
+        draft["elsewhere"] = max(draft["elsewhere"], int(notice.file[:6]))
+    else:
+        draft["notices"] = draft["notices"].append(notice)
+
+
+def _place_of(draft: dict[str, Any], item: Record | Unread) -> None:
+    _place(draft, item.a, item.t, item.stream, item.b, item.s, item.k == _EXIT)
+
+
+def _place(
+    draft: dict[str, Any], attempt: int, t: float, stream: str, branch: str, step: int, exit: bool
+) -> None:
     """What every record tells by itself."""
-    if record.a > draft["attempt"]:
-        draft["attempt"] = record.a
+    if attempt > draft["attempt"]:
+        draft["attempt"] = attempt
         draft["phase"] = "starting"
         draft["heard_of"] = ""
-    draft["t"] = max(draft["t"], record.t)
-    if record.a == draft["attempt"] and (
+    draft["t"] = max(draft["t"], t)
+    if attempt == draft["attempt"] and (
         # streams are read one by one: what a supervisor said when it began is no news of a trainer
-        record.stream == "trainer" or draft["heard_of"] != "trainer" or record.k == _EXIT
+        stream == "trainer" or draft["heard_of"] != "trainer" or exit
     ):
-        draft["heard"] = record.t
-        draft["heard_of"] = record.stream
-    if not draft["started"] <= record.t:  # also true while it is NaN
-        draft["started"] = record.t
-    if record.stream == "trainer" and record.b == draft["branch"] and record.s > draft["step"]:
-        draft["step"] = record.s
+        draft["heard"] = t
+        draft["heard_of"] = stream
+    if not draft["started"] <= t:  # also true while it is NaN
+        draft["started"] = t
+    if stream == "trainer" and branch == draft["branch"] and step > draft["step"]:
+        draft["step"] = step
 
 
 def _take(draft: dict[str, Any], event: Event) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import without_nan
+from selffit.run.reacting import policy_words
 from selffit.run.state import RunState
 from selffit.run.trouble import troubles
 from selffit.run.verdict import explained, stands, verdict
-from selffit.run.wording import policy_words
 from selffit.vocabulary import COPY
 
 

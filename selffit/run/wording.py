@@ -1,38 +1,53 @@
-"""The standing verdict in words, the same on every surface, and what a policy does about it."""
+"""The standing verdict in words, the same on every surface."""
 
 from math import isfinite
+from typing import NamedTuple
 
-from selffit.control.commands import OPERATIONS, POLICY
-from selffit.control.policy import Policy, parse_policy
-from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.numbers import count, plural, share
-from selffit.run.health import healthy_probes
+from selffit.numbers import budget, count, plural, score
+from selffit.run.ahead import next_probe, rising_to
+from selffit.run.health import healthy_probes, limits
 from selffit.run.state import RunState
 from selffit.run.trouble import troubles
-from selffit.run.verdict import RollBack, Verdict, verdict
+from selffit.run.verdict import Verdict, verdict
 from selffit.vocabulary import (
     COPY,
     DIVERGED,
+    EVIDENCE,
     HEALTHY,
-    ONSET,
+    RECOVERED,
     ROLLED_BACK,
     SUSPECT,
+    TRANSIENT,
     UNMEASURED,
     WEAKENED,
-    Level,
     disease_of,
 )
 
-Part = tuple[int, str]  # importance (1 stays longest) and words
+
+class Part(NamedTuple):
+    """A part of a sentence: its importance (1 stays longest), and its words, the longest first."""
+
+    rank: int
+    forms: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """The part where there is room for it."""
+        return self.forms[0]
+
+
+def part(rank: int, *forms: str) -> Part:
+    """Return a part from its words, the longest first; one that says nothing has none."""
+    return Part(rank, tuple(form for form in forms if form))
 
 
 def sentence(state: RunState, verdict: Verdict) -> str:
     """Return what stands in one sentence."""
-    told = "; ".join(words for _, words in parts(state, verdict))
+    told = "; ".join(part.words for part in parts(state, verdict))
     if not told:
         return verdict.state
-    joint = " " if told[0].islower() else ", "  # "onset at step 30", but "healthy, PGD 0.40"
+    joint = " " if told[0].islower() else ", "  # "onset at step 30", but "healthy, PGD .40"
     return f"{verdict.state}{joint}{told}"
 
 
@@ -51,43 +66,136 @@ def parts(state: RunState, verdict: Verdict) -> list[Part]:
     """Return the parts of that sentence behind its first word, for where there is little room."""
     found = _PARTS.get(verdict.state, _found)(state, verdict)
     if len(state.ledger.branches) > 1 and verdict.state != ROLLED_BACK.name:
-        found.append((8, f"branch {verdict.branch}"))
-    return [part for part in found if part[1]]
+        found.append(part(8, f"branch {verdict.branch}"))
+    return [one for one in found if one.forms]
 
 
 def _unmeasured(state: RunState, verdict: Verdict) -> list[Part]:
-    ended = state.ending is not None
-    return [(1, "the run ended before its first probe" if ended else "no probe has looked yet")]
+    if state.ending is not None:
+        return [part(1, "the run ended before its first probe")]
+    return [part(1, "no probe has looked yet"), *_coming(state)]
 
 
 def _healthy(state: RunState, verdict: Verdict) -> list[Part]:
-    looked = bool(healthy_probes(state))
+    if not healthy_probes(state):
+        none = "so far: no onset, robust accuracy has yet to come"
+        return [part(2, none, "robust accuracy has yet to come"), *_now(state), *_coming(state)]
+    return [*_normal(state), *_coming(state)]
+
+
+def _normal(state: RunState) -> list[Part]:
+    """The newest probe, held against what is usual at its budget."""
+    probe, limit = state.current(kinds.RobustProbe), limits(state)[-1:]
+    if probe is None or probe.nonfinite or not isfinite(probe.pgd) or not limit:
+        return _now(state)
+    pgd, at = f"PGD {score(probe.pgd)}", ""
+    if isfinite(probe.eps):
+        at = f" at eps {budget(probe.eps)}"
+        final = rising_to(state)
+        rising = f" (rising to {budget(final)})" if isfinite(final) else ""
+    else:
+        rising = ""
+    if limit[0].state == HEALTHY.name:
+        forms = (f"{pgd} is normal{at}{rising}", f"{pgd} is normal{at}", f"{pgd} normal", pgd)
+    else:
+        best = f" of best {score(limit[0].best)}" if isfinite(limit[0].best) else ""
+        forms = (f"{pgd}{best}{at}{rising}", f"{pgd}{best}{at}", f"{pgd}{best}", pgd)
+    return [part(2, *forms), part(6, f"FGSM {score(probe.fgsm)}")]
+
+
+def _coming(state: RunState, rank: int = 5, does: str = "") -> list[Part]:
+    """When a probe looks next."""
+    step = next_probe(state)
+    if step is None or state.ending is not None or step < state.step:
+        return []
+    left = step - state.step
+    if not left:
+        return [part(rank, f"a probe looks now{does and ' and' + does}", "probe now")]
     return [
-        (2, "" if looked else "so far: no onset, robust accuracy has yet to come"),
-        *_now(state),
+        part(rank, f"next probe in {plural(left, 'step')}{does}", f"next probe in {count(left)}")
     ]
 
 
 def _suspect(state: RunState, verdict: Verdict) -> list[Part]:
-    text = verdict.alert.text if verdict.alert is not None else ""
-    return [(1, f"since step {_step(verdict.since)}"), (2, text), *_now(state, 4)]
+    return [
+        _where("since", verdict.since),
+        part(2, *moved_words(verdict.alert)),
+        *_now(state, 4),
+        *_coming(state, 3, " decides"),
+    ]
+
+
+def moved_words(alert: kinds.Alert | None) -> tuple[str, ...]:
+    """The signals that a suspicion is about, then and now; the words of the log where it is not."""
+    if alert is None:
+        return ()
+    told = alert.text.removeprefix("training signals moved: ")
+    names = [name for name in EVIDENCE if f"{name}_usual" in alert.evidence]
+    moved = [
+        f"{EVIDENCE[name].label} {score(alert.evidence[f'{name}_usual'])} → "
+        f"{score(alert.evidence[name])}"
+        for name in names
+        if name in alert.evidence
+        and (name in told.lower() or EVIDENCE[name].label.lower() in told.lower())
+    ]
+    return (", ".join(moved), moved[0]) if moved else (told,)
 
 
 def _found(state: RunState, verdict: Verdict) -> list[Part]:
-    cause = cause_words(verdict.cause)
+    cause, first = cause_words(verdict.cause), ""
+    if cause and verdict.state == RECOVERED.name:
+        cause = f"from {cause}"
     if verdict.first and verdict.first != verdict.cause:
-        cause += f" (first {verdict.first})"
-    onset = verdict.onset
-    best = onset.evidence.get("best") if onset is not None else None
+        first = f"{cause} (first {verdict.first})"
+    onset, alert = verdict.onset, verdict.alert
     healthy = onset.healthy_step if onset is not None else None
-    strong = verdict.alert.evidence.get("strong") if verdict.alert is not None else None
+    strong = alert.evidence.get("strong") if alert is not None else None
+    probe = state.current(kinds.RobustProbe)
+    seen = probe is not None and isfinite(probe.fgsm) and not probe.nonfinite
     return [
-        (1, f"at step {_step(verdict.since)}"),
-        (2, cause),
-        (2, f"a strong attack leaves {share(strong)}" if strong is not None else ""),
-        *_now(state, 3),
-        (5, f"best PGD {share(best)}" if best is not None else ""),
-        (6, f"last healthy step {count(healthy)}" if healthy is not None else ""),
+        _where("at", verdict.since),
+        part(2, first, cause),
+        part(
+            3,
+            f"a strong attack leaves {score(strong)}" if strong is not None else "",
+            f"strong attack {score(strong)}" if strong is not None else "",
+        ),
+        *_fall(state, onset),
+        part(6, f"FGSM now {score(probe.fgsm)}") if probe is not None and seen else part(6),
+        part(
+            5,
+            *(
+                (
+                    f"last healthy step {count(healthy)}",
+                    f"last healthy {count(healthy)}",
+                    f"healthy {count(healthy)}",
+                )
+                if healthy is not None
+                else ()
+            ),
+        ),
+    ]
+
+
+def _fall(state: RunState, onset: kinds.Alert | None) -> list[Part]:
+    """PGD accuracy before, at the onset, and now."""
+    probe = state.current(kinds.RobustProbe)
+    if onset is None or (probe is not None and probe.nonfinite):
+        return _now(state, 3)
+    best, then = onset.evidence.get("best"), onset.evidence.get("pgd")
+    now = probe.pgd if probe is not None and probe.step > onset.step else None
+    if best is None or then is None:
+        return _now(state, 3)
+    since = "" if now is None or not isfinite(now) else f", now {score(now)}"
+    newest = then if now is None or not isfinite(now) else now
+    return [
+        part(
+            3,
+            f"PGD {score(best)} → {score(then)}{since}",
+            f"PGD {score(best)}→{score(then)}{since}",
+            f"PGD {score(best)}→{score(newest)}",
+            f"PGD {score(newest)}",
+        )
     ]
 
 
@@ -100,19 +208,34 @@ def _diverged(state: RunState, verdict: Verdict) -> list[Part]:
     if probe is not None and probe.nonfinite and "nonfinite" in alert.evidence:
         told = ""  # the newest probe says the same
     return [
-        (1, f"since step {_step(verdict.since)}"),
-        (2, told),
+        _where("since", verdict.since),
+        part(2, told),
         *_now(state, 3),
-        (5, f"last healthy step {count(last)}, PGD {share(alert.healthy_pgd)}" if last else ""),
+        part(
+            5,
+            *(
+                (
+                    f"last healthy step {count(last)}, PGD {score(alert.healthy_pgd)}",
+                    f"healthy {count(last)}",
+                )
+                if last
+                else ()
+            ),
+        ),
     ]
 
 
 def _weakened(state: RunState, verdict: Verdict) -> list[Part]:
-    best = f" from {share(verdict.weak.best)}" if verdict.weak is not None else ""
+    best = f" from {score(verdict.weak.best)}" if verdict.weak is not None else ""
     return [
-        (1, f"since step {_step(verdict.since)}"),
-        (2, f"PGD has fallen{best} and FGSM with it: no catastrophic overfitting"),
+        _where("since", verdict.since),
+        part(
+            2,
+            f"PGD has fallen{best} and FGSM with it: no catastrophic overfitting",
+            f"PGD has fallen{best}, FGSM too",
+        ),
         *_now(state, 3),
+        *_coming(state),
     ]
 
 
@@ -120,19 +243,34 @@ def _rolled_back(state: RunState, verdict: Verdict) -> list[Part]:
     back = verdict.rollback
     if back is None:
         return []
-    held = state.step - back.base if state.branch == back.branch else 0
-    method = f"{back.method} on " if back.method else ""
-    gone = back.diverged
+    held = max(0, state.step - back.base if state.branch == back.branch else 0)
+    steps, gone = plural(held, "step"), back.diverged
+    method = f"{back.method} on {back.branch}" if back.method else back.branch
+    probe, limit = state.current(kinds.RobustProbe), limits(state)[-1:]
+    holds = limit and limit[0].state == HEALTHY.name and limit[0].step > back.base
     left = [
         cause_words(verdict.cause),
         "" if gone is None else f"a divergence since step {count(gone.about)}",
     ]
     left = [part for part in left if part]
+    asked, base = count(back.asked), count(back.base)
+    if holds and probe is not None:
+        pgd = f"PGD {score(probe.pgd)}"
+        now = (f"{method} holds {pgd} for {steps}", f"{method} holds {pgd}", f"holds {pgd}")
+        since = [part(2, *now), part(6, f"FGSM {score(probe.fgsm)}")]
+    else:
+        begun = f"{method} for {steps}" if held else f"{method} begins"
+        since = [part(2, begun, method), *_now(state, 3)]
     return [
-        (1, f"from {count(back.asked)} of {back.left} to {count(back.base)} by {back.by}"),
-        (2, f"{method}{back.branch} for {plural(max(0, held), 'step')}"),
-        *_now(state, 3),
-        (5, f"left behind: {', '.join(left)}" if left else ""),
+        part(
+            1,
+            f"from {asked} of {back.left} to {base} by {back.by}",
+            f"from {asked} to {base} by {back.by}",
+            f"{asked} → {base}",
+            f"to {base}",
+        ),
+        *since,
+        part(7, f"left behind: {', '.join(left)}" if left else ""),
     ]
 
 
@@ -142,6 +280,7 @@ _PARTS = {
     UNMEASURED.name: _unmeasured,
     HEALTHY.name: _healthy,
     SUSPECT.name: _suspect,
+    TRANSIENT.name: _suspect,
     ROLLED_BACK.name: _rolled_back,
 }
 
@@ -150,11 +289,16 @@ def _now(state: RunState, importance: int = 2) -> list[Part]:
     """The newest probe that stands."""
     probe = state.current(kinds.RobustProbe)
     if probe is not None and probe.nonfinite:
-        return [(importance, f"{not_finite(probe)} at step {count(probe.step)}")]
+        return [part(importance, f"{not_finite(probe)} at step {count(probe.step)}")]
     if probe is None or not isfinite(probe.pgd):
         return []
-    now = f"PGD {share(probe.pgd)}, FGSM {share(probe.fgsm)} at step {count(probe.step)}"
-    return [(importance, now)]
+    now = f"PGD {score(probe.pgd)}"
+    both = f"{now}, FGSM {score(probe.fgsm)}"
+    return [part(importance, f"{both} at step {count(probe.step)}", both, now)]
+
+
+def _where(when: str, step: int | None) -> Part:
+    return part(1, f"{when} step {_step(step)}", f"{when} {_step(step)}", _step(step))
 
 
 def not_finite(probe: kinds.RobustProbe) -> str:
@@ -171,78 +315,3 @@ def _step(step: int | None) -> str:
 def cause_words(cause: str) -> str:
     """Return the cause of an onset as people read it beside it; '' where none is known."""
     return cause if not cause or disease_of(cause).sure else f"cause {cause}"
-
-
-# ---- what happens by itself ----------------------------------------------------------------------
-def the_policy(state: RunState) -> Policy | None:
-    """Return what the run may do by itself; None where its configuration does not tell."""
-    config = state.config
-    if not config:
-        return None
-    most = config.get("max_rollbacks", 3)
-    try:
-        return parse_policy(
-            str(config.get("on_co", "alert")),
-            str(config.get("on_suspect", "none")),
-            most if isinstance(most, int) else 0,
-            on_diverged=str(config.get("on_diverged", "alert")),
-        )
-    except UserError:  # of a log that somebody else wrote
-        return None
-
-
-def policy_words(state: RunState, verdict: Verdict) -> str:
-    """Return what the policy did about what stands, and what it will do; '' if unknown."""
-    policy = the_policy(state)
-    if policy is None:
-        return ""
-    said = [_did(state, verdict), _will(policy, state, verdict)]
-    return "; ".join(part for part in said if part)
-
-
-def _did(state: RunState, verdict: Verdict) -> str:
-    back = verdict.rollback
-    if verdict.state == ROLLED_BACK.name and back is not None:
-        return _rolled(back) if back.by == POLICY else ""
-    if verdict.alert is None:
-        return ""
-    for applied in reversed(state.all(kinds.Applied)):
-        mine = applied.by == POLICY and applied.branch == verdict.alert.branch
-        if mine and applied.t >= verdict.alert.t:
-            did = OPERATIONS[applied.op].did if applied.op in OPERATIONS else ""
-            return f"{did or applied.op} at step {count(applied.step)}"
-    return ""
-
-
-def _rolled(back: RollBack) -> str:
-    method = f" with {back.method}" if back.method else ""
-    return f"rolled back from {count(back.asked)} to {count(back.base)}{method}"
-
-
-def _will(policy: Policy, state: RunState, verdict: Verdict) -> str:
-    left = max(0, policy.max_rollbacks - state.ledger.rollbacks)
-    ops = (policy.on_co, policy.on_diverged)
-    if "rollback" in ops and not left:
-        return f"no roll-back is left of {policy.max_rollbacks}: a person has to decide"
-    told = [_does(policy, level, verdict) for level in (ONSET, DIVERGED)]
-    words = ", ".join(part for part in told if part) or "alert only"
-    if "rollback" in ops:
-        words += f" ({left} of {policy.max_rollbacks} left)"
-    if policy.on_suspect != "none":
-        words += f", at a suspicion: {policy.on_suspect}"
-    return words
-
-
-def _does(policy: Policy, level: Level, verdict: Verdict) -> str:
-    """What the policy does about a level; '' where that is only to alert."""
-    op, args = policy.to(level.name)
-    when = "now" if verdict.state == level.name else _WHEN[level.name]
-    if op == "alert":
-        return ""
-    if op != "rollback":
-        return f"{op}s {when}"
-    method = args.get("method", "")
-    return f"rolls back {when}" + (f", on with {method}" if method else "")
-
-
-_WHEN = {ONSET.name: "at an onset", DIVERGED.name: "at a divergence"}

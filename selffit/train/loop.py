@@ -73,6 +73,8 @@ class Loop:
         due = last or session.done % monitor.every == 0
         if due or session.blocks.full:
             session.close_block(everything=due)
+        if monitor.looks(session.done):
+            session.look()
         if due:
             session.probe("end" if last else "interval")
         elif monitor.wants_probe(session.done):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Level:
     """How grave an alert is.
 
-    style, banner: its ink beside other text, and where a whole line shouts. serious: charts draw it
+    style, banner: its ink beside other text, and that of a whole line. serious: charts draw it
     through. rank: of marks in one place the highest is seen. aliases: what older logs call it.
     """
 
@@ -32,12 +32,20 @@ class Level:
 
 SUSPECT = Level(
     name="suspect",
-    meaning="signals left their band, or a probe found PGD accuracy lost before it ever was "
-    "healthy; the next multi-step probes decide",
+    meaning="signals left their band; the next multi-step probe decides",
     symbol="suspect",
     style="warn",
-    banner="warn",
+    banner="caution",
     aliases=("watch",),
+)
+TRANSIENT = Level(
+    name="transient",
+    meaning="PGD accuracy is lost while FGSM accuracy is not, before it ever was healthy: a "
+    "collapse of the first steps, which may pass by itself; the next multi-step probes decide",
+    symbol="down",
+    style="warn",
+    banner="warn",
+    rank=1,
 )
 ONSET = Level(
     name="onset",
@@ -63,7 +71,7 @@ RECOVERED = Level(
     meaning="PGD accuracy is back; a stronger attack has to confirm it",
     symbol="recovered",
     style="good",
-    banner="good",
+    banner="calm",
 )
 DIVERGED = Level(
     name="diverged",
@@ -76,22 +84,24 @@ DIVERGED = Level(
     rank=4,
 )
 LEVELS: Mapping[str, Level] = {
-    level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED, DIVERGED)
+    level.name: level for level in (SUSPECT, TRANSIENT, ONSET, MASKED, RECOVERED, DIVERGED)
 }
+# What a healthy probe clears.
+SUSPICIONS = (SUSPECT.name, TRANSIENT.name)
 # What can stand beside that: states of the verdict that are no alerts.
 UNMEASURED = Level(
     name="unmeasured",
     meaning="no probe has looked yet",
     symbol="starting",
     style="dim",
-    banner="title",
+    banner="idle",
 )
 HEALTHY = Level(
     name="healthy",
     meaning="probes have looked, and nothing that was found stands",
     symbol="recovered",
     style="good",
-    banner="good",
+    banner="calm",
 )
 WEAKENED = Level(
     name="weakened",
@@ -99,14 +109,14 @@ WEAKENED = Level(
     "with it: no catastrophic overfitting, and no health either",
     symbol="down",
     style="warn",
-    banner="warn",
+    banner="caution",
 )
 ROLLED_BACK = Level(
     name="rolled back",
     meaning="the branch was begun by a roll-back, and nothing was found on it since",
     symbol="applied",
     style="act",
-    banner="act",
+    banner="acted",
 )
 STANDING: Mapping[str, Level] = {
     level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), WEAKENED, ROLLED_BACK)
@@ -119,7 +129,7 @@ def level_of(name: str) -> Level:
     known = _BY_ANY_NAME.get(name)
     if known is not None:
         return known
-    return Level(name=name, meaning="", symbol="suspect", style="warn", banner="warn")
+    return Level(name=name, meaning="", symbol="suspect", style="warn", banner="caution")
 
 
 @dataclass(frozen=True, kw_only=True)

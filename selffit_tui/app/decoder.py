@@ -5,7 +5,7 @@ re-attach) ends the app; a paste that is never closed makes it deaf for ever; wh
 (an answer to a question of somebody else's) it takes for keys. Here the bytes are first cut into
 text, sequences, strings and pastes; Textual's parser sees whole sequences only, and says which key
 each is. Nothing else but keys, pastes and focus is let through: sizes come from the terminal's
-own record, and the mouse is never asked for.
+own record, and what the mouse does is heard only where it was asked for.
 
 A `tick` is silence of the terminal: it ends whatever has been begun, a paste after `PASTE_TICKS`.
 """
@@ -53,7 +53,8 @@ _JUNK_ENDS = re.compile(rb"[@-~\x00-\x1f]")  # a final byte, or what no paramete
 class InputDecoder:
     """Terminal input bytes → messages; never raises, whatever the bytes are."""
 
-    def __init__(self) -> None:
+    def __init__(self, mouse: bool = False) -> None:
+        self._taken = (*_TAKEN, events.MouseEvent) if mouse else _TAKEN
         self._parser = XTermParser(False)
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._begun = b""  # of a sequence
@@ -186,4 +187,4 @@ class InputDecoder:
             # A forged report (a code point of 10 digits, a window of 0 pixels): drop it and start
             # afresh.
             self._parser = XTermParser(False)
-        return [message for message in parsed if isinstance(message, _TAKEN)]
+        return [message for message in parsed if isinstance(message, self._taken)]

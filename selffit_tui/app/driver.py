@@ -55,6 +55,8 @@ class LastingOutput:
 class TolerantDriver(LinuxDriver):
     """Textual's Linux driver with tolerant input and output."""
 
+    typed = b""  # before it began
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         screens = [file for file in (sys.__stderr__, sys.__stdout__) if file is not None]
@@ -63,7 +65,9 @@ class TolerantDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Reads input until the app leaves; the end of input means that the terminal is gone."""
-        decoder = InputDecoder()
+        decoder = InputDecoder(mouse=self._mouse)
+        for message in decoder.feed(self.typed) if self.typed else ():
+            self.process_message(message)
         while not self.exit_event.is_set():
             try:
                 ready = select.select([self.fileno], [], [], SELECT_SECONDS)[0]

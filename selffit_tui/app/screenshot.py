@@ -13,7 +13,7 @@ from selffit.config import nearest
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.named_file import check_place, write_whole
-from selffit_tui.app.app import RunApp
+from selffit_tui.app.app import RunApp, Start
 from selffit_tui.draw.glyphs import BRAILLE
 from selffit_tui.model.scene import OVERVIEW
 from selffit_tui.panels.list import NAMES
@@ -30,37 +30,60 @@ def offline(svg: str) -> str:
     return re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
 
 
+def size_of(text: str) -> tuple[int, int]:
+    """Columns and rows of a screen as a person has them. Raises UserError for impossible ones."""
+    match = _SIZE.fullmatch(text.strip().lower())
+    if match is None or not (20 <= int(match[1]) <= 400 and 6 <= int(match[2]) <= 200):
+        raise UserError(
+            f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{text[:40]}'"
+        )
+    return int(match[1]), int(match[2])
+
+
+def check_panel(name: str) -> None:
+    """Raises UserError for a panel that does not exist."""
+    if name not in NAMES:
+        raise UserError(f"there is no panel '{clean(name)[:40]}'; {nearest(name[:40], NAMES)}")
+
+
+async def loaded(app: RunApp, pilot: Pilot[object]) -> None:
+    """Returns once the whole log has been read, or after a while."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < LOAD_SECONDS and app.run_screen.newest.loading is not None:
+        await pilot.pause(0.05)
+
+
 def save_screenshot(
-    run_dir: Path, target: Path, size: str = "120x40", panel: str = OVERVIEW
+    run_dir: Path,
+    target: Path,
+    size: str = "120x40",
+    panel: str = OVERVIEW,
+    at: str | None = None,
+    light: bool = False,
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
-    `panel` is the one that is shown alone. Raises UserError for an impossible size, a panel that
-    does not exist or a file that cannot be written.
+    `panel` is the one that is shown alone, `at` a place to show instead of the newest; `light`: on
+    light paper. Raises UserError for an impossible size, a panel or a place that does not exist, or
+    a file that cannot be written.
     """
-    if panel not in NAMES:
-        raise UserError(f"there is no panel '{panel}'; {nearest(panel, NAMES)}")
-    match = _SIZE.fullmatch(size.strip().lower())
-    if match is None or not (20 <= int(match[1]) <= 400 and 6 <= int(match[2]) <= 200):
-        raise UserError(
-            f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{size}'"
-        )
+    check_panel(panel)
+    columns_rows = size_of(size)
     check_place(target, "--screenshot")
-    app = RunApp(run_dir, colours="256", glyphs=BRAILLE)
+    start = None if at is None else Start(at=at, playing=False)
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start, light=light)
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:
-        begin = time.monotonic()
-        while time.monotonic() - begin < LOAD_SECONDS and (
-            app.run_screen.newest.loading is not None
-        ):
-            await pilot.pause(0.05)
-        app.run_screen.action_panel_named(panel)
+        await loaded(app, pilot)
+        app.run_screen.look(app.run_screen.view.showing(panel))
         await pilot.pause(0.1)
         pictures.append(app.export_screenshot(title=f"selffit: {clean(run_dir.name)}"))
         app.exit()
 
-    app.run(headless=True, size=(int(match[1]), int(match[2])), auto_pilot=shoot)
+    app.run(headless=True, size=columns_rows, auto_pilot=shoot)
+    if app.outcome.refused and at is not None:
+        raise UserError(app.outcome.refused)
     if not pictures:
         raise UserError(f"the screen of {run_dir.name} could not be drawn")
     write_whole(target, offline(pictures[0]), "--screenshot")

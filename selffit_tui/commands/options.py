@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from selffit.config import FIELDS
+from selffit.run.units import PLACES
 
 RunsOption = Annotated[
     Path,
@@ -23,11 +24,31 @@ RunArgument = Annotated[
         show_default=False,
     ),
 ]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="PLACE", help=f"as it was at a place: {PLACES}", show_default=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
 
 
 ReadonlyOption = Annotated[
     bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")
+]
+
+
+LightOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--light/--dark",
+        help="for light or for dark paper; without either the terminal is asked",
+        show_default=False,
+    ),
+]
+MouseOption = Annotated[
+    bool,
+    typer.Option("--mouse", help="the mouse chooses panels and scrolls lists"),
 ]
 
 

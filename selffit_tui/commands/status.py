@@ -2,19 +2,25 @@
 
 import typer
 
-from selffit_tui.commands.options import JsonOption, RunArgument, RunsOption
+from selffit_tui.commands.options import AtOption, JsonOption, RunArgument, RunsOption
 from selffit_tui.talk import RUNS, put, put_json
 
 
-def status(run: RunArgument = None, runs: RunsOption = RUNS, json: JsonOption = False) -> None:
-    """Say where a run stands.
+def status(
+    run: RunArgument = None,
+    runs: RunsOption = RUNS,
+    at: AtOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say where a run stands; with --at, where it stood.
 
     Exit code 1 where its log cannot be read.
     """
     from selffit.run.find import find_run
-    from selffit_tui.plain.tell import tell
+    from selffit_tui.plain.tell import tell, tell_at
 
-    told = tell(find_run(run, runs))
+    found = find_run(run, runs)
+    told = tell(found) if at is None else tell_at(found, at)
     if json:
         put_json(told.summary)
     else:

@@ -27,11 +27,18 @@ from selffit.config import (
 from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit_tui.commands.options import ReadonlyOption, RunsOption, with_settings
+from selffit_tui.commands.options import (
+    LightOption,
+    MouseOption,
+    ReadonlyOption,
+    RunsOption,
+    with_settings,
+)
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
+    from selffit_tui.app.app import Start
 
 # set where a command is the job of a scheduler, which kills all of it once the command has ended
 JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "KUBERNETES_SERVICE_HOST")
@@ -64,6 +71,8 @@ def train(
         bool, typer.Option("--plain", help="plain lines instead of the screen")
     ] = False,
     readonly: ReadonlyOption = False,
+    light: LightOption = None,
+    mouse: MouseOption = False,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -151,7 +160,8 @@ def train(
             put(run.name)
             say(f"{said}; watch it with: {watch_command(run.path)}")
         else:
-            code = follow_plain(run, process) if plainly else open_screen(run.path, readonly)
+            shown = (run.path, readonly, light, mouse)
+            code = follow_plain(run, process) if plainly else open_screen(*shown)
     except (UserError, OSError):
         if known is None:
             remove_refused(run, process)
@@ -231,15 +241,26 @@ def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
         signal.signal(number, lambda number, frame: process.send_signal(number))
 
 
-def open_screen(path: Path, readonly: bool = False) -> int:
-    """Show the Run screen; returns the exit code.
+def open_screen(
+    path: Path,
+    readonly: bool = False,
+    light: bool | None = None,
+    mouse: bool = False,
+    start: "Start | None" = None,
+) -> int:
+    """Show the Run screen, its clock set to `start`; returns the exit code.
 
-    Raises UserError where the trainer refused to start.
+    The terminal is asked whether its paper is light where nobody says so.
+    Raises UserError where the trainer refused to start, or there is no such place to start at.
     """
     from selffit_tui.app.app import RunApp
+    from selffit_tui.app.background import ask
 
-    app = RunApp(path, readonly=readonly)
-    app.run_in_terminal()
+    typed = b""
+    if light is None:
+        light, typed = ask()
+    app = RunApp(path, readonly=readonly, light=bool(light), start=start)
+    app.run_in_terminal(mouse, typed)
     outcome = app.outcome
     if outcome.refused:
         raise UserError(outcome.refused)

@@ -5,8 +5,16 @@ from typing import Annotated
 
 import typer
 
-from selffit_tui.commands.options import ReadonlyOption, RunArgument, RunsOption
-from selffit_tui.talk import RUNS
+from selffit.errors import UserError
+from selffit_tui.commands.options import (
+    AtOption,
+    LightOption,
+    MouseOption,
+    ReadonlyOption,
+    RunArgument,
+    RunsOption,
+)
+from selffit_tui.talk import RUNS, typed
 
 
 def watch(
@@ -15,6 +23,7 @@ def watch(
     plain: Annotated[
         bool, typer.Option("--plain", help="plain lines instead of the screen")
     ] = False,
+    at: AtOption = None,
     screenshot: Annotated[
         Path | None,
         typer.Option(
@@ -24,6 +33,8 @@ def watch(
         ),
     ] = None,
     readonly: ReadonlyOption = False,
+    light: LightOption = None,
+    mouse: MouseOption = False,
     size: Annotated[
         str, typer.Option("--size", help="columns x rows of the screenshot")
     ] = "120x40",
@@ -42,15 +53,22 @@ def watch(
     if screenshot is not None:
         from selffit_tui.app.screenshot import save_screenshot
 
-        save_screenshot(found.path, screenshot, size, panel)
+        save_screenshot(found.path, screenshot, size, panel, at, bool(light))
         return
     from selffit_tui.plain.follow import follow_plain, is_plain_terminal
 
     if plain or is_plain_terminal():
+        if at is not None:
+            raise UserError(
+                "--at needs a terminal that a screen can be drawn on, or --screenshot FILE; as "
+                f"lines: {typed('status RUN --at PLACE')}"
+            )
         code = follow_plain(found)
     else:
+        from selffit_tui.app.app import Start
         from selffit_tui.commands.train import open_screen
 
-        code = open_screen(found.path, readonly)
+        start = None if at is None else Start(at=at, playing=False)
+        code = open_screen(found.path, readonly, light, mouse, start)
     if code:
         raise typer.Exit(code)

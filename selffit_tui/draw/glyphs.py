@@ -18,6 +18,8 @@ class Glyphs:
     cells: str
     frame: str = "╭─╮│╰╯"  # top left, horizontal, top right, vertical, bottom left, bottom right
     bar: str = " ▏▎▍▌▋▊▉█"  # empty to full in eighths, growing to the right
+    bar_ends: str = "▕▏"
+    bar_rest: str = "░"
     bar_left: str = " ▕▐█"  # empty to full, growing to the left (block characters have only these)
     rule: str = "─"
     tick: str = "┴"
@@ -25,7 +27,12 @@ class Glyphs:
     upright: str = "│"
     axis: str = "┤"
     mark: str = "┊"
+    dash: str = "╌"
     centre: str = "│"
+    rail_begin: str = "├"
+    rail_end: str = "┤"
+    later: str = "┄"  # of a rail: what is not yet
+    here: str = "┼"  # where the clock stands on a rail
     ellipsis: str = "…"
     bullet: str = "·"
     symbols: dict[str, str] = field(default_factory=dict)
@@ -35,7 +42,7 @@ class Glyphs:
 SYMBOLS = {
     "starting": "◌",
     "running": "●",
-    "finished": "✔",
+    "finished": "✓",
     "stopped": "■",
     "failed": "✖",
     "unknown": "?",
@@ -44,10 +51,11 @@ SYMBOLS = {
     "down": "▼",
     "suspect": "!",
     "onset": "!!",
-    "recovered": "✔",
+    "recovered": "✓",
     "masked": "?!",
     "diverged": "~!",
     "applied": "◆",
+    "checkpoint": "◇",
     "off": "×",
     "chosen": "▸",
 }
@@ -63,6 +71,7 @@ ASCII_SYMBOLS = {
     "down": "v",
     "recovered": "ok",
     "applied": "o",
+    "checkpoint": "c",
     "off": "x",
     "chosen": ">",
 }
@@ -85,13 +94,20 @@ ASCII = Glyphs(
     frame="+-+|++",
     bar=" #",
     bar_left=" #",
+    bar_ends="[]",
+    bar_rest=".",
     rule="-",
     tick="+",
     corner="+",
     upright="|",
     axis="+",
     mark=":",
+    dash="-",
     centre="|",
+    rail_begin="|",
+    rail_end="|",
+    later=".",
+    here="|",
     ellipsis="~",
     bullet="-",
     symbols=ASCII_SYMBOLS,

@@ -10,11 +10,11 @@ from selffit.control.commands import HEALTHY, SOUND
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
-from selffit.numbers import count, known, plural, share
+from selffit.numbers import count, known, plural, score
 from selffit.run.state import RunState
 from selffit.run.verdict import verdict
 from selffit.vocabulary import DIVERGED
-from selffit_tui.words.commands import label, value
+from selffit_tui.words.commands import cure, label, value
 
 # live settings that have an action: there is something to say about changing them
 SETTINGS = tuple(name for name in LIVE if FIELDS[name].metadata["does"])
@@ -60,14 +60,6 @@ class Action:
     now: str = ""
     costs: bool = False
     recommended: bool = False
-
-
-def cure(method: str) -> str:
-    """The training attack to switch to.
-
-    N-FGSM costs no more than FGSM; where it was in use already, PGD.
-    """
-    return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
 
 
 def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[Action]:
@@ -176,7 +168,7 @@ def _before_divergence(ledger: Ledger, state: RunState, target: Checkpoint) -> A
 
 
 def _begins(ledger: Ledger, target: Checkpoint) -> str:
-    pgd = f" (PGD {share(target.pgd)})" if known(target.pgd) else ""
+    pgd = f" (PGD {score(target.pgd)})" if known(target.pgd) else ""
     branch = ledger.next_branch()
     return f"Training continues from checkpoint {target.id}{pgd} on a new branch {branch}"
 
@@ -198,7 +190,7 @@ def _abandoned(ledger: Ledger, state: RunState, target: Checkpoint) -> str:
 def _back_to(ledger: Ledger, state: RunState) -> Action:
     newest = sorted(ledger.checkpoints.values(), key=lambda c: (c.step, c.id))[-SHOWN_CHECKPOINTS:]
     told = [
-        f"{c.id} PGD {share(c.pgd)}{'' if c.healthy else ' not healthy'}" for c in reversed(newest)
+        f"{c.id} PGD {score(c.pgd)}{'' if c.healthy else ' not healthy'}" for c in reversed(newest)
     ]
     fields = (
         Field(

@@ -68,7 +68,7 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
         waited = scene.now - request.sent
         if waited < PATIENCE and scene.working:
             return [*stages, (f"  {age(waited)}", "dim")] if waited >= 1 else stages, ""
-        why = hindrance(state, scene.word, scene.now + scene.newest.ahead)
+        why = hindrance(state, scene.present_word, scene.now + scene.newest.ahead)
         return [
             *stages,
             arrow,

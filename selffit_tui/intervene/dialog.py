@@ -118,6 +118,12 @@ class Dialog:
             (place for place, action in enumerate(self.actions) if action.id == id), otherwise
         )
 
+    def fill(self, name: str, text: str) -> None:
+        """Puts a text into the field of that name of the form that is filled in."""
+        for place, field in enumerate(self.action.fields):
+            if field.name == name and self.stage == FORM:
+                self.edits[place] = Edit(text, len(text))
+
     def move(self, by: int) -> None:
         """To another action, or another field of the form."""
         if self.stage == LIST:

@@ -3,7 +3,7 @@
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
-from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog
+from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.commands import asked
@@ -109,14 +109,7 @@ def _form(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
         line: Line = [(f" {pointer} ", "strong"), (label, "strong" if here else "dim")]
         room = max(4, width - LABEL - 6)
         if here:
-            first = max(0, edit.at - room + 2)
-            text = edit.text[first:] + " "
-            at = len(edit.text[first : edit.at])
-            line += [
-                (text[:at], "strong"),
-                (text[at], "tab"),
-                (fit(text[at + 1 :], room - at, ""), "strong"),
-            ]
+            line += edit_spans(edit, room)
         else:
             line.append((fit(edit.text or glyphs.bullet, room, glyphs.ellipsis), "text"))
         lines.append(line)
@@ -124,6 +117,18 @@ def _form(dialog: Dialog, glyphs: Glyphs, width: int) -> list[Line]:
     hint = field.hint + ("   space: next" if field.choices else "")
     parts = wrap(hint, max(4, width - LABEL - 6))
     return [*lines, []] + [[(" " * (LABEL + 3), "text"), (part, "dim")] for part in parts] + [[]]
+
+
+def edit_spans(edit: Edit, room: int) -> list[Span]:
+    """A line that is edited, the cursor always in sight."""
+    first = max(0, edit.at - room + 2)
+    text = edit.text[first:] + " "
+    at = len(edit.text[first : edit.at])
+    return [
+        (text[:at], "strong"),
+        (text[at], "tab"),
+        (fit(text[at + 1 :], room - at, ""), "strong"),
+    ]
 
 
 def _question(dialog: Dialog, glyphs: Glyphs, room: int) -> list[Line]:

@@ -12,6 +12,7 @@ from selffit.control.submit import submit
 from selffit.errors import UserError
 from selffit.eventlog.folder import Place
 from selffit_tui.intervene.actions import Action, actions
+from selffit_tui.intervene.branching import branch_from_here
 from selffit_tui.intervene.dialog import Dialog
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.model.requests import Request, watched
@@ -54,11 +55,16 @@ class Acting:
         self.requests = watched(self.requests, snapshot.state.ledger, self._clock())
 
     def open(self, scene: Scene, id: str = "") -> None:
-        """Shows the dialog: at the action of that id, else at the recommended one or the first."""
+        """Shows the dialog: at the action of that id, else at the recommended one or the first.
+
+        On show of the past: at a roll-back to there.
+        """
         state = scene.newest.state
         fallen = scene.verdict.fallen
         dialog = Dialog(scene.ledger, state, fallen, scene.layer_name(), me(), self._clock)
-        if id and dialog.choose(id) and dialog.action.fields:
+        if not scene.replay.live and not id:
+            branch_from_here(dialog, scene)
+        elif id and dialog.choose(id) and dialog.action.fields:
             dialog.enter()
         self._screen.app.push_screen(InterveneScreen(self._inks, dialog, scene), self.send)
 

@@ -45,7 +45,7 @@ class Feed:
         fps: float = 2.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._follower = Follower(source, name, clock)
+        self._follower = Follower(source, name, clock, record=True)
         self._news = news
         self._pause = 1.0 / fps
         self.failed: Exception | None = None
@@ -97,8 +97,15 @@ class Feed:
                 facts_at = now
                 self._look()
             self._loading = self._progress() if more and self._loading is not None else None
+            recording = self._follower.recording
             snapshot = Snapshot(
-                self._follower.state, self._alive, self._bytes, self._loading, self._ahead
+                state=self._follower.state,
+                alive=self._alive,
+                log_bytes=self._bytes,
+                loading=self._loading,
+                ahead=self._ahead,
+                recording=recording,
+                position=0 if recording is None else len(recording),
             )
             loaded = not more and offered is not None and offered.loading is not None
             if _differ(snapshot, offered) and (loaded or now - offered_at >= self._pause):

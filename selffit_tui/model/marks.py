@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from selffit.eventlog import kinds
 from selffit.run.lineage import ActiveLine
+from selffit.run.moments import moment_of
 from selffit.run.state import RunState
-from selffit.run.verdict import stands
 from selffit.vocabulary import level_of
 
 INTERVENTION = "applied"
-UNMARKED = ("checkpoint", "probe")  # operations that change nothing about the training
+# kinds of events whose moments are marked; the others happen too often
+MARKED: tuple[type[kinds.Event], ...] = (kinds.Alert, kinds.Applied, kinds.BranchBegun)
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,11 @@ def marks(state: RunState, line: ActiveLine) -> list[Mark]:
 
     A roll-back is marked where it was applied and where its branch begins.
     """
-    alerts = state.all(kinds.Alert)
-    found = [Mark(alert.about, alert.level, stands(alert, line)) for alert in alerts]
-    for applied in state.all(kinds.Applied):
-        if applied.op not in UNMARKED:
-            live = line.holds(applied.branch, applied.step)
-            found.append(Mark(applied.step, INTERVENTION, live))
-    for branch in state.all(kinds.BranchBegun):
-        live = line.holds(branch.name, branch.base_step)
-        found.append(Mark(branch.base_step, INTERVENTION, live))
+    found = []
+    for kind in MARKED:
+        for moment in filter(None, map(moment_of, state.all(kind))):
+            level = moment.kind if moment.is_alert else INTERVENTION
+            found.append(Mark(moment.step, level, line.holds(moment.branch, moment.step)))
     return sorted(set(found), key=lambda mark: (mark.step, mark.level, mark.live))
 
 

@@ -1,27 +1,40 @@
 """What a person has chosen to look at, and everything that a widget needs to draw itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, TypeVar
 
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
+from selffit.run.ahead import next_probe
+from selffit.run.health import Limit, limits
 from selffit.run.lineage import ActiveLine
+from selffit.run.recording import Recording
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.word import state_word
 from selffit.vocabulary import state_of
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window
+from selffit_tui.model.replay import Replay
 from selffit_tui.model.requests import Request
 from selffit_tui.model.series import Columns
+from selffit_tui.model.usual import Usual, calm_until, usual_of
 
 OVERVIEW = "overview"  # several panels at once; else the name of one
 # change of rank since so many channel probes earlier; 0 = since the first
 BASELINES = (1, 3, 10, 0)
 MAX_ZOOM = 24
 FEWEST_STEPS = 50  # on the steps axis of a run that has just begun
+
+
+Alarm = tuple[str, str, int | None]  # what stands, on which branch, and since when
+
+
+def alarm_of(found: Verdict) -> Alarm:
+    """What an alarm is told by."""
+    return found.state, found.branch, found.since
 
 
 class Measured(Protocol):
@@ -45,6 +58,7 @@ class Snapshot:
 
     `alive`: see `liveness.is_alive`. `loading`: share of the log that has been read, None when all
     of it has. `ahead`: seconds by which the clock of the run's machine is ahead of ours.
+    `recording`: all that was read, None where nobody keeps it; `position`: that of `state` in it.
     """
 
     state: RunState = field(default_factory=RunState)
@@ -52,6 +66,15 @@ class Snapshot:
     log_bytes: int = 0
     loading: float | None = None
     ahead: float = 0.0
+    recording: Recording | None = field(default=None, repr=False, compare=False)
+    position: int = 0
+
+    def at(self, position: int) -> "Snapshot":
+        """This snapshot with the state of another position; itself where nothing was recorded."""
+        if self.recording is None or position == self.position:
+            return self
+        position = min(max(0, position), len(self.recording))
+        return replace(self, state=self.recording.state_at(position), position=position)
 
     def word(self, now: float) -> str:
         """The state of the run in a word at our wall clock `now`."""
@@ -63,14 +86,16 @@ class View:
     """The choices of the person watching; changing one makes a new view."""
 
     panel: str = OVERVIEW
-    cursor: int | None = None  # a training step
+    cursor: int | None = None  # the step that the clock stands at, None at the newest
     zoom: int = 0  # how often the steps axis was halved
     layer: int = 0
     baseline: int = 0  # index into BASELINES
     smooth: bool = False
     log_axis: bool = False
-    paused: bool = False
     scroll: int = 0
+    seen: Alarm | None = None  # the alarm that somebody has said to have seen
+    every: bool = False  # event, not the important ones only
+    find: str = ""  # what is looked for among the events
 
     def zoomed(self, by: int) -> "View":
         """One level closer or farther; 0 shows everything."""
@@ -89,11 +114,13 @@ class Scene:
     view: View
     columns: Columns
     now: float
-    newest: Snapshot  # what has been read; differs from `snapshot` while the view is frozen
+    newest: Snapshot  # what has been read; differs from `snapshot` while the past is on show
     glyphs: Glyphs = BRAILLE
     narrow: bool = False
     requests: tuple[Request, ...] = ()  # what was asked for from here, oldest first
     readonly: bool = False
+    replay: Replay = field(default_factory=Replay)
+    then: float | None = None  # the wall clock of what is drawn, None: now
 
     @property
     def state(self) -> RunState:
@@ -102,7 +129,12 @@ class Scene:
 
     @property
     def word(self) -> str:
-        """The state of the run in a word."""
+        """The state of the run in a word, as of what is drawn."""
+        return self.present_word if self.then is None else self.snapshot.word(self.then)
+
+    @property
+    def present_word(self) -> str:
+        """The state of the run in a word, as of now."""
         return self.newest.word(self.now)
 
     @property
@@ -117,8 +149,45 @@ class Scene:
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What stands in the newest state, even while the view is frozen."""
+        """What stands in the newest state, whatever is drawn."""
         return verdict(self.newest.state)
+
+    @cached_property
+    def stands(self) -> Verdict:
+        """What stands in the state that is drawn."""
+        return self.verdict if self.is_newest else verdict(self.state)
+
+    @cached_property
+    def usual(self) -> Mapping[str, Usual]:
+        """What is usual of the signals, by name: before what stands, else until now."""
+        end = calm_until(self.state, self.stands, self.line)
+        return usual_of(self.columns, end)
+
+    @cached_property
+    def limits(self) -> list[Limit]:
+        """What each probe of the active line was held against."""
+        return limits(self.state)
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether the newest state is drawn, not one of the past."""
+        return self.state is self.newest.state
+
+    @property
+    def newest_alarm(self) -> Verdict | None:
+        """What stands now in a run that goes on, and is worse than what is drawn; None without it.
+
+        The end of a run that is played again is no news.
+        """
+        now = self.verdict
+        if not self.working:
+            return None
+        return now if now.fallen and alarm_of(now) != alarm_of(self.stands) else None
+
+    @property
+    def seen(self) -> bool:
+        """Whether somebody has said to have seen what stands."""
+        return self.view.seen == alarm_of(self.stands)
 
     @property
     def may_act(self) -> bool:
@@ -131,11 +200,18 @@ class Scene:
     @property
     def working(self) -> bool:
         """Whether the run has not ended, and a trainer works on it as far as anybody can tell."""
-        return self.newest.state.ending is None and not state_of(self.word).left
+        return self.newest.state.ending is None and not state_of(self.present_word).left
+
+    @property
+    def goes(self) -> bool:
+        """Whether what is drawn goes on by itself, so that it can be held."""
+        return self.working if self.replay.live else self.replay.clock.playing
 
     def window(self, columns: int) -> Window:
         """The steps that charts of so many columns of dots show, at the present zoom and cursor."""
         last = max(float(self.state.step), float(FEWEST_STEPS), self.columns.last_step)
+        if not self.replay.live:  # the axis stays what it is while the clock moves on it
+            last = max(last, float(self.newest.state.step), *map(float, self.replay.reached))
         if not self.view.zoom:
             return window(0.0, last, columns)
         span = max(last / 2.0**self.view.zoom, 4.0)
@@ -212,13 +288,4 @@ class Scene:
 
     def next_probe(self) -> int | None:
         """The step of the next regular probe, None when it is not known."""
-        state = self.state
-        every = state.setting("probe_every") or (state.start.steps_per_epoch if state.start else 0)
-        if not isinstance(every, int) or every <= 0:
-            return None
-        step = (
-            0
-            if not len(state.all(kinds.RobustProbe)) and not state.step
-            else (state.step // every + 1) * every
-        )
-        return min(step, state.last_step) if state.last_step else step
+        return next_probe(self.state)

@@ -3,6 +3,7 @@
 Extended block by block, never rebuilt while a run goes on.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +16,14 @@ from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.vocabulary import CONCENTRATION
 from selffit_tui.draw.raster import Floats, first_at
-from selffit_tui.model.marks import Mark, marks
+from selffit_tui.model.marks import MARKED, Mark, marks
 
-PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap")
-MARKED = (kinds.Alert, kinds.Applied, kinds.BranchBegun)  # kinds of events that marks are made of
+PROBES = ("clean", "fgsm", "pgd", "final_pgd", "gap", "eps")
 SAME_BUDGET = 1e-9  # pixels
+
+
+# where rows were added to a table, and those that were there
+Undo = tuple[int, Floats | None] | None
 
 
 class Table:
@@ -34,27 +38,45 @@ class Table:
         self.end = np.inf  # the step that its line of history has reached
         self._data = np.empty((len(self.names) + 1, 1024), dtype=np.float64)
 
-    def add(self, steps: Floats, values: Floats) -> None:
-        """Adds rows: `steps` of shape [n], rising, `values` of shape [columns, n]."""
-        if not len(steps):
-            return
-        # a resumed attempt does these steps again
-        if self.length and steps[0] <= self._data[0, self.length - 1]:
-            self.length = int(np.searchsorted(self._data[0, : self.length], steps[0]))
-        end = self.length + len(steps)
-        if end > self._data.shape[1]:
-            grown = np.empty(
-                (self._data.shape[0], max(end, 2 * self._data.shape[1])), dtype=np.float64
-            )
-            grown[:, : self.length] = self._data[:, : self.length]
-            self._data = grown
-        self._data[0, self.length : end] = steps
-        self._data[1:, self.length : end] = values
-        self.length = end
+    def add(self, steps: Floats, values: Floats) -> "Undo":
+        """Adds rows: `steps` of shape [n], rising, `values` of shape [columns, n].
 
-    def add_row(self, step: float, *values: float) -> None:
-        """Adds one row."""
-        self.add(np.array([step], dtype=np.float64), np.array(values, dtype=np.float64)[:, None])
+        Returns what `undo` needs to take them back.
+        """
+        return self._put(np.concatenate((steps[None], values))) if len(steps) else None
+
+    def add_row(self, step: float, *values: float) -> "Undo":
+        """Adds one row; returns what `undo` needs to take it back."""
+        end = self.length
+        if end == self._data.shape[1] or (end and step <= self._data[0, end - 1]):
+            return self._put(np.array((step, *values))[:, None])
+        self._data[:, end] = (step, *values)  # the usual case, many times when a clock is moved
+        self.length = end + 1
+        return end, None
+
+    def _put(self, rows: Floats) -> "Undo":
+        start, step = self.length, rows[0, 0]
+        # a resumed attempt does these steps again
+        if start and step <= self._data[0, start - 1]:
+            start = int(np.searchsorted(self._data[0, : self.length], step))
+        repeated = self._data[:, start : self.length].copy()
+        end = start + rows.shape[1]
+        if end > self._data.shape[1]:
+            grown = np.empty((len(rows), max(end, 2 * self._data.shape[1])), dtype=np.float64)
+            grown[:, :start] = self._data[:, :start]
+            self._data = grown
+        self._data[:, start:end] = rows
+        self.length = end
+        return start, repeated
+
+    def undo(self, what: "Undo") -> None:
+        """Takes back what was added last: its rows go, those that they replaced are back."""
+        if what is not None:
+            self.length, repeated = what
+            if repeated is not None:
+                start = self.length
+                self.length += repeated.shape[1]
+                self._data[:, start : self.length] = repeated
 
     def rows(self, begin: float, end: float, closed: bool = True) -> tuple[Floats, Floats]:
         """Steps, shape [n], and values, shape [columns, n], from one step to another.
@@ -169,6 +191,10 @@ def _at(steps: Floats, values: Floats, step: float) -> float:
     return float(values[index]) if index >= 0 else float("nan")
 
 
+def _step_of(probe: kinds.ChannelProbe) -> int:
+    return probe.step
+
+
 class Track:
     """What was measured on one line of history."""
 
@@ -178,28 +204,51 @@ class Track:
         self.concentration: dict[str, Table] = {}  # by layer
         self.channels: list[kinds.ChannelProbe] = []
         self._budget = float("nan")  # the final one of the probe before
+        # how to take each back: which one it was of all, then what was there before it
+        self._probed: list[tuple[int, float, list[Undo]]] = []
+        self._looked: list[tuple[int, list[kinds.ChannelProbe], list[tuple[str, Undo]]]] = []
 
-    def add_probe(self, probe: kinds.RobustProbe) -> None:
+    def add_probe(self, probe: kinds.RobustProbe, number: int = 0) -> None:
         """Adds the row of a probe; before it a gap, where the final budget was changed.
 
         Accuracies at two budgets are two things: a line between them would look like a fall, or a
-        recovery.
+        recovery. `number`: which one it is of all branches.
         """
         budget = probe.eps if probe.final is None else probe.final_eps
+        undo: list[Undo] = []
         if abs(budget - self._budget) > SAME_BUDGET:  # False while one of them is not known
-            self.probes.add_row(probe.step - 0.5, *[float("nan")] * len(PROBES))
+            undo.append(self.probes.add_row(probe.step - 0.5, *[float("nan")] * len(PROBES)))
+        self._probed.append((number, self._budget, undo))
         self._budget = budget
         gap = probe.fgsm - probe.pgd
-        self.probes.add_row(probe.step, probe.clean, probe.fgsm, probe.pgd, probe.final_pgd, gap)
+        accuracies = (probe.clean, probe.fgsm, probe.pgd, probe.final_pgd)
+        undo.append(self.probes.add_row(probe.step, *accuracies, gap, probe.eps))
 
-    def add_channels(self, probe: kinds.ChannelProbe) -> None:
+    def add_channels(self, probe: kinds.ChannelProbe, number: int = 0) -> None:
         """Adds a channel probe, and the concentration of each of its layers."""
+        repeated: list[kinds.ChannelProbe] = []
         while self.channels and self.channels[-1].step >= probe.step:
-            self.channels.pop()
+            repeated.insert(0, self.channels.pop())
         self.channels.append(probe)
+        undo = []
         for layer in probe.layers:
             table = self.concentration.setdefault(layer.name, Table(CONCENTRATION))
-            table.add_row(probe.step, layer.gini, layer.top10, layer.pr)
+            undo.append((layer.name, table.add_row(probe.step, layer.gini, layer.top10, layer.pr)))
+        self._looked.append((number, repeated, undo))
+
+    def go_back(self, probes: int, channels: int) -> None:
+        """Takes back what was added of probes and of channel probes from those numbers on."""
+        while self._probed and self._probed[-1][0] >= probes:
+            _, self._budget, rows = self._probed.pop()
+            for row in reversed(rows):
+                self.probes.undo(row)
+        while self._looked and self._looked[-1][0] >= channels:
+            _, repeated, layers = self._looked.pop()
+            self.channels[-1:] = repeated
+            for name, row in reversed(layers):
+                self.concentration[name].undo(row)
+                if not self.concentration[name].length:
+                    del self.concentration[name]
 
     def extend(self, other: "Track", end: float) -> None:
         """Adds what another track has up to the step `end`.
@@ -208,9 +257,12 @@ class Track:
         """
         self.signals.extend(other.signals, end)
         self.probes.add(*other.probes.rows(-np.inf, end))
-        for probe in other.channels:
-            if probe.step <= end:
-                self.add_channels(probe)
+        upto = bisect_right(other.channels, end, key=_step_of)
+        if upto:
+            kept = bisect_left(self.channels, other.channels[0].step, key=_step_of)
+            self.channels[kept:] = other.channels[:upto]
+        for name, table in other.concentration.items():
+            self.concentration.setdefault(name, Table(CONCENTRATION)).add(*table.rows(-np.inf, end))
 
     def rest(self, begin: float) -> "Track":
         """The signals and probes from a step on."""
@@ -227,9 +279,6 @@ class Columns:
     """
 
     def __init__(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
         self.line = ActiveLine()
         self.marks: list[Mark] = []
         self.abandoned: list[Track] = []
@@ -237,10 +286,9 @@ class Columns:
         # of the active line: that of a branch, or put together from several
         self._track = self._of("main")
         self._blocks = Blocks()
-        self._probes = self._channels = 0
-        self._marked: tuple[int, ...] = ()
-        self._last_probe: kinds.RobustProbe | None = None
-        self._last_channels: kinds.ChannelProbe | None = None
+        self._probes: list[kinds.RobustProbe] = []
+        self._channels: list[kinds.ChannelProbe] = []
+        self._marked: list[object] = []
 
     @property
     def signals(self) -> Signals:
@@ -276,19 +324,36 @@ class Columns:
         return self.probes.steps[np.isfinite(self.probes.column("clean"))]
 
     def take(self, state: RunState) -> None:
-        """Brings the arrays up to `state`; starts over when it does not continue the one before."""
-        if not self._continues(state):
-            self._reset()
+        """Brings the arrays to `state`: forth or back, at a cost that goes with the way."""
         turned = state.line != self.line
         self.line = state.line
-        touched = self._add(state, keep_line=not turned)
-        if turned or touched - {self.line.branch}:
+        back = self._go_back(state)
+        touched = self._add(state, keep_line=not (turned or back))
+        if turned or back or touched - {self.line.branch}:
             self._draw_line()
         self._track.signals.end = self._track.probes.end = float(state.step)
-        marked = tuple(len(state.all(kind)) for kind in MARKED)
+        marked: list[object] = [
+            one for kind in MARKED for one in (state.all(kind).last, len(state.all(kind)))
+        ]
         if turned or marked != self._marked:
             self._marked = marked
             self.marks = marks(state, self.line)
+
+    def _go_back(self, state: RunState) -> bool:
+        """Takes back what the state does not have; whether there was anything."""
+        probes = _common(self._probes, state.all(kinds.RobustProbe))
+        channels = _common(self._channels, state.all(kinds.ChannelProbe))
+        back = probes < len(self._probes) or channels < len(self._channels)
+        if back:
+            del self._probes[probes:], self._channels[channels:]
+            for track in self._tracks.values():
+                track.go_back(probes, channels)
+        if len(self._blocks) and not state.blocks.continues(self._blocks):
+            # they are parts of arrays that are there: quickly put together anew
+            back, self._blocks = True, Blocks()
+            for track in self._tracks.values():
+                track.signals = Signals()
+        return back
 
     def _add(self, state: RunState, keep_line: bool) -> set[str]:
         """Adds what is new to the tracks of its branches.
@@ -317,18 +382,14 @@ class Columns:
                     track.signals.of(arrays)
                     track.signals.add(first, behind)
         self._blocks = blocks
-        for probe in state.all(kinds.RobustProbe)[self._probes :]:
+        for probe in state.all(kinds.RobustProbe)[len(self._probes) :]:
             for track in tracks(probe.branch):
-                track.add_probe(probe)
-            self._last_probe = probe
-        for channels in state.all(kinds.ChannelProbe)[self._channels :]:
+                track.add_probe(probe, len(self._probes))
+            self._probes.append(probe)
+        for channels in state.all(kinds.ChannelProbe)[len(self._channels) :]:
             for track in tracks(channels.branch):
-                track.add_channels(channels)
-            self._last_channels = channels
-        self._probes, self._channels = (
-            len(state.all(kinds.RobustProbe)),
-            len(state.all(kinds.ChannelProbe)),
-        )
+                track.add_channels(channels, len(self._channels))
+            self._channels.append(channels)
         return touched
 
     def _draw_line(self) -> None:
@@ -350,16 +411,15 @@ class Columns:
     def _of(self, branch: str) -> Track:
         return self._tracks.setdefault(branch, Track())
 
-    def _continues(self, state: RunState) -> bool:
-        return (
-            (not self._blocks or state.blocks.continues(self._blocks))
-            and _is_item(state.all(kinds.RobustProbe), self._probes - 1, self._last_probe)
-            and _is_item(state.all(kinds.ChannelProbe), self._channels - 1, self._last_channels)
-        )
 
+def _common(taken: Sequence[object], history: Sequence[object]) -> int:
+    """How many of the items that were taken are the first ones of a history.
 
-def _is_item(history: Sequence[object], index: int, item: object) -> bool:
-    return index < 0 or (index < len(history) and history[index] is item)
+    All that both have room for, or none: items leave a history only together with all behind them,
+    or move up.
+    """
+    length = min(len(taken), len(history))
+    return length if not length or taken[length - 1] is history[length - 1] else 0
 
 
 def smooth(values: Floats, span: int) -> Floats:

@@ -1,17 +1,18 @@
 """The alerts with their evidence, newest first; below an ended run, how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, in_unit, known, share
+from selffit.numbers import count, in_unit, known, score
 from selffit.run.verdict import newest_diagnosis, stands
 from selffit.run.wording import cause_words
-from selffit.vocabulary import EVIDENCE, ONSET, ended_badly, level_of
+from selffit.vocabulary import EVIDENCE, ONSET, level_of
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.panel import Panel
+from selffit_tui.panels.parts.ending import ending_lines
 from selffit_tui.words.diagnosis import lead_words
 
 MOST_LINES = 20  # of one alert
@@ -29,11 +30,6 @@ class AlertPanel(Panel):
     side = "right"
 
     @staticmethod
-    def overview_lines(room: int, narrow: bool) -> int:
-        """A little less than the ranking below it."""
-        return 0 if narrow else max(8, room * 9 // 20)
-
-    @staticmethod
     def scrolls(scene: Scene) -> int:
         """More lines than the alerts have; drawing stops at the last one."""
         return MOST_LINES * len(scene.state.all(kinds.Alert))
@@ -46,6 +42,13 @@ class AlertPanel(Panel):
             return ""
         return scene.glyphs.symbols[level_of(alert.level).symbol]
 
+    @staticmethod
+    def terms(scene: Scene) -> Sequence[tuple[str, str]]:
+        """The numbers of the newest alert."""
+        alert = scene.state.last(kinds.Alert)
+        names = [] if alert is None else [name for name in EVIDENCE if name in alert.evidence]
+        return [(EVIDENCE[name].label, EVIDENCE[name].meaning) for name in names]
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The alerts in their border."""
         return alert_lines(scene, width, height)
@@ -56,7 +59,7 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     state, glyphs = scene.state, scene.glyphs
     title: list[Span] = [(AlertPanel.title, "title")]
     inner = width - 2
-    body = [*_ending(scene, inner)]
+    body = [*ending_lines(scene, inner)]
     alerts = state.all(kinds.Alert)
     for alert in reversed(alerts):
         diagnosis = newest_diagnosis(state, alert) if alert.level == ONSET.name else None
@@ -92,20 +95,9 @@ def _calm(scene: Scene, width: int) -> list[Line]:
         pgd = [p.pgd for p in state.all(kinds.RobustProbe) if known(p.pgd)]
         best = max(pgd, default=float("nan"))
         lines.append(
-            [(f"  PGD {share(probe.pgd)} of best {share(best)}, n {count(probe.n)}", "dim")]
+            [(f"  PGD {score(probe.pgd)} of best {score(best)}, n {count(probe.n)}", "dim")]
         )
     return lines
-
-
-def _ending(scene: Scene, width: int) -> list[Line]:
-    ending = scene.newest.state.ending
-    if ending is None or not ended_badly(ending.how):
-        return []
-    lines: list[Line] = [[(f" {scene.glyphs.symbols['failed']} {scene.word.upper()} ", "ended")]]
-    lines += [[(f"   {part}", "text")] for part in wrap(ending.text, width - 4)]
-    for line in ending.stderr[-4:]:
-        lines += [[(f"   {part}", "dim")] for part in wrap(line, width - 4)[:2]]
-    return [*lines, []]
 
 
 def alert_block(
@@ -135,7 +127,7 @@ def alert_block(
     ]
     if alert.healthy_step is not None:
         healthy = f"    last healthy  step {count(alert.healthy_step)}"
-        lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
+        lines.append([(healthy, "good"), (f"  PGD {score(alert.healthy_pgd)}", "dim")])
     for index, part in enumerate(wrap(alert.advice, width - 7)):
         lines.append([(f"    {'→' if index == 0 else ' '} {part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
@@ -185,7 +177,7 @@ def evidence_rows(
             continue
         pairs.append((_name(name, room), _number(name, evidence)))
     if alert.confidence is not None:
-        pairs.append((_name("confidence", room), share(alert.confidence)))
+        pairs.append((_name("confidence", room), score(alert.confidence)))
     if alert.n:
         pairs.append((_name("n", room), count(alert.n)))
     wide = [pair for pair in pairs if len(pair[1]) > cell - room - 1]  # each on a row of its own

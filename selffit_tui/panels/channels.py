@@ -13,7 +13,7 @@ from functools import partial
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items, mapping
-from selffit.numbers import count, known, share, signed
+from selffit.numbers import count, known, narrow, score, share, signed
 from selffit.vocabulary import CHANNEL, CONCENTRATION, EFFECT
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.glyphs import Glyphs
@@ -58,8 +58,13 @@ class ChannelPanel(Panel):
 
     @staticmethod
     def overview_lines(room: int, narrow: bool) -> int:
-        """What the alerts above it leave."""
+        """What the panels above it leave."""
         return 0 if narrow else REST
+
+    @staticmethod
+    def terms(scene: Scene) -> Sequence[tuple[str, str]]:
+        """What is measured of channels."""
+        return [(one.short, one.meaning) for one in CHANNEL.values()]
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The ranking in its border; shown alone, with the causal table of the layer's stage."""
@@ -168,7 +173,7 @@ def _change(zeroed: kinds.CausalProbe, layer: str, name: str, channel: int) -> s
 
 
 def _response(values: Sequence[float], channel: int) -> str:
-    return share(values[channel]) if channel < len(values) and known(values[channel]) else ""
+    return score(values[channel]) if channel < len(values) and known(values[channel]) else ""
 
 
 def _since(baseline: int, step: int) -> str:
@@ -261,7 +266,7 @@ def _row(
         (f"{channel:>4} ", "text"),
         (f"{delta:>4}  ", "strong" if abs(moved) >= 5 else "dim"),
         *bar(dominance, max(0, width - FIXED - CELL * len(columns)), style, glyphs),
-        (f" {signed(dominance):>5}", style),
+        (f" {narrow(signed(dominance)):>5}", style),
         *(
             (text.rjust(CELL), causal.effect_style(text) if column.change else "dim")
             for column, text in cells
@@ -309,8 +314,8 @@ def _concentration(layer: kinds.LayerChannels, scene: Scene, width: int) -> list
         high, digits = (float(max(1, len(layer.dominance))), 1) if name == "pr" else (1.0, 2)
         spans: Line = [
             (f" {CHANNEL[name].short:<10}", "dim"),
-            (f"{share(first, digits):>4} → ", "dim"),
-            (f"{share(now, digits):<4}", "strong"),
+            (f"{narrow(share(first, digits)):>4} → ", "dim"),
+            (f"{narrow(share(now, digits)):<4}", "strong"),
         ]
         if cells >= 8:
             raster = rasterise([Trace(table.steps, column, high=high)], place, 1, glyphs)
@@ -318,14 +323,14 @@ def _concentration(layer: kinds.LayerChannels, scene: Scene, width: int) -> list
         lines.append(spans)
     if known(layer.rho):
         agree: Line = (
-            [(f"  {CHANNEL['agree'].label} ", "dim"), (share(layer.agree), "strong")]
+            [(f"  {CHANNEL['agree'].label} ", "dim"), (score(layer.agree), "strong")]
             if known(layer.agree)
             else []
         )
         lines.append(
             [
                 (" stability ", "dim"),
-                (f"{CHANNEL['rho'].label} {share(layer.rho)}", "strong"),
+                (f"{CHANNEL['rho'].label} {score(layer.rho)}", "strong"),
                 *agree,
             ]
         )

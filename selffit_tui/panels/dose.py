@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, share
+from selffit.numbers import count, score
 from selffit_tui.draw.raster import Trace, Window, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.marks import Mark
@@ -158,7 +158,7 @@ def _chart(
     ticks = [(start, f"{tick:g}", "dim") for tick, start in slots]
     values = [_texts(axis.label, ticks, "dim", width)]
     for curve in reversed(curves):  # the newest first, right below the axis
-        numbers = [(start, share(curve.at(tick)), curve.style) for tick, start in slots]
+        numbers = [(start, score(curve.at(tick)), curve.style) for tick, start in slots]
         values.append(_texts(count(curve.step), numbers, curve.style, width))
     plotted = room - headed >= FEWEST_ROWS + 3  # with its rule, the ticks and the newest values
     if plotted:

@@ -1,22 +1,26 @@
-"""The header: what stands, the run, how old the data are, settings, machine."""
+"""The header: what stands, always, in the first line; the run; how far it has come."""
 
 import math
+
+from rich.cells import cell_len
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import text
 from selffit.eventlog.records import num
-from selffit.numbers import age, budget, count, duration, known, pace, percent, rate, share, size
+from selffit.numbers import age, budget, count, duration, known, pace, percent, rate, size
+from selffit.run.ahead import budget_now, rising_to
+from selffit.run.reacting import in_brief
+from selffit.run.standing import Standing, standing
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
 from selffit.run.trouble import troubles
 from selffit.run.word import loss, silent_for
-from selffit.run.wording import parts
-from selffit.vocabulary import ACCURACY, COPY, LOST, SILENT, state_of
+from selffit.vocabulary import LOST, SILENT, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of
+from selffit_tui.model.clock import speed_words
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
-from selffit_tui.words.accuracy import pgd_label
 
 Item = tuple[int, list[Span]]  # importance (1 stays longest) and spans
 
@@ -39,33 +43,22 @@ class Header(LineWidget):
     """The lines at the top, but for the age of the data."""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
-        """Banners, and the lines below them."""
+        """What stands, and the lines below it."""
         return header_lines(scene, width, height)
 
 
-def banners(scene: Scene) -> int:
-    """How many banner lines the header needs."""
-    return 1 + len(_bad_end(scene))
+def header_height(narrow: bool) -> int:
+    """The lines of the header where there is room: what stands, the run, its progress."""
+    return 2 if narrow else 3
 
 
 def header_lines(scene: Scene, width: int, height: int) -> list[Line]:
-    """Banners first: they must survive in the smallest terminal."""
-    lines: list[Line] = [
-        [(fit(words, width, scene.glyphs.ellipsis), style)]
-        for words, style in (_verdict(scene, width), *_bad_end(scene))
-    ]
+    """What stands comes first: it must survive in the smallest terminal."""
+    lines: list[Line] = [standing_line(scene, width)]
     if scene.narrow:
-        lines += [
-            _first(scene, width, short=True),
-            _progress(scene, width),
-            _settings(scene, width),
-        ]
+        lines.append(_short(scene, width))
     else:
-        lines += [
-            _first(scene, width, short=False),
-            _settings(scene, width),
-            _machine(scene, width),
-        ]
+        lines += [_run(scene, width), _progress(scene, width)]
     return [crop(line, width) for line in lines[:height]]
 
 
@@ -80,54 +73,35 @@ def pack(items: list[Item], width: int) -> list[Span]:
     return [span for _, spans in kept for span in (*spans, ("  ", "text"))]
 
 
-def _bad_end(scene: Scene) -> list[Span]:
-    """How the run ended, if that was bad; from the newest state, even while the view is frozen."""
-    symbols, ending = scene.glyphs.symbols, scene.newest.state.ending
-    looks = state_of(scene.word)
-    if ending is not None and looks.bad:
-        words = "  ".join((ending.text, *ending.stderr[-1:]))
-        return [(f" {symbols['failed']} {scene.word.upper()}  {words}", looks.style)]
-    if looks.left:
-        newest = scene.newest
-        of = f" OF {newest.state.run[:64]}" if looks is COPY else ""
-        why = looks.meaning
-        if looks is LOST:
-            why = loss(newest.state, newest.alive, scene.now + newest.ahead)
-        return [(f" {symbols[looks.symbol]} {looks.word.upper()}{of}  {why}", looks.style)]
-    return []
+# ---- what stands -----------------------------------------------------------------------
+def standing_line(scene: Scene, width: int) -> Line:
+    """How the run stands, in one line over the whole width."""
+    told = _standing(scene)
+    if scene.may_act and (scene.stands.fallen or scene.verdict.fallen):
+        told = told.with_part(4, "i: act" + ("" if scene.seen else "   a: seen"), "i: act")
+    banner = told.banner
+    now = scene.newest_alarm
+    if now is not None:
+        alarm = f"now: {scene.glyphs.symbols[now.level.symbol]} {now.level.label}"
+        told = told.with_part(2, f"{alarm} at step {count(now.since or 0)}", alarm)
+        banner = now.level.banner
+    elif scene.seen and banner == "onset":
+        banner = "alert"
+    head = f" {scene.glyphs.symbols[told.symbol]} "
+    line = told.line(width - cell_len(head) - 1, measure=cell_len)
+    return [(fit(head + line, width, scene.glyphs.ellipsis), banner)]
 
 
-def _verdict(scene: Scene, width: int) -> Span:
-    """What stands, always; its least important parts are left out where they do not fit.
-
-    From the newest state, even while the view is frozen.
-    """
-    found = scene.verdict
-    level = found.level
-    head = f" {scene.glyphs.symbols[level.symbol]} {level.label}"
-    items: list[Item] = [
-        (importance, [(words, "")]) for importance, words in parts(scene.newest.state, found)
-    ]
-    if scene.may_act and found.fallen:
-        items.append((3, [("i: act", "")]))
-    told = "".join(text for text, _ in pack(items, width - len(head) - 2))
-    return f"{head}  {told}".rstrip(), level.banner
+def _standing(scene: Scene) -> Standing:
+    """That of what is drawn; a run that nobody works on any more says why."""
+    newest = scene.newest
+    why = ""
+    if scene.is_newest and scene.word == LOST.word:
+        why = loss(newest.state, newest.alive, scene.now + newest.ahead)
+    return standing(scene.state, scene.word, why)
 
 
-def _first(scene: Scene, width: int, short: bool) -> Line:
-    """State, name, progress, and how old the data are."""
-    state, glyphs = scene.state, scene.glyphs
-    looks = state_of(scene.word)
-    right: list[Span] = [(" " * age_width(scene, width), "text")]
-    items: list[Item] = [
-        (1, [(f" {glyphs.symbols[looks.symbol]} {scene.word.upper()}", looks.style)]),
-        (2, [(state.run[:64], "strong")]),
-    ]
-    if not short:
-        items += _progress_items(scene)
-    return spread(pack(items, width - width_of(right) - 1), right, width, glyphs.ellipsis)
-
-
+# ---- the run ---------------------------------------------------------------------------
 def age_width(scene: Scene, width: int) -> int:
     """The cells of the age in a terminal of that width.
 
@@ -138,16 +112,14 @@ def age_width(scene: Scene, width: int) -> int:
 
 
 def age_spans(scene: Scene) -> list[Span]:
-    """How old the data are, or what matters more: a frozen view, a log that is still being read."""
+    """How old the data are, or what matters more: the past is on show, the log is being read."""
     newest, glyphs = scene.newest, scene.glyphs
-    if scene.view.paused:
-        behind = newest.state.step - scene.state.step
-        return [
-            (
-                f" VIEW FROZEN {count(behind)} steps behind {glyphs.bullet} space: go on ",
-                "paused",
-            )
-        ]
+    if not scene.replay.live:
+        clock, behind = scene.replay.clock, newest.state.step - scene.replay.step
+        if clock.playing:
+            return [(f" REPLAY {speed_words(clock.speed)} ", "paused")]
+        words = f" {count(behind)} steps behind" if scene.working and behind > 0 else ""
+        return [(f" HELD{words} {glyphs.bullet} space: play ", "paused")]
     if newest.loading is not None:
         return [(f"loading {percent(newest.loading)} ", "warn")]
     if not newest.state.heard:
@@ -157,116 +129,172 @@ def age_spans(scene: Scene) -> list[Span]:
     if ending is not None:
         return [(f"ended {age(now - ending.t)} ago ", "dim")]
     seconds = silent_for(newest.state, now)
-    return [(f"data {age(seconds):>4} ago ", "warn" if seconds > OLD else "dim")]
+    words = f"{age(seconds):>4} " if scene.narrow else f"data {age(seconds):>4} ago "
+    return [(words, "warn" if seconds > OLD else "dim")]
 
 
-def _progress_items(scene: Scene) -> list[Item]:
+def _state_items(scene: Scene) -> list[Item]:
+    looks, word = state_of(scene.word), scene.word.upper()
+    symbol = f" {scene.glyphs.symbols[looks.symbol]} "
+    name: list[Span] = [(scene.state.run[:64], "strong")]
+    if scene.narrow:
+        return [(1, [(symbol + word, looks.style)]), (3, name)]
+    return [(1, [(symbol + word, looks.style)]), (2, name)]
+
+
+def _run(scene: Scene, width: int) -> Line:
+    """State, name, settings, what happens by itself, machine, and how old the data are."""
+    right: list[Span] = [(" " * age_width(scene, width), "text")]
+    items = [*_state_items(scene), *_settings(scene), *_policy(scene), *_machine(scene)]
+    return spread(pack(items, width - width_of(right) - 1), right, width, scene.glyphs.ellipsis)
+
+
+def _settings(scene: Scene) -> list[Item]:
+    """Method, budget, learning rate and branch."""
     state = scene.state
-    epochs, stop = num(state.config.get("epochs")), num(state.setting("stop_epoch"))
-    epochs = min(epochs, stop) if stop > 0 else epochs
+    if not state.config:
+        return [(2, [("waiting for the settings: data and network are being loaded", "dim")])]
+    eps, final = budget_now(state), rising_to(state)
+    shown: list[Span] = [("eps ", "dim"), (budget(eps), "text")]
+    if known(final):
+        shown.append((f" → {budget(final)}", "dim"))
+    branch = scene.line.branch
+    first = branch == "main"
+    return [
+        (2, [(text(state.setting("method")), "strong")]),
+        (2, shown),
+        (5, [("lr ", "dim"), (rate(num(state.setting("lr"))), "text")]),
+        (7 if first else 3, [("branch ", "dim"), (branch, "text" if first else "act")]),
+    ]
+
+
+def _policy(scene: Scene) -> list[Item]:
+    words = in_brief(scene.state)
+    if not words or scene.state.ending is not None:
+        return []
+    return [(4, [("policy: ", "dim"), (words, "text")])]
+
+
+def _machine(scene: Scene) -> list[Item]:
+    """Device, its load and memory."""
+    host = scene.state.last(kinds.Host)
+    if host is None:
+        return []
     items: list[Item] = []
-    if known(epochs):
-        epoch = state.epoch if math.isfinite(state.epoch) else 0.0
-        items.append((4, [("epoch ", "dim"), (f"{epoch:.1f}", "text"), (f"/{epochs:g}", "dim")]))
-    if state.steps_total:
-        total = count(state.steps_total)
-        done = count(state.step).rjust(len(total))
-        items.append((3, [("step ", "dim"), (done, "text"), (f"/{total}", "dim")]))
-    left = seconds_left(state)
-    if scene.working and scene.word not in (SILENT.word, "paused") and known(left):
-        items.append((3, [("ETA ", "dim"), (duration(left), "text")]))
-    block = state.last(kinds.Steps)
-    if block is not None and math.isfinite(block.img_s):
-        items.append((6, [(pace(block.img_s), "text"), (" img/s", "dim")]))
+    if known(host.gpu):
+        items.append((6, [("gpu ", "dim"), (f"{percent(host.gpu):>5}", "text")]))
+        if known(host.gpu_mem) and known(host.gpu_total):
+            used = f"{host.gpu_mem / 2**30:.1f}/{host.gpu_total / 2**30:.0f} GiB"
+            items.append((8, [(used, "text")]))
+    elif known(host.cpu):
+        items.append((6, [("cpu ", "dim"), (f"{percent(host.cpu):>5}", "text")]))
+        if known(host.rss):
+            items.append((8, [(size(host.rss), "text")]))
     return items
 
 
-def _progress(scene: Scene, width: int) -> Line:
-    """Narrow terminals: progress and the accuracies on a line of their own."""
-    probe = scene.state.current(kinds.RobustProbe)
-    right: list[Span] = []
-    if probe is not None:
-        right = [(f"{ACCURACY['fgsm'].label} ", "dim"), (share(probe.fgsm), "fgsm")]
-        right += [
-            (f"  {pgd_label(probe.pgd_steps)} ", "dim"),
-            (share(probe.pgd), "pgd"),
-            (" ", "text"),
-        ]
-    return spread(
-        [(" ", "text"), *pack(_progress_items(scene), width - width_of(right) - 2)], right, width
-    )
-
-
-def _settings(scene: Scene, width: int) -> Line:
-    """Method, budget now and at the end, step size in units of it, learning rate, seed, images."""
-    state = scene.state
-    config = state.config
-    if not config:
-        return [(" waiting for the settings: they come once data and network are loaded", "dim")]
-    final = num(state.ledger.overrides.get("eps", config.get("eps")))
-    eps = _eps(state)
-    shown: list[Span] = [("eps ", "dim"), (budget(eps), "text")]
-    if known(final) and abs(final - eps) > 5e-4:
-        shown.append((f" → {budget(final)}", "dim"))
-    alpha, probe = num(state.setting("alpha")), state.current(kinds.RobustProbe)
-    whole = final if state.last(kinds.Steps) is None else eps
-    ratio = alpha / whole if whole > 0 else math.nan
-    lr = num(state.setting("lr"))
-    branch = scene.line.branch
-    first = branch == "main"
-    items: list[Item] = [
-        (1, [(f" {text(state.setting('method'))}", "strong")]),
-        (2, shown),
-        (3, [("alpha ", "dim"), (f"{share(ratio)}·eps", "text")]),
-        (4, [("lr ", "dim"), (rate(lr), "text")]),
-        (7, [("seed ", "dim"), (str(config.get("seed", "")), "text")]),
-        (
-            8 if first else 2,
-            [("branch ", "dim"), (branch, "text" if first else "act")],
-        ),
-        (6, [("held-out ", "dim"), (count(probe.n), "text")] if probe is not None else []),
-        (5, [(text(config.get("data")), "text")]),
-        (5, [(text(config.get("model")), "text")]),
-        (9, [("batch ", "dim"), (str(config.get("batch_size", "")), "text")]),
+# ---- progress --------------------------------------------------------------------------
+def progress_bar(scene: Scene, cells: int) -> list[Span]:
+    """How much of the training is done, `cells` wide with its ends."""
+    state, glyphs = scene.state, scene.glyphs
+    whole, inner = state.last_step, cells - 2
+    if not whole or inner < 4:
+        return []
+    steps = len(glyphs.bar) - 1
+    full, part = divmod(round(min(1.0, state.step / whole) * inner * steps), steps)
+    drawn = glyphs.bar[-1] * full + (glyphs.bar[part] if part else "")
+    return [
+        (glyphs.bar_ends[0], "frame"),
+        (drawn, "title"),
+        (glyphs.bar_rest * (inner - full - (1 if part else 0)), "frame"),
+        (glyphs.bar_ends[1], "frame"),
     ]
-    return pack(items, width)
 
 
-def _eps(state: RunState) -> float:
-    """The training budget now.
-
-    With a ramp it is not the configured one before the first block of steps either.
-    """
-    probe = state.current(kinds.RobustProbe)
-    if state.last(kinds.Steps) is None and probe is not None and known(probe.eps):
-        return probe.eps
-    return num(state.setting("eps"))
+def _epoch(state: RunState) -> list[Span]:
+    epochs, stop = num(state.config.get("epochs")), num(state.setting("stop_epoch"))
+    epochs = min(epochs, stop) if stop > 0 else epochs
+    if not known(epochs):
+        return []
+    epoch = state.epoch if math.isfinite(state.epoch) else 0.0
+    return [("epoch ", "dim"), (f"{epoch:.1f}", "text"), (f"/{epochs:g}", "dim")]
 
 
-def _machine(scene: Scene, width: int) -> Line:
-    """Device, its load and memory, the disk, and the size and health of the log."""
-    state, host = scene.state, scene.state.last(kinds.Host)
-    device = state.start.device_name or state.start.device if state.start is not None else ""
-    items: list[Item] = [(4, [(f" {device}", "dim")] if device else [(" ", "text")])]
-    if host is not None:
-        if known(host.gpu):
-            items.append((1, [("gpu ", "dim"), (percent(host.gpu), "text")]))
-        if known(host.gpu_mem) and known(host.gpu_total):
-            used = f"{host.gpu_mem / 2**30:.1f}/{host.gpu_total / 2**30:.0f} GiB"
-            items.append((2, [("gpu memory ", "dim"), (used, "text")]))
-        if known(host.gpu_temp):
-            items.append((5, [(f"{host.gpu_temp:.0f}°C", "text")]))
-        if known(host.cpu):
-            items.append((1, [("cpu ", "dim"), (f"{percent(host.cpu):>5}", "text")]))
-        if known(host.rss):
-            items.append((2, [("memory ", "dim"), (size(host.rss), "text")]))
-        if known(host.disk_free):
-            items.append((3, [("disk ", "dim"), (f"{size(host.disk_free)} free", "text")]))
-    if scene.newest.log_bytes:
-        items.append((3, [("log ", "dim"), (size(scene.newest.log_bytes), "text")]))
-    if scene.newest.ahead:
-        way = "ahead" if scene.newest.ahead > 0 else "behind"
-        items.append((1, [(f"its clock is {age(abs(scene.newest.ahead))} {way}", "warn")]))
-    for trouble in troubles(scene.newest.state):
-        items.append((1, [(trouble.name, "alert" if trouble.serious else "warn")]))
-    return pack(items, width)
+def _step(state: RunState) -> list[Span]:
+    if not state.steps_total:
+        return []
+    total = count(state.steps_total)
+    return [("step ", "dim"), (count(state.step).rjust(len(total)), "text"), (f"/{total}", "dim")]
+
+
+def _left(scene: Scene) -> list[Span]:
+    """The time to the end, from the time that steps take alone."""
+    left = seconds_left(scene.state)
+    waits = scene.word in (SILENT.word, "paused")
+    ended = scene.state.ending is not None or state_of(scene.word).left
+    if ended or waits or not known(left):
+        return []
+    return [("ETA ", "dim"), (duration(left), "text")]
+
+
+def _pace(state: RunState) -> list[Span]:
+    block = state.last(kinds.Steps)
+    if block is None or not math.isfinite(block.img_s):
+        return []
+    return [(pace(block.img_s), "text"), (" img/s", "dim")]
+
+
+def _progress(scene: Scene, width: int) -> Line:
+    """Epoch, a bar, step, images a second, the time to the end; what is wrong beside training."""
+    state, newest = scene.state, scene.newest
+    pieces: list[Item] = [
+        (2, _step(state)),
+        (4, _pace(state)),
+        (1, _left(scene)),
+    ]
+    right: list[Item] = [
+        (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
+    ]
+    if newest.ahead:
+        way = "ahead" if newest.ahead > 0 else "behind"
+        right.append((1, [(f"its clock is {age(abs(newest.ahead))} {way}", "warn")]))
+    host = state.last(kinds.Host)
+    if host is not None and known(host.disk_free):
+        right.append((5, [("disk ", "dim"), (f"{size(host.disk_free)} free", "text")]))
+    if newest.log_bytes:
+        right.append((4, [("log ", "dim"), (size(newest.log_bytes), "text")]))
+    tail = pack(right, max(0, width // 2))
+    head: Line = [(" ", "text"), *_epoch(state), (" ", "text")]
+    rest: Line = [(" ", "text"), *pack(pieces, width)]
+    room = width - width_of(head) - width_of(rest) - width_of(tail) - 2
+    bar = progress_bar(scene, min(46, room))
+    return spread([*head, *bar, *rest], tail, width, scene.glyphs.ellipsis)
+
+
+def _short(scene: Scene, width: int) -> Line:
+    """Narrow terminals: state, name, settings and progress in one line."""
+    state = scene.state
+    right: list[Span] = [(" " * age_width(scene, width), "text")]
+    room = width - width_of(right) - 1
+    total = count(state.steps_total) if state.steps_total else ""
+    done: list[Span] = [(count(state.step), "text"), (f"/{total}", "dim")] if total else []
+    items: list[Item] = [*_state_items(scene)]
+    if state.config:
+        items += [
+            (4, [(text(state.setting("method")), "text")]),
+            (5, [("eps ", "dim"), (budget(budget_now(state)), "text")]),
+        ]
+    branch = scene.line.branch
+    items += [
+        (3 if branch != "main" else 9, [(branch, "act" if branch != "main" else "dim")]),
+        (2, done),
+        (2, _left(scene)),
+    ]
+    wrong: list[Item] = [
+        (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
+    ]
+    spans = pack([*items, *wrong], room)
+    if done and done[0] in spans and (free := room - width_of(spans)) >= 8:
+        place = spans.index(done[0])
+        spans[place:place] = [*progress_bar(scene, min(18, free - 1)), (" ", "text")]
+    return spread(spans, right, width, scene.glyphs.ellipsis)

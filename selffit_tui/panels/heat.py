@@ -10,17 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, signed
+from selffit.numbers import count, narrow, signed
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Floats, Ints
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.draw.styles import UNMEASURED, shade
-from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import Panel
+from selffit_tui.model.scene import OVERVIEW, Scene
+from selffit_tui.panels.panel import Panel, band
 from selffit_tui.panels.parts.charting import LEFT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import no_channels
 from selffit_tui.panels.parts.ranking import layer_title, ranking
 
+FEW = 12  # lines of an overview in which only the top channels have a lane
 LEVELS = 4  # of shades on either side of 0
 # dominance of the strongest shade: the smallest that nearly all cells stay below
 REACHES = (0.25, 0.5, 1.0)
@@ -37,13 +38,24 @@ class HeatPanel(Panel):
     help = "heat strip: the channels of a layer through time"
     keys = ("9", "h")
 
+    @staticmethod
+    def overview_lines(room: int, narrow: bool) -> int:
+        """The lowest band on the left."""
+        return 0 if narrow else band(room, 2)
+
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The strip in its border."""
-        return heat_lines(scene, width, height, shade(0, 0) in self._inks)
+        few = scene.view.panel == OVERVIEW and height <= FEW
+        return heat_lines(scene, width, height, shade(0, 0) in self._inks, few)
 
 
-def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> list[Line]:
-    """The strip in its border; `shaded` where there are the colours for it."""
+def heat_lines(
+    scene: Scene, width: int, height: int, shaded: bool = False, few: bool = False
+) -> list[Line]:
+    """The strip in its border; `shaded` where there are the colours for it.
+
+    `few`: the most dominant channels alone have a lane, and there are no steps below.
+    """
     glyphs = scene.glyphs
     shaded = shaded and not glyphs.plain
     index = scene.channel_probe()
@@ -54,10 +66,10 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
     layer = probe.layers[scene.view.layer % len(probe.layers)]
     title += layer_title(scene, layer, len(probe.layers))
     place = plot(scene, width - 2)
-    rows = max(0, height - 4)
+    rows = max(0, height - (2 if few else 4))
     order = ranking(list(layer.dominance))
-    per = 2 if shaded else 1  # lanes that a row can hold
-    lanes = _lanes(order, rows * per)
+    per = 2 if shaded and not few else 1  # lanes that a row can hold
+    lanes = _top_lanes(order, rows) if few else _lanes(order, rows * per)
     strip = [lane for lane in range(len(lanes)) for _ in range(rows * per // len(lanes))]
     values = _through_time(scene.columns.channels, layer.name, len(order), place, scene.state.step)
     now = np.array(layer.dominance, dtype=np.float64)
@@ -69,9 +81,13 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
         held = strip[start : start + per]
         begun = [lanes[lane] for lane in sorted(set(held)) if strip.index(lane) >= start]
         left = _label(begun, order, len(lanes) < len(order))
-        right = " ".join(signed(float(now[lane].mean())) for lane in begun)
+        if few:
+            left = f"ch {begun[0][0]}" if len(begun[0]) == 1 else "others"
+        right = " ".join(narrow(signed(float(now[lane].mean()))) for lane in begun)
         drawn = (
-            _shaded(levels, held, place, scene) if shaded else _ramped(levels, held, place, scene)
+            _shaded(levels, held * 2 if few else held, place, scene)
+            if shaded
+            else _ramped(levels, held, place, scene)
         )
         body.append(
             [
@@ -83,7 +99,17 @@ def heat_lines(scene: Scene, width: int, height: int, shaded: bool = False) -> l
         )
     note: list[Span] = [(f"by dominance at step {count(probe.step)}", "dim")]
     foot = [*_said(scene, place, lanes), *_legend(shaded, glyphs, reach)]
+    if few:
+        ends = f"{narrow(signed(-reach))} image {narrow(signed(reach))} self"
+        return framed(body, width, height, glyphs, title, [(ends, "dim")])
     return framed([*body, *axis_rows(place, scene)], width, height, glyphs, title, note, foot)
+
+
+def _top_lanes(order: Sequence[int], rows: int) -> list[list[int]]:
+    """The most dominant channels, one a lane, and all others in the last one."""
+    if len(order) <= rows or rows < 2:
+        return [[channel] for channel in order[:rows]]
+    return [*([channel] for channel in order[: rows - 1]), list(order[rows - 1 :])]
 
 
 def _lanes(order: Sequence[int], most: int) -> list[list[int]]:
@@ -198,4 +224,8 @@ def _legend(shaded: bool, glyphs: Glyphs, reach: float) -> list[Span]:
     else:
         ramp = ASCII_RAMP if glyphs.plain else RAMP
         scale = [(ramp[: LEVELS + 1], "data"), (ramp[LEVELS + 1 :], "self")]
-    return [(f"data {signed(-reach)} ", "dim"), *scale, (f" {signed(reach)} self", "dim")]
+    return [
+        (f"data {narrow(signed(-reach))} ", "dim"),
+        *scale,
+        (f" {narrow(signed(reach))} self", "dim"),
+    ]

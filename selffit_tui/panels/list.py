@@ -11,20 +11,22 @@ from selffit_tui.panels.images import ImagePanel
 from selffit_tui.panels.panel import Panel, Side
 from selffit_tui.panels.selfinfo import SelfPanel
 from selffit_tui.panels.signals import SignalPanel
+from selffit_tui.panels.why import WhyPanel
 
 # from the top down in each side of the overview
 PANELS: tuple[type[Panel], ...] = (
     AccuracyPanel,
     SignalPanel,
-    SelfPanel,
+    HeatPanel,
     DosePanel,
     ImagePanel,
-    HeatPanel,
+    WhyPanel,
+    SelfPanel,
     AlertPanel,
     ChannelPanel,
     EventPanel,
 )
-OVERVIEW_KEYS = ("1", "f2")
+OVERVIEW_KEYS = ("0", "f12")
 
 # those with keys, in the order of the keys on their tabs
 TABBED = tuple(sorted((panel for panel in PANELS if panel.keys), key=lambda panel: panel.keys[0]))

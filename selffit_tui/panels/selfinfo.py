@@ -8,20 +8,19 @@ from collections.abc import Sequence
 
 from selffit import vocabulary
 from selffit.eventlog import kinds
-from selffit.numbers import count, known, share
+from selffit.numbers import count, known, score
 from selffit.run.state import RunState
 from selffit.run.wording import cause_words
 from selffit.vocabulary import COMPONENT, SELF, Measure
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of
 from selffit_tui.model.scene import Scene
-from selffit_tui.panels.panel import HIGH, Panel
+from selffit_tui.panels.panel import Panel, band
 from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, axis_rows, plot
 from selffit_tui.panels.parts.empty import why_empty
 from selffit_tui.words.diagnosis import lead_words
 
-LOW = 24  # lines of the side below which the overview has no room for it
 FEWEST_HISTORY = 10  # cells in which a history says something
 ALIGNED_HISTORY = 20  # cells from which it takes the place of the plots above it
 NAME, NUMBER = 16, 6  # cells of a row beside its bar and its history
@@ -58,14 +57,18 @@ class SelfPanel(Panel):
     name = "self"
     title = "self-information"
     help = "self-information alone: what the network reads of itself"
-    keys = ("6", "f")
+    keys = ("6", "f7")
+    side = "right"
 
     @staticmethod
     def overview_lines(room: int, narrow: bool) -> int:
-        """None where it would leave too little for the charts above it."""
-        if narrow or room < LOW:
-            return 0
-        return 12 if room >= HIGH else 9
+        """The middle band on the right."""
+        return 0 if narrow else band(room, 1)
+
+    @staticmethod
+    def terms(scene: Scene) -> Sequence[tuple[str, str]]:
+        """What is measured of what the network reads."""
+        return [(one.short, one.meaning) for one in (INDEX, *LIGHT, *FULL)]
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The rows in their border."""
@@ -118,12 +121,12 @@ def _head(
 
     Where there is `room` for two also what the index is made of.
     """
-    index: Line = [(f" {INDEX.label} ", "dim"), (share(probe.index), "strong")]
+    index: Line = [(f" {INDEX.label} ", "dim"), (score(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
     parts: Line = [("  signs", "dim")]
     for part in COMPONENT.values():
         if known(value := probe.components.get(part.name, math.nan)):
-            parts += [(f"  {part.label} ", "dim"), (share(value), "text")]
+            parts += [(f"  {part.label} ", "dim"), (score(value), "text")]
     moved: Line = [(f"  {lead}", "text")] if lead else []
     if room >= 2 and len(parts) > 1 and width_of([*index, *parts]) < width:
         return [[*index, *parts], [(" ", "text"), *disease, *moved]]
@@ -167,7 +170,7 @@ def _foot(
         lead = lead.removeprefix("index moved ")
     parts = [lead] if lead else []
     if table.notched:
-        parts.append(f"{glyphs.mark} chance {share(table.chance)}")
+        parts.append(f"{glyphs.mark} chance {score(table.chance)}")
     if probe.reference_step is not None:
         parts.append(f"other network: step {count(probe.reference_step)}")
     if scene.view.panel != "overview":
@@ -255,7 +258,7 @@ class _Table:
         right = share_bar(value, self.bar, _style(row), self.glyphs, chance)
         if row.name == "other" and not known(value):
             right = [(fit("no healthy one" if self.bar >= 14 else "none", self.bar, ""), "faint")]
-        right.append((f"{share(value):>{NUMBER}}", _style(row) if known(value) else "faint"))
+        right.append((f"{score(value):>{NUMBER}}", _style(row) if known(value) else "faint"))
         if not self.history:
             return [[*left, *right]]
         drawn = history_rows(

@@ -23,6 +23,7 @@ from selffit.vocabulary import (
     STANDING,
     STEP,
     SUSPECT,
+    TRANSIENT,
     WEAKENED,
     Measure,
     ending_word,
@@ -202,7 +203,7 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     """What stands, in a cell of a table."""
     level = STANDING[stands["state"]]
     mark = "!! " if level.serious else ""
-    known_since = level.serious or level in (SUSPECT, WEAKENED, ROLLED_BACK)
+    known_since = level.serious or level in (SUSPECT, TRANSIENT, WEAKENED, ROLLED_BACK)
     at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
     cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
     return f"{mark}{level.name}{at} {cause}".rstrip()

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from selffit.numbers import count, duration
 from selffit.run.clocks import clock_words
 from selffit.run.glance import Memory
 from selffit.run.run_dir import RunDir
@@ -47,4 +48,22 @@ def tell(run: RunDir, *, watch: bool = True) -> Told:
         stands=stands,
         more=tuple(more),
         unreadable=any(notice.kind == "unreadable" for notice in state.notices),
+    )
+
+
+def tell_at(run: RunDir, place: str) -> Told:
+    """Tell how a run stood at a place, as `tell` did then. Raises UserError for no such place."""
+    from selffit.run.recorded import Recorded
+
+    recorded = Recorded.of(run)
+    recording, position = recorded.recording, recorded.position(place)
+    state = recording.state_at(position)
+    after = duration(recording.time_at(position) - recording.started)
+    return Told(
+        summary=recorded.summary(position),
+        stands=sentence(state, verdict(state)),
+        more=(
+            f"as it stood at step {count(state.step)} of {state.branch}, {after} after it began",
+        ),
+        unreadable=recorded.unreadable,
     )

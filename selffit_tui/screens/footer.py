@@ -3,7 +3,13 @@
 from selffit_tui.draw.spans import Line, Span, crop, width_of
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
-from selffit_tui.screens.keys import MARKS_IN_FOOTER, keys_of, shown_keys
+from selffit_tui.screens.keys import (
+    MARKS_IN_FOOTER,
+    PALETTE_IN_FOOTER,
+    PANELS_IN_FOOTER,
+    keys_of,
+    shown_keys,
+)
 
 
 class Footer(LineWidget):
@@ -18,19 +24,20 @@ def footer_line(scene: Scene, width: int) -> Line:
     """Keys and words from the key table; what does not fit is in the help."""
     table = keys_of(readonly=not scene.may_act)
     shown: list[tuple[str, str]] = [
-        (shown_keys(key).split(" ")[0], key.footer) for key in table if key.footer
+        (
+            shown_keys(key).split(" ")[0],
+            "play" if key.id == "play" and not scene.goes else key.footer,
+        )
+        for key in table
+        if key.footer
     ]
-    shown.insert(len(shown) - 3, MARKS_IN_FOOTER)
-    shown[0] = (
-        shown[0][0],
-        "leave (training goes on)"
-        if width >= 100 and scene.newest.state.ending is None and scene.word != "lost"
-        else shown[0][1],
-    )
+    going = scene.newest.state.ending is None and scene.present_word != "lost"
+    if width >= 100 and going:
+        shown[0] = (shown[0][0], "leave (training goes on)")
     help_key = shown.pop()
     tail: list[Span] = [(f" {help_key[0]} ", "key"), (help_key[1], "dim")]
     spans: list[Span] = []
-    for key, words in shown:
+    for key, words in [*shown, PANELS_IN_FOOTER, MARKS_IN_FOOTER, PALETTE_IN_FOOTER]:
         item: list[Span] = [(f" {key} ", "key"), (f"{words} ", "dim")]
         if width_of([*spans, *item, *tail]) > width:
             break

@@ -25,6 +25,16 @@ SHOWN = {
     "underscore": "_",
     "colon": ":",
     "question_mark": "?",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+    "at": "@",
+    "semicolon": ";",
+    "apostrophe": "'",
+    "slash": "/",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
     "escape": "esc",
 }
 ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
@@ -62,45 +72,104 @@ RUN_KEYS = (
         id="palette",
         keys=("colon", "ctrl+p"),
         action="command_palette",
-        help="find an intervention by its name",
-        acts=True,
+        help="find everything by its name: panels, layers, interventions",
     ),
     Key(
-        id="pause-view",
+        id="play",
         keys=("space", "p"),
-        action="pause_view",
-        help="freeze what is drawn; reading goes on",
-        footer="freeze",
+        action="play",
+        help="hold what is drawn, or play on from there; the run goes on meanwhile",
+        footer="hold",
+    ),
+    Key(
+        id="step-back",
+        keys=("left", "comma"),
+        action="step(-1)",
+        help="a step back in time: every panel shows what was known then",
+    ),
+    Key(
+        id="step-forth",
+        keys=("right", "full_stop"),
+        action="step(1)",
+        help="a step forth",
+    ),
+    Key(
+        id="steps-back",
+        keys=("shift+left", "left_curly_bracket"),
+        action="step(-10)",
+        help="ten steps back",
+    ),
+    Key(
+        id="steps-forth",
+        keys=("shift+right", "right_curly_bracket"),
+        action="step(10)",
+        help="ten steps forth",
+    ),
+    Key(
+        id="unit",
+        keys=("u", "U"),
+        action="unit",
+        help="what a step is: an event, a block of training steps, a probe, an epoch",
     ),
     Key(
         id="mark-previous",
-        keys=("left_square_bracket", "comma"),
+        keys=("left_square_bracket", "semicolon"),
         action="mark(-1)",
-        help="cursor to the mark before",
+        help="to the mark before",
     ),
     Key(
         id="mark-next",
-        keys=("right_square_bracket", "full_stop"),
+        keys=("right_square_bracket", "apostrophe"),
         action="mark(1)",
-        help="cursor to the next mark",
+        help="to the next mark",
     ),
     Key(
-        id="cursor-left",
-        keys=("left", "less_than_sign"),
-        action="cursor(-1)",
-        help="cursor to the left, with the values there",
+        id="marks",
+        keys=("f", "F"),
+        action="marks",
+        help="which marks: all but checkpoints, alerts, acts, checkpoints",
     ),
     Key(
-        id="cursor-right",
-        keys=("right", "greater_than_sign"),
-        action="cursor(1)",
-        help="cursor to the right",
+        id="go-to",
+        keys=("at", "ctrl+g"),
+        action="go_to",
+        help="go to a step, an epoch, a time or a mark",
     ),
     Key(
-        id="cursor-off",
-        keys=("escape", "end"),
-        action="cursor_off",
-        help="no cursor: back to the newest values",
+        id="slower",
+        keys=("less_than_sign", "left_parenthesis"),
+        action="faster(-1)",
+        help="play slower, down to a quarter of recorded time",
+    ),
+    Key(
+        id="faster",
+        keys=("greater_than_sign", "right_parenthesis"),
+        action="faster(1)",
+        help="play faster, up to 64 times, then as fast as it draws",
+    ),
+    Key(
+        id="begin",
+        keys=("b", "ctrl+home"),
+        action="begin",
+        help="to the beginning",
+    ),
+    Key(
+        id="rules",
+        keys=("w", "W"),
+        action="rules",
+        help="what other rules would have said of this log, and when",
+    ),
+    Key(
+        id="live",
+        keys=("e", "end"),
+        action="live",
+        help="to the end: what is known now, as it comes",
+    ),
+    Key(
+        id="back",
+        keys=("escape", "ctrl+e"),
+        action="back",
+        help="back: from an answer, a search, a panel, the past",
     ),
     Key(
         id="zoom-in",
@@ -109,16 +178,16 @@ RUN_KEYS = (
         help="zoom in on steps: at the cursor, else the newest",
     ),
     Key(id="zoom-out", keys=("minus", "underscore"), action="zoom(-1)", help="zoom out"),
-    Key(id="zoom-reset", keys=("0", "home"), action="zoom(0)", help="show all steps"),
+    Key(id="zoom-reset", keys=("z", "home"), action="zoom(0)", help="show all steps"),
     Key(
         id="smooth",
-        keys=("s", "f7"),
+        keys=("s", "S"),
         action="smooth",
         help="smooth the signals; the raw line stays",
     ),
     Key(
         id="log-axis",
-        keys=("g", "f8"),
+        keys=("y", "f8"),
         action="log_axis",
         help="logarithmic axis for loss and abnormal",
     ),
@@ -127,14 +196,45 @@ RUN_KEYS = (
         keys=("l", "f9"),
         action="layer(1)",
         help="next layer of ranking and heat strip",
-        footer="layer",
     ),
     Key(id="layer-previous", keys=("L", "shift+f9"), action="layer(-1)", help="the layer before"),
     Key(
         id="baseline",
-        keys=("d", "f12"),
+        keys=("d", "D"),
         action="baseline",
         help="change of rank since: 1, 3, 10 probes earlier, the first",
+    ),
+    Key(
+        id="open",
+        keys=("enter", "x"),
+        action="open",
+        help="open: all evidence, or the chart alone; again: back",
+        footer="open",
+    ),
+    Key(
+        id="seen",
+        keys=("a", "A"),
+        action="seen",
+        help="seen: the first line stops shouting, and says the same",
+    ),
+    Key(
+        id="words",
+        keys=("t", "T"),
+        action="words",
+        help="words: what those on show mean",
+        footer="words",
+    ),
+    Key(
+        id="find",
+        keys=("slash", "ctrl+f"),
+        action="find",
+        help="find among the events",
+    ),
+    Key(
+        id="every",
+        keys=("v", "V"),
+        action="every",
+        help="all events, or the important ones",
     ),
     Key(id="panel-next", keys=("tab", "n"), action="panel(1)", help="next panel", footer="panel"),
     Key(id="panel-previous", keys=("shift+tab", "N"), action="panel(-1)", help="the panel before"),
@@ -142,7 +242,7 @@ RUN_KEYS = (
         id=OVERVIEW,
         keys=OVERVIEW_KEYS,
         action=f"panel_named({OVERVIEW!r})",
-        help="the overview (narrow: the two charts)",
+        help="the overview (narrow: both charts)",
     ),
     *(
         Key(
@@ -153,14 +253,18 @@ RUN_KEYS = (
         )
         for panel in TABBED
     ),
-    Key(id="scroll-up", keys=("up", "k"), action="scroll_list(-1)", help="newer events or alerts"),
-    Key(
-        id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="older events or alerts"
-    ),
+    Key(id="scroll-up", keys=("up", "k"), action="scroll_list(-1)", help="up: newer"),
+    Key(id="scroll-down", keys=("down", "j"), action="scroll_list(1)", help="down: older"),
+    Key(id="page-up", keys=("pageup", "ctrl+u"), action="page(-1)", help="a page up"),
+    Key(id="page-down", keys=("pagedown", "ctrl+d"), action="page(1)", help="a page down"),
+    Key(id="first", keys=("g", "shift+home"), action="first", help="the first of a list"),
+    Key(id="last", keys=("G", "shift+end"), action="last", help="the last of a list"),
     Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help"),
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)
 MARKS_IN_FOOTER = ("[ ]", "marks")
+PANELS_IN_FOOTER = ("1-9", "panels")
+PALETTE_IN_FOOTER = (":", "everything")
 
 
 def shown_keys(key: Key, plain: bool = False) -> str:
@@ -174,6 +278,11 @@ def _shown(name: str, plain: bool) -> str:
     if re.fullmatch("f[0-9]+", name):
         return name.upper()
     return SHOWN.get(name, name if plain else ARROWS.get(name, name))
+
+
+def key_of(id: str) -> Key:
+    """The key of that id."""
+    return next(key for key in RUN_KEYS if key.id == id)
 
 
 def keys_of(readonly: bool) -> tuple[Key, ...]:

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
-from textual.screen import Screen
 
 from selffit.eventlog import kinds
 from selffit.eventlog.folder import Place
@@ -19,23 +18,27 @@ from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.intervene.bar import RequestBar, request_lines
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.intervene.sending import Acting
-from selffit_tui.model.marks import neighbour_mark
 from selffit_tui.model.scene import BASELINES, Scene, Snapshot, View
 from selffit_tui.model.series import Columns
-from selffit_tui.panels.header import Age, Header, age_width, banners
-from selffit_tui.panels.list import PANELS, next_tab, on_side, scroll_limit
-from selffit_tui.panels.panel import Side
+from selffit_tui.panels.header import Age, Header, age_width
+from selffit_tui.panels.list import PANELS, on_side
+from selffit_tui.panels.panel import Panel, Side
 from selffit_tui.panels.tabs import Tabs
+from selffit_tui.panels.why import is_calm
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.footer import Footer
+from selffit_tui.screens.goto import GoToScreen
 from selffit_tui.screens.help import HelpScreen
 from selffit_tui.screens.keys import RUN_KEYS, bindings
 from selffit_tui.screens.layout import Layout, layout
+from selffit_tui.screens.looking import LookingScreen, shown_among
+from selffit_tui.screens.playing import PlayingScreen
+from selffit_tui.screens.timeline import Timeline, timeline_height
 
 COLUMNS: tuple[Side, ...] = ("left", "right")
 
 
-class RunScreen(Screen[None]):
+class RunScreen(PlayingScreen, LookingScreen):
     """Holds what was read, is drawn and was chosen; its panels draw the scene made of these."""
 
     CSS_PATH = "run.tcss"
@@ -53,13 +56,13 @@ class RunScreen(Screen[None]):
         """`place` is the run where commands go, unless `readonly`."""
         super().__init__()
         self._readonly = readonly
+        self.place = place
         self.acting = Acting(self, self.redraw, styles, place, clock)
         self._inks = styles
         self._glyphs = glyphs
         self._ascii_because = ascii_because
         self._clock = clock
         self.view = View()
-        self.newest = Snapshot(loading=0.0)  # until the feed says how much has been read
         self.drawn = Snapshot()
         self._columns = Columns()
         self._layout_now: Layout | None = None
@@ -77,6 +80,7 @@ class RunScreen(Screen[None]):
                         yield panel(inks)
         for panel in on_side("bottom"):
             yield panel(inks)
+        yield Timeline(inks, id="timeline")
         yield RequestBar(inks, id="request")
         yield Footer(inks, id="footer")
         yield Age(inks, id="age")
@@ -92,22 +96,31 @@ class RunScreen(Screen[None]):
 
     # ---- what is shown -------------------------------------------------------------------
     def take(self, snapshot: Snapshot) -> None:
-        """The newest snapshot; a frozen view keeps what it draws, but for its header."""
-        self.newest = snapshot
+        """The newest snapshot; a clock that stands in the past keeps what is drawn."""
+        self.player.take(snapshot)
         self.acting.take(snapshot)
-        if not self.view.paused:
-            self.drawn = snapshot
-        self.redraw()
+        self.look_again()
         if isinstance(self.app.screen, InterveneScreen):
             self.app.screen.take(self.scene())
+
+    @property
+    def newest(self) -> Snapshot:
+        """What has been read."""
+        return self.player.newest
+
+    def look_again(self) -> None:
+        """Draws what the clock stands at."""
+        self.drawn = self.player.drawn()
+        self.redraw()
 
     def scene(self) -> Scene:
         """What there is to draw now."""
         self._columns.take(self.drawn.state)
         narrow = self._layout_now.narrow if self._layout_now else False
+        replay = self.player.replay()
         return Scene(
             snapshot=self.drawn,
-            view=self.view,
+            view=replace(self.view, cursor=None if replay.live else replay.step),
             columns=self._columns,
             now=self._clock(),
             newest=self.newest,
@@ -115,6 +128,8 @@ class RunScreen(Screen[None]):
             narrow=narrow,
             requests=self.acting.requests,
             readonly=self._readonly,
+            replay=replay,
+            then=None if replay.live else self.player.clock.t,
         )
 
     def tick(self) -> None:
@@ -141,14 +156,15 @@ class RunScreen(Screen[None]):
         """Shows, hides and sizes the panels, where that has changed."""
         width, height = self.size
         scene = self.scene()
-        above = banners(scene)
-        self._place_age(width, age_width(scene, width), above)
-        wanted = layout(width, height, self.view.panel, above, len(request_lines(scene, width)))
+        asked = len(request_lines(scene, width))
+        timeline = timeline_height(scene, height)
+        wanted = layout(width, height, self.view.panel, is_calm(scene), asked, timeline)
+        self._place_age(width, age_width(scene, width) if wanted.header > 1 else 0)
         if wanted == self._layout_now:
             return
         self._layout_now = wanted
         fixed = {"header": wanted.header, "tabs": int(wanted.tabs), "footer": int(wanted.footer)}
-        fixed["request"] = wanted.request
+        fixed |= {"request": wanted.request, "timeline": wanted.timeline}
         hidden = dict.fromkeys((panel.name for panel in PANELS), 0)
         for name, lines in {**hidden, **wanted.heights, **fixed}.items():
             widget = self.query_one(f"#{name}", LineWidget)
@@ -162,8 +178,8 @@ class RunScreen(Screen[None]):
         self.query_one("#right", Vertical).styles.width = wanted.right if left else "1fr"
         self.query_one("#body", Horizontal).display = left or right
 
-    def _place_age(self, width: int, cells: int, row: int) -> None:
-        """Lays the age of the data over the header's first line below the banners, at its right."""
+    def _place_age(self, width: int, cells: int, row: int = 1) -> None:
+        """Lays the age of the data over the header's second line, at its right."""
         if (place := (width, cells, row)) != self._age_place:
             self._age_place = place
             panel = self.query_one("#age", Age)
@@ -171,7 +187,12 @@ class RunScreen(Screen[None]):
             panel.styles.width = cells
             panel.styles.offset = (width - cells, row)
 
-    def _look(self, view: View) -> None:
+    def panels_shown(self) -> list[type[Panel]]:
+        """The panels that are on show."""
+        return shown_among(set(self._layout_now.heights if self._layout_now else ()))
+
+    def look(self, view: View) -> None:
+        """Takes another view."""
         if view != self.view:
             self.view = view
             self.redraw()
@@ -199,81 +220,50 @@ class RunScreen(Screen[None]):
             self.app.bell()
             if not self._readonly:
                 self.notify(
-                    f"the run has ended ({scene.word}): nobody is left to take commands",
+                    f"the run has ended ({scene.present_word}): nobody is left to take commands",
                     markup=False,
                 )
 
     def action_command_palette(self) -> None:
-        """Finds an intervention by its name; not for those who only watch."""
+        """Finds everything that there is to do by its name."""
         # it has only its own looks
-        drawable = not self._glyphs.plain and self._inks["text"].color is not None
-        if self.scene().may_act and drawable:
+        if not self._glyphs.plain and self._inks["text"].color is not None:
             self.app.action_command_palette()
-        else:
+        elif self.scene().may_act:
             self.action_intervene()
-
-    def action_pause_view(self) -> None:
-        """Freezes what is drawn, or catches up."""
-        if self.view.paused:
-            self.drawn = self.newest
-        self._look(replace(self.view, paused=not self.view.paused))
-
-    def action_mark(self, by: int) -> None:
-        """Puts the cursor on the mark before or after."""
-        step = neighbour_mark(self._columns.marks, self.view.cursor, by)
-        if step is None:
-            self.app.bell()
         else:
-            self._look(replace(self.view, cursor=step))
+            self.action_help()
 
-    def action_cursor(self, by: int) -> None:
-        """Moves the cursor by one cell of the charts."""
-        last = self.drawn.state.step
-        width = self.query_one("#left").size.width or self.size.width
-        window = self.scene().window(max(1, width - 25) * self._glyphs.across)
-        stride = max(1, round(window.width * self._glyphs.across))
-        here = last if self.view.cursor is None else self.view.cursor
-        step = here if self.view.cursor is None and by < 0 else here + by * stride
-        self._look(replace(self.view, cursor=min(max(0, step), last)))
+    def action_go_to(self) -> None:
+        """Asks for a place to go to."""
+        scene = self.scene()
+        self.app.push_screen(GoToScreen(self._inks, scene, self.player.position), self.go)
 
-    def action_cursor_off(self) -> None:
-        """Takes the cursor away; before that, the request that is on show and waits for nothing."""
+    def action_back(self) -> None:
+        """Back: a request that waits for nothing, what is looked for, a panel alone, the past."""
         if self.acting.dismiss():
             self.redraw()
-            return
-        self._look(replace(self.view, cursor=None))
+        elif not self.go_back():
+            self.action_live()
 
     def action_zoom(self, by: int) -> None:
         """Halves or doubles the span of steps; 0 shows them all."""
-        self._look(self.view.zoomed(by))
+        self.look(self.view.zoomed(by))
 
     def action_smooth(self) -> None:
         """Draws a smooth line over the raw one, or not."""
-        self._look(replace(self.view, smooth=not self.view.smooth))
+        self.look(replace(self.view, smooth=not self.view.smooth))
 
     def action_log_axis(self) -> None:
         """Logarithmic or linear axis where both make sense."""
-        self._look(replace(self.view, log_axis=not self.view.log_axis))
+        self.look(replace(self.view, log_axis=not self.view.log_axis))
 
     def action_layer(self, by: int) -> None:
         """Another layer of the channel ranking."""
         probe = self.drawn.state.last(kinds.ChannelProbe)
         number = len(probe.layers) if probe is not None else 0
-        self._look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
+        self.look(replace(self.view, layer=(self.view.layer + by) % number if number else 0))
 
     def action_baseline(self) -> None:
         """Another probe to compare ranks with."""
-        self._look(replace(self.view, baseline=(self.view.baseline + 1) % len(BASELINES)))
-
-    def action_panel(self, by: int) -> None:
-        """The next panel alone."""
-        self._look(self.view.showing(next_tab(self.view.panel, by)))
-
-    def action_panel_named(self, name: str) -> None:
-        """One panel alone, or the overview."""
-        self._look(self.view.showing(name))
-
-    def action_scroll_list(self, by: int) -> None:
-        """Scrolls what is shown, as far as it goes."""
-        scroll = min(max(0, self.view.scroll + by), scroll_limit(self.scene()))
-        self._look(replace(self.view, scroll=scroll))
+        self.look(replace(self.view, baseline=(self.view.baseline + 1) % len(BASELINES)))

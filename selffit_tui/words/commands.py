@@ -14,6 +14,14 @@ from selffit.vocabulary import STEP
 Data = Mapping[str, Any]
 
 
+def cure(method: str) -> str:
+    """The training attack to switch to.
+
+    N-FGSM costs no more than FGSM; where it was in use already, PGD.
+    """
+    return "pgd" if method in ("n-fgsm", "pgd") else "n-fgsm"
+
+
 def value(name: str, raw: Any) -> str:
     """A value of a setting."""
     if name == ZEROED:

@@ -7,11 +7,12 @@ from made_up.records import alert, diagnosis, on, probe, record, roll_back, star
 
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
+from selffit.run.reacting import policy_words
 from selffit.run.state import RunState, reduce_all
 from selffit.run.summary import status_dict
 from selffit.run.verdict import verdict
 from selffit.run.word import state_word
-from selffit.run.wording import policy_words, sentence
+from selffit.run.wording import sentence
 
 HEALTHY = [start(on_co="alert"), steps(0), probe(10, 0.40, fgsm=0.5)]
 FALLEN = probe(20, 0.01, fgsm=0.9)
@@ -168,7 +169,7 @@ def test_a_fall_of_pgd_and_fgsm_together_is_weakened_and_not_healthy_until_a_pro
     found = verdict(state)
     assert (found.state, found.since, found.fallen, found.alert) == ("weakened", 20, False, None)
     told = sentence(state, found)
-    assert told.startswith("weakened since step 20; PGD has fallen from 0.40 and FGSM with it")
+    assert told.startswith("weakened since step 20; PGD has fallen from .40 and FGSM with it")
     assert stands(*HEALTHY, *WEAK, probe(40, 0.39, fgsm=0.5, t=140.0)) == "healthy"
 
 

@@ -14,7 +14,7 @@ from made_up.looks import SETS
 from selffit.eventlog.clean import clean, clean_data
 from selffit.eventlog.records import Record
 from selffit.run.state import RunState, reduce_all
-from selffit_tui.app.app import RunApp
+from selffit_tui.app.app import RunApp, Start
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
@@ -101,6 +101,7 @@ def drive() -> Callable[..., RunApp]:
         run_dir: Path = Path("strokes-fgsm-7f3a"),
         clock: Callable[[], float] | None = None,
         readonly: bool = False,
+        start: Start | None = None,
     ) -> RunApp:
         app = RunApp(
             run_dir,
@@ -110,6 +111,7 @@ def drive() -> Callable[..., RunApp]:
             colours=colours,
             fps=50.0,
             readonly=readonly,
+            start=start,
         )
 
         async def go() -> None:

@@ -83,8 +83,8 @@ def test_a_channel_that_was_zeroed_alone_shows_what_that_changed(scene, channels
     start = record("run.start", {"config": {}})
     lines = words(channel_lines(scene([start, channels, causal]), 48, 16))
     assert lines[1].rstrip("│").endswith("ΔFGSM  ΔPGD")
-    assert lines[2].split()[2:3] == ["2"] and lines[2].rstrip("│").endswith("+0.90  -.31  +.12")
-    assert lines[3].rstrip("│ ").endswith("+0.20")  # the others were not tried
+    assert lines[2].split()[2:3] == ["2"] and lines[2].rstrip("│").endswith("+.90  -.31  +.12")
+    assert lines[3].rstrip("│ ").endswith("+.20")  # the others were not tried
     without = words(channel_lines(scene([start, channels]), 48, 16))
     assert "FGSM" not in without[1]
 
@@ -110,13 +110,13 @@ def test_a_check_that_a_roll_back_left_behind_does_not_count(scene, acted_on, ca
 def test_a_roomy_panel_adds_the_response_to_random_signs(scene, channels, causal):
     lines = words(channel_lines(scene([channels, causal]), 80, 16))
     assert lines[1].split()[-6:-1] == ["ΔFGSM", "ΔPGD", "resp", "rand", "clean"]
-    assert lines[2].split("+0.90")[1].split()[:4] == ["-.31", "+.12", "1.90", "0.40"]
+    assert lines[2].split("+.90")[1].split()[:4] == ["-.31", "+.12", "1.90", ".40"]
 
 
 def test_the_stability_of_the_ranking_stands_with_the_concentration(scene, channels):
-    assert "stability rho 0.91  agree 1.00" in plain_text(channel_lines(scene([channels]), 60, 16))
+    assert "stability rho .91  agree 1.00" in plain_text(channel_lines(scene([channels]), 60, 16))
     other = plain_text(channel_lines(scene([channels], View(layer=1)), 60, 16))
-    assert "rho 0.91" in other and "agree" not in other  # it was not measured there
+    assert "rho .91" in other and "agree" not in other  # it was not measured there
 
 
 @pytest.mark.parametrize("size", [(80, 18), (120, 34), (60, 18)])
@@ -126,7 +126,7 @@ def test_shown_alone_the_table_of_the_stage_stands_beside_or_below(scene, channe
     assert "10 % self       0  -.40  +.20" in text and "10 % random     0  -.02     0" in text
     assert "10 % self       0  -.80" not in text  # of layer2
     assert ("40 % self       0  -.60" in text) == (size[1] > 20)
-    assert ("none zeroed   0.90  0.80  0.10  0.60  0.30" in text) == (size[1] > 20)
+    assert ("none zeroed    .90   .80   .10   .60   .30" in text) == (size[1] > 20)
     overview = plain_text(channel_lines(scene([channels, causal]), *size))
     assert "rank 50" not in overview
 

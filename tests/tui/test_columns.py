@@ -4,7 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up.histories import histories
 
+from selffit.run.recording import Recording
 from selffit.run.state import RunState, reduce_all
 from selffit_tui.model.series import Columns, smooth
 
@@ -26,11 +30,49 @@ def test_growing_block_by_block_equals_taking_all_at_once(made_up):
     assert grown.concentration["conv2"].length == whole.concentration["conv2"].length > 3
 
 
-def test_an_older_state_starts_over(made_up):
+def drawn(columns):
+    """All that panels draw of the arrays."""
+    tracks = [columns, *columns.abandoned]
+    told = [
+        (
+            track.signals.steps.tolist(),
+            [track.signals.column(name).tolist() for name in track.signals.names],
+            track.probes.steps.tolist(),
+            [track.probes.column(name).tolist() for name in track.probes.names],
+            [probe.step for probe in track.channels],
+            {
+                name: (table.steps.tolist(), table.column("gini").tolist())
+                for name, table in track.concentration.items()
+            },
+        )
+        for track in tracks
+    ]
+    ends = (columns.signals.end, columns.probes.end, columns.last_step)
+    return repr((columns.line, columns.marks, ends, told))  # as text NaN equals NaN
+
+
+@settings(max_examples=60)
+@given(items=histories(), places=st.lists(st.integers(0, 60), min_size=1, max_size=12))
+def test_going_back_and_forth_ends_in_the_same_arrays_as_going_there_at_once(items, places):
+    recording, columns = Recording(), Columns()
+    recording.append(items)
+    for place in places:
+        state = recording.state_at(place)
+        columns.take(state)
+        fresh = Columns()
+        fresh.take(state)
+        assert drawn(columns) == drawn(fresh)
+
+
+def test_an_older_state_takes_back_what_it_does_not_have(made_up):
     records, columns = made_up.records(400), Columns()
-    columns.take(reduce_all(RunState(), records))
-    columns.take(reduce_all(RunState(), records[:40]))
+    recording = Recording()
+    recording.append(records)
+    columns.take(recording.newest)
+    columns.take(recording.state_at(40))
     assert columns.signals.steps[-1] < 300
+    columns.take(reduce_all(RunState(), records[:60]))  # of another run, for all that is known
+    assert columns.signals.steps[-1] < 400
 
 
 def test_a_resumed_attempt_replaces_the_steps_it_repeats(record):

@@ -41,7 +41,7 @@ def test_every_kind_of_event_has_one_line(made_up):
     probe = said(
         "probe.robust", 702, {"clean": 0.99, "fgsm": 0.88, "pgd": 0.07, "pgd_steps": 10, "n": 512}
     )
-    assert probe == "step 702    probe      clean 0.99  FGSM 0.88  PGD-10 0.07  n 512"
+    assert probe == "step 702    probe      clean .99  FGSM .88  PGD-10 .07  n 512"
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_what_explains_a_collapse_is_said_in_a_line_each(made_up):
     records = {record.k: record for record in made_up.records(702)}
     lines = {kind: describe(kinds.of_record(record)) or "" for kind, record in records.items()}
     assert (
-        "10 % zeroed: self FGSM -0.27 PGD +0.11; random FGSM -0.06 PGD +0.01  n 128"
+        "10 % zeroed: self FGSM -.27 PGD +.11; random FGSM -.06 PGD +.01  n 128"
         in lines["probe.causal"]
     )
     assert (
-        "PGD 0.11 is 0.01 under a strong attack (50 steps, 2 restarts of two losses)"
+        "PGD .11 is .01 under a strong attack (50 steps, 2 restarts of two losses)"
         in lines["probe.strong"]
     )
     assert (

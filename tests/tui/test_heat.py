@@ -72,10 +72,10 @@ def test_more_channels_than_rows_are_grouped_by_rank_and_that_is_said(scene, rec
     assert labels(lines) == ["1-2", "3-5", "6-7", "8-10"]
     assert "means of 2-3 channels by rank" in plain_text(lines)
     assert [line[-13:-1].strip() for line in plain_text(lines).split("\n")[1:5]] == [
-        "+0.85",
-        "+0.60",
-        "+0.35",
-        "+0.10",
+        "+.85",
+        "+.60",
+        "+.35",
+        "+.10",
     ]
     whole = heat_lines(scene(items, glyphs=SETS["ascii"]), WIDTH, 14)
     assert "means" not in plain_text(whole) and labels(whole)[0] == "9"

@@ -196,25 +196,23 @@ def test_predictions_stand_below_with_a_mark_that_needs_no_colour(scene, made_up
         for line in plain_text(image_lines(whole, 118, 36)).splitlines()
         if "true class 0" in line
     )
-    assert caption.startswith("│ 0 0.93 ✔ ")
-    assert "1 0.99 ×" in caption and "0 0.82 ✔" in caption
+    assert caption.startswith("│ 0 .93 ✓ ")
+    assert "1 .99 ×" in caption and "0 .82 ✓" in caption
     plain = plain_text(
         image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 118, 36)
     )
-    assert "0 0.93 ok" in plain and "1 0.99 x" in plain
+    assert "0 .93 ok" in plain and "1 .99 x" in plain
 
 
 def test_classes_are_named_and_long_names_give_way_to_what_is_short(scene, made_up, record):
     names = ("airplane", "automobile", "bird", "cat", "\x1b[31mdeer")
     whole = on(scene, made_up, record, strip_data(4, classes=names, own=[4, 0.5]))
     wide = plain_text(image_lines(whole, 118, 36))
-    assert (
-        "airplane 0.93 ✔" in wide and "automobile 0.93 ✔" in wide and "true class airplane" in wide
-    )
-    assert "\x1b" not in wide and "0.50 ×" in wide
-    assert "airplane .93 ✔" in plain_text(image_lines(whole, 80, 19))
+    assert "airplane .93 ✓" in wide and "automobile .93 ✓" in wide and "true class airplane" in wide
+    assert "\x1b" not in wide and ".50 ×" in wide
+    assert "airplane .93 ✓" in plain_text(image_lines(whole, 80, 19))
     small = plain_text(image_lines(whole, 36, 8))
-    assert "airp… ✔ y=airp…" in small and "93" not in small  # the class is what counts
+    assert "airp… ✓ y=airp…" in small and "93" not in small  # the class is what counts
     tiny = plain_text(image_lines(on(scene, made_up, record, strip_data(1), glyphs=ASCII), 36, 8))
     assert "0 ok" in tiny
 
@@ -229,7 +227,7 @@ def test_delta_says_how_much_it_is_amplified(scene, made_up, record):
 
 def test_the_cursor_picks_the_strip_and_only_the_active_line_counts(scene, made_up, record):
     strips = [strip_data(1, attack=f"attack {i}") for i in (1, 2, 3)]
-    assert "attack 3 eps 0.160" in plain_text(
+    assert "attack 3 eps .160" in plain_text(
         image_lines(on(scene, made_up, record, *strips), 80, 19)
     )
     at = on(scene, made_up, record, *strips, view=View(panel="images", cursor=125))

@@ -15,9 +15,10 @@ from selffit.run.wording import closing, sentence
 from selffit_tui.draw.styles import palette
 from selffit_tui.intervene.actions import actions
 from selffit_tui.model.scene import OVERVIEW, View
-from selffit_tui.panels.header import Header, banners
+from selffit_tui.panels.header import Header
 from selffit_tui.panels.list import PANELS, scroll_limit
 from selffit_tui.panels.tabs import Tabs
+from selffit_tui.panels.why import is_calm
 from selffit_tui.plain.lines import PlainLines, in_time, runs_table, status_lines
 from selffit_tui.screens.footer import Footer
 from selffit_tui.screens.layout import layout
@@ -50,7 +51,7 @@ def draw(make_scene, items, views):
     """The panels of these views of a run, in an overview or alone."""
     plain = make_scene(items, now=NOW)
     for (width, height), view in views:
-        place = layout(width, height, view.panel, banners(plain))
+        place = layout(width, height, view.panel, is_calm(plain))
         right = place.right
         scene = replace(plain, view=view, narrow=place.narrow)
         for name, lines in place.heights.items():

@@ -13,11 +13,11 @@ from selffit.control.commands import Command
 from selffit.eventlog import kinds
 from selffit.run.state import RunState, reduce_all
 from selffit.run.verdict import verdict
-from selffit_tui.intervene.actions import cure
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.screens.help import HelpScreen
+from selffit_tui.words.commands import cure
 
 HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
 
@@ -154,7 +154,7 @@ def test_a_form_is_checked_while_it_is_filled_in(acting, acted_on, shown):
         await at.pilot.press("enter")
         assert at.app.screen.dialog.stage == FORM and await sent(at) == []
         await at.pilot.press(*"/255")
-        assert "eps 0.350 → 8/255, alpha 0.350 → 8/255" in shown(at.app)
+        assert "eps .350 → 8/255, alpha .350 → 8/255" in shown(at.app)
         await at.pilot.press("enter")
         (command,) = await sent(at)
         assert command["args"] == {"eps": 8 / 255} and command["expect"] == 0
@@ -263,7 +263,7 @@ def test_when_somebody_else_was_faster_the_person_looks_again(acting, acted_on, 
         await at.grow()
         dialog = at.app.screen.dialog
         assert (dialog.stage, dialog.version) == (LIST, 1) and await sent(at) == []
-        assert "bob@lab: eps 0.350 → 51/255" in " ".join(shown(at.app).split())
+        assert "bob@lab: eps .350 → 51/255" in " ".join(shown(at.app).split())
         await at.pilot.press("enter", "y")
         (command,) = await sent(at)
         assert command["expect"] == 1
@@ -274,8 +274,16 @@ def test_when_somebody_else_was_faster_the_person_looks_again(acting, acted_on, 
 def test_those_who_only_watch_find_no_way_to_act(acting, acted_on, shown):
     async def watch(at):
         assert "act" not in shown(at.app).split("\n")[-2].split() and "i: act" not in shown(at.app)
-        await at.pilot.press("i", "f11", "colon", "ctrl+p")
+        await at.pilot.press("i", "f11")
         assert at.app.screen is at.app.run_screen
+        await at.pilot.press("colon")
+        await at.pilot.pause(0.1)
+        await at.pilot.press(*"roll back")
+        await at.pilot.pause(0.3)
+        await at.pilot.press("enter")
+        await at.pilot.pause(0.1)
+        assert not isinstance(at.app.screen, InterveneScreen)
+        await at.pilot.press("escape")
         await at.pilot.press("question_mark")
         assert isinstance(at.app.screen, HelpScreen) and "roll back" not in shown(at.app)
 
@@ -284,7 +292,7 @@ def test_those_who_only_watch_find_no_way_to_act(acting, acted_on, shown):
 
 def test_nothing_can_be_done_to_a_run_that_has_ended(drive, made_up):
     async def act(app, pilot):
-        await pilot.press("i", "colon")
+        await pilot.press("i", "f11")
         assert app.screen is app.run_screen
 
     drive(made_up.records(), act)

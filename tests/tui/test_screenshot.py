@@ -5,7 +5,7 @@ import time
 import pytest
 
 from selffit.errors import UserError
-from selffit.run.follow import LogSource
+from selffit.run.in_time import TimedSource
 from selffit_tui.app.screenshot import save_screenshot
 from selffit_tui.panels.list import PANELS
 
@@ -17,7 +17,7 @@ def test_a_screenshot_shows_the_whole_log(made_up, tmp_path):
     save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
     picture = (tmp_path / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
     assert (
-        picture.startswith("<svg") and "at step 620" in picture and "strokes-fgsm-7f3a" in picture
+        picture.startswith("<svg") and "ONSET at 620" in picture and "strokes-fgsm-7f3a" in picture
     )
 
 
@@ -25,16 +25,16 @@ def test_a_screenshot_waits_for_a_log_that_is_slow_to_come(made_up, tmp_path, mo
     run_dir = tmp_path / "strokes-fgsm-7f3a"
     run_dir.mkdir()
     made_up.write(run_dir, 702)
-    poll = LogSource.poll
+    poll = TimedSource.poll
 
     def slow(source, limit=None):
         time.sleep(0.5)
         return poll(source, limit)
 
-    monkeypatch.setattr(LogSource, "poll", slow)
+    monkeypatch.setattr(TimedSource, "poll", slow)
     save_screenshot(run_dir, tmp_path / "run.svg", "80x24")
     assert "strokes-fgsm-7f3a" in (tmp_path / "run.svg").read_text(encoding="utf-8")
-    assert "UNMEASURED" not in (tmp_path / "run.svg").read_text(encoding="utf-8")
+    assert "no probe has looked" not in (tmp_path / "run.svg").read_text(encoding="utf-8")
 
 
 def test_a_screenshot_can_show_one_panel(made_up, tmp_path):

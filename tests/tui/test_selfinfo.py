@@ -125,9 +125,9 @@ def alone(panel="self", cursor=None):
 # ---- self-information
 def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
     lines = self_lines(scene(whole_run, alone()), 80, 19)
-    assert row(lines, "own").rstrip("│ ").endswith("0.95") and row(lines, "grey carrier").rstrip(
+    assert row(lines, "own").rstrip("│ ").endswith(".95") and row(lines, "grey carrier").rstrip(
         "│ "
-    ).endswith("0.82")
+    ).endswith(".82")
     assert (
         row(lines, "own").count("█")
         > row(lines, "clean").count("█")
@@ -137,7 +137,7 @@ def test_rows_show_the_newest_values_with_bars_and_history(scene, whole_run):
     assert "▁▁▁▁" in row(lines, "grey carrier") and "▇" in row(lines, "grey carrier")
     text = plain_text(lines)
     assert "n 128" in text and "step 682" in text and "other network: step 558" in text
-    assert "index 0.59  !! self-fitting  index moved 62 steps before the onset" in text
+    assert "index .59" in text and "!! self-fitting  index moved 62 steps before the onset" in text
 
 
 def test_a_small_panel_keeps_the_most_telling_rows(scene, whole_run):
@@ -150,7 +150,7 @@ def test_a_small_panel_keeps_the_most_telling_rows(scene, whole_run):
 
 def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_step(scene, whole_run):
     text = plain_text(self_lines(scene(whole_run, alone()), 118, 36))
-    assert "signs  abnormal probe 0.98  carrier 0.80  conflict 0.44  swap 0.02" in text
+    assert "signs  abnormal probe .98  carrier .80  conflict .44  swap .02" in text
     assert (
         "grey + own delta" in text
         and "our operational definition" in text
@@ -158,13 +158,13 @@ def test_a_large_panel_says_what_each_row_is_and_shows_the_full_set_with_its_ste
     )
     assert " full set of step 620 " in text and "step 682" in text
     full = row(self_lines(scene(whole_run, alone()), 118, 36), "class pattern")
-    assert full.rstrip("│ ").endswith("0.83")
+    assert full.rstrip("│ ").endswith(".83")
 
 
 def test_full_only_values_come_from_the_newest_full_set_before_the_cursor(scene, whole_run):
     lines = self_lines(scene(whole_run, alone(cursor=500)), 118, 36)
     assert " full set of step 310 " in plain_text(lines) and "step 496" in plain_text(lines)
-    assert row(lines, "mean carrier").rstrip("│ ").endswith("0.11")
+    assert row(lines, "mean carrier").rstrip("│ ").endswith(".11")
     early = plain_text(self_lines(scene(whole_run, alone(cursor=200)), 118, 36))
     assert "full set" not in early and "step 186" in early
 
@@ -175,7 +175,7 @@ def test_the_cursor_picks_the_probe_and_hides_a_later_diagnosis(scene, whole_run
         "step 558" in text
         and "self-fitting" not in text
         and "no onset so far" in text
-        and "index 0.02" in text
+        and "index .02" in text
     )
     # histories go on
     assert "▇" in row(self_lines(scene(whole_run, alone(cursor=619)), 80, 19), "grey carrier")
@@ -222,7 +222,7 @@ def test_only_the_active_line_counts(scene, whole_run):
     base = {"name": "b1", "parent": "main", "base_step": 558, "ckpt": "main-558"}
     log.append(Record(1, 1, len(log) + 1, log[-1].t, "branch", "b1", 558, base, "trainer"))
     back = plain_text(self_lines(scene(log, alone()), 80, 19))
-    assert "step 558" in back and "self-fitting" not in back and "0.95" not in back
+    assert "step 558" in back and "self-fitting" not in back and ".95" not in back
     assert "step 310" in plain_text(dose_lines(scene(log, alone("dose")), 80, 19))
     healthy = self_data(589, fallen=False)
     log.append(Record(1, 1, len(log) + 1, log[-1].t, "probe.self", "b1", 589, healthy, "trainer"))
@@ -327,9 +327,9 @@ def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(s
     now, before = lines[lines.index(ticks) + 1 :][:2]
     assert " 620 " in now and " 310 " in before
     for tick, value, earlier in (
-        ("0.5", "0.21", "0.56"),
-        ("1 ", "0.95", "0.39"),
-        ("1.5", "0.85", "0.22"),
+        ("0.5", ".21", ".56"),
+        ("1 ", ".95", ".39"),
+        ("1.5", ".85", ".22"),
     ):
         at = ticks.index(tick, 10)
         assert value in now[at - 3 : at + 6] and earlier in before[at - 3 : at + 6]
@@ -338,7 +338,7 @@ def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(s
         "dotted: step 310" in text and "mixed with random signs" in text and "step 620" in lines[0]
     )
     shares = lines[-2].split()
-    assert shares[-6:-1] == ["0.95", "0.78", "0.34", "0.43", "0.56"]
+    assert shares[-6:-1] == [".95", ".78", ".34", ".43", ".56"]
 
 
 def test_the_curve_dips_before_the_full_dose_and_one_is_marked(scene, whole_run):

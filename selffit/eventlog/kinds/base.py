@@ -13,6 +13,7 @@ class Kind:
     """The flags of a kind.
 
     name: in the log. critical: on the disk before `emit` returns. listed: a line of the event list.
+    important: comes first where there is little room for what happened.
     kept: the state of a run keeps every one ("all"), the newest ("newest") or none ("").
     on_branch: belongs to a step of a branch; what is done again after a resume is dropped.
     enough: so many of the newest are enough for a summary of the run, 0: it needs every one.
@@ -22,6 +23,7 @@ class Kind:
     name: str
     critical: bool = False
     listed: bool = True
+    important: bool = False
     kept: str = ""
     on_branch: bool = False
     enough: int = 0

@@ -11,8 +11,8 @@ from selffit.eventlog.former import args_today, op_today, settings_today
 from selffit.eventlog.kinds.base import Event, Kind, today
 
 
-def _critical(name: str, *, kept: str = "") -> Kind:
-    return Kind(name=name, critical=True, kept=kept)
+def _critical(name: str, *, kept: str = "", important: bool = True) -> Kind:
+    return Kind(name=name, critical=True, kept=kept, important=important)
 
 
 class Received(Event, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Received(Event, frozen=True, kw_only=True):
     t: when it was sent, wall clock in seconds.
     """
 
-    KIND: ClassVar[Kind] = _critical("ctl.received")
+    KIND: ClassVar[Kind] = _critical("ctl.received", important=False)
     id: str
     op: str
     args: Mapping[str, Any]
@@ -169,7 +169,7 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     sec: that saving took.
     """
 
-    KIND: ClassVar[Kind] = _critical("ckpt.saved")
+    KIND: ClassVar[Kind] = _critical("ckpt.saved", important=False)
     id: str
     of_step: int = msgspec.field(name="step", default=0)
     of_branch: str = msgspec.field(name="branch", default="")

@@ -33,7 +33,9 @@ class Alert(Event, frozen=True, kw_only=True):
     disease: of an onset: the cause as it was first known.
     """
 
-    KIND: ClassVar[Kind] = Kind(name="alert", critical=True, kept="all", on_branch=True)
+    KIND: ClassVar[Kind] = Kind(
+        name="alert", critical=True, important=True, kept="all", on_branch=True
+    )
     level: str
     text: str
     onset_step: int | None = None
@@ -80,7 +82,9 @@ class Diagnosis(Event, frozen=True, kw_only=True):
     leads: the same for each sign that became clear.
     """
 
-    KIND: ClassVar[Kind] = Kind(name="diagnosis", critical=True, kept="all", on_branch=True)
+    KIND: ClassVar[Kind] = Kind(
+        name="diagnosis", critical=True, important=True, kept="all", on_branch=True
+    )
     disease: str
     text: str
     index: float = nan

@@ -204,7 +204,7 @@ class LogGap(Event, frozen=True, kw_only=True):
     why: "queue full" or "disk full".
     """
 
-    KIND: ClassVar[Kind] = Kind(name="log.gap", critical=True, streams=BOTH)
+    KIND: ClassVar[Kind] = Kind(name="log.gap", critical=True, important=True, streams=BOTH)
     dropped: int
     kinds: Mapping[str, Any] = {}
     why: str = ""
@@ -217,7 +217,7 @@ class LogFault(Event, frozen=True, kw_only=True):
     action: what the writer does about it.
     """
 
-    KIND: ClassVar[Kind] = Kind(name="log.fault", critical=True, streams=BOTH)
+    KIND: ClassVar[Kind] = Kind(name="log.fault", critical=True, important=True, streams=BOTH)
     error: str
     action: str
 
@@ -248,7 +248,9 @@ class Exited(Event, frozen=True, kw_only=True):
     again: whether the supervisor starts another attempt.
     """
 
-    KIND: ClassVar[Kind] = Kind(name="sup.exit", critical=True, streams=("supervisor",))
+    KIND: ClassVar[Kind] = Kind(
+        name="sup.exit", critical=True, important=True, streams=("supervisor",)
+    )
     how: str
     code: Signed = 0
     signal: str | None = None

@@ -11,6 +11,11 @@ from selffit_tui.panels.parts.charting import Plot
 LEVELS, PLAIN_LEVELS = "▁▂▃▄▅▆▇█", ".:-=+*#@"  # of a curve, lowest to highest
 
 
+def levels_of(glyphs: Glyphs) -> str:
+    """The characters of a filled curve, lowest to highest."""
+    return PLAIN_LEVELS if glyphs.plain else LEVELS
+
+
 def share_bar(
     value: float, width: int, style: str, glyphs: Glyphs, chance: float = math.nan
 ) -> list[Span]:
@@ -33,7 +38,7 @@ def history_rows(
 
     Marks and cursor show above it.
     """
-    levels = PLAIN_LEVELS if glyphs.plain else LEVELS
+    levels = levels_of(glyphs)
     heights = [
         max(1, round(min(1.0, max(0.0, v)) * high * len(levels))) if known(v) else 0 for v in values
     ]

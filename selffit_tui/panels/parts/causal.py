@@ -6,7 +6,7 @@ our operational definition, see `selffit.probes.causal`.
 """
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, known, narrow, percent, share, signed
+from selffit.numbers import count, known, narrow, percent, score, signed
 from selffit.vocabulary import EFFECT, GROUPS
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, Span, fill, width_of
@@ -116,5 +116,5 @@ def _table(
 
 def _base(probe: kinds.CausalProbe, width: int) -> Line:
     """The accuracies of the whole network, from which the changes are."""
-    cells = [share(probe.base.value(name)).rjust(CELL) for name in _columns(width)]
+    cells = [score(probe.base.value(name)).rjust(CELL) for name in _columns(width)]
     return [(" none zeroed".ljust(NAMES), "dim"), ("".join(cells), "dim")]

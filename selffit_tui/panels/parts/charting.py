@@ -28,9 +28,9 @@ class Plot:
         return self.window.column(step) // self.across
 
 
-def plot(scene: Scene, width: int) -> Plot:
-    """The plot of a panel that is `width` cells wide inside its border."""
-    cells = max(1, width - LEFT - RIGHT)
+def plot(scene: Scene, width: int, right: int = RIGHT) -> Plot:
+    """The plot of a panel that is `width` cells wide inside its border, `right` cells beside it."""
+    cells = max(1, width - LEFT - right)
     across = scene.glyphs.across
     window = scene.window(cells * across)
     placed: dict[int, Mark] = {}
@@ -68,6 +68,8 @@ def plot_row(
         elif owner < 0 and cell in plot.marks and plot.marks[cell].live:
             acted = plot.marks[cell].level == INTERVENTION
             character, style = glyphs.mark, "act" if acted else "mark"
+        elif character == " " and spans:
+            style = spans[-1][1]  # a blank has no ink: a change of it would cost bytes
         if spans and spans[-1][1] == style:
             spans[-1] = (spans[-1][0] + character, style)
         else:

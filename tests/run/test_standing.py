@@ -1,0 +1,127 @@
+"""The line that is always there: what stands, in words that fit into the room that there is."""
+
+import pytest
+from made_up.records import alert, diagnosis, on, probe, record, roll_back, start, steps
+
+from selffit.run.standing import fitted, standing
+from selffit.run.state import RunState, reduce_all
+from selffit.run.verdict import verdict
+from selffit.run.wording import part, sentence
+
+HEALTHY = [start(on_co="alert", eps=0.16), steps(0), probe(10, 0.40, fgsm=0.5)]
+ONSET = alert(
+    "onset",
+    20,
+    onset_step=20,
+    onset_low=10,
+    healthy={"step": 10, "pgd": 0.4},
+    evidence={"best": 0.4, "pgd": 0.14, "fgsm": 0.6},
+)
+FALLEN = [*HEALTHY, probe(20, 0.14, fgsm=0.6), ONSET, probe(30, 0.0, fgsm=0.94)]
+NAMED = [*FALLEN, diagnosis(30, disease="self-fitting", onset_step=20)]
+MASKED = [
+    *NAMED,
+    alert("masked", 40, disease="gradient masking", evidence={"pgd": 0.5, "strong": 0.08}),
+]
+
+
+def fold(*items):
+    return reduce_all(RunState(), items)
+
+
+def line(*items, width=120, word="training", why=""):
+    return standing(fold(*items), word, why).line(width).replace("\xa0", " ")
+
+
+def test_the_normal_case_is_said_in_words():
+    told = line(*HEALTHY)
+    assert told.startswith("healthy │ PGD .40 is normal") and "FGSM .50" in told
+
+
+def test_a_budget_that_rises_is_said():
+    state = fold(start(eps=0.16, eps_ramp=0.5), steps(0), probe(10, 0.40, fgsm=0.5, eps=0.089))
+    assert "PGD .40 is normal at eps .089" in standing(state, "training").line(120)
+
+
+def test_an_onset_tells_cause_fall_and_last_healthy_step():
+    told = line(*NAMED)
+    assert told == (
+        "ONSET at step 20 │ self-fitting │ PGD .40 → .14, now .00 │ FGSM now .94 │ "
+        "last healthy step 10"
+    )
+
+
+def test_at_80_columns_an_onset_keeps_cause_and_fall():
+    told = line(*NAMED, width=76)
+    assert told.startswith("ONSET at 20 │ self-fitting │ PGD .40") and "healthy 10" in told
+
+
+def test_at_45_columns_an_onset_is_named_with_its_cause():
+    told = line(*NAMED, width=42)
+    assert told.startswith("ONSET") and "self-fitting" in told and len(told) <= 42
+
+
+@pytest.mark.parametrize("width", [120, 76, 60])
+def test_a_strong_attack_never_takes_the_place_of_the_cause(width):
+    told = line(*MASKED, width=width)
+    assert told.startswith("MASKED") and "self-fitting" in told
+
+
+def test_a_suspicion_tells_the_signals_and_when_it_is_decided():
+    moved = alert(
+        "suspect",
+        12,
+        t=101.0,
+        text="training signals moved: PertAlign 0.59 → 0.39",
+        evidence={"pertalign": 0.39, "pertalign_usual": 0.59},
+    )
+    told = line(*HEALTHY, moved)
+    assert "SUSPECT since step 12 │ PertAlign .59 → .39" in told and "decides" in told
+
+
+def test_after_a_roll_back_it_says_whether_the_new_branch_holds():
+    told = line(*FALLEN, *roll_back("b1", base=10, asked=30), on("b1", probe(20, 0.41, fgsm=0.5)))
+    assert told.startswith("rolled back from 30 of main to 10 by me")
+    assert "n-fgsm on b1 holds PGD .41" in told
+
+
+def test_a_crash_comes_first_and_what_stood_stays_behind_it():
+    end = record("sup.exit", {"how": "crashed", "text": "exit code 1", "stderr": ["Out"]})
+    told = standing(fold(*NAMED, end), "crashed")
+    assert told.banner == "ended"
+    assert told.line(120).startswith("CRASHED │ exit code 1; Out │ onset at step")
+
+
+def test_a_run_that_is_lost_says_why():
+    told = line(*HEALTHY, word="lost", why="nothing was heard of the trainer for 2 min")
+    assert told.startswith("LOST │ nothing was heard of the trainer for 2 min")
+
+
+def test_a_pause_does_not_silence_an_onset():
+    assert line(*HEALTHY, word="paused").startswith("healthy") and "paused" in line(
+        *HEALTHY, word="paused"
+    )
+    assert standing(fold(*NAMED), "paused").banner == "onset"
+    assert "paused" in line(*NAMED, word="paused")
+
+
+def test_before_the_first_probe_it_says_what_is_being_done():
+    told = line(word="data")
+    assert told.startswith("data: images are being loaded")
+
+
+def test_a_moment_of_the_past_does_not_tell_how_the_run_goes_now():
+    assert "paused" not in line(*HEALTHY, word="")
+
+
+def test_the_line_and_the_sentence_are_made_of_the_same_parts():
+    state = fold(*NAMED)
+    told = sentence(state, verdict(state))
+    assert told == line(*NAMED, width=400).replace("ONSET", "onset").replace(" │", ";")
+
+
+def test_what_matters_least_is_left_out_first_and_the_first_part_never():
+    found = [part(1, "at step 5", "at 5"), part(2, "a long cause", "cause"), part(8, "aside")]
+    assert fitted("ONSET", found, 60) == "ONSET at step 5 │ a long cause │ aside"
+    assert fitted("ONSET", found, 20) == "ONSET at 5 │ cause"
+    assert fitted("ONSET", found, 3) == "ONSET at 5  cause"  # whoever draws it cuts it
