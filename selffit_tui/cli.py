@@ -21,8 +21,12 @@ from selffit_tui.commands.compare import compare
 from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
+from selffit_tui.commands.export import export
 from selffit_tui.commands.helped import Helped, HelpedGroup
+from selffit_tui.commands.import_ import import_
+from selffit_tui.commands.pack import open_, pack
 from selffit_tui.commands.replay import replay
+from selffit_tui.commands.report import report
 from selffit_tui.commands.runs import open_runs, runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.thin import thin
@@ -46,6 +50,10 @@ app = typer.Typer(
 )
 for command in (train, watch, replay, status, runs, compare, detect, diagnose, thin):
     app.command(cls=Helped)(command)
+app.command("import", cls=Helped)(import_)
+for command in (export, report, pack):
+    app.command(cls=Helped)(command)
+app.command("open", cls=Helped)(open_)
 app.add_typer(ctl)
 
 

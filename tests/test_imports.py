@@ -54,11 +54,28 @@ def run_command(*args: str) -> str:
         (),
         ("detect", "x.csv"),
         ("diagnose", "--help"),
+        ("import", "x.csv"),
+        ("import", "--try", "x.csv"),
+        ("export", "--csv"),
+        ("report",),
+        ("pack",),
+        ("open", "x.selffit"),
     ],
 )
 def test_quick_commands_load_neither_torch_nor_textual(args, tmp_path, monkeypatch):
     monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path))
     assert not loaded_by(run_command(*args)) & {*TORCH, *SCREEN}
+
+
+def test_importing_and_exporting_load_no_torch(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{epoch},0.8,0.5,0.4\n" for epoch in range(8))
+    (tmp_path / "x.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n" + rows)
+    commands = [("import", "x.csv"), ("export", "x", "--json"), ("report", "x"), ("pack", "x")]
+    code = "\n".join(run_command(*command) for command in commands)
+    assert not loaded_by(code) & {*TORCH, *SCREEN}
+    assert (tmp_path / "x.selffit").exists()
 
 
 def test_the_screen_loads_no_torch():

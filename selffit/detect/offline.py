@@ -31,7 +31,7 @@ class TraceResult:
 
     onset: place in time, in the file's own unit, of the first row at which a network that had been
     healthy is seen fallen, or None. A network that never was healthy has an `onset` alert (without
-    onset_step), but no onset. alerts: none where one cannot tell.
+    onset_step), but no onset. alerts: none where one cannot tell. diverged: None where it has not.
     """
 
     trace: str
@@ -39,6 +39,7 @@ class TraceResult:
     alerts: tuple[Alert, ...]
     answer: Answer
     table: Trace
+    diverged: Diverged | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Return everything as plain JSON values; alerts have their place in time as `epoch`."""
@@ -88,7 +89,7 @@ def detect_traces(
         raise UserError(f"classes = {classes}: there must be at least 2")
     how = replace(how, n=n) if how is not None else Reading(n=n)
     rule = thresholds or RuleThresholds()
-    return [_detect(trace, rule, classes) for trace in read_traces(Path(path), how)]
+    return [detect_in(trace, rule, classes) for trace in read_traces(Path(path), how)]
 
 
 def detect_trace(
@@ -109,7 +110,8 @@ def detect_trace(
     return results[0]
 
 
-def _detect(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> TraceResult:
+def detect_in(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> TraceResult:
+    """Detect CO in a trace; `classes`: None where it is not known."""
     known = classes or DEFAULT_CLASSES
     detector = Detector(chance=1 / known, place=trace.place, thresholds=thresholds)
     alerts: list[Alert] = []
@@ -144,6 +146,7 @@ def _detect(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> Tr
         alerts=() if found.reasons else tuple(alerts),
         answer=found,
         table=trace,
+        diverged=diverged,
     )
 
 

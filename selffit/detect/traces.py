@@ -101,7 +101,12 @@ def read_traces(path: Path, how: Reading) -> list[Trace]:
     Raises UserError, naming line, column, cause and the option that helps, for what would have to
     be guessed.
     """
-    table = without_summaries(pivoted(read_table(path)))
+    return traces_of(without_summaries(pivoted(read_table(path))), how)
+
+
+def traces_of(table: Table, how: Reading) -> list[Trace]:
+    """Return the traces in a table, one a run; see `read_traces`. Raises UserError."""
+    path = table.path
     if not table.columns and "pgd" not in how.columns:
         raise UserError(
             f"{table.place(table.rows[0].line)}: no header line with the names of the columns; "

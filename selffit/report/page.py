@@ -4,27 +4,24 @@ No script, no link to load; figures and pictures are inside it.
 """
 
 import math
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from html import escape
 
 from selffit import __version__
 from selffit.eventlog.fields import text, whole
 from selffit.eventlog.kinds import CausalProbe, ChannelProbe, ImageStrip, SelfProbe
 from selffit.numbers import budget, count, share, signed
-from selffit.report import figures
+from selffit.report import figures, html
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.images import VIEWS, views
 from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
 from selffit.vocabulary import (
     CHANNEL,
     COMPONENT,
-    DEFINITIONS,
     EFFECT,
     GROUPS,
     OF_A_LAYER,
     SELF,
-    SOURCE,
     VALUES,
 )
 
@@ -43,8 +40,6 @@ figcaption { font-size: .9rem; color: #555; }
 .strip img { width: 7rem; height: 7rem; image-rendering: pixelated; display: block; }
 .scroll { overflow-x: auto; } dt { font-weight: 600; margin-top: .5rem; } dd { margin-left: 1rem; }
 """
-# Nothing may be loaded or run, whatever a name in a log tries to smuggle in.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(report: Report) -> str:
@@ -53,9 +48,9 @@ def page(report: Report) -> str:
     Every text from outside is escaped.
     """
     last = report.found[-1]
-    title = escape(f"Diagnosis of {report.name}")
+    title = f"Diagnosis of {report.name}"
     parts = [
-        f"<h1>{title}</h1>",
+        f"<h1>{escape(title)}</h1>",
         _summary(report),
         _overview(report),
         _through_time(report),
@@ -65,15 +60,9 @@ def page(report: Report) -> str:
         *_section(last.channels is not None, "Channels", lambda: _channels(report, last)),
         *_section(last.causal is not None, "Causal check", lambda: _causal(last)),
         *_section(last.strip is not None, "Images", lambda: _strips(report)),
-        _definitions(),
+        html.definitions(),
     ]
-    return (
-        "<!DOCTYPE html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
-        "<body>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )
+    return html.document(title, _STYLE, parts)
 
 
 def _section(wanted: bool, title: str, body: Callable[[], str]) -> list[str]:
@@ -112,7 +101,7 @@ def _overview(report: Report) -> str:
             *map(found.component, COMPONENT),
         ]
         rows.append([escape(found.id), *map(share, numbers), _verdict(found)])
-    return _table(
+    return html.table(
         [
             "checkpoint",
             *(measure.label for measure in MEASURED.values()),
@@ -177,7 +166,7 @@ def _self_table(probe: SelfProbe) -> str:
         else f"the network of step {count(probe.reference_step)}"
     )
     return (
-        _table(["", "share", "control", ""], rows, 1, 2)
+        html.table(["", "share", "control", ""], rows, 1, 2)
         + f"<p class='dim'>Reference network: {reference}.</p>"
     )
 
@@ -190,10 +179,11 @@ def _channels(report: Report, last: Findings) -> str:
         "Each row is a channel, each column a checkpoint; rows are in the order of the last one. "
         "Orange answers to the network's own perturbation, violet to the content of the image.",
     )
-    return figure + f"<p>At {escape(last.id)}:</p>" + _channel_table(last.channels)
+    return figure + f"<p>At {escape(last.id)}:</p>" + channel_table(last.channels)
 
 
-def _channel_table(probe: ChannelProbe) -> str:
+def channel_table(probe: ChannelProbe) -> str:
+    """The layers with how concentrated they are, and their most dominant channels."""
     rows = []
     for layer in probe.layers:
         order = sorted((-value, c) for c, value in enumerate(layer.dominance))
@@ -204,7 +194,7 @@ def _channel_table(probe: ChannelProbe) -> str:
         )
     names = [CHANNEL[name].label for name in OF_A_LAYER]
     head = ["layer", "channels", *names, "most dominant (dominance)"]
-    return _table(head, rows, 1, 6)
+    return html.table(head, rows, 1, 6)
 
 
 def _causal(last: Findings) -> str:
@@ -215,10 +205,11 @@ def _causal(last: Findings) -> str:
         "If the most dominant channels carry the self-information, zeroing them takes FGSM and "
         "carrier accuracy away and gives some PGD accuracy back; zeroing others does not.",
     )
-    return figure + _causal_table(last.causal)
+    return figure + causal_table(last.causal)
 
 
-def _causal_table(probe: CausalProbe) -> str:
+def causal_table(probe: CausalProbe) -> str:
+    """What zeroing a share of each stage's channels changes."""
     shares = sorted({row.share for row in probe.rows}, key=lambda part: abs(part - TYPICAL_SHARE))
     base = [share(probe.base.value(name)) for name in EFFECT]
     rows = [["nothing", "", "", *base]]
@@ -234,7 +225,9 @@ def _causal_table(probe: CausalProbe) -> str:
         if shares
         else ""
     )
-    table = _table(["zeroed", "group", "channels", *(m.label for m in EFFECT.values())], rows, 2, 6)
+    table = html.table(
+        ["zeroed", "group", "channels", *(m.label for m in EFFECT.values())], rows, 2, 6
+    )
     return f"{table}<p class='dim'>{escape(about)}</p>"
 
 
@@ -264,44 +257,19 @@ def _strip(strip: ImageStrip) -> str:
                 word = escape(_class(label, strip))
                 guess = f"<span class='{right}'>{word}</span> {share(probability)}"
             cells.append(
-                f"<img alt='{escape(meaning)}' src='{_uri('image/png', pictures[name])}'>{guess}"
+                f"<img alt='{escape(meaning)}' "
+                f"src='{html.uri('image/png', pictures[name])}'>{guess}"
             )
         rows.append(cells)
-    return f"<div class='strip scroll'>{_table(['label', *VIEWS.values()], rows, 5, 0)}</div>"
+    return f"<div class='strip scroll'>{html.table(['label', *VIEWS.values()], rows, 5, 0)}</div>"
 
 
 def _class(label: int, strip: ImageStrip) -> str:
     return strip.classes[label] if 0 <= label < len(strip.classes) else str(label)
 
 
-def _definitions() -> str:
-    items = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in DEFINITIONS
-    )
-    return f"<h2>What the words mean</h2><dl>{items}</dl><p class='dim'>{escape(SOURCE)}</p>"
-
-
 def _figure(svg: bytes, title: str, caption: str) -> str:
     return (
-        f"<figure><img alt='{escape(title)}' src='{_uri('image/svg+xml', svg)}'>"
+        f"<figure><img alt='{escape(title)}' src='{html.uri('image/svg+xml', svg)}'>"
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(data).decode('ascii')}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], first: int, numbers: int) -> str:
-    """Cells are HTML already. `first` columns of words come before `numbers` of numbers."""
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        def cell(place: int, content: str) -> str:
-            kind = " class='n'" if first <= place < first + numbers else ""
-            return f"<{tag}{kind}>{content}</{tag}>"
-
-        return f"<tr>{''.join(cell(place, content) for place, content in enumerate(cells))}</tr>"
-
-    body = "".join(line(cells, "td") for cells in rows)
-    header = line([escape(name) for name in head], "th")
-    return f"<div class='scroll'><table>{header}{body}</table></div>"

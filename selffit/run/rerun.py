@@ -50,12 +50,14 @@ SIGNALS = tuple(signal.name for signal in fields(SignalBlock) if signal.name != 
 class Rules:
     """What a log is judged by.
 
-    chance: 1 / classes, 0 = unknown. cooldown: steps between two suspicions at least. thresholds:
-    of the rule on probes.
+    chance: 1 / classes, 0 = unknown. cooldown: steps between two suspicions at least. confirm: a
+    strong attack decides what has come back, which nothing makes where a run was imported.
+    thresholds: of the rule on probes.
     """
 
     chance: float
     cooldown: int
+    confirm: bool = True
     thresholds: RuleThresholds = field(default_factory=RuleThresholds)
 
     @classmethod
@@ -68,6 +70,7 @@ class Rules:
         return cls(
             chance=1 / classes if classes else 0.0,
             cooldown=max(_whole(config.get("block_steps")), every // 2),
+            confirm=state.last(kinds.Imported) is None,
         )
 
 
@@ -140,7 +143,7 @@ class _Judge:
         self._detector = Detector(
             chance=rules.chance,
             cooldown=rules.cooldown,
-            confirm=True,
+            confirm=rules.confirm,
             thresholds=rules.thresholds,
         )
         self._divergence = DivergenceRule(round(1 / rules.chance) if rules.chance else 0)

@@ -15,7 +15,7 @@ from selffit.run.follow import WATCH_SECONDS, Follower
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.word import LOST_AFTER, host_of, silent_for
-from selffit.vocabulary import COPY
+from selffit.vocabulary import COPY, is_foreign
 
 FINISHING_SECONDS = 60.0  # that a run which is taken over has for its end
 _POLL_SECONDS = 0.25
@@ -45,6 +45,10 @@ def taken_over(
     newest = run.newest_attempt()  # before anything is looked at: a later one is somebody else's
     follower = Follower.of(run)
     state = follower.read_all()
+    if state.ending is not None and is_foreign(state.ending.how):
+        raise UserError(
+            f"run {run.name} was imported from somebody else's log; there is nothing to resume"
+        )
     if state.ending is not None and state.ending.how == "finished":
         raise _finished(run)
     check()

@@ -37,6 +37,19 @@ def read_text(path: Path) -> tuple[str, list[str]]:
     for mark, what, todo in _NO_TEXT:
         if raw.lstrip()[: len(mark)] == mark:
             raise UserError(f"{path}: {what}, not a table; {todo}")
+    return _as_text(raw, path)
+
+
+def read_any_text(path: Path) -> tuple[str, list[str]]:
+    """The same of a file that may hold JSON or printed lines as well as a table."""
+    raw = _bytes(path)
+    for mark, what, todo in _NO_TEXT:
+        if mark not in (b"{", b"[{") and raw[: len(mark)] == mark:
+            raise UserError(f"{path}: {what}; {todo}")
+    return _as_text(raw, path)
+
+
+def _as_text(raw: bytes, path: Path) -> tuple[str, list[str]]:
     text, said = _decoded(raw, path)
     if "\0" in text:
         raise _no_text(path, text[: text.index("\0")].count("\n") + 1)

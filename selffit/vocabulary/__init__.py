@@ -23,6 +23,7 @@ from selffit.vocabulary.states import (
     DIVERGED,
     ENDINGS,
     HEALTHY,
+    IMPORTED,
     LEVELS,
     LOST,
     MASKED,
@@ -47,6 +48,7 @@ from selffit.vocabulary.states import (
     ended_badly,
     ending_word,
     exit_code,
+    is_foreign,
     level_of,
     state_of,
 )
@@ -68,6 +70,7 @@ __all__ = [
     "EVIDENCE",
     "GROUPS",
     "HEALTHY",
+    "IMPORTED",
     "LEVELS",
     "LOST",
     "MASKED",
@@ -100,6 +103,7 @@ __all__ = [
     "ended_badly",
     "ending_word",
     "exit_code",
+    "is_foreign",
     "level_of",
     "state_of",
 ]

@@ -159,13 +159,15 @@ class Ending(State):
 
     name: `how` of its records. code: exit code of the trainer and of its supervisor, None for 128 +
     the number of a signal. accident: another attempt may go on from the newest checkpoint.
-    handed_on: whoever has followed the run ends with its code, too.
+    handed_on: whoever has followed the run ends with its code, too. foreign: no trainer of ours
+    ever worked on it, so nothing can be resumed.
     """
 
     name: str
     code: int | None
     accident: bool = False
     handed_on: bool = False
+    foreign: bool = False
 
     @property
     def followed(self) -> int:
@@ -348,8 +350,20 @@ _ENDINGS = (
         accident=True,
     ),
 )
-ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in _ENDINGS}
-STATES: Mapping[str, State] = {state.word: state for state in (*_STATES, SILENT, *_LEFT, *_ENDINGS)}
+IMPORTED = Ending(
+    name="imported",
+    word="imported",
+    meaning="measured by another program and imported: no trainer belongs to it, so nothing can "
+    "act on it",
+    symbol="finished",
+    style="title",
+    code=0,
+    foreign=True,
+)
+ENDINGS: Mapping[str, Ending] = {ending.name: ending for ending in (*_ENDINGS, IMPORTED)}
+STATES: Mapping[str, State] = {
+    state.word: state for state in (*_STATES, SILENT, *_LEFT, *ENDINGS.values())
+}
 
 
 def ending_word(how: str) -> str:
@@ -374,6 +388,11 @@ def state_of(word: str) -> State:
 def ended_badly(how: str) -> bool:
     """Whether an attempt that ended like this needs somebody to look."""
     return how in ENDINGS and ENDINGS[how].bad
+
+
+def is_foreign(how: str) -> bool:
+    """Whether a run that ended like this never had a trainer of ours."""
+    return how in ENDINGS and ENDINGS[how].foreign
 
 
 CANNOT_TELL = "cannot tell"  # the third answer, beside a fall and none

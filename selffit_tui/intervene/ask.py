@@ -11,7 +11,7 @@ from selffit.numbers import age
 from selffit.run.follow import GONE_SECONDS
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import verdict_dict
-from selffit.vocabulary import LOST, state_of
+from selffit.vocabulary import LOST, is_foreign, state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.plain.follow import look
 from selffit_tui.talk import typed
@@ -42,7 +42,10 @@ class Asking:
     def nobody(self) -> Answer | None:
         """The refusal where no trainer is left to take a command, None while there is one."""
         word, resume = self._follower.word(), typed(f"train --resume {quote(self._run.name)}")
-        if self._follower.state.ending is not None:
+        ending = self._follower.state.ending
+        if ending is not None and is_foreign(ending.how):
+            return Answer(state="rejected", reason=state_of(word).meaning, rule="ended")
+        if ending is not None:
             return Answer(
                 state="rejected",
                 reason=f"the run has ended ({word}); resume it first: {resume}",

@@ -128,6 +128,11 @@ def _fault(event: kinds.LogFault) -> str:
     return f"{event.error}: {event.action}"
 
 
+def _imported(event: kinds.Imported) -> str:
+    epochs = "a step stands for an epoch" if event.unit == "epoch" else ""
+    return _joined(f"from {event.source}, read as {event.format}", epochs, *event.assumed[:3])
+
+
 def _end(event: kinds.End) -> str:
     return _joined(event.how, event.reason)
 
@@ -188,6 +193,7 @@ _WORDS = cast(
         kinds.Diagnosis: ("diagnosis", "alert", _diagnosis),
         kinds.LogGap: ("log gap", "warn", _gap),
         kinds.LogFault: ("log fault", "warn", _fault),
+        kinds.Imported: ("imported", "title", _imported),
         kinds.End: ("end", "title", _end),
         kinds.Spawned: ("spawned", "dim", lambda event: f"pid {event.pid}"),
         kinds.Exited: ("exit", "title", _exit),

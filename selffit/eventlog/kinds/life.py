@@ -162,10 +162,30 @@ class Host(Event, frozen=True, kw_only=True):
     inbox_error: str = ""
 
 
+class Imported(Event, frozen=True, kw_only=True):
+    """The run was not trained by selffit: what was measured comes from somebody else's log.
+
+    source: name of the file or folder that it was read from.
+    format: what that was read as.
+    unit: what a step of this log stands for: "step", or "epoch" where the source has epochs only.
+    columns: what each measure is called in the source.
+    assumed: what had to be guessed, in words.
+    left_out: what was not read, in words.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="imported", critical=True, kept="all")
+    source: str
+    format: str = ""
+    unit: str = ""
+    columns: Mapping[str, Any] = {}
+    assumed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
 class End(Event, frozen=True, kw_only=True):
     """The trainer's last word of an attempt.
 
-    how: finished, diverged, stopped, refused, crashed or superseded.
+    how: finished, diverged, stopped, refused, crashed or superseded; imported where no trainer was.
     reason: in words.
     summary: clean, fgsm, pgd, n, best_pgd (accuracies at the final budget) and onset_step.
     """

@@ -1,0 +1,137 @@
+"""Reads printed lines by the rules of one file, as they come, and puts rows together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Any
+
+from selffit.lines.printed import Splitter, readings
+from selffit.lines.rules import PLACES, SHARES, Rule, RuleFile
+from selffit.tables import number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """The measures of one place in time.
+
+    line: where the first of them stands, from 1. epoch, step: the place, as it was printed; both
+    None where nothing tells. values: numbers by measure, shares as fractions; NaN: the code printed
+    that it is not finite. rows of one place belong together.
+    """
+
+    line: int
+    epoch: float | None
+    step: float | None
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Settings of the run that a line tells, by name, in its words or as the rule has them."""
+
+    line: int
+    settings: Mapping[str, Any]
+
+
+@dataclass
+class _Open:
+    line: int = 0
+    place: tuple[float | None, float | None] = (None, None)
+    values: dict[str, float] = field(default_factory=dict)
+
+
+class LineReader:
+    """Takes printed text in pieces of any size; gives what was read as soon as it is complete.
+
+    A row is complete when the next place in time begins, or, earlier, when it has all measures that
+    the rules name as `row`. Of a measure that is printed again at the same place, as progress bars
+    do, the last value counts; where no rule reads a place, it begins the next row.
+    """
+
+    def __init__(self, rules: RuleFile) -> None:
+        self.rules = rules
+        self.matched: Counter[str] = Counter()  # lines by the name of their rule
+        self.values = 0  # that were read
+        self.unread: list[str] = []  # groups that are no number, the first few
+        self._split = Splitter()
+        self._open = _Open()
+        self._has_place = any(set(PLACES) & set(rule.groups) for rule in rules.rules)
+
+    def feed(self, text: str) -> list[Row | Said]:
+        """Take a piece of text."""
+        return [found for line in self._split.feed(text) for found in self._line(*line)]
+
+    def close(self) -> list[Row | Said]:
+        """What is left when there is no more text."""
+        found = [found for line in self._split.close() for found in self._line(*line)]
+        return [*found, *self._emit()]
+
+    def _line(self, at: int, line: str) -> Iterator[Row | Said]:
+        told = list(readings(line))
+        for rule in self.rules.rules:
+            match = next((m for text in told if (m := rule.pattern.search(text))), None)
+            if match is None:
+                continue
+            self.matched[rule.name] += 1
+            groups = {name: text for name, text in match.groupdict().items() if text is not None}
+            if rule.settings:
+                known: dict[str, Any] = {**groups, **self._numbers(rule, groups, at, rule.over)}
+                yield Said(line=at, settings={**known, **rule.says})
+            else:
+                yield from self._take(at, self._numbers(rule, groups, at, groups))
+                if rule.says:
+                    yield Said(line=at, settings=rule.says)
+
+    def _numbers(
+        self, rule: Rule, groups: Mapping[str, str], at: int, wanted: Container[str]
+    ) -> dict[str, float]:
+        """The wanted groups that are numbers, in the units of the log."""
+        found: dict[str, float] = {}
+        for name, text in groups.items():
+            if name not in wanted:
+                continue
+            try:
+                over, slash, under = text.partition("/")
+                if slash:
+                    value, percent = number(over).value / number(under).value, False
+                else:
+                    value, percent, *_ = number(text)
+            except (ValueError, ZeroDivisionError):
+                if len(self.unread) < 3:
+                    self.unread.append(f"line {at}: {name} = {text[:40]!r}")
+                continue
+            if name in PLACES and (isnan(value) or value < 0):
+                continue
+            by = 100.0 if percent and name in SHARES else rule.over.get(name, 1.0)
+            found[name] = value / by
+        return found
+
+    def _take(self, at: int, found: dict[str, float]) -> Iterator[Row]:
+        places = {name: found.pop(name) for name in PLACES if name in found}
+        if places:
+            place = (places.get("epoch"), places.get("step"))
+            if place[0] is None:
+                place = (self._open.place[0], place[1])
+            if place != self._open.place:
+                yield from self._emit()
+                self._open.place = place
+        if not found:
+            return
+        self.values += len(found)
+        if not self._has_place and set(found) & set(self._open.values):
+            yield from self._emit()
+        if not self._open.values:
+            self._open.line = at
+        self._open.values |= found
+        if self.rules.row and self.rules.row <= set(self._open.values):
+            yield from self._emit()
+
+    def _emit(self) -> Iterator[Row]:
+        done = self._open
+        self._open = _Open(place=done.place)
+        if done.values:
+            epoch, step = done.place
+            yield Row(line=done.line, epoch=epoch, step=step, values=done.values)
