@@ -277,6 +277,14 @@ class RunConfig:
         "auto = bf16 autocast on CUDA, fp32 elsewhere",
         choices=("auto", "fp32", "bf16"),
     )
+    graph: str = setting(
+        "auto",
+        "training",
+        "take each step as one CUDA graph, which saves launching its operations: auto = on CUDA, "
+        "where the method allows it; on = or refuse; off = never. The results are the same",
+        choices=("auto", "on", "off"),
+        host=True,
+    )
 
     probe_every: int = setting(
         0,

@@ -18,9 +18,18 @@ class Zeroing:
         self._model = model
         self._device = device
         self._handles: list[RemovableHandle] = []
+        self._zeroed: Mapping[str, Any] = {}
+        self.version = 0  # rises with every change
 
     def set(self, zeroed: Mapping[str, Any]) -> None:
-        """Zero exactly these from now on: {layer: {"channels": [int, …]}}."""
+        """Zero exactly these from now on: {layer: {"channels": [int, …]}}.
+
+        The same as before change nothing, so that a captured step stays valid.
+        """
+        if zeroed == self._zeroed:
+            return
+        self._zeroed = dict(zeroed)
+        self.version += 1
         for handle in self._handles:
             handle.remove()
         sites = self._model.sites()

@@ -3,11 +3,11 @@
 Where it stands is a function of (weights, optimiser, step, settings) only.
 """
 
-import torch
-
-from selffit.data import step_seed
+from selffit.eventlog import kinds
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
+from selffit.train.runner import Runner
+from selffit.train.scalars import Ahead
 from selffit.train.session import Session
 from selffit.train.stopping import Stop
 
@@ -22,7 +22,9 @@ class Loop:
         self.session = session
         self.checkpoints = checkpoints
         self.commander = commander
-        self._generator = torch.Generator(session.setup.device)
+        setup = session.setup
+        self.runner = Runner(setup, self._tell)
+        self._ahead = Ahead(setup.device, setup.config.block_steps)
 
     def run(self) -> None:
         """Train to the end.
@@ -46,6 +48,10 @@ class Loop:
                 self.checkpoints.save(wait=True)
             raise
 
+    def _tell(self, event: kinds.StepGraph) -> None:
+        """Log how the next steps are taken."""
+        self.session.log.emit(event, step=self.session.done)
+
     def _boundary(self) -> None:
         """Between two steps: the one place where the run stops and its settings may change."""
         self.session.stop.check()
@@ -53,17 +59,9 @@ class Loop:
 
     def _one_step(self) -> None:
         setup, step = self.session.setup, self.session.done
-        schedule = setup.schedule
-        setup.step.set(
-            lr=schedule.lr(step),
-            momentum=schedule.momentum(step),
-            eps=schedule.eps(step),
-            alpha=schedule.alpha(step),
-        )
-        self._generator.manual_seed(step_seed(setup.config.seed, "attack", step))
         x, y = setup.batches.batch(step)
-        attack, trained = setup.step(x, y, self._generator, with_input_gradient=True)
-        self.session.blocks.add(x, y, attack, trained)
+        values = self.runner.run(x, y, self._ahead.at(step, setup.schedule))
+        self.session.blocks.add(values)
         self.session.done += 1
 
     def _after_step(self) -> None:

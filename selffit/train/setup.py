@@ -22,7 +22,7 @@ from selffit.models.zeroing import Zeroing
 from selffit.numbers import plural
 from selffit.probes.channels import watching
 from selffit.train.schedule import Schedule
-from selffit.train.step import Step, make_optimizer
+from selffit.train.step import Step
 
 
 @dataclass(kw_only=True)
@@ -91,7 +91,7 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
     announce("model")
     torch.manual_seed(step_seed(config.seed, "weights", 0))
     model = build_network(config, images).to(device)
-    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
+    step = Step(config, model, device, autocast, capturable=device.type == "cuda")
     schedule = Schedule(config, batches.steps_per_epoch)
     return Setup(
         config=config,
