@@ -1,4 +1,4 @@
-"""Decoded sets in the user's cache directory: the same images, made anew when they are of no use."""
+"""Decoded sets in the user's cache directory: the same images, made anew when of no use."""
 
 import os
 import subprocess
