@@ -338,6 +338,16 @@ class RunConfig:
         at_most=True,
         live=True,
     )
+    causal_seconds: float = setting(
+        30.0,
+        "probes",
+        "seconds that a causal check may take, 0 = as long as it needs; what there was no time for "
+        "is left out",
+        low=0,
+        high=86_400,
+        live=True,
+        zero="as long as it needs",
+    )
 
     checkpoint_every: int = setting(
         0, "checkpoints", "steps between checkpoints, 0 = with every interval probe", low=0

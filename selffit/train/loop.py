@@ -3,6 +3,8 @@
 Where it stands is a function of (weights, optimiser, step, settings) only.
 """
 
+import math
+
 from selffit.eventlog import kinds
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
@@ -24,6 +26,7 @@ class Loop:
         self.commander = commander
         setup = session.setup
         self.runner = Runner(setup, self._tell)
+        self._between_blocks = False
         self._ahead = Ahead(setup.device, setup.config.block_steps)
 
     def run(self) -> None:
@@ -39,7 +42,10 @@ class Loop:
             while True:
                 self._boundary()
                 if session.done >= session.setup.schedule.last_step:
+                    session.measure_later(math.inf)
                     break
+                if self._between_blocks:
+                    session.measure_later()
                 self._one_step()
                 self._after_step()
         except Stop as request:
@@ -68,13 +74,16 @@ class Loop:
         """Log the block, probe and save, where it is time for it."""
         session, monitor = self.session, self.session.monitor
         last = session.done == session.setup.schedule.last_step
+        self._between_blocks = False
         due = last or session.done % monitor.every == 0
         if due or session.blocks.full:
             session.close_block(everything=due)
+            self._between_blocks = True
         if due:
             session.probe("end" if last else "interval")
         elif monitor.wants_probe(session.done):
             session.close_block()
+            self._between_blocks = True
             session.probe("suspicion")
         session.blocks.send(session.done)
         if self.checkpoints.due(due):

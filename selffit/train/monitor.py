@@ -1,5 +1,6 @@
 """What is measured beside training: probes and the detector, and their records in the log."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -8,6 +9,7 @@ from selffit.detect import Detector, Diverged, DivergenceRule, ProbePoint, Signa
 from selffit.eventlog import kinds
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
+from selffit.train.aftermath import PAUSE, Aftermath
 from selffit.train.explain import Explainer
 from selffit.train.scores import LatestPgd, Summary
 from selffit.train.setup import Setup
@@ -51,6 +53,7 @@ class Monitor:
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
         self.divergence = DivergenceRule(setup.images.classes)
         self.explainer = Explainer(setup, log)
+        self.aftermath: Aftermath | None = None  # what is still to be measured of an onset
         self._suspicion = False  # signals have moved since the last probe
         self._diverged_unseen = False  # the loss told of a divergence, and no probe has looked yet
         self._last_probe = 0  # its step
@@ -96,8 +99,11 @@ class Monitor:
         """Measure robust accuracy, let both detectors judge it, and measure what explains it.
 
         A probe on suspicion must be quick: without an onset it leaves the channels out. Of a
-        network whose answers are not finite there is nothing more to measure.
+        network whose answers are not finite there is nothing more to measure. An onset is told with
+        a light set of what explains it; the full one is left to `measure_later`.
         """
+        if self.aftermath is not None and why in ("asked", "end"):
+            self._finish(step)
         robust = self._robust(step, why)
         self._diverged_unseen = False
         self._last_probe = step
@@ -111,15 +117,19 @@ class Monitor:
                 self.explainer.strong(step)
         elif self.detector.wants_strong or why in ("asked", "end"):
             alerts += self._confirm(step)
-        onset = any(alert.level == "onset" for alert in alerts)
-        at_length = onset or why in ("asked", "end")
-        full = at_length or self._suspicion or self._first_at_full_budget(step)
+        at_length = why in ("asked", "end")
+        later = not at_length and any(alert.level == "onset" for alert in alerts)
+        full = at_length or (not later and (self._suspicion or self._first_at_full_budget(step)))
         self._suspicion = False
         explained = self.explainer.measure(step, why, full=full)
         for alert in alerts:
             self._write(self.explainer.named(alert, explained) if alert.level == "onset" else alert)
             if alert.level == "recovered":
                 self.explainer.closed()
+        if later:  # the policy acts first
+            self._dominance = {}
+            self.aftermath = self.explainer.aftermath(step, why)
+            return
         self.explainer.diagnose(step, explained)
         if (at_length or why != "suspicion") and self.setup.config.channel_images:
             self._channels(step)
@@ -127,6 +137,18 @@ class Monitor:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
+
+    def measure_later(self, seconds: float = PAUSE) -> None:
+        """Go on for about so many seconds with what is still to be measured of an onset."""
+        if self.aftermath is not None and not self.aftermath.go_on(seconds):
+            self.aftermath = None
+
+    def _finish(self, step: int) -> None:
+        """Before a probe at length at this step: it measures the onset of this step by itself."""
+        here = self.log.branch, step
+        if self.aftermath is not None and self.aftermath.at[:2] == here:
+            self.aftermath = None
+        self.measure_later(math.inf)
 
     def judge_divergence(self, point: ProbePoint) -> None:
         """Write what a probe says of a divergence: that there is one, or that it is over."""
