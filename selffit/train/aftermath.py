@@ -47,10 +47,7 @@ class Aftermath:
     def go_on(self, seconds: float = PAUSE) -> bool:
         """Measure for about so many seconds; False when nothing is left to do."""
         until = time.perf_counter() + seconds
-        for _ in self._work:
-            if time.perf_counter() >= until:
-                return True
-        return False
+        return any(time.perf_counter() >= until for _ in self._work)
 
     def _measure(self) -> Iterator[None]:
         """One measurement after another, with a pause behind each."""

@@ -42,7 +42,8 @@ class Loop:
             while True:
                 self._boundary()
                 if session.done >= session.setup.schedule.last_step:
-                    session.measure_later(math.inf)
+                    while session.monitor.aftermaths:
+                        session.measure_later(math.inf)
                     break
                 if self._between_blocks:
                     session.measure_later()

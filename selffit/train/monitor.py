@@ -53,7 +53,7 @@ class Monitor:
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
         self.divergence = DivergenceRule(setup.images.classes)
         self.explainer = Explainer(setup, log)
-        self.aftermath: Aftermath | None = None  # what is still to be measured of an onset
+        self.aftermaths: list[Aftermath] = []  # what is still to be measured of onsets, in order
         self._suspicion = False  # signals have moved since the last probe
         self._diverged_unseen = False  # the loss told of a divergence, and no probe has looked yet
         self._last_probe = 0  # its step
@@ -102,7 +102,7 @@ class Monitor:
         network whose answers are not finite there is nothing more to measure. An onset is told with
         a light set of what explains it; the full one is left to `measure_later`.
         """
-        if self.aftermath is not None and why in ("asked", "end"):
+        if why in ("asked", "end"):
             self._finish(step)
         robust = self._robust(step, why)
         self._diverged_unseen = False
@@ -126,11 +126,11 @@ class Monitor:
             self._write(self.explainer.named(alert, explained) if alert.level == "onset" else alert)
             if alert.level == "recovered":
                 self.explainer.closed()
+        self.explainer.diagnose(step, explained)
         if later:  # the policy acts first
             self._dominance = {}
-            self.aftermath = self.explainer.aftermath(step, why)
+            self.aftermaths.append(self.explainer.aftermath(step, why))
             return
-        self.explainer.diagnose(step, explained)
         if (at_length or why != "suspicion") and self.setup.config.channel_images:
             self._channels(step)
         if at_length:
@@ -140,15 +140,15 @@ class Monitor:
 
     def measure_later(self, seconds: float = PAUSE) -> None:
         """Go on for about so many seconds with what is still to be measured of an onset."""
-        if self.aftermath is not None and not self.aftermath.go_on(seconds):
-            self.aftermath = None
+        if self.aftermaths and not self.aftermaths[0].go_on(seconds):
+            self.aftermaths.pop(0)
 
     def _finish(self, step: int) -> None:
         """Before a probe at length at this step: it measures the onset of this step by itself."""
         here = self.log.branch, step
-        if self.aftermath is not None and self.aftermath.at[:2] == here:
-            self.aftermath = None
-        self.measure_later(math.inf)
+        self.aftermaths = [left for left in self.aftermaths if left.at[:2] != here]
+        while self.aftermaths:
+            self.measure_later(math.inf)
 
     def judge_divergence(self, point: ProbePoint) -> None:
         """Write what a probe says of a divergence: that there is one, or that it is over."""

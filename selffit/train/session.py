@@ -140,7 +140,7 @@ class Session:
 
         To be used where a block has ended.
         """
-        if self.monitor.aftermath is not None:
+        if self.monitor.aftermaths:
             with self.stop.interruptible():
                 self.monitor.measure_later(seconds)
             self.blocks.restart_clock()

@@ -90,7 +90,7 @@ def test_an_onset_is_told_with_a_light_set_and_explained_by_a_full_one_after_it(
     trained = start(**ALWAYS, epochs=3, causal_images=16).go()
     assert [full for step, _, full in sets(trained) if step == 10] == [False, True]
     told = [kind for kind, step, _, _ in trained.records if step == 10]
-    wanted = "probe.self alert probe.self probe.images diagnosis probe.channels probe.causal"
+    wanted = "probe.self alert diagnosis probe.self probe.images probe.channels probe.causal"
     assert [kind for kind in told if kind in wanted.split()] == wanted.split()
     [(_, alert)] = trained.of("alert")
     values = next(data for step, data in trained.of("probe.self") if step == 10)["values"]
@@ -247,7 +247,7 @@ def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_f
 
     def and_a_command(subject, n, **options):
         examined.append(n)
-        if len(examined) == 1:
+        if len(examined) == 2:
             trained.send("pause")
             trained.send("resume")
         return causal_probe(subject, n, **options)
@@ -255,20 +255,23 @@ def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_f
     monkeypatch.setattr("selffit.train.explain.causal_probe", and_a_command)
     trained = start(**ALWAYS, epochs=3, causal_images=16)
     trained.go(at={12: lambda t: t.send("probe")})
-    assert len(examined) == 3
-    # not at 10, where somebody waited
-    assert [step for step, _ in trained.of("probe.causal")] == [12, 15]
+    assert len(examined) == 2
+    # in pieces after the onset, whole at 12, but not at 15, where somebody waited
+    assert [step for step, _ in trained.of("probe.causal")] == [10, 12]
 
 
 def test_the_policy_acts_on_an_onset_before_it_is_explained_and_the_explanation_is_of_the_onset(
     start, monkeypatch
 ):
+    monkeypatch.setattr(
+        "selffit.train.monitor.Monitor.healthy", property(lambda self: not self.detector.onset_open)
+    )
     force(monkeypatch, onset_at=10)
     settings = {**ALWAYS, "epochs": 3, "causal_images": 16, "checkpoint_every": 4}
     stays = start(**settings).go()
     leaves = start(**settings, on_co="rollback:n-fgsm").go()
     order = [kind for kind, *_ in leaves.records]
-    rolled = order.index("branch.begin") if "branch.begin" in order else order.index("branch")
+    rolled = order.index("branch")
     causal = next(i for i, r in enumerate(leaves.records) if r[:3] == ("probe.causal", 10, "main"))
     assert order.index("alert") < order.index("ctl.applied") < rolled < causal
 
@@ -281,6 +284,7 @@ def test_the_policy_acts_on_an_onset_before_it_is_explained_and_the_explanation_
         ]
         return found
 
+    assert all(left.at[0] != "main" for left in leaves.session.monitor.aftermaths)
     assert explained(leaves) == explained(stays) and len(explained(leaves)) >= 6
 
 
@@ -299,7 +303,7 @@ def test_an_explanation_holds_training_up_for_a_moment_at_a_time(start, equal, m
     trained = start(**ALWAYS, epochs=4, causal_images=16)
     trained.go()
     assert len(set(done)) > 3 and done[0] == 5  # a piece behind each block
-    assert [step for step, _ in trained.of("probe.causal")][0] == 5
+    assert next(step for step, _ in trained.of("probe.causal")) == 5
     plain = start(**ALWAYS, epochs=4, self_images=0, channel_images=0).go()
     assert equal(trained, plain)
 
