@@ -8,8 +8,8 @@ moment, until all of it stands in the log, at the step of the onset.
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from selffit.config import RunConfig
 from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
 from selffit.probes.causal import causal_of, causal_record
@@ -17,9 +17,7 @@ from selffit.probes.channels import channel_probe
 from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
 from selffit.probes.subject import Subject
-
-if TYPE_CHECKING:
-    from selffit.train.explain import Explainer
+from selffit.train.trainlog import TrainLog
 
 PAUSE = 0.5  # seconds that training is held up at a time, but for the last measurement in them
 STRIP_IMAGES = 4
@@ -31,11 +29,16 @@ class Aftermath:
     What it says goes into the diagnosis of that onset, also where training has left its branch.
     """
 
-    def __init__(self, explainer: "Explainer", subject: Subject, why: str) -> None:
-        self._explainer = explainer
+    def __init__(
+        self, subject: Subject, why: str, config: RunConfig, log: TrainLog, diagnoser: Diagnoser
+    ) -> None:
+        """`diagnoser` is the training's, which has just heard of the onset."""
         self._subject = subject
         self._why = why
-        self._state = explainer.diagnoser.state()
+        self._config = config
+        self._log = log
+        self._live = diagnoser
+        self._state = diagnoser.state()
         self._left_behind: Diagnoser | None = None  # the diagnoser of an onset on another branch
         self._work = self._measure()
 
@@ -51,7 +54,7 @@ class Aftermath:
 
     def _measure(self) -> Iterator[None]:
         """One measurement after another, with a pause behind each."""
-        config, subject = self._explainer.setup.config, self._subject
+        config, subject = self._config, self._subject
         if config.self_images and subject.eps:
             n = max(config.self_images, config.probe_images)
             probe = self_probe(subject, n, full=True, why=self._why)
@@ -84,16 +87,15 @@ class Aftermath:
 
     def _diagnoser(self) -> Diagnoser:
         """The one that knows of this onset."""
-        explainer = self._explainer
-        if explainer.log.branch == self.at.branch and self._left_behind is None:
-            return explainer.diagnoser
         if self._left_behind is None:
-            self._left_behind = Diagnoser(1 / explainer.setup.images.classes)
+            if self._log.branch == self.at.branch:
+                return self._live
+            self._left_behind = Diagnoser(1 / self._subject.classes)
             self._left_behind.restore(self._state)
         return self._left_behind
 
     def _emit(self, event: kinds.Event) -> None:
-        self._explainer.log.emit(event, step=self.at.step, branch=self.at.branch)
+        self._log.emit(event, step=self.at.step, branch=self.at.branch)
 
     def _tell(self, diagnosis: kinds.Diagnosis | None) -> None:
         if diagnosis is not None:

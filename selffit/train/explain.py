@@ -121,7 +121,8 @@ class Explainer:
     def aftermath(self, step: int, why: str) -> Aftermath:
         """The full set for the network of an onset as it is now, to be measured later."""
         subject = self.subject(step)
-        return Aftermath(self, replace_fields(subject, model=copy.deepcopy(subject.model)), why)
+        copied = replace_fields(subject, model=copy.deepcopy(subject.model))
+        return Aftermath(copied, why, self.setup.config, self.log, self.diagnoser)
 
     def strong(self, step: int) -> kinds.StrongProbe | None:
         """Log what a strong attack leaves of the PGD accuracy."""

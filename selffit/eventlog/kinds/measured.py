@@ -337,7 +337,8 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     base: clean, fgsm, pgd, carrier, swap of the whole network.
     rows: stage, group, share, channels, and what is left of each accuracy.
     single: layer, channel, dominance, and what is left.
-    budget: seconds that it was given, or null; left: groups that there was no time for.
+    budget: seconds that it was given, or null for as many as it needs.
+    left: groups of channels that there was no time for.
     precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
