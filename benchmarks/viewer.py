@@ -104,7 +104,7 @@ def first_paint(run_dir: Path, env: dict[str, str]) -> None:
     """Seconds to the first recognisable text, to a whole picture, and for a key while loading."""
     begin = time.monotonic()
     with show_run(str(run_dir), 120, 40, **env) as terminal:
-        terminal.wait_for("TRAINING", 60)
+        terminal.wait_for("accuracy on", 60)
         report("first paint with a long log", time.monotonic() - begin, "s", 1.0)
         pressed, size = time.monotonic(), len(terminal.output)
         terminal.send(b"?")

@@ -190,7 +190,13 @@ def test_another_schedule_or_optimiser_than_the_presets_does_not_cycle_momentum(
 
 def test_lists_of_settings_follow_from_the_table():
     assert c.ROLLBACK == ("eps", "alpha", "lr_scale") and set(c.ROLLBACK) < set(c.LIVE)
-    assert c.HELDOUT == ("probe_images", "channel_images", "self_images", "causal_images")
+    assert c.HELDOUT == (
+        "probe_images",
+        "align_images",
+        "channel_images",
+        "self_images",
+        "causal_images",
+    )
     about = {name: field.metadata for name, field in c.FIELDS.items()}
     assert not [name for name in about if about[name]["does"] and name not in c.LIVE]
     assert not [name for name in about if about[name]["at_most"] and name not in c.HELDOUT]

@@ -27,6 +27,7 @@ from selffit_tui.plain.diagnosis import diagnosis_tables
 CONFIG = {**resolve().as_dict(), "on_co": "rollback:n-fgsm", "epochs": 4}
 HEALTHY = [start(**CONFIG), steps(0), probe(10, 0.40, fgsm=0.5)]
 SUSPECT = [*HEALTHY, alert("suspect", 15)]
+BLIND = [start(**CONFIG), steps(0), probe(10, 0.0, fgsm=0.5)]
 FALLEN = [*HEALTHY, steps(10), probe(20, 0.01, fgsm=0.9)]
 HEALTHY_BEFORE = {"step": 10, "pgd": 0.4}
 ONSET = alert("onset", 20, onset_step=20, healthy=HEALTHY_BEFORE, disease="undecided")
@@ -45,6 +46,14 @@ MOMENTS = {
     "healthy": ([HEALTHY], "healthy", "main", "", 10),
     "suspect": ([SUSPECT], "suspect", "main", "", 15),
     "suspect, and looked at": ([[*SUSPECT, probe(16, 0.2, fgsm=0.6)]], "suspect", "main", "", 15),
+    "a collapse before any health": (
+        [[*BLIND, alert("transient", 10)]],
+        *("transient", "main", "", 10),
+    ),
+    "a collapse that passed": (
+        [[*BLIND, alert("transient", 10), probe(20, 0.4, fgsm=0.5)]],
+        *("healthy", "main", "", 10),
+    ),
     "cleared": ([[*SUSPECT, probe(16, 0.39, fgsm=0.5)]], "healthy", "main", "", 10),
     "at the onset": ([[*FALLEN, ONSET]], "onset", "main", "undecided", 20),
     "after a later verdict": (

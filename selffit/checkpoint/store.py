@@ -22,6 +22,8 @@ from selffit.eventlog.identity import RUN_FILE, RunId, id_of
 FOLDER = "ckpt"
 RESERVE = 256 << 20  # bytes that a checkpoint leaves free, for the event log of the hours to come
 
+ABANDONED = 86_400.0  # seconds without a change after which nobody is writing it any more
+
 _TEMPORARY = re.compile(r"\.tmp-([0-9]{6,})-.+")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # what opening a link, or something else than a folder, ends in
@@ -329,16 +331,18 @@ class CheckpointStore:
     def sweep(self, dead: Collection[int]) -> list[str]:
         """Remove what saves and removals of earlier, `dead` attempts left half done.
 
-        Left alone: this attempt's own, later ones', and those of any other
-        attempt (a trainer on its way out may still be writing). Returns the
-        names removed.
+        Left alone: this attempt's own, later ones', and those of any other attempt (a trainer on
+        its way out may still be writing) that were changed within a day: of one on a machine that
+        has vanished nobody ever knows that it is dead. Returns the names removed.
         """
         removed = []
         with suppress(OSError), self._opened() as root:
             for name in root.names():
                 found = _TEMPORARY.fullmatch(name)
-                if found and int(found[1]) < self._attempt and int(found[1]) in dead:
-                    with suppress(OSError):
+                if not found or int(found[1]) >= self._attempt:
+                    continue
+                with suppress(OSError):
+                    if int(found[1]) in dead or _is_abandoned(root, name):
                         root.remove(name)
                         removed.append(name)
         return removed
@@ -373,6 +377,13 @@ class CheckpointStore:
                         folder.unlink(MANIFEST)
                     root.remove(self._temporary(id))
         return removed
+
+
+def _is_abandoned(root: Folder, name: str) -> bool:
+    """Whether neither a folder nor a file in it was changed for a day. Raises OSError."""
+    with Folder(name, root) as folder:
+        changed = max(root.written(name), *map(folder.written, folder.names()), 0.0)
+    return time.time() - changed > ABANDONED
 
 
 def _manifest(folder: Folder, id: str) -> Manifest:

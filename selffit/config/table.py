@@ -312,6 +312,23 @@ class RunConfig:
         high=2,
         pixels=True,
     )
+    align_every: int = setting(
+        20,
+        "probes",
+        "steps between two looks for an early warning, 0 = none",
+        low=0,
+        live=True,
+        zero="never",
+    )
+    align_images: int = setting(
+        128,
+        "probes",
+        "held-out images of such a look",
+        low=16,
+        heldout=True,
+        at_most=True,
+        live=True,
+    )
     channel_images: int = setting(
         256,
         "probes",

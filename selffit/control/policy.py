@@ -18,7 +18,7 @@ from selffit.control.refusal import Refusal
 from selffit.errors import UserError
 from selffit.eventlog.former import forms, op_today
 from selffit.methods.catalogue import METHODS
-from selffit.vocabulary import DIVERGED, ONSET, SUSPECT, level_of
+from selffit.vocabulary import DIVERGED, ONSET, SUSPICIONS, level_of
 
 ON_CO = ON_DIVERGED = ("alert", "pause", "stop", "rollback")
 ON_SUSPECT = ("none", "probe", "checkpoint", "zero", "set")
@@ -67,7 +67,7 @@ class Policy:
         wall clock in seconds, now by default.
         """
         when = time.time() if t is None else t
-        if level_of(level) is SUSPECT:
+        if level_of(level).name in SUSPICIONS:
             return self._to_suspect(ledger, when)
         op, args = self.to(level)
         if op == "alert":

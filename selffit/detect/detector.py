@@ -1,6 +1,6 @@
 """The streaming CO detector: signals and multi-step probes come in, alerts go out.
 
-Signals raise `suspect`; probes raise `onset`, `recovered` and `masked`.
+Signals raise `suspect`; probes raise `onset`, `transient`, `recovered` and `masked`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from selffit.detect import wording
+from selffit.detect.alignment import AlignmentRule, Look
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.statistics import fall_z, gap_z, proportion_sd, rule_confidence, upper_tail
@@ -56,6 +57,7 @@ class Detector:
         self.verdict: Verdict | None = None  # on the newest probe; None while an onset is open
         self.rule = RobustRule(self.thresholds, chance)
         self._bands = SignalBands()
+        self._alignment = AlignmentRule()
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
         self._is_out = False
@@ -131,11 +133,40 @@ class Detector:
             advice="a multi-step probe decides; nothing to do yet",
         )
 
+    # ---- early warning ---------------------------------------------------------------------------
+    def alignment(self, look: Look) -> list[Alert]:
+        """Take a look at the alignment of input gradients; returns [] or one `suspect` alert.
+
+        It asks for a probe as the signals do.
+        """
+        warned = self._alignment.hear(look)
+        if warned is None or self.onset_open:
+            return []
+        if self._last_asked is None or look.step >= self._last_asked + self.cooldown:
+            self.wants_probe = True
+            self._last_asked = look.step
+        evidence = {
+            "align": warned.now.align,
+            "align_usual": warned.then.align,
+            "energy": warned.now.energy,
+            "energy_usual": warned.then.energy,
+        }
+        return [
+            self._alert(
+                "suspect",
+                look.step,
+                wording.unaligned(warned),
+                evidence=_finite(evidence),
+                advice="an early warning: a collapse may follow within some hundred steps; a "
+                "multi-step probe looks now",
+            )
+        ]
+
     # ---- multi-step probes -----------------------------------------------------------------------
     def probe(self, point: ProbePoint) -> list[Alert]:
-        """Take one probe point; returns [] or one alert: `onset`, `recovered` or `suspect`.
+        """Take one probe point; returns [] or one alert: `onset`, `recovered` or `transient`.
 
-        A `suspect` alert of a probe is about a collapse before PGD ever was healthy.
+        `transient` is a collapse before PGD ever was healthy.
         """
         self.wants_probe = False
         self.verdict = None
@@ -188,7 +219,7 @@ class Detector:
         """A collapse before PGD ever was healthy may pass: it is no onset, nor is it nothing."""
         evidence = {"clean": point.clean, "fgsm": point.fgsm, "pgd": point.pgd, "eps": point.eps}
         return self._alert(
-            "suspect",
+            "transient",
             point.step,
             wording.early(point),
             n=point.n,
@@ -375,7 +406,11 @@ class Detector:
     def state(self) -> dict[str, Any]:
         """Everything that later alerts depend on, as plain JSON values (no NaN)."""
         plain = {name: getattr(self, name) for name in _PLAIN}
-        parts = {"bands": self._bands.state(), "references": self.rule.state()}
+        parts = {
+            "bands": self._bands.state(),
+            "references": self.rule.state(),
+            "alignment": self._alignment.state(),
+        }
         return {"version": STATE_VERSION, **parts, **plain}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -391,6 +426,7 @@ class Detector:
         later = {"wants_strong": False, "_restored": False, "_level": None, "_unsure": 0}
         state = {**later, **state}
         self._bands.restore(state["bands"])
+        self._alignment.restore(state.get("alignment", ()))
         self.rule.restore(state["references"])
         for name in _PLAIN:
             setattr(self, name, state[name])

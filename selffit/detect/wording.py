@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from selffit.detect.alignment import Warned
 from selffit.detect.robust_rule import HealthyLevel
 from selffit.detect.signs import Sign
 from selffit.detect.types import ProbePoint
@@ -61,6 +62,16 @@ def _from(point: ProbePoint, level: HealthyLevel) -> str:
     if level.pgd == level.measured:
         return f", from {at}"
     return f", from {share(level.pgd)} to be expected after {at}"
+
+
+def unaligned(warned: Warned) -> str:
+    """That the single step loses its direction at an unchanged budget."""
+    now, then = warned.now, warned.then
+    return (
+        f"the single step loses its direction: sign alignment {share(now.align)}, "
+        f"{share(then.align)} at {step(then.step)} with the same eps, and its energy went from "
+        f"{then.energy:.2f} to {now.energy:.2f}"
+    )
 
 
 def early(point: ProbePoint) -> str:

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import io
 import os
+import secrets
 import shutil
 import stat
 from contextlib import suppress
@@ -124,6 +125,23 @@ class Folder:
         """Whether there is a regular file of that name with no second one, and no link to one."""
         found = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+
+    def unshare(self, name: str) -> None:
+        """Give a regular file that has a second name, as in a copy of links, its own content.
+
+        The second name keeps the old one; nothing is ever written through it.
+        """
+        found = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink == 1:
+            return
+        draft = f".{secrets.token_hex(8)}"
+        try:
+            self.create(draft, self.read(name))
+            self.rename(draft, name)
+        except OSError:
+            with suppress(OSError):
+                self.unlink(draft)
+            raise
 
     def make(self, name: str) -> None:
         """Make a folder in it."""

@@ -5,8 +5,8 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
+from selffit.eventlog.bulk import Items
 from selffit.eventlog.folder import Folder, Place, root_of
 from selffit.eventlog.identity import RunId, id_of
 from selffit.eventlog.kinds.life import BOTH
@@ -58,21 +58,22 @@ class _Reader:
         self._skimmed = skimmed
         self._home = _Home()
         self._tails: dict[str, StreamTail] = {}
-        self._left_over: list[Any] = []
+        self._left_over = Items()
         self._shut: set[str] = set()  # streams of which it was said that they cannot be read
 
-    def _poll(self, limit: int | None) -> list[Any]:
+    def _poll(self, limit: int | None) -> Items:
         most = math.inf if limit is None else limit
-        items, self._left_over = self._left_over, []
+        items, self._left_over = self._left_over, Items()
         with suppress(OSError), root_of(self._run) as root:  # not there yet, or gone
             self._home.look(root)
             self._read_streams(root, most, items)
-        if limit is not None and len(items) > limit:
-            self._left_over = items[limit:]  # a gap and the record behind it come from one line
+        if limit is not None and not self._skimmed and len(items) > limit:
+            # a gap and the record behind it come from one line
+            self._left_over = Items(items[limit:])
             del items[limit:]
         return items
 
-    def _read_streams(self, root: Folder, most: float, items: list[Any]) -> None:
+    def _read_streams(self, root: Folder, most: float, items: Items) -> None:
         try:
             log = root.within("log")
         except OSError as error:
@@ -85,17 +86,17 @@ class _Reader:
             for tail in sorted(
                 self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)
             ):
-                if len(items) < most:
+                if items.size < most:
                     self._read_stream(log, tail, most, items)
 
-    def _read_stream(self, log: Folder, tail: StreamTail, most: float, items: list[Any]) -> None:
+    def _read_stream(self, log: Folder, tail: StreamTail, most: float, items: Items) -> None:
         try:
             with log.within(tail.stream) as folder:
                 tail.read(folder.fd, most, items)
         except OSError as error:  # the next poll tries again
             self._complain(tail.stream, error, items)
 
-    def _complain(self, stream: str, error: OSError, items: list[Any]) -> None:
+    def _complain(self, stream: str, error: OSError, items: Items) -> None:
         """Say once of a stream, or of the whole log, that it cannot be read.
 
         What is not there yet, or is a file of somebody else, is no fault; nor is a lack of our own.
@@ -130,7 +131,11 @@ class SkimReader(_Reader):
     """Verifies every line, but does not decode those of some kinds, named as in the log."""
 
     def poll(self, limit: int | None = None) -> list[Skimmed]:
-        """What is new since the last poll, as `RunReader.poll` has it."""
+        """What is new since the last poll, as `RunReader.poll` has it.
+
+        In a long file many lines in a row are one item, a `Bulk`: `size_of` counts their lines, and
+        they may be more than `limit`.
+        """
         return self._poll(limit)
 
     def marks(self) -> dict[str, Mark]:

@@ -7,8 +7,9 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from selffit.eventlog.bulk import Bulk, Items
 from selffit.eventlog.clean import clean
 from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain, skim
 from selffit.eventlog.framing import MAX_LINE, RUN, id_in
@@ -19,12 +20,14 @@ SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _BLOCK = 1 << 16  # bytes of one read; a longer line gets a second one
+_LARGE = 1 << 21  # bytes of one read where many lines are looked at together
+_WORTH = 4 << 20  # bytes still to be read of a file from which that is worth loading numpy
 _HEAD = 256  # bytes by which a file is known again
 _LISTED = 100  # damaged lines reported of one file
 _SKIPS = 64  # blocks of an endless line skipped in one read
 
 Item = Record | Notice
-Skimmed = Record | Notice | Unread
+Skimmed = Record | Notice | Unread | Bulk
 
 
 class Home(Protocol):
@@ -88,6 +91,8 @@ class StreamTail:
         self._skimmed = skimmed
         self._place: Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
+        self._in_bulk = False  # whether many lines are looked at together
+        self._odd_until = 0  # where bytes of the present file end that have to be read line by line
 
     @property
     def mark(self) -> Mark:
@@ -97,18 +102,20 @@ class StreamTail:
     @mark.setter
     def mark(self, mark: Mark) -> None:
         self._place, self._next_q = mark.place, mark.next_q
+        self._odd_until = 0
 
-    def read(self, folder: int, limit: float, out: list[Any]) -> None:
+    def read(self, folder: int, limit: float, out: Items) -> None:
         """Append what is new to `out`, from the open stream folder.
 
-        Stops at `limit` items in `out` or lines read.
+        Stops at `limit` items in `out` or lines read, or with the last of many that were looked at
+        together.
         """
         # Listed before anything is read: when a later file is in the list, an earlier one is not
         # written any more.
         names = sorted(
             (int(m[1]), int(m[2])) for m in map(SEGMENT_NAME.fullmatch, os.listdir(folder)) if m
         )
-        while len(out) < limit:
+        while out.size < limit:
             place = self._place
             later = (
                 names
@@ -123,16 +130,17 @@ class StreamTail:
                 self._next_q = 1
             attempt, number = later[0]
             self._place = Place(attempt=attempt, number=number, start_q=self._next_q)
+            self._odd_until = 0
 
-    def _read_file(
-        self, folder: int, place: Place, final: bool, limit: float, out: list[Any]
-    ) -> bool:
+    def _read_file(self, folder: int, place: Place, final: bool, limit: float, out: Items) -> bool:
         """Read on in the present file; whether everything in it has been taken."""
         fd = self._open(folder, place, out)
         if fd is None:
             return True
         try:
             self._check_same(fd, place, out)
+            if self._skimmed and os.fstat(fd).st_size - place.offset >= _WORTH:
+                self._in_bulk = True
             done = self._read_blocks(fd, place, final, limit, out)
             if len(place.head) < _HEAD:
                 place.head = os.pread(fd, min(_HEAD, place.offset), 0)
@@ -143,7 +151,7 @@ class StreamTail:
         finally:
             os.close(fd)
 
-    def _open(self, folder: int, place: Place, out: list[Any]) -> int | None:
+    def _open(self, folder: int, place: Place, out: Items) -> int | None:
         try:
             fd = os.open(place.file, OPEN_FLAGS, dir_fd=folder)
         except FileNotFoundError:
@@ -157,7 +165,7 @@ class StreamTail:
         self._complain(place, "not a regular file", out)
         return None
 
-    def _check_same(self, fd: int, place: Place, out: list[Any]) -> None:
+    def _check_same(self, fd: int, place: Place, out: Items) -> None:
         if os.fstat(fd).st_size >= place.offset and os.pread(fd, len(place.head), 0) == place.head:
             return
         self._say(
@@ -168,15 +176,18 @@ class StreamTail:
             "the file shrank or was replaced; it is read again from its start",
         )
         self._next_q = place.start_q
+        self._odd_until = 0
         place.restart()
 
-    def _read_blocks(
-        self, fd: int, place: Place, final: bool, limit: float, out: list[Any]
-    ) -> bool:
+    def _read_blocks(self, fd: int, place: Place, final: bool, limit: float, out: Items) -> bool:
         lines_read = skips = 0
-        while len(out) < limit and lines_read < limit:
+        while out.size < limit and lines_read < limit:
             if place.newer:
                 return True
+            if self._in_bulk and place.offset >= self._odd_until and place.long_from is None:
+                lines_read += self._read_together(fd, place, out)
+                if place.offset >= self._odd_until:
+                    continue
             block = os.pread(fd, _BLOCK, place.offset)
             end = block.rfind(b"\n")
             if end < 0 and len(block) == _BLOCK:
@@ -196,16 +207,45 @@ class StreamTail:
                 self._end_of_long_line(place, block, out)
                 continue
             lines = block[:end]
-            plain = is_plain(lines)
+            plain = is_plain(lines)  # mostly; else those that are not must not slow down the others
             for line in lines.split(b"\n"):
-                self._line(line, plain, place, out)
+                self._line(line, plain or is_plain(line), place, out)
                 place.offset += len(line) + 1
                 lines_read += 1
-                if len(out) >= limit or lines_read >= limit or place.newer:
+                if out.size >= limit or lines_read >= limit or place.newer:
                     break
         return False
 
-    def _line(self, line: bytes, plain: bool, place: Place, out: list[Any]) -> None:
+    def _read_together(self, fd: int, place: Place, out: Items) -> int:
+        """Take a block of lines that are all as they should be; how many lines were taken.
+
+        Where one is not, or there are few, the block is marked to be read line by line.
+        """
+        from selffit.eventlog.survey import Block
+
+        data = os.pread(fd, _LARGE, place.offset)
+        first, begin, taken = self._next_q, place.offset, 0
+        self._odd_until = begin + max(1, data.rfind(b"\n") + 1)
+        if first is None or len(data) < _BLOCK:
+            return 0
+        block = Block(data, self.stream, place.attempt, first)
+        if not block.look(self._skimmed) or not self._home.owns(block.run):
+            return 0
+        for index in [*block.others(), len(block)]:
+            if index > taken:
+                out.append(Bulk(block, taken, index))
+                self._next_q = first + index
+                place.offset = begin + int(block.ends[index - 1]) + 1
+            if index < len(block):
+                self._line(block.raw(index), is_plain(block.raw(index)), place, out)
+                place.offset = begin + int(block.ends[index]) + 1
+                if self._next_q != first + index + 1:  # it was none that counts
+                    return index + 1
+            taken = index + 1
+        self._odd_until = place.offset
+        return len(block)
+
+    def _line(self, line: bytes, plain: bool, place: Place, out: Items) -> None:
         try:
             record = (
                 skim(line, self.stream, place.attempt, self._skimmed) if self._skimmed else None
@@ -244,20 +284,20 @@ class StreamTail:
         self._next_q = record.q + 1
         out.append(record)
 
-    def _strange(self, place: Place, id: str, out: list[Any]) -> None:
+    def _strange(self, place: Place, id: str, out: Items) -> None:
         if not place.foreign:
             place.foreign = True
             text = f"lines of another run ({clean(id)}) are left out"
             self._damaged(place, place.offset, text, out)
 
-    def _opened(self, place: Place, record: Record, out: list[Any]) -> None:
+    def _opened(self, place: Place, record: Record, out: Items) -> None:
         """Whoever writes this file has the run in a folder that is another one than ours."""
         folder = record.d.get("folder")
         if isinstance(folder, str) and folder not in ("", self._home.mark):
             text = f"attempt {place.attempt} was begun in another folder: this one is a copy"
             self._say(out, "elsewhere", place, 0, text)
 
-    def _end_of_long_line(self, place: Place, block: bytes, out: list[Any]) -> None:
+    def _end_of_long_line(self, place: Place, block: bytes, out: Items) -> None:
         start, size = place.long_from or 0, block.index(b"\n") + 1
         place.offset += size
         place.long_from = None
@@ -265,7 +305,7 @@ class StreamTail:
             place, start, f"a line of {place.offset - start} bytes is too long and was skipped", out
         )
 
-    def _tail(self, place: Place, size: int, final: bool, out: list[Any]) -> None:
+    def _tail(self, place: Place, size: int, final: bool, out: Items) -> None:
         """The file ends without a newline: wait for the rest, unless nobody writes to it now."""
         if place.long_from is not None:
             size += place.offset - place.long_from
@@ -273,16 +313,16 @@ class StreamTail:
             text = f"the file ends in {size} byte{'s' * (size > 1)} of an unfinished line"
             self._say(out, "torn", place, place.offset + size, text)
 
-    def _damaged(self, place: Place, offset: int, text: str, out: list[Any]) -> None:
+    def _damaged(self, place: Place, offset: int, text: str, out: Items) -> None:
         place.damaged += 1
         if place.damaged <= _LISTED:
             more = "; more damage in this file is not listed" if place.damaged == _LISTED else ""
             self._say(out, "damaged", place, offset, text + more)
 
-    def _complain(self, place: Place, text: str, out: list[Any]) -> None:
+    def _complain(self, place: Place, text: str, out: Items) -> None:
         if not place.complaint:
             place.complaint = True
             self._say(out, "unreadable", place, 0, f"{text}; the file is left out")
 
-    def _say(self, out: list[Any], kind: str, place: Place, offset: int, text: str) -> None:
+    def _say(self, out: Items, kind: str, place: Place, offset: int, text: str) -> None:
         out.append(Notice(kind, self.stream, place.file, offset, text))

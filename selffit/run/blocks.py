@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from selffit.run.batch import Batch
+
 SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
 _ROOM = 1 << 16  # steps of the first arrays; larger ones are sixteen times as large
 _FLUSH = 1 << 14  # steps that wait as plain arrays before they go there
@@ -47,6 +49,23 @@ class _Values:
             if len(waiting) >= _FLUSH:
                 self._flush()
             return length
+
+    def extend(self, batch: "Batch") -> int:
+        """Take the values of many blocks; how many steps there were before."""
+        import numpy as np
+
+        with self._lock:
+            self._flush()
+            before = self.filled
+            steps = _repeated(batch.first, batch.size)
+            end = before + len(steps)
+            self._make_room(end, steps)
+            assert self.steps is not None and self.columns is not None
+            self.steps[before:end] = steps
+            with np.errstate(over="ignore"):
+                self.columns[:, before:end] = batch.values
+            self.filled = end
+            return before
 
     def arrays(self, length: int) -> "tuple[NDArray[Any], NDArray[np.float32]]":
         """Return steps, shape [length], and signals, shape [DRAWN_SIGNALS, length]: views."""
@@ -104,6 +123,13 @@ def _steps(blocks: Sequence[tuple[int, int]]) -> "NDArray[np.int64]":
     if not blocks:
         return np.empty(0, np.int64)
     first, each = np.array(blocks, dtype=np.int64).T
+    return _repeated(first, each)
+
+
+def _repeated(first: "NDArray[np.int64]", each: "NDArray[np.int64]") -> "NDArray[np.int64]":
+    """Every step of blocks that begin at a step and have so many."""
+    import numpy as np
+
     return np.repeat(first - (np.cumsum(each) - each), each) + np.arange(each.sum())
 
 
@@ -172,6 +198,23 @@ class _Store:
         self.until.append(until)
         self.first.append(block.step)  # the last one: it says how many there are
 
+    def extend(self, batch: "Batch") -> None:
+        """Take many more blocks."""
+        import numpy as np
+
+        before = self.values.extend(batch)
+        for branch in batch.branches:
+            if not self.branches or self.branches[-1] != branch:
+                self.branches.append(branch)
+            self.branch.append(len(self.branches) - 1)
+        self.size.frombytes(batch.size.astype(np.int64).tobytes())
+        self.attempt.extend([batch.attempt] * len(batch.size))
+        self.t.frombytes(batch.t.tobytes())
+        self.timing.frombytes(batch.timing.astype(np.float32).tobytes())
+        self.settings.frombytes(np.ascontiguousarray(batch.settings).tobytes())
+        self.until.frombytes((before + np.cumsum(batch.size)).astype(np.int64).tobytes())
+        self.first.frombytes(batch.first.astype(np.int64).tobytes())  # says how many there are
+
     def copy(self, length: int) -> "_Store":
         """Return a buffer with the first so many blocks."""
         found = _Store()
@@ -201,12 +244,24 @@ class Blocks(Sequence[Steps]):
 
     def append(self, block: Steps) -> "Blocks":
         """Return these blocks and one more."""
-        store = self._store
-        # somebody continued from here already: this is another line of history
-        if len(store.first) != self._length:
-            store = store.copy(self._length)
+        store = self._own()
         store.add(block)
         return Blocks(store, self._length + 1, block)
+
+    def extend(self, batch: "Batch", last: Steps) -> "Blocks":
+        """Return these blocks and many more; `last`: the last of those."""
+        store = self._own()
+        store.extend(batch)
+        return Blocks(store, self._length + len(batch.size), last)
+
+    def _own(self) -> _Store:
+        """The buffer to go on in."""
+        # somebody continued from here already: this is another line of history
+        return (
+            self._store
+            if len(self._store.first) == self._length
+            else self._store.copy(self._length)
+        )
 
     def without(self, branch: str, first: int) -> "Blocks":
         """Return the blocks but for those of a branch that begin at a step or later."""

@@ -3,10 +3,11 @@
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from selffit.eventlog.bulk import Bulk, size_of
 from selffit.eventlog.decode import read
 from selffit.eventlog.folder import Folder, Place, held, root_of
 from selffit.eventlog.liveness import is_alive
@@ -34,11 +35,20 @@ _NEWEST_BYTES = 65_536  # of a segment, in which the time of its newest event is
 Item = Record | Notice
 
 
+def singly(items: Iterable[Skimmed]) -> Iterator[Record | Notice | Unread]:
+    """Every line and notice by itself."""
+    for item in items:
+        if isinstance(item, Bulk):
+            yield from item
+        else:
+            yield item
+
+
 class Source(Protocol):
     """Where the items of a log come from; tests have their own."""
 
     def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
-        """Return what is new, at most `limit` items; fewer: there is no more at present."""
+        """Return what is new; of fewer lines than `limit`: there is no more at present."""
 
     def restart(self) -> None:
         """Begin again from the first item: the log was replaced."""
@@ -67,7 +77,7 @@ class LogSource:
         self._reader = SkimReader(run, SKIMMED)
 
     def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
-        """Return what is new, at most `limit` items."""
+        """Return what is new, about `limit` lines at most."""
         return self._reader.poll(limit)
 
     def restart(self) -> None:
@@ -139,7 +149,8 @@ class Follower:
 
     def take(self, limit: int | None = None) -> list[Item]:
         """Return the new items without folding them: whoever takes them folds them one by one."""
-        records = [read(i) if isinstance(i, Unread) else i for i in self._new(limit)]
+        lines = singly(self._new(limit))
+        records = [read(i) if isinstance(i, Unread) else i for i in lines]
         return [item for item in records if item is not None]
 
     def _new(self, limit: int | None) -> Sequence[Skimmed]:
@@ -149,7 +160,7 @@ class Follower:
             self.state = self._blank
             self._caught_up = None
             items = self.source.poll(limit)
-        if limit is None or len(items) < limit:  # that is all there is at present
+        if limit is None or size_of(items) < limit:  # that is all there is at present
             if self._caught_up is not None:
                 self._hear(items)
             else:
@@ -158,7 +169,7 @@ class Follower:
 
     def _hear(self, items: Iterable[Skimmed]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""
-        records = [item for item in items if not isinstance(item, Notice)]
+        records = [item for item in singly(items) if not isinstance(item, Notice)]
         newest = max((record.a for record in records), default=0)
         if newest < self.state.attempt or not newest:
             return

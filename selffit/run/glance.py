@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 
 from selffit.eventlog import kinds
+from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.decode import read
 from selffit.eventlog.folder import held
 from selffit.eventlog.kinds import KINDS
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
-from selffit.eventlog.tail import Mark
+from selffit.eventlog.tail import Mark, Skimmed
 from selffit.run import cache
-from selffit.run.follow import Follower, Item, LogSource
+from selffit.run.follow import Follower, Item, LogSource, singly
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.summary import data_age
@@ -66,8 +67,11 @@ class Sieve:
         self._newest = {name: deque[_Entry](maxlen=enough) for name, enough in _ENOUGH.items()}
         self._before: dict[str, _Entry] = {}  # by checkpoint
 
-    def take(self, item: Record | Notice | Unread) -> None:
-        """One more."""
+    def take(self, item: Skimmed) -> None:
+        """One more, or many at once."""
+        if isinstance(item, Bulk):
+            self._take_many(item)
+            return
         self._number += 1
         if isinstance(item, Notice):
             self._kept.append((self._number, item))
@@ -78,6 +82,14 @@ class Sieve:
         elif isinstance(item, Record):
             self._kept.append((self._number, item))
             self._pin(item)
+
+    def _take_many(self, bulk: Bulk) -> None:
+        for kind in bulk.kinds():
+            newest = self._newest[kind]
+            assert newest.maxlen is not None
+            for index in bulk.of_kind(kind)[-newest.maxlen :]:
+                newest.append((self._number + 1 + index, bulk.line(index)))
+        self._number += len(bulk)
 
     def _pin(self, item: Record) -> None:
         if item.k == _SAVED:
@@ -92,13 +104,12 @@ class Sieve:
             gone = kinds.of_record(item)
             self._before.pop(str(getattr(gone, "id", "")), None)
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[Record | Notice | Unread]:
         """What was kept, in the order of the log."""
-        found: dict[int, Item] = dict(self._kept)
-        lines = [*self._before.values(), *(e for newest in self._newest.values() for e in newest)]
-        for number, line in lines:
-            if (record := _whole(line)) is not None:
-                found[number] = record
+        found: dict[int, Record | Notice | Unread] = dict(self._kept)
+        found.update(self._before.values())
+        for newest in self._newest.values():
+            found.update(newest)
         return [found[number] for number in sorted(found)]
 
 
@@ -115,14 +126,15 @@ class GlanceSource(LogSource):
         """Begin again from the first item, and trust nothing that was remembered."""
         self._fresh, self._remember = True, False
 
-    def poll(self, limit: int | None = None) -> Sequence[Item]:
+    def poll(self, limit: int | None = None) -> Sequence[Record | Notice | Unread]:
         """Return what a summary needs, all of it; what has come since when asked again."""
         if self._fresh:
             self._fresh = False
             return self._glance()
-        return [item for line in self._reader.poll(limit) if (item := _whole(line)) is not None]
+        lines = singly(self._reader.poll(limit))
+        return [item for line in lines if (item := _whole(line)) is not None]
 
-    def _glance(self) -> list[Item]:
+    def _glance(self) -> list[Record | Notice | Unread]:
         prints = cache.prints(self._path)
         self._reader = reader = SkimReader(self._run, _SKIMMED)
         sieve = Sieve()
@@ -139,7 +151,7 @@ class GlanceSource(LogSource):
         items = sieve.items()
         if sum(size for _, size, _, _ in prints) - known >= WORTH_KEEPING:
             # of a file that grew meanwhile, more was read than its print says: it may only grow
-            numbered = list(enumerate(items))
+            numbered = [(n, whole) for n, i in enumerate(items) if (whole := _whole(i)) is not None]
             found = Reached(
                 prints=prints,
                 marks=reader.marks(),

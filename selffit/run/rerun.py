@@ -12,18 +12,29 @@ from dataclasses import dataclass, field, fields
 
 from msgspec.structs import replace
 
-from selffit.detect import Detector, RuleThresholds, SignalBlock, point_of
+from selffit.detect import (
+    Caught,
+    Detector,
+    Diverged,
+    DivergenceRule,
+    RuleThresholds,
+    SignalBlock,
+    point_of,
+)
+from selffit.detect.alignment import look_of
 from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
+from selffit.eventlog.fields import items
 from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import RunReader
-from selffit.eventlog.records import Record
+from selffit.eventlog.records import Record, num
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
 
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
     kinds.Steps,
+    kinds.AlignProbe,
     kinds.RobustProbe,
     kinds.StrongProbe,
     kinds.SelfProbe,
@@ -31,6 +42,7 @@ HEARD: tuple[type[kinds.Event], ...] = (
 )
 STEPS = kinds.Steps.KIND.name
 SLICE = 10_000  # lines of one read
+LOSSES = ("loss_adv", "loss_clean")  # after the attack, and before it
 SIGNALS = tuple(signal.name for signal in fields(SignalBlock) if signal.name != "step")
 
 
@@ -80,8 +92,8 @@ def blocks_of(run: Place) -> list[kinds.Steps]:
     """
     of: dict[str, list[kinds.Steps]] = {}
     reader = RunReader(run)
-    while items := reader.poll(SLICE):
-        for item in items:
+    while found := reader.poll(SLICE):
+        for item in found:
             if isinstance(item, Record) and item.k == STEPS:
                 block = kinds.of_record(item)
                 assert isinstance(block, kinds.Steps)
@@ -121,7 +133,7 @@ def rerun(state: RunState, blocks: Sequence[kinds.Steps], rules: Rules) -> Judge
 
 
 class _Judge:
-    """The detector and the diagnoser, put together as the trainer's monitor does."""
+    """Both detectors and the diagnoser, put together as the trainer's monitor does."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -131,6 +143,7 @@ class _Judge:
             confirm=True,
             thresholds=rules.thresholds,
         )
+        self._divergence = DivergenceRule(round(1 / rules.chance) if rules.chance else 0)
         self._diagnoser = Diagnoser(rules.chance)
         self._waiting: list[kinds.Alert] = []  # for the self-information of their step
 
@@ -149,9 +162,14 @@ class _Judge:
         detector = self._detector
         match event:
             case kinds.Steps():
-                yield from detector.signals(_block(event))
+                yield from self._signals(event)
+            case kinds.AlignProbe():
+                if not self._divergence.open:
+                    yield from detector.alignment(look_of(event))
             case kinds.RobustProbe():
-                self._waiting = detector.probe(point_of(event))
+                yield from self._alerted(self._divergence.probe(point_of(event)))
+                alerts = detector.probe(point_of(event))
+                self._waiting = [] if event.nonfinite else alerts
             case kinds.StrongProbe():
                 self._waiting += detector.strong(event.step, event.pgd, event.weak, event.n)
             case kinds.SelfProbe():
@@ -160,6 +178,18 @@ class _Judge:
                 yield from _given(self._diagnoser.diagnose(event))
             case kinds.CausalProbe():
                 yield from _given(self._diagnoser.checked(event))
+
+    def _signals(self, block: kinds.Steps) -> Iterator[kinds.Alert]:
+        losses = [[num(x) for x in items(block.cols.get(name))] for name in LOSSES]
+        yield from self._alerted(self._divergence.losses(block.step, *losses))
+        if not self._divergence.open:  # what a diverged network does is no measure of what is usual
+            yield from self._detector.signals(_block(block))
+
+    def _alerted(self, found: Diverged | Caught | None) -> Iterator[kinds.Alert]:
+        if isinstance(found, Diverged):
+            yield found.alert(healthy=self._detector.last_healthy)
+        elif found is not None:
+            yield found.alert()
 
     def _told(self, probe: kinds.SelfProbe | None, at: kinds.Place) -> Iterator[kinds.Alert]:
         """The alerts that wait, an onset with its disease where there is self-information."""

@@ -13,9 +13,11 @@ from selffit.eventlog.liveness import is_alive
 from selffit.numbers import age
 from selffit.run.follow import WATCH_SECONDS, Follower
 from selffit.run.run_dir import RunDir
+from selffit.run.state import RunState
 from selffit.run.word import LOST_AFTER, host_of, silent_for
 from selffit.vocabulary import COPY
 
+FINISHING_SECONDS = 60.0  # that a run which is taken over has for its end
 _POLL_SECONDS = 0.25
 
 
@@ -30,22 +32,24 @@ def taken_over(
     hint: str = "",
     tell: Callable[[str], None] = lambda text: None,
     sleep: Callable[[float], None] = time.sleep,
+    check: Callable[[], object] = lambda: None,
 ) -> int:
     """Return the newest attempt of a run once it is known to be over.
 
     Waits for that at most until `LOST_AFTER` seconds of silence have passed, and says so to `tell`;
-    with `take_over` it does not wait, and the trainer stops when it notices its successor. `hint`:
-    what a person may do instead. Raises UserError where the run lives, Finished where it has ended
-    well.
+    with `take_over` it does not wait, but for one that is just finishing, and the trainer stops
+    when it notices its successor. `hint`: what a person may do instead. `check`: raises UserError
+    where nobody here could go on with the run; it is asked before anything is said. Raises
+    UserError where the run lives, Finished where it has ended well.
     """
     newest = run.newest_attempt()  # before anything is looked at: a later one is somebody else's
     follower = Follower.of(run)
     state = follower.read_all()
     if state.ending is not None and state.ending.how == "finished":
-        raise Finished(
-            f"run {run.name} has finished; there is nothing to resume, start a new run instead"
-        )
+        raise _finished(run)
+    check()
     if take_over:
+        state = _end_awaited(run, follower, tell, sleep)
         if state.ending is None and state.attempt:
             tell(f"taking run {run.name} over from {_whose(follower)}")
         return newest
@@ -63,6 +67,50 @@ def taken_over(
             )
         sleep(_POLL_SECONDS)
         follower.poll()
+
+
+def _finished(run: RunDir) -> Finished:
+    return Finished(
+        f"run {run.name} has finished; there is nothing to resume, start a new run instead"
+    )
+
+
+def _end_awaited(
+    run: RunDir,
+    follower: Follower,
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> RunState:
+    """The state of a run that is taken over; one whose last step is done may end first.
+
+    What it measures at its end would be lost, and its last steps done again. Raises Finished.
+    """
+    told = False
+    waited = 0.0
+    while _is_finishing(follower) and waited < FINISHING_SECONDS:
+        if not told:
+            told = True
+            tell(
+                f"run {run.name} is just finishing; waiting for its end, {FINISHING_SECONDS:g} s "
+                "at most"
+            )
+        sleep(_POLL_SECONDS)
+        waited += _POLL_SECONDS
+        follower.poll()
+    state = follower.state
+    if state.ending is not None and state.ending.how == "finished":
+        raise _finished(run)
+    if _is_finishing(follower):
+        tell("it has not ended: what it did since its last checkpoint will be done again")
+    return state
+
+
+def _is_finishing(follower: Follower) -> bool:
+    """Whether the trainer has said so, and lives as far as anybody can tell."""
+    state = follower.state
+    if state.ending is not None or state.phase != "finishing" or follower.alive() is False:
+        return False
+    return silent_for(state, follower.now()) < LOST_AFTER and follower.word() != COPY.word
 
 
 def _seconds_left(run: RunDir, newest: int, follower: Follower, hint: str) -> float:

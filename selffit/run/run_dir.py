@@ -169,7 +169,8 @@ class RunDir:
     def refuse_links(self) -> None:
         """Raises UserError that names what is no folder or file of ours: nothing is written there.
 
-        A folder from elsewhere may hold links that lead anywhere.
+        A folder from elsewhere may hold links that lead anywhere. Of a file that is written on and
+        has a second name, as after `cp -al`, the run gets one of its own.
         """
         try:
             with root_of(self.place) as root:
@@ -181,6 +182,7 @@ class RunDir:
                 if root.holds("raw"):
                     with root.within("raw") as raw:
                         for name in raw.names():
+                            raw.unshare(name)
                             if not raw.is_file(name):
                                 raise self._in_the_way(f"raw/{name}", "a file")
         except OSError as error:

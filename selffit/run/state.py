@@ -13,15 +13,17 @@ from typing import Any, TypeVar, cast
 
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
+from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import EMPTY
 from selffit.eventlog.history import History
 from selffit.eventlog.kinds import KINDS, Event
 from selffit.eventlog.liveness import ProcessIdentity
 from selffit.eventlog.records import Notice, Record, Unread, num
 from selffit.eventlog.tail import Skimmed
+from selffit.run.batch import batch_of
 from selffit.run.blocks import Blocks
 from selffit.run.lineage import ActiveLine, active_line
-from selffit.run.quick import event_of
+from selffit.run.quick import STEPS, event_of
 
 NAN = float("nan")
 E = TypeVar("E", bound=Event)
@@ -186,7 +188,12 @@ class RunState:
     @property
     def is_copy(self) -> bool:
         """Whether the newest attempt has not ended and works in another folder, if at all."""
-        return self.ending is None and 0 < self.attempt == self.elsewhere
+        return self.ending is None and self.copied
+
+    @property
+    def copied(self) -> bool:
+        """Whether the newest attempt, ended or not, was begun in another folder."""
+        return 0 < self.attempt == self.elsewhere
 
     def setting(self, name: str) -> Any:
         """Return a setting as it is now.
@@ -217,6 +224,9 @@ def reduce_all(state: RunState, items: Iterable[Skimmed]) -> RunState:
         type[Event], Record | Unread
     ] = {}  # a long log is half heartbeats: only the newest counts
     for item in items:
+        if isinstance(item, Bulk):
+            _take_many(draft, item, latest)
+            continue
         if isinstance(item, Notice):
             if item.kind == "elsewhere":
                 draft["elsewhere"] = max(draft["elsewhere"], int(item.file[:6]))
@@ -224,15 +234,59 @@ def reduce_all(state: RunState, items: Iterable[Skimmed]) -> RunState:
                 draft["notices"] = draft["notices"].append(item)
             continue
         _place(draft, item)
-        cls = KINDS.get(item.k)
-        if cls is not None and cls.KIND.kept == "newest":
-            latest[cls] = item
-        elif (event := _event(item)) is not None:
-            _take(draft, event)
+        _take_one(draft, item, latest)
     if latest:
         newest = {cls: event for cls, item in latest.items() if (event := _event(item)) is not None}
         draft["newest"] = {**draft["newest"], **newest}
     return replace(state, **draft)
+
+
+def _take_one(
+    draft: dict[str, Any], item: Record | Unread, latest: dict[type[Event], Record | Unread]
+) -> None:
+    cls = KINDS.get(item.k)
+    if cls is not None and cls.KIND.kept == "newest":
+        latest[cls] = item
+    elif (event := _event(item)) is not None:
+        _take(draft, event)
+
+
+def _take_many(
+    draft: dict[str, Any], bulk: Bulk, latest: dict[type[Event], Record | Unread]
+) -> None:
+    """What every line of a bulk would do by itself, one after the other."""
+    _place(draft, bulk.line(0))
+    _place_many(draft, bulk)
+    kinds_of = bulk.kinds()
+    others = kinds_of - {STEPS} - {k for k in kinds_of if KINDS[k].KIND.kept == "newest"}
+    indices = bulk.of_kind(STEPS) if STEPS in kinds_of else []
+    batch = batch_of(bulk, indices) if indices and not others else None
+    if batch is None:
+        for line in bulk:
+            _take_one(draft, line, latest)
+        return
+    for kind in kinds_of - {STEPS}:
+        latest[KINDS[kind]] = bulk.line(bulk.of_kind(kind)[-1])
+    last = event_of(bulk.line(indices[-1]))
+    assert isinstance(last, kinds.Steps)
+    _steps(draft, last)
+    draft["step"] = max(draft["step"], int((batch.first + batch.size).max()))
+    blocks = draft["kept"].get(kinds.Steps)
+    draft["kept"][kinds.Steps] = (blocks or Blocks()).extend(batch, last)
+
+
+def _place_many(draft: dict[str, Any], bulk: Bulk) -> None:
+    """What the lines of a bulk tell by themselves, once the first of them has been looked at."""
+    times = bulk.t
+    draft["t"] = max(draft["t"], float(times.max()))
+    draft["started"] = min(draft["started"], float(times.min()))
+    if bulk.a == draft["attempt"] and draft["heard_of"] == bulk.stream:
+        draft["heard"] = float(times[-1])
+    if bulk.stream == "trainer":
+        branch = draft["branch"]
+        here = [number for number, name in enumerate(bulk.names) if name[1] == branch]
+        steps = [int(bulk.s[bulk.of == number].max(initial=0)) for number in here]
+        draft["step"] = max(draft["step"], *steps, 0)
 
 
 def _event(item: Record | Unread) -> Event | None:

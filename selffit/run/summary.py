@@ -45,7 +45,7 @@ def status_dict(state: RunState, word: str, now: float, ahead: float = 0.0) -> d
         {
             "run": state.run,
             "state": word,
-            "copy_of": state.run if word == COPY.word else None,
+            "copy_of": state.run if word == COPY.word or state.copied else None,
             "attempt": state.attempt,
             "branch": state.branch,
             "step": state.step,

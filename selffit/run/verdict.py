@@ -6,6 +6,7 @@ Our operational definition, in the order of the log, from what is still on the a
   healthy       probes have looked, and nothing below stands.
   suspect       signals left their band; it stands until a probe clears it: until the detector's own
                 rule (`selffit.detect.robust_rule`) finds a later probe of the line healthy.
+  transient     PGD accuracy was lost before it ever was healthy; it stands as a suspicion does.
   weakened      robust accuracy has fallen without a gap (`selffit.detect.weakening`); it stands
                 until a probe is back.
   onset         a multi-step probe confirmed the collapse; it stands until it has recovered.
@@ -32,14 +33,14 @@ from selffit.vocabulary import (
     ONSET,
     RECOVERED,
     ROLLED_BACK,
-    SUSPECT,
+    SUSPICIONS,
     UNMEASURED,
     WEAKENED,
     Level,
     level_of,
 )
 
-_NO_ONSET = (SUSPECT.name, DIVERGED.name)  # what is no word about an onset
+_NO_ONSET = (*SUSPICIONS, DIVERGED.name)  # what is no word about an onset
 FALLEN = (ONSET.name, MASKED.name, DIVERGED.name)
 
 
@@ -164,13 +165,13 @@ def _standing(state: RunState, line: ActiveLine) -> kinds.Alert | None:
     if not alerts:
         return None
     clear: Sequence[kinds.RobustProbe] = ()
-    if any(alert.level == SUSPECT.name for alert in alerts):
+    if any(alert.level in SUSPICIONS for alert in alerts):
         clear = healthy_probes(state)
     standing: kinds.Alert | None = None
     calm: kinds.Alert | None = None  # what stood before a suspicion
     under: kinds.Alert | None = None  # what stood, or came, beside a divergence
     for alert in alerts:
-        if standing is not None and standing.level == SUSPECT.name:
+        if standing is not None and standing.level in SUSPICIONS:
             standing = calm if clears(clear, standing, until=alert.t) else standing
         if alert.level == DIVERGED.name:
             under = standing  # what stands again when training has caught itself
@@ -178,14 +179,14 @@ def _standing(state: RunState, line: ActiveLine) -> kinds.Alert | None:
         elif standing is not None and standing.level == DIVERGED.name:
             if alert.level == RECOVERED.name:
                 standing = under if under is not None and under.level in FALLEN else alert
-            elif alert.level != SUSPECT.name:
+            elif alert.level not in SUSPICIONS:
                 under = alert
-        elif alert.level != SUSPECT.name:
+        elif alert.level not in SUSPICIONS:
             standing = alert
         elif standing is None or standing.level == RECOVERED.name:
             calm = standing
             standing = alert
-    if standing is not None and standing.level == SUSPECT.name and clears(clear, standing):
+    if standing is not None and standing.level in SUSPICIONS and clears(clear, standing):
         return calm
     return standing
 

@@ -18,6 +18,7 @@ from selffit.vocabulary import (
     ONSET,
     ROLLED_BACK,
     SUSPECT,
+    TRANSIENT,
     UNMEASURED,
     WEAKENED,
     Level,
@@ -41,6 +42,8 @@ def closing(state: RunState, word: str) -> str:
     ending = state.ending
     why = f", {ending.text}" if ending is not None and ending.text else ""
     of = f" of {state.run}" if word == COPY.word else ""
+    if state.ending is not None and state.copied:
+        of = f", a copy of {state.run}"
     wrong = "".join(f"; {trouble.name}: {trouble.text}" for trouble in troubles(state))
     return f"{word}{of}{why}; {sentence(state, verdict(state))}{wrong}"
 
@@ -140,6 +143,7 @@ _PARTS = {
     UNMEASURED.name: _unmeasured,
     HEALTHY.name: _healthy,
     SUSPECT.name: _suspect,
+    TRANSIENT.name: _suspect,
     ROLLED_BACK.name: _rolled_back,
 }
 

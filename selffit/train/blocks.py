@@ -82,6 +82,10 @@ class Blocks:
         """Leave out of the block's time what has passed since it began."""
         self._began = time.perf_counter()
 
+    def leave_out(self, seconds: float) -> None:
+        """Leave so many seconds that have just passed out of the block's time."""
+        self._began += seconds
+
     def _end_piece(self, done: int) -> None:
         """Start the signals of the steps since the last piece on their way to the host."""
         if not self._signals.count:

@@ -80,6 +80,8 @@ class Loop:
         if due or session.blocks.full:
             session.close_block(everything=due)
             self._between_blocks = True
+        if monitor.looks(session.done):
+            session.look()
         if due:
             session.probe("end" if last else "interval")
         elif monitor.wants_probe(session.done):

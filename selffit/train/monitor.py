@@ -6,7 +6,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from selffit.detect import Detector, Diverged, DivergenceRule, ProbePoint, SignalBlock, point_of
+from selffit.detect.alignment import look_of
 from selffit.eventlog import kinds
+from selffit.probes.align import align_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
 from selffit.train.aftermath import PAUSE, Aftermath
@@ -92,6 +94,20 @@ class Monitor:
         for alert in self.detector.signals(
             SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS})
         ):
+            self._suspicion = True
+            self._write(alert)
+
+    def looks(self, step: int) -> bool:
+        """Whether it is time for a look for an early warning, after `step` steps."""
+        every = self.setup.config.align_every
+        due = bool(every) and step % every == 0 and not self.divergence.open
+        return due and self.setup.schedule.eps(step) > 0
+
+    def look(self, step: int) -> None:
+        """Measure how straight the loss is, and let the detector judge it."""
+        found = align_probe(self.explainer.subject(step), self.setup.config.align_images)
+        self.log.emit(found, step=step)
+        for alert in self.detector.alignment(look_of(found)):
             self._suspicion = True
             self._write(alert)
 

@@ -2,7 +2,7 @@
 
 import time
 
-from selffit.control.commands import POLICY, Command, outlived
+from selffit.control.commands import POLICY, Command, new_command, outlived
 from selffit.control.inbox import Inbox, Rejected
 from selffit.control.policy import Policy
 from selffit.control.refusal import Refusal
@@ -26,8 +26,16 @@ class Requests:
         self._waiting = list(log.ledger.pending.values())
 
     def react(self, level: str) -> None:
-        """An alert was raised: what the policy makes of it is applied at the next boundary."""
-        self._waiting += self._policy.reaction(level, self._log.ledger)
+        """An alert was raised: what the policy makes of it is applied at the next boundary.
+
+        Alerts of one block, such as of a divergence and of the fall that it brings, call for one
+        roll-back: the first that is called for is made, and a note tells of the other.
+        """
+        for command in self._policy.reaction(level, self._log.ledger):
+            if command.op == "rollback" and any(map(_is_rollback, self._waiting)):
+                text = f"no second roll-back for {level}: one is about to be made"
+                command = new_command("note", {"text": text}, by=POLICY, t=command.t)
+            self._waiting.append(command)
 
     def somebody_waits(self) -> bool:
         """Whether a command has come in that is not being carried out: measurements give way."""
@@ -64,3 +72,7 @@ class Requests:
     def retire(self, id: str) -> None:
         """The log has the decision: the file is not needed any more."""
         self._inbox.retire(id)
+
+
+def _is_rollback(command: Command) -> bool:
+    return command.op == "rollback" and command.by == POLICY

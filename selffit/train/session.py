@@ -5,6 +5,7 @@ optimiser; step, branch and live settings; and the parts that remember something
 under its name in state.json.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -126,6 +127,12 @@ class Session:
     def close_block(self, *, everything: bool = True) -> None:
         """End the present block of steps, and log it; see `Blocks.close`."""
         self.blocks.close(self.done, everything=everything)
+
+    def look(self) -> None:
+        """Look for an early warning here; the time it takes is no block's."""
+        began = time.perf_counter()
+        self.monitor.look(self.done)
+        self.blocks.leave_out(time.perf_counter() - began)
 
     def probe(self, why: str) -> None:
         """Probe here; the time it takes is no block's. A signal breaks it off by raising Stop."""

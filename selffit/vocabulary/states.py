@@ -32,12 +32,20 @@ class Level:
 
 SUSPECT = Level(
     name="suspect",
-    meaning="signals left their band, or a probe found PGD accuracy lost before it ever was "
-    "healthy; the next multi-step probes decide",
+    meaning="signals left their band; the next multi-step probe decides",
     symbol="suspect",
     style="warn",
     banner="warn",
     aliases=("watch",),
+)
+TRANSIENT = Level(
+    name="transient",
+    meaning="PGD accuracy is lost while FGSM accuracy is not, before it ever was healthy: a "
+    "collapse of the first steps, which may pass by itself; the next multi-step probes decide",
+    symbol="down",
+    style="warn",
+    banner="warn",
+    rank=1,
 )
 ONSET = Level(
     name="onset",
@@ -76,8 +84,10 @@ DIVERGED = Level(
     rank=4,
 )
 LEVELS: Mapping[str, Level] = {
-    level.name: level for level in (SUSPECT, ONSET, MASKED, RECOVERED, DIVERGED)
+    level.name: level for level in (SUSPECT, TRANSIENT, ONSET, MASKED, RECOVERED, DIVERGED)
 }
+# What a healthy probe clears.
+SUSPICIONS = (SUSPECT.name, TRANSIENT.name)
 # What can stand beside that: states of the verdict that are no alerts.
 UNMEASURED = Level(
     name="unmeasured",

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selffit.errors import UserError
 from selffit_tui.commands.options import JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put, put_json, say
 
 if TYPE_CHECKING:
     from selffit.detect.offline import TraceResult
 
-CANNOT_TELL = 3  # exit code
+CANNOT_TELL = 3  # exit codes
+CANNOT_READ = 2
 
 
 def detect(
@@ -64,7 +66,8 @@ def detect(
     was assumed is said.
 
     The answer is an onset, none, divergence, another fall, or "cannot tell" with the reason; exit
-    code 3 where one cannot tell for at least one trace.
+    code 3 where one cannot tell for at least one trace, 2 where a table cannot be read: the others
+    are judged all the same.
     """
     from selffit.detect.offline import detect_traces
     from selffit.detect.traces import Reading, parse_columns
@@ -81,13 +84,16 @@ def detect(
     units = {None: None, True: "percent", False: "fraction"}
     how = Reading(n=images, columns=parse_columns(columns or ()), unit=units[percent])
     # all are read before anything is printed
-    results = [
-        result
-        for path in tables
-        for result in detect_traces(path, images, rule, classes=classes, how=how)
-    ]
+    results, refused = [], []
+    for path in tables:
+        try:
+            results += detect_traces(path, images, rule, classes=classes, how=how)
+        except UserError as error:
+            refused.append(error)
+    if refused and not results and not recorded:
+        raise refused[0]
     again = [Rejudged(run, rule) for run in recorded]
-    for statement in _assumptions(results):
+    for statement in [*map(str, refused), *_assumptions(results)]:
         say(statement)
     if json:
         for data in [result.as_data() for result in results] + [told.as_data() for told in again]:
@@ -99,6 +105,8 @@ def detect(
             for line in told.lines():
                 put(f"    {line}")
     verdicts = [*(result.answer.verdict for result in results), *(told.verdict for told in again)]
+    if refused:
+        raise typer.Exit(CANNOT_READ)
     if "cannot tell" in verdicts:
         raise typer.Exit(CANNOT_TELL)
 

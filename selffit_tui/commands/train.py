@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from selffit import __version__
 from selffit.config import (
     DEFAULT_PRESET,
     HOST,
+    RunConfig,
     from_dict,
     parse_setting,
     preset_names,
@@ -122,7 +124,13 @@ def train(
     if known is not None:
         hint = f"; watch it with: {watch_command(known.path)}"
         try:
-            after = taken_over(known, take_over=take_over, hint=hint, tell=say)
+            after = taken_over(
+                known,
+                take_over=take_over,
+                hint=hint,
+                tell=say,
+                check=partial(amended, known, settings),
+            )
         except Finished as done:
             if not resume_or_start:
                 raise
@@ -258,20 +266,25 @@ def find_resumable(token: str, runs: Path, given: Mapping[str, Any]) -> "RunDir"
     return find_run(token, runs)
 
 
+def amended(run: "RunDir", given: Mapping[str, Any]) -> RunConfig:
+    """A run's settings with those about this machine. Raises UserError for what is impossible."""
+    from selffit_tui.commands.impossible import refuse_impossible
+
+    new = {name: parse_setting(name, given[name]) for name in HOST if given[name] is not None}
+    config = replace(from_dict(run.info().get("config", {})), **new)
+    refuse_impossible(config)
+    return config
+
+
 def amend(run: "RunDir", given: Mapping[str, Any]) -> dict[str, Any] | None:
     """Put settings about this machine into a run's own; its former ones, None without a change.
 
     Raises UserError for one that is impossible here.
     """
-    from selffit_tui.commands.impossible import refuse_impossible
-
-    new = {name: parse_setting(name, given[name]) for name in HOST if given[name] is not None}
-    if not new:
+    if all(given[name] is None for name in HOST):
         return None
     former = run.info().get("config", {})
-    config = replace(from_dict(former), **new)
-    refuse_impossible(config)
-    run.amend(settled(config).as_dict())
+    run.amend(settled(amended(run, given)).as_dict())
     return former if isinstance(former, dict) else None
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
+from selffit.eventlog.bulk import size_of
 from selffit.run.follow import Follower, Source
 from selffit_tui.model.scene import Snapshot
 
@@ -118,7 +119,7 @@ class Feed:
         items = self._follower.poll(SLICE)
         if self._follower.state.t < before.t:  # the log was replaced
             self._loading = 0.0
-        return len(items) >= SLICE
+        return size_of(items) >= SLICE
 
     def _look(self) -> None:
         self._bytes, self._log_end = self._follower.source.size()

@@ -18,10 +18,12 @@ from selffit.run.verdict import verdict
 from selffit.run.wording import cause_words, closing, sentence
 from selffit.vocabulary import (
     ACCURACY,
+    COPY,
     ROLLED_BACK,
     STANDING,
     STEP,
     SUSPECT,
+    TRANSIENT,
     WEAKENED,
     Measure,
     ending_word,
@@ -163,8 +165,10 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
 
 
 def _state(summary: Mapping[str, Any]) -> str:
-    of = summary["copy_of"]
-    return f"{summary['state']} of {of}" if of else str(summary["state"])
+    state, of = str(summary["state"]), summary["copy_of"]
+    if not of:
+        return state
+    return f"{state} of {of}" if state == COPY.word else f"{state}, copy of {of}"
 
 
 def _trouble(trouble: Mapping[str, Any]) -> str:
@@ -199,7 +203,7 @@ def _verdict(stands: Mapping[str, Any]) -> str:
     """What stands, in a cell of a table."""
     level = STANDING[stands["state"]]
     mark = "!! " if level.serious else ""
-    known_since = level.serious or level in (SUSPECT, WEAKENED, ROLLED_BACK)
+    known_since = level.serious or level in (SUSPECT, TRANSIENT, WEAKENED, ROLLED_BACK)
     at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
     cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
     return f"{mark}{level.name}{at} {cause}".rstrip()

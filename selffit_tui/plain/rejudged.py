@@ -15,7 +15,7 @@ from selffit.run.rerun import Judged, Rules, blocks_of, rerun
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.wording import cause_words
-from selffit.vocabulary import MASKED, ONSET, SIGN
+from selffit.vocabulary import DIVERGED, MASKED, ONSET, SIGN
 
 FOUND = (ONSET.name, MASKED.name)
 
@@ -54,7 +54,7 @@ class Rejudged:
     @property
     def cannot_tell(self) -> str:
         """Why nothing can be said, "" where it can."""
-        if self.found.probes:
+        if self.found.probes or self.found.alerts:
             return ""
         return "its log has no multi-step probe; selffit diagnose measures the checkpoints of a run"
 
@@ -63,7 +63,10 @@ class Rejudged:
         """The answer in a word: as of a trace."""
         if self.cannot_tell:
             return "cannot tell"
-        return "onset" if any(alert.level in FOUND for alert in self.found.alerts) else "no onset"
+        levels = {alert.level for alert in self.found.alerts}
+        if levels.intersection(FOUND):
+            return "onset"
+        return "diverged" if DIVERGED.name in levels else "no onset"
 
     @property
     def sentence(self) -> str:
@@ -71,6 +74,9 @@ class Rejudged:
         if self.cannot_tell:
             return f"cannot tell: {self.cannot_tell}"
         first = next((alert for alert in self.found.alerts if alert.level in FOUND), None)
+        if first is None and self.verdict == "diverged":
+            first = next(a for a in self.found.alerts if a.level == DIVERGED.name)
+            return f"diverged at step {count(first.about)}{self._where(first)}: {first.text}"
         if first is None:
             return f"no onset in {count(self.found.probes)} probes"
         told = f"{first.level} at step {count(first.about)}{self._where(first)}"
@@ -114,7 +120,7 @@ class Rejudged:
         return [
             f"{alert.level} at step {count(alert.about)}{self._where(alert)}"
             for alert in alerts
-            if alert.level in FOUND
+            if alert.level in (*FOUND, DIVERGED.name)
         ]
 
     def as_data(self) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What pruning may and may not remove, and the sweeping of leftovers."""
 
+import os
+import time
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from made_up.store import Store
 
 from selffit.checkpoint.manifest import Entry, Manifest, parse_id
+from selffit.checkpoint.store import ABANDONED
 
 CONTENT = b"{}\n"
 
@@ -112,6 +115,19 @@ def test_sweeping_spares_this_attempt_later_ones_the_living_and_everything_else(
     assert store.sweep(dead={2}) == [".tmp-000002-main-2"]
     left = [".damaged-main-2", ".tmp-000003-main-2", ".tmp-000004-main-2", "main-1"]
     assert sorted(path.name for path in store.path.iterdir()) == left
+
+
+def test_what_nobody_has_changed_for_a_day_is_swept_though_nobody_knows_its_writer_dead(
+    store: Store,
+) -> None:
+    long_ago = time.time() - ABANDONED - 60
+    for name in (".tmp-000001-main-2", ".tmp-000002-main-2", ".tmp-000003-main-2"):
+        (store.path / name).mkdir(parents=True)
+        (store.path / name / "model.safetensors").write_bytes(b"half")
+        os.utime(store.path / name / "model.safetensors", (long_ago, long_ago))
+        os.utime(store.path / name, (long_ago, long_ago))
+    (store.path / ".tmp-000001-main-2" / "optim.safetensors").write_bytes(b"just now")
+    assert store.sweep(dead=()) == [".tmp-000002-main-2"]
 
 
 def test_a_leftover_of_this_attempt_does_not_hinder_the_next_save_or_removal(

@@ -50,6 +50,18 @@ def test_tables_and_runs_are_judged_in_one_go_and_as_json(tmp_path):
     assert [alert["level"] for alert in run["logged"]] == ["suspect", "onset"]
 
 
+def test_a_file_that_is_no_table_is_named_and_the_others_are_judged(tmp_path):
+    rows = "".join(f"{epoch},0.8,0.5,0.4\n" for epoch in range(8))
+    (tmp_path / "a.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n" + rows)
+    (tmp_path / "b.csv").write_text("no table at all\n")
+    done = detect("b.csv", "a.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no onset" in done.stdout and "b.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+    alone = detect("b.csv", cwd=tmp_path)
+    assert alone.returncode == 2 and alone.stdout == ""
+
+
 def test_another_threshold_can_change_the_answer_and_the_log_is_quoted(tmp_path):
     done = detect(COLLAPSE, "--set", "fallen=0.01", cwd=tmp_path)
     assert "example-patterns-fgsm  onset at step 1 488; self-fitting" in done.stdout

@@ -162,7 +162,7 @@ def test_more_images_are_no_less_sensitive(counts, factor):
 # ---- never healthy -------------------------------------------------------------------------------
 def test_a_run_that_never_was_healthy_is_told_once_without_an_onset_step():
     early, onset = run([(0.3, 0.05), *[(0.9, 0.0)] * 10])
-    assert (early.level, early.step, onset.level) == ("suspect", 1, "onset")
+    assert (early.level, early.step, onset.level) == ("transient", 1, "onset")
     assert onset.step == 3  # the third blind probe in a row
     assert onset.onset_step is onset.onset_low is onset.healthy is None
     assert "never was healthy" in onset.text and "roll back" not in onset.advice
@@ -171,7 +171,7 @@ def test_a_run_that_never_was_healthy_is_told_once_without_an_onset_step():
 def test_a_collapse_before_pgd_ever_was_healthy_that_passes_is_no_onset_but_is_named():
     """As measured at 16/255 with a random start, in warm-up: .00 with FGSM .29, then .18."""
     [alert] = run([(0.15, 0.13), (0.29, 0.0), (0.30, 0.0), (0.3, 0.18), (0.4, 0.3)], clean=0.35)
-    assert (alert.level, alert.step, alert.n, alert.healthy) == ("suspect", 1, 600, None)
+    assert (alert.level, alert.step, alert.n, alert.healthy) == ("transient", 1, 600, None)
     assert "0.00 while FGSM accuracy is 0.29 (n=600), before PGD ever was healthy" in alert.text
 
 
@@ -502,7 +502,7 @@ def test_two_probes_of_one_step_count_once():
     detector = Detector(chance=0.1)
     blind = ProbePoint(5, 0.8, 0.9, 0.0, 600)
     told = [levels(detector.probe(blind)) for _ in range(5)]
-    assert told == [["suspect"], [], [], [], []]
+    assert told == [["transient"], [], [], [], []]
 
 
 def test_fgsm_accuracy_measured_now_and_then_dates_the_onset_by_the_fall_of_pgd():

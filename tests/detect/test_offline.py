@@ -73,14 +73,14 @@ def test_a_trace_that_never_was_healthy_has_an_alert_but_no_onset_epoch(tmp_path
     result = answered(tmp_path, HEADER + "".join(f"{e},0.7,0.9,0.0\n" for e in range(12)))
     assert (result.onset, result.answer.verdict) == (None, "onset")
     assert "from the start" in result.answer.text
-    assert [a.level for a in result.alerts] == ["suspect", "onset"]
+    assert [a.level for a in result.alerts] == ["transient", "onset"]
 
 
 def test_a_collapse_that_passed_before_pgd_ever_was_healthy_is_named(tmp_path):
     start = "0,.2,.13,.12\n1,.3,.29,.0\n2,.3,.28,.22\n"
     result = answered(tmp_path, HEADER + start + rows(3, fallen=0))
     assert (result.onset, result.answer.verdict) == (None, "no onset")
-    assert [(a.level, a.step) for a in result.alerts] == [("suspect", 1)]
+    assert [(a.level, a.step) for a in result.alerts] == [("transient", 1)]
     assert "an early collapse" in result.answer.notes[0] and "epoch 1" in result.answer.notes[0]
 
 

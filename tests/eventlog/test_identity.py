@@ -22,6 +22,8 @@ from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.summary import status_dict
 from selffit.run.word import state_word
+from selffit_tui.plain.lines import status_lines
+from selffit_tui.plain.tell import tell
 
 
 def make(root: Path, name: str) -> RunDir:
@@ -122,7 +124,20 @@ def test_a_copy_of_a_live_run_is_called_one_and_takes_no_commands(tmp_path: Path
     writer.emit(End(how="stopped"))
     writer.close("stopped")
     shutil.copytree(renamed.path, tmp_path / "archive")
-    assert word(RunDir.open(tmp_path / "archive")) == "stopped", "an ended one is as good"
+    assert word(RunDir.open(tmp_path / "archive")) == "stopped of live"
+
+
+def test_a_copy_of_an_ended_run_is_told_as_one_and_the_run_itself_is_not(tmp_path: Path) -> None:
+    run = make(tmp_path, "first")
+    with begin(run) as writer:
+        writer.emit(End(how="stopped"))
+    shutil.copytree(run.path, tmp_path / "second")
+    told = {}
+    for name in ("first", "second"):
+        found = tell(RunDir.open(tmp_path / name))
+        told[name] = status_lines(found.summary, found.stands)[0]
+        assert found.summary["copy_of"] == {"first": None, "second": "first"}[name]
+    assert "stopped, copy of first" in told["second"] and "copy" not in told["first"]
 
 
 def test_seen_from_another_host_a_run_that_was_heard_of_just_now_is_no_copy() -> None:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_up.records import probe, record, start, steps
 
 from selffit.detect import RuleThresholds
 from selffit.eventlog import kinds
 from selffit.run.follow import Follower, LogSource
 from selffit.run.rerun import Judged, Rules, blocks_of, rerun
-from selffit.run.state import RunState
+from selffit.run.state import RunState, reduce_all
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
 
@@ -81,3 +82,22 @@ def test_real_collapses_are_self_fitting_soon_and_healthy_runs_never(
         assert fitting[0].step <= onset + within and len(fitting[0].signs) >= 2
     else:
         assert not fitting
+
+
+def test_a_divergence_is_heard_in_losses_and_told_once_as_in_training():
+    items = [start(), probe(0, 0.3)]
+    for step in range(0, 200, 10):
+        loss = 2.0 if step < 100 else "NaN"
+        items.append(steps(step, loss_adv=[loss] * 10, loss_clean=[loss] * 10))
+    state = reduce_all(RunState(), items)
+    blocks = [kinds.of_record(item) for item in items if item.k == "steps"]
+    found = rerun(state, [b for b in blocks if isinstance(b, kinds.Steps)], Rules.of(state))
+    [told] = [alert for alert in found.alerts if alert.level == "diverged"]
+    assert (told.branch, told.about) == ("main", 100) and "its loss is NaN" in told.text
+
+
+def test_and_in_probes_whose_answers_are_not_finite():
+    items = [start(), probe(0, 0.3), record("probe.robust", {"n": 500, "nonfinite": 20}, 10)]
+    state = reduce_all(RunState(), items)
+    [told] = rerun(state, (), Rules.of(state)).alerts
+    assert told.level == "diverged" and told.step == 10

@@ -63,6 +63,46 @@ def test_a_living_process_is_not_replaced_unless_somebody_takes_over(run):
     log.close("")
 
 
+def test_a_run_that_is_just_finishing_is_waited_for_and_then_leaves_nothing_to_do(run):
+    log = attempt(run, here().as_data())
+    log.emit(kinds.Phase(name="finishing"))
+    log.emit(kinds.CheckpointSaved(id="main-9", of_step=9))  # on the disk when this returns
+    said: list[str] = []
+
+    def end(seconds):
+        log.emit(kinds.End(how="finished"))
+
+    with pytest.raises(Finished, match="nothing to resume"):
+        taken_over(run, take_over=True, tell=said.append, sleep=end)
+    assert len(said) == 1 and "just finishing; waiting for its end" in said[0]
+    log.close("")
+
+
+def test_one_that_does_not_come_to_its_end_is_taken_over_with_a_word_about_it(run, monkeypatch):
+    monkeypatch.setattr(resumable, "FINISHING_SECONDS", 1.0)
+    log = attempt(run, here().as_data())
+    log.emit(kinds.Phase(name="finishing"))
+    log.emit(kinds.CheckpointSaved(id="main-9", of_step=9))
+    said: list[str] = []
+    assert taken_over(run, take_over=True, tell=said.append, sleep=lambda seconds: None) == 1
+    waits, lost, taking = said
+    assert "waiting" in waits and "will be done again" in lost and "taking run r over" in taking
+    log.close("")
+
+
+def test_what_is_impossible_here_is_told_before_anything_is_said_or_taken(run):
+    log = attempt(run, here().as_data())
+    said: list[str] = []
+
+    def impossible():
+        raise UserError("no such data")
+
+    with pytest.raises(UserError, match="no such data"):
+        taken_over(run, take_over=True, tell=said.append, check=impossible)
+    assert said == [] and run.newest_attempt() == 1
+    log.close("")
+
+
 def test_a_run_of_a_vanished_machine_is_free_after_a_stated_silence(run, quick):
     attempt(run).close("")
     said: list[str] = []

@@ -3,11 +3,15 @@
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from selffit.config import resolve
+from selffit.control.ledger import Ledger
+from selffit.control.policy import parse_policy
 from selffit.detect import ProbePoint
 from selffit.detect.divergence import OF_STEPS
 from selffit.eventlog.liveness import here
@@ -17,6 +21,7 @@ from selffit.run.verdict import verdict
 from selffit.run.word import state_word
 from selffit.train import checkpoints
 from selffit.train.__main__ import Trainer
+from selffit.train.requests import Requests
 from selffit.train.stopping import StopSwitch
 
 SGD = {"optimizer": "sgd", "clip_grad": 0, "eps_ramp": 0, "lr_warmup": 0, "lr_schedule": "constant"}
@@ -247,3 +252,17 @@ def test_a_run_that_ends_diverged_has_not_finished(tmp_path: Path):
     assert state.ending is not None and state.ending.how == "diverged"
     assert state_word(state, False, state.t) == "diverged"
     assert verdict(state).state == "diverged"
+
+
+def test_an_onset_beside_a_divergence_calls_for_no_second_rollback(tmp_path):
+    run = RunDir.create(tmp_path, "r", {})
+    policy = parse_policy("rollback:n-fgsm", on_diverged="rollback")
+    log: Any = SimpleNamespace(ledger=Ledger())
+    requests = Requests(run, log, policy, 1)
+    requests.react("diverged")
+    requests.react("onset")
+    first, second = requests.take_waiting(), requests.take_waiting()
+    assert first is not None and second is not None
+    assert (first.op, second.op) == ("rollback", "note") and requests.take_waiting() is None
+    assert first.args == dict(policy.rollback_diverged)
+    assert "no second roll-back for onset" in second.args["text"]

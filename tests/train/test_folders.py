@@ -17,6 +17,7 @@ from selffit.config import resolve
 from selffit.control.commands import new_command
 from selffit.control.submit import submit
 from selffit.errors import UserError
+from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
 from selffit.run.run_dir import RunDir
@@ -216,5 +217,26 @@ def test_a_second_name_of_a_file_elsewhere_is_not_written_to_either(tmp_path: Pa
     (tmp_path / "precious").write_text("mine")
     os.link(tmp_path / "precious", run.raw / "supervisor.err")
     with pytest.raises(UserError, match=r"raw/supervisor.err is a link"):
-        supervisor.spawn(run.path)
+        run.raw_file("supervisor.err")
+    run.refuse_links()  # a copy of hard links gets a file of its own instead
+    fd = run.raw_file("supervisor.err")
+    os.write(fd, b" and more")
+    os.close(fd)
+    assert (run.raw / "supervisor.err").read_text() == "mine and more"
     assert (tmp_path / "precious").read_text() == "mine"
+    assert sorted(path.name for path in run.raw.iterdir()) == ["supervisor.err"]
+
+
+def test_a_copy_of_hard_links_is_resumed_without_a_trace_in_the_original(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path, "first", {"config": {}})
+    run.claim_attempt(here())
+    (run.raw / "trainer.out").write_text("before")
+    shutil.copytree(run.path, tmp_path / "copy", copy_function=os.link)
+    before = contents(run.path)
+    copy = RunDir.open(tmp_path / "copy")
+    assert copy.claim_attempt(here()) == 2
+    fd = copy.raw_file("trainer.out")
+    os.write(fd, b", after")
+    os.close(fd)
+    assert (copy.raw / "trainer.out").read_text() == "before, after"
+    assert contents(run.path) == before and copy.id != run.id

@@ -129,6 +129,24 @@ class RobustProbe(Event, frozen=True, kw_only=True):
         return self.final.pgd if self.final is not None else nan
 
 
+class AlignProbe(Event, frozen=True, kw_only=True):
+    """How straight the loss rises along a single step, see `selffit.probes.align`.
+
+    n: images.
+    eps: budget of the step.
+    align: mean agreement of the input gradient's signs at both ends of the step, -1 to 1.
+    energy: mean rise of the log-sum-exp of the logits along the step.
+    sec: that it took.
+    """
+
+    KIND: ClassVar[Kind] = _kept("probe.align", listed=False)
+    n: int
+    eps: Pixels = nan
+    align: float = nan
+    energy: float = nan
+    sec: Amount = nan
+
+
 class LayerChannels(Part, frozen=True, kw_only=True):
     """Channel dominance of one layer: our definition, see `selffit.probes.channels`.
 

@@ -1,0 +1,78 @@
+"""How straight the loss is along the single step."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from selffit.eventlog import kinds
+from selffit.probes.align import align_probe
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.subject import Subject
+
+X = torch.randint(0, 256, (8, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator())
+Y = torch.arange(8) % 2
+
+
+def subject(model, eps):
+    return Subject(
+        model=model,
+        at=kinds.Place(branch="main", step=40),
+        images=X,
+        labels=Y,
+        classes=2,
+        class_names=(),
+        eps=eps,
+        attack=ProbeAttack(eps),
+        probe_steps=2,
+        probe_alpha=eps,
+        mean=None,
+        generator=torch.Generator,
+    )
+
+
+class Linear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(16, 2)
+
+    def forward(self, x):
+        return self.layer(x.flatten(1))
+
+
+class Bent(Linear):
+    """Whose slope turns within the step."""
+
+    def forward(self, x):
+        return super().forward(torch.cos(45 * math.pi * x))
+
+
+def test_a_linear_network_keeps_its_direction_and_a_wild_one_does_not():
+    straight = align_probe(subject(Linear(), 0.1), 8)
+    assert (straight.step, straight.n, straight.eps) == (40, 8, 0.1)
+    assert straight.align == pytest.approx(1)
+    assert abs(align_probe(subject(Bent(), 0.1), 8).align) < 0.4
+
+
+def test_energy_is_what_the_step_adds_to_the_log_sum_exp():
+    model, eps = Linear(), 0.1
+    x = (X[:8].float() / 255).requires_grad_()
+    logits = model(x)
+    (grad,) = torch.autograd.grad(nn.functional.cross_entropy(logits, Y, reduction="sum"), x)
+    moved = model((x + eps * grad.sign()).clamp(0, 1))
+    expected = (torch.logsumexp(moved, 1) - torch.logsumexp(logits, 1)).mean()
+    assert align_probe(subject(model, eps), 8).energy == pytest.approx(
+        float(expected.detach()), abs=1e-6
+    )
+
+
+def test_the_network_is_left_as_it_was():
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)
+    ).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    align_probe(subject(model, 0.1), 8)
+    assert model.training and all(p.grad is None for p in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
