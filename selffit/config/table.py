@@ -313,7 +313,7 @@ class RunConfig:
         pixels=True,
     )
     align_every: int = setting(
-        20,
+        30,
         "probes",
         "steps between two looks for an early warning, 0 = none",
         low=0,
