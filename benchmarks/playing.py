@@ -28,7 +28,7 @@ from benchmarks.viewer import leave, report
 from selffit.eventlog.writer import EventWriter
 
 EVENTS_A_SECOND = 50
-TICKS = 2.0  # pictures a second while it plays
+TICKS = 1 / 0.6  # pictures a second while it plays
 KEYS = (b"[", b"]", b"\x1b[D", b"\x1b[C", b" ", b">", b"<", b"b", b"{", b"}", b"u", b" ", b"e")
 
 

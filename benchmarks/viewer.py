@@ -3,7 +3,8 @@
 No training. How soon the screen paints, what it costs idle and live; CPU seconds beside those of
 the clock, for machines that others use too.
 
-`uv run python benchmarks/viewer.py [--events 500000] [--runs 1000] [--seconds 15]`.
+`uv run python benchmarks/viewer.py [--events 500000] [--runs 1000] [--seconds 15]`; `--only-runs`
+measures the Runs screen alone.
 Byte code is cached in a temporary folder and warmed up first, as an installed package has it.
 """
 
@@ -150,6 +151,63 @@ def cost_of(argv: Sequence[str], env: dict[str, str]) -> tuple[float, float, flo
     return time.monotonic() - begin, float(cpu), int(memory) / 1024
 
 
+SHOW_RUNS = "import sys; from selffit_tui.cli import main; sys.argv[1:] = []; sys.exit(main())"
+
+
+def show_runs(runs: Path, env: dict[str, str]) -> Terminal:
+    """The Runs screen of a folder in a terminal."""
+    base = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    every = {**os.environ, **base, **env, "SELFFIT_RUNS": str(runs)}
+    return Terminal([sys.executable, "-c", SHOW_RUNS], every, 120, 40)
+
+
+def runs_screen(runs: Path, env: dict[str, str], seconds: float) -> None:
+    """What the Runs screen of many runs costs: without and with what is remembered, and idle."""
+    for when, first, whole in (("cold", 2.0, 30.0), ("warm", 2.0, 4.0)):
+        begin = time.monotonic()
+        with show_runs(runs, env) as terminal:
+            terminal.wait_for("self-fitting", 60)
+            report(f"Runs screen, {when}: first rows", time.monotonic() - begin, "s", first)
+            used = sum(psutil.Process(terminal.process.pid).cpu_times()[:2])
+            report(f"Runs screen, {when}: CPU for the first rows", used, "s", first)
+            pressed, size = time.monotonic(), len(terminal.output)
+            terminal.send(b"?")
+            terminal.wait_for("keys and columns", 60, since=size)
+            report(f"Runs screen, {when}: a key answered", time.monotonic() - pressed, "s", 0.25)
+            size = len(terminal.output)
+            terminal.send(b"\x1b")
+            terminal.wait_for("newest first", 60, since=size)
+            process = psutil.Process(terminal.process.pid)
+            read = _whole_list(terminal, process)
+            report(f"Runs screen, {when}: all rows", read - begin, "s", whole)
+            used = sum(process.cpu_times()[:2])
+            report(f"Runs screen, {when}: CPU for all rows", used, "s", whole)
+            memory = process.memory_info().rss / 2**20
+            report(f"Runs screen, {when}: memory", memory, "MiB", 200.0)
+            if when == "warm":
+                terminal.read(2.0)
+                cpu, size = sum(process.cpu_times()[:2]), len(terminal.output)
+                begin = time.monotonic()
+                while time.monotonic() - begin < seconds:
+                    terminal.read(0.5)
+                passed = time.monotonic() - begin
+                used, sent = sum(process.cpu_times()[:2]) - cpu, len(terminal.output) - size
+                report("Runs screen, idle: CPU", 100 * used / passed, "%", 1.0)
+                report("Runs screen, idle: output", sent / passed / 1000, "kB/s", 0.2)
+            leave(terminal)
+
+
+def _whole_list(terminal: Terminal, process: psutil.Process) -> float:
+    """Waits until nothing is read any more; when that was, on the monotonic clock."""
+    used, since = -1.0, time.monotonic()
+    while time.monotonic() - since < 1.5:
+        terminal.read(0.25)
+        now = sum(process.cpu_times()[:2])
+        if now - used > 0.05:
+            used, since = now, time.monotonic()
+    return since
+
+
 def many_runs(runs: Path, number: int) -> None:
     """So many copies of a recorded run, their files shared."""
     example = Path(__file__).parents[1] / "runs" / "example-patterns-fgsm"
@@ -262,11 +320,18 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--only-runs", action="store_true", help="the Runs screen alone")
     options = parser.parse_args()
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
         f"{os.getloadavg()[0]:.1f}"
     )
+    if options.only_runs:
+        with tempfile.TemporaryDirectory() as folder:
+            env = {"XDG_CACHE_HOME": f"{folder}/remembered"}
+            many_runs(Path(folder) / "runs", options.runs)
+            runs_screen(Path(folder) / "runs", env, options.seconds)
+        return
     charts()
     strips()
     with tempfile.TemporaryDirectory() as folder:
@@ -299,6 +364,7 @@ def main() -> None:
         report("live: output", written / 1000, "kB/s", 20.0)
 
         many_runs(Path(folder) / "runs", options.runs)
+        runs_screen(Path(folder) / "runs", env, options.seconds)
         size = write_long_log(long, options.events)
         (long / "run.json").write_text('{"v":1,"name":"long","created":1790000000}')
         print(f"a log of {options.events} events, {size / 2**20:.0f} MiB")

@@ -1,14 +1,16 @@
 """The supervisor: starts the trainer in a session of its own, waits for it, records how it ended.
 
-    python -m selffit.supervisor RUN_DIR [--after N]
+    python -m selffit.supervisor RUN_DIR [--after N] [--notify]
 
 A small process without torch. Closing the terminal, losing SSH or killing a viewer reaches neither
 of the two; if the supervisor itself dies, the trainer trains on. With `--after N` it starts attempt
-N + 1 and no other: whoever asked knows that attempt N has ended. SIGTERM and SIGINT are passed on,
-so the run stops at its next step; so are SIGUSR1 and SIGUSR2, with which schedulers announce that
-they take the machine away. Exit codes: 0 finished or stopped, 1 crashed or not saved, 2 refused, 3
-superseded, 4 diverged, 75 preempted (stopped by SIGUSR1 or SIGUSR2), 128 + signal when the trainer
-was killed. Where the run is somebody else's program (`selffit.hosted`), its own exit code.
+N + 1 and no other: whoever asked knows that attempt N has ended. With `--notify` the command that
+run.json names is run for what somebody has to know (`selffit.run.notify`), watched or not. SIGTERM
+and SIGINT are passed on, so the run stops at its next step; so are SIGUSR1 and SIGUSR2, with which
+schedulers announce that they take the machine away. Exit codes: 0 finished or stopped, 1 crashed or
+not saved, 2 refused, 3 superseded, 4 diverged, 75 preempted (stopped by SIGUSR1 or SIGUSR2), 128 +
+signal when the trainer was killed. Where the run is somebody else's program (`selffit.hosted`), its
+own exit code.
 """
 
 import math
@@ -21,10 +23,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from selffit.errors import UserError
 from selffit.eventlog.folder import root_of
-from selffit.eventlog.kinds import Spawned
+from selffit.eventlog.kinds import NotifyFailed, Spawned
 from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
 from selffit.outlets import FILE_ENCODING, speaking
@@ -32,6 +35,9 @@ from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_
 from selffit.run.making import HOST_MODULE, is_hosted
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
+
+if TYPE_CHECKING:
+    from selffit.run.notify import LogCaller
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 TRAINER_ENVIRONMENT = {  # unless the person has set them
@@ -44,13 +50,16 @@ TRAINER_ENVIRONMENT = {  # unless the person has set them
 }
 
 
-def spawn(run_dir: Path, after: int | None = None) -> "subprocess.Popen[bytes]":
+def spawn(
+    run_dir: Path, after: int | None = None, *, notify: bool = False
+) -> "subprocess.Popen[bytes]":
     """Start the supervisor of a run, detached from this terminal.
 
-    `after`: the newest attempt that is known. What it prints goes to raw/supervisor.err. Raises
-    UserError where a link is in the way.
+    `after`: the newest attempt that is known; `notify`: run the command that run.json names for
+    this. What it prints goes to raw/supervisor.err. Raises UserError where a link is in the way.
     """
     only = [] if after is None else ["--after", str(after)]
+    only += ["--notify"] if notify else []
     run = RunDir(run_dir)
     run.refuse_links()
     errors = run.raw_file("supervisor.err")
@@ -84,6 +93,26 @@ class Supervisor:
         self.number = 0  # of the attempt
         self.hosted = is_hosted(self.run.info())  # it is somebody else's program
         self._passed: int | None = None  # the signal that was asked to be passed on
+        self._log: EventWriter | None = None  # of the attempt
+        self._caller: LogCaller | None = None
+
+    def call(self, command: str) -> None:
+        """Run a command for what comes, as `--notify` says; "" for none.
+
+        Nothing that is wrong with it keeps anybody from training.
+        """
+        from selffit.run.notify import LogCaller, words_of  # with all that reads logs
+
+        try:
+            if words := words_of(command):
+                self._caller = LogCaller(self.run, words, self._notify_failed)
+        except UserError as error:
+            print(error, file=sys.stderr)
+
+    def _notify_failed(self, error: str) -> None:
+        print(f"--notify failed: {error}", file=sys.stderr, flush=True)
+        if self._log is not None:
+            self._log.emit(NotifyFailed(error=error))
 
     def install(self) -> None:
         """Pass signals on to the trainer; ignore SIGHUP, which the trainer inherits."""
@@ -127,7 +156,7 @@ class Supervisor:
         Raises UserError where the run directory cannot be written.
         """
         self.number = number = self.run.claim_attempt(here(), after)
-        log = EventWriter(self.run.place, "supervisor", number)
+        self._log = log = EventWriter(self.run.place, "supervisor", number)
         kills, began = MemoryKills(), time.monotonic()
         with root_of(self.run.place) as folder:  # wherever it is now, the trainer works in it
             module = HOST_MODULE if self.hosted else "selffit.train"
@@ -150,6 +179,9 @@ class Supervisor:
             exit = replace(exit, how="gone", text=ENDINGS["gone"].meaning)
         exit = replace(exit, again=self._again(exit, restarts))
         log.emit(exit.event(seconds=round(seconds, 3)))
+        if self._caller is not None and not exit.again:
+            self._caller.finish()
+        self._log = None
         log.close(exit.how)
         return exit
 
@@ -177,15 +209,19 @@ def _raw(attempt: int, end: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Supervise a run; returns the exit code."""
-    where, only = arguments[:1], arguments[1:]
+    notify = "--notify" in arguments[1:]
+    where, only = arguments[:1], [word for word in arguments[1:] if word != "--notify"]
     known = len(only) == 2 and only[0] == "--after" and only[1].isdecimal()
     if not where or (only and not known):
-        print("usage: python -m selffit.supervisor RUN_DIR [--after N]", file=sys.stderr)
+        print("usage: python -m selffit.supervisor RUN_DIR [--after N] [--notify]", file=sys.stderr)
         return exit_code("refused")
     try:
         supervisor = Supervisor(RunDir.open(Path(where[0])))
         supervisor.install()
-        config = supervisor.run.info().get("config")
+        info = supervisor.run.info()
+        if notify:
+            supervisor.call(str(info.get("notify", "")))
+        config = info.get("config")
         restarts = config.get("restarts", 0) if isinstance(config, dict) else 0
         exit = supervisor.run_all(
             restarts if isinstance(restarts, int) else 0, after=int(only[1]) if only else None

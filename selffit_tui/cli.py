@@ -17,6 +17,7 @@ import typer
 
 from selffit.errors import UserError
 from selffit.outlets import speaking
+from selffit_tui.commands.compare import compare
 from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
@@ -27,8 +28,9 @@ from selffit_tui.commands.pack import open_, pack
 from selffit_tui.commands.replay import replay
 from selffit_tui.commands.report import report
 from selffit_tui.commands.run import run
-from selffit_tui.commands.runs import runs
+from selffit_tui.commands.runs import open_runs, runs
 from selffit_tui.commands.status import status
+from selffit_tui.commands.thin import thin
 from selffit_tui.commands.train import train
 from selffit_tui.commands.watch import watch
 from selffit_tui.talk import typed
@@ -49,7 +51,7 @@ app = typer.Typer(
 )
 app.command(cls=Helped)(train)
 app.command(cls=Helped, context_settings={"allow_interspersed_args": False})(run)
-for looking in (watch, replay, status, runs, detect, diagnose):
+for looking in (watch, replay, status, runs, compare, detect, diagnose, thin):
     app.command(cls=Helped)(looking)
 app.command("import", cls=Helped)(import_)
 for sending in (export, report, pack):
@@ -66,6 +68,8 @@ def main() -> None:
 def command_line() -> int:
     """Does what the command line says; returns the exit code. Raises UserError."""
     forget_absurd_sizes(os.environ)
+    if len(sys.argv) == 1 and (opened := open_runs()) is not None:
+        return opened
     try:
         code = app(standalone_mode=False, prog_name=NAME)
     except typer.TyperException as error:  # an option that does not exist, a word too many …

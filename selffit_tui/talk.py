@@ -33,10 +33,19 @@ def typed(command: str) -> str:
     return f"{'uv run ' if 'UV_RUN_RECURSION_DEPTH' in os.environ else ''}selffit {command}"
 
 
+def named(path: Path) -> str:
+    """A run as this person has to name it from the current folder."""
+    home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
+    below = os.path.relpath(path)
+    # a word without a slash is a name in the folder of runs
+    if not home and os.sep not in below:
+        below = f"./{below}"
+    return quote(path.name if home else below)
+
+
 def watch_command(path: Path) -> str:
     """The command that opens the view of this run again from the current folder."""
-    home = path.parent.resolve() == (Path.cwd() / RUNS).resolve()
-    return typed(f"watch {quote(path.name if home else os.path.relpath(path))}")
+    return typed(f"watch {named(path)}")
 
 
 def terminal(environ: Mapping[str, str]) -> str:

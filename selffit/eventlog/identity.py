@@ -75,13 +75,23 @@ def is_copy(folder: Folder) -> bool:
 
     Also after a restore: nobody can tell that from a copy. False where nothing is known.
     """
+    return _begun(folder) not in ("", folder.mark)
+
+
+def begun_here(folder: Folder) -> bool:
+    """Whether the newest attempt is known to have been begun in this very folder."""
+    return _begun(folder) == folder.mark != ""
+
+
+def _begun(folder: Folder) -> str:
+    """The mark of the folder that the newest attempt was begun in, "" where it is not known."""
     try:
         newest = newest_attempt(folder)
         with folder.within(ATTEMPTS) as attempts:
             begun = read_small(attempt_file(newest), attempts).get("folder") if newest else None
-        return isinstance(begun, str) and begun not in ("", folder.mark)
+        return begun if isinstance(begun, str) else ""
     except (OSError, ValueError):
-        return False
+        return ""
 
 
 def _is_id(value: object) -> bool:

@@ -18,7 +18,7 @@ from selffit.eventlog.records import Record
 from selffit.exchange.recording import Recording, Sample
 from selffit.run.rerun import Rules, rerun
 from selffit.run.state import RunState, reduce_all
-from selffit.vocabulary import IMPORTED, STEP
+from selffit.vocabulary import DIVERGED, IMPORTED, STEP
 
 BLOCK = 50  # steps of a block
 
@@ -27,11 +27,13 @@ def events_of(recording: Recording) -> list[kinds.Event]:
     """Return all events of a run in the order of its log, each with its step and branch."""
     measured = list(_measured(recording))
     state = reduce_all(RunState(), [_record(event) for event in (*_head(recording), *measured)])
-    alerts: list[kinds.Event] = []
+    alerts: list[kinds.Alert] = []
     if recording.answer is None or not recording.answer.reasons:
         blocks = [event for event in measured if isinstance(event, kinds.Steps)]
         alerts += rerun(state, blocks, Rules.of(state)).alerts
-    if recording.diverged is not None:
+    # a loss of whole epochs tells sooner than the rule for steps, which may have heard it as well
+    heard = any(alert.level == DIVERGED.name for alert in alerts)
+    if recording.diverged is not None and not heard:
         alerts.append(recording.diverged.alert())
     last = kinds.Place(measured[-1].branch, state.step) if measured else kinds.Place()
     told = f"from {clean(recording.source)}"

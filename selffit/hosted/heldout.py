@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from selffit.data.imageset import ImageSet, balanced_order
+from selffit.data.imageset import ImageSet
+from selffit.data.order import balanced_order
 from selffit.errors import UserError
 
 FEWEST = 16

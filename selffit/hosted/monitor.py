@@ -180,10 +180,11 @@ class Monitor:
         )
         self._check(seen)
         blocks = watching.blocks(seen.size)
-        blocks.put(seen, seen.names)
+        blocks.add(watching.values(seen), seen.names)
         watching.steps += 1
         watching.after_step(blocks)
         self._boundary()
+        watching.measure_later()
 
     def commands(self) -> list[Command]:
         """What was asked for and carried out since the last call; see `on` and `stopping`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from selffit import __version__
 from selffit.config import LIVE
@@ -26,6 +27,7 @@ from selffit.hosted.program import Program
 from selffit.hosted.settings import WATCHING
 from selffit.run.making import PROGRAM
 from selffit.run.run_dir import RunDir
+from selffit.train.aftermath import PAUSE
 from selffit.train.blocks import Blocks
 from selffit.train.host import Heartbeat
 from selffit.train.monitor import Monitor as Measuring
@@ -33,6 +35,7 @@ from selffit.train.requests import Requests
 from selffit.train.scores import empty_summary
 from selffit.train.session import Part
 from selffit.train.setup import cpu_name, layers
+from selffit.train.signals import VALUES, Seen, seen_values
 from selffit.train.trainlog import TrainLog
 
 _TENSORS = ("train_x", "train_y", "held_x", "held_y")
@@ -72,6 +75,8 @@ class Watching:
             loop, self.log, self._values, self.requests.react, self.requests.somebody_waits
         )
         self._blocks: Blocks | None = None
+        self._between_blocks = False
+        self._rows: Tensor | None = None
         self._batch = 0  # images that a block of signals has room for
         self._saved: dict[str, list[Any]] = {}  # what the parts knew at each checkpoint
         self._heartbeat = Heartbeat(self.run.place, self._beat)
@@ -154,6 +159,14 @@ class Watching:
             self._blocks = Blocks(sized, self.measuring, self.log)
         return self._blocks
 
+    def values(self, seen: Seen) -> Tensor:
+        """The per-image values [7,B] of a step, until the next one."""
+        if self._rows is None or self._rows.shape[1] < seen.size:
+            self._rows = torch.zeros(VALUES, seen.size, device=self.loop.device)
+        rows = self._rows[:, : seen.size]
+        seen_values(seen, rows)
+        return rows
+
     def close_block(self) -> None:
         """Log all steps so far."""
         if self._blocks is not None:
@@ -168,7 +181,8 @@ class Watching:
         """Log, look and probe, where it is time for it."""
         measuring = self.measuring
         due = self.steps % measuring.every == 0
-        if due or blocks.full:
+        self._between_blocks = due or blocks.full
+        if self._between_blocks:
             blocks.close(self.steps, everything=due)
         if measuring.looks(self.steps):
             self._follow_the_network()
@@ -181,9 +195,16 @@ class Watching:
         if self._blocks is not None:
             self._blocks.send(self.steps)
 
+    def measure_later(self, seconds: float = PAUSE) -> None:
+        """Go on with what is still to be measured of an onset, where a block has ended."""
+        if self.measuring.aftermaths and self._between_blocks:
+            self.measuring.measure_later(seconds)
+            self.restart_clock()
+
     def probe(self, why: str) -> None:
         """Measure here; the time it takes is no block's."""
         self.close_block()
+        self._between_blocks = True
         self._follow_the_network()
         self.measuring.probe(self.steps, why)
         self.restart_clock()
@@ -193,7 +214,7 @@ class Watching:
         now = device_of(self.loop.model.inner)
         if now != self.loop.device:
             self.close_block()
-            self._blocks = None
+            self._blocks = self._rows = None
             images = self.loop.images
             moved = {name: getattr(images, name).to(now) for name in _TENSORS}
             self.loop.images, self.loop.device = replace(images, **moved), now

@@ -196,7 +196,7 @@ def _alerts(state: RunState) -> Iterator[str]:
         kind = "ill" if level.serious else ""
         left = "" if stands(alert, state.line) else " <span class='dim'>(left behind)</span>"
         evidence = ", ".join(
-            f"{escape(EVIDENCE[name].label)} {in_unit(value, EVIDENCE[name].unit)}"
+            f"{escape(EVIDENCE[name].label)} {escape(in_unit(value, EVIDENCE[name].unit))}"
             for name, value in alert.evidence.items()
             if known(value) and name in EVIDENCE
         )

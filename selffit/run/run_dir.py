@@ -299,6 +299,22 @@ class RunDir:
             shown = _shown(self.path)
             raise UserError(f"cannot write run.json of {shown}: {clean(str(error))}") from error
 
+    def remember(self, name: str, value: Any) -> Any:
+        """Put a field into run.json, None: take it away; what it was before.
+
+        Raises UserError where run.json cannot be written.
+        """
+        try:
+            with root_of(self.place) as root:
+                info = read_small(RUN_FILE, root)
+                before = info.pop(name, None)
+                if value != before:
+                    replace(root, RUN_FILE, info if value is None else {**info, name: value})
+                return before
+        except (OSError, ValueError) as error:
+            shown = _shown(self.path)
+            raise UserError(f"cannot write run.json of {shown}: {clean(str(error))}") from error
+
     def remove(self) -> None:
         """Delete a run that was refused before it began.
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from selffit.numbers import count
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict, verdict
-from selffit.run.wording import Part, part, parts
+from selffit.run.wording import COMING, Part, part, parts
 from selffit.vocabulary import COPY, LEVELS, RECOVERED, UNMEASURED, WEAKENED, ended_badly, state_of
 
 WIDE_JOINT, JOINT = " │ ", "  "  # between two parts
 ENDED = "ended"  # the ink of a bad end, see `selffit_tui.draw.styles`
 CAUTION = "caution"
+HELD = ("paused", "silent", "restarting")  # states of a run whose steps do not go on
 LOUD = {level.name for level in (*LEVELS.values(), WEAKENED)} - {
     RECOVERED.name
 }  # their names in capitals
@@ -99,11 +100,14 @@ def _going(line: Standing, state: RunState, found: Verdict, word: str) -> Standi
     if state.ending is not None:
         bad = ended_badly(state.ending.how)
         return line.with_part(3 if bad else 7, f"{word}{at}", word)
-    if word in ("paused", "silent", "restarting"):
-        calm = line.banner not in ("onset", ENDED)
-        line = line.with_part(2, f"{word}: {looks.meaning}", f"{word}{at}", word)
-        return replace(line, symbol=looks.symbol, banner=CAUTION) if calm else line
-    return line
+    if line.banner == "onset" or word not in HELD:
+        return line.with_part(2, f"{word}{at}", word)
+    kept = [one for one in line.parts if not one.words.startswith(COMING)]  # nobody knows when
+    stands = part(2, line.head)
+    if kept and kept[0].rank == 1:
+        stands = part(2, *(f"{line.head} {form}" for form in kept.pop(0).forms))
+    head, said = f"{word}{at}", (stands, *kept)
+    return replace(line, symbol=looks.symbol, banner=CAUTION, head=head, parts=said)
 
 
 def fitted(

@@ -24,6 +24,8 @@ from selffit.vocabulary import (
     disease_of,
 )
 
+COMING = "next probe"  # what is said of it begins so
+
 
 class Part(NamedTuple):
     """A part of a sentence: its importance (1 stays longest), and its words, the longest first."""
@@ -108,12 +110,13 @@ def _coming(state: RunState, rank: int = 5, does: str = "") -> list[Part]:
     step = next_probe(state)
     if step is None or state.ending is not None or step < state.step:
         return []
+    if not state.step and not len(state.all(kinds.RobustProbe)):
+        return [part(rank, f"the first looks at step {count(step)}")]
     left = step - state.step
     if not left:
-        return [part(rank, f"a probe looks now{does and ' and' + does}", "probe now")]
-    return [
-        part(rank, f"next probe in {plural(left, 'step')}{does}", f"next probe in {count(left)}")
-    ]
+        return [part(rank, f"{COMING} is being made{does and ' and' + does}", f"{COMING} now")]
+    told = f"{COMING} in {plural(left, 'step')}{does}"
+    return [part(rank, told, f"{COMING} in {count(left)}")]
 
 
 def _suspect(state: RunState, verdict: Verdict) -> list[Part]:
@@ -150,18 +153,15 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
     onset, alert = verdict.onset, verdict.alert
     healthy = onset.healthy_step if onset is not None else None
     strong = alert.evidence.get("strong") if alert is not None else None
-    probe = state.current(kinds.RobustProbe)
-    seen = probe is not None and isfinite(probe.fgsm) and not probe.nonfinite
     return [
         _where("at", verdict.since),
         part(2, first, cause),
         part(
             3,
             f"a strong attack leaves {score(strong)}" if strong is not None else "",
-            f"strong attack {score(strong)}" if strong is not None else "",
+            f"strong attack: {score(strong)}" if strong is not None else "",
         ),
         *_fall(state, onset),
-        part(6, f"FGSM now {score(probe.fgsm)}") if probe is not None and seen else part(6),
         part(
             5,
             *(
@@ -183,9 +183,9 @@ def _fall(state: RunState, onset: kinds.Alert | None) -> list[Part]:
     if onset is None or (probe is not None and probe.nonfinite):
         return _now(state, 3)
     best, then = onset.evidence.get("best"), onset.evidence.get("pgd")
-    now = probe.pgd if probe is not None and probe.step > onset.step else None
-    if best is None or then is None:
+    if best is None or then is None or probe is None:
         return _now(state, 3)
+    now = probe.pgd if probe.step > onset.step else None
     since = "" if now is None or not isfinite(now) else f", now {score(now)}"
     newest = then if now is None or not isfinite(now) else now
     return [
@@ -195,7 +195,8 @@ def _fall(state: RunState, onset: kinds.Alert | None) -> list[Part]:
             f"PGD {score(best)}→{score(then)}{since}",
             f"PGD {score(best)}→{score(newest)}",
             f"PGD {score(newest)}",
-        )
+        ),
+        part(6, f"FGSM now {score(probe.fgsm)}" if isfinite(probe.fgsm) else ""),
     ]
 
 

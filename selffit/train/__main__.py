@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selffit.config import RunConfig, from_dict
+from selffit.data import read_ahead
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
@@ -42,6 +43,7 @@ class Trainer:
         self.step = 0  # with the branch: for the records that are not written by the loop
         self.branch = "main"
         self.summary = empty_summary()
+        self.about: dict[str, str] = {}  # what a phase is about
         self.unsaved = ""  # why the last checkpoint was not saved
         self.requests: Requests | None = None
         self.heartbeat = Heartbeat(run.place, self.beat)
@@ -53,6 +55,7 @@ class Trainer:
         how, reason, config = "", "", None
         try:
             config = from_dict(self.run.info().get("config", {}))
+            self.about = {"data": config.data, "model": config.model}
             how, reason = self.train(config)
         except Stop as request:
             how, reason = request.how, str(request)
@@ -72,11 +75,20 @@ class Trainer:
     def train(self, config: RunConfig) -> tuple[str, str]:
         """Set up and train; how it ended, and why. Raises Stop, UserError, whatever goes wrong."""
         with self.stop.interruptible():
+            reading = read_ahead(config)
             # torch and all that needs it: seconds of imports, so only now
+            self.announce("imports")
             from selffit.train.begin import begin
 
             loop = begin(
-                self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce
+                self.run,
+                self.attempt,
+                self.writer,
+                config,
+                self.stop,
+                self.summary,
+                self.announce,
+                reading,
             )
             self.requests = loop.commander.requests
             device = loop.session.setup.device
@@ -95,7 +107,7 @@ class Trainer:
 
     def announce(self, phase: str) -> None:
         """Log what the trainer is doing before there is a step."""
-        self.writer.emit(kinds.Phase(name=phase))
+        self.writer.emit(kinds.Phase(name=phase, note=self.about.get(phase, "")))
 
     def announce_end(self, how: str, reason: str) -> None:
         """Log how the attempt has ended."""

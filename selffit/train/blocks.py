@@ -7,9 +7,8 @@ from torch import Tensor
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Columns
-from selffit.methods import Attack
 from selffit.train.monitor import Monitor
-from selffit.train.signals import MEASURED, Seen, SignalBuffer, TrainedOn, seen
+from selffit.train.signals import MEASURED, SignalBuffer
 from selffit.train.trainlog import TrainLog
 from selffit.train.watched import Watched
 
@@ -44,13 +43,12 @@ class Blocks:
         """Whether the block has to be closed before another step."""
         return self._count == self._setup.config.block_steps
 
-    def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
-        """Take in one step: its batch x [B,C,H,W], y [B], and what became of it."""
-        self.put(seen(x, y, attack, trained))
+    def add(self, values: Tensor, told: Collection[str] = MEASURED) -> None:
+        """Take in one step: the values [7,B] of its images, see `signals.image_values`.
 
-    def put(self, step: Seen, told: Collection[str] = MEASURED) -> None:
-        """Take in one step, of which this was seen; told: the signals that it is to tell."""
-        self._signals.put(step, told)
+        told: the signals that they tell.
+        """
+        self._signals.add(values, told)
         self._count += 1
 
     def send(self, done: int) -> None:

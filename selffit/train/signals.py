@@ -19,6 +19,7 @@ MEASURED = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta
 _ALL = frozenset(MEASURED)
 # Rows of a step's per-image values.
 LOSS_START, LOSS_ADV, HIT, NORM_START, NORM_ADV, DOT, DELTA = range(7)
+VALUES = 7  # rows
 TINY = 1e-30  # norms of a confident image can both be 1e-12
 
 
@@ -88,7 +89,12 @@ def seen(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> Seen:
     )
 
 
-def image_values(step: Seen, out: Tensor) -> None:
+def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: Tensor) -> None:
+    """Write the seven per-image values of one step of ours into `out` [7,B]."""
+    seen_values(seen(x, y, attack, trained), out)
+
+
+def seen_values(step: Seen, out: Tensor) -> None:
     """Write the seven per-image values of one step into `out` [7,B]; what is not seen stays."""
     if step.start_loss is not None:
         out[LOSS_START].copy_(step.start_loss)
@@ -165,7 +171,7 @@ class SignalBuffer(Generic[About]):
     def __init__(
         self, block_steps: int, batch_size: int, shape: tuple[int, int, int], device: torch.device
     ) -> None:
-        self._values = torch.zeros(block_steps, 7, batch_size, device=device)
+        self._values = torch.zeros(block_steps, VALUES, batch_size, device=device)
         self._pixels = shape[0] * shape[1] * shape[2]
         self._cuda = device.type == "cuda"
         self._on_the_way: deque[_Reading[About]] = deque()
@@ -182,14 +188,14 @@ class SignalBuffer(Generic[About]):
         """Images of these steps."""
         return sum(self._sizes)
 
-    def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
-        """Keep one step's values; at most `block_steps` of them before `close_block`."""
-        self.put(seen(x, y, attack, trained))
+    def add(self, values: Tensor, told: Collection[str] = MEASURED) -> None:
+        """Keep one step's `image_values` [7,B]; at most `block_steps` before `close_block`.
 
-    def put(self, step: Seen, told: Collection[str] = MEASURED) -> None:
-        """Keep what was seen of one step."""
-        image_values(step, self._values[self.count, :, : step.size])
-        self._sizes.append(step.size)
+        told: the signals that they tell.
+        """
+        size = values.shape[1]
+        self._values[self.count, :, :size].copy_(values)
+        self._sizes.append(size)
         self._names &= frozenset(told)
 
     def close_block(self, about: About) -> None:

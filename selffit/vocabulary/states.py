@@ -182,6 +182,12 @@ _STATES = (
         symbol="starting",
         style="title",
     ),
+    State(
+        word="imports",
+        meaning="torch and what needs it are being imported",
+        symbol="starting",
+        style="title",
+    ),
     State(word="data", meaning="images are being loaded", symbol="starting", style="title"),
     State(word="model", meaning="the network is being built", symbol="starting", style="title"),
     State(word="training", meaning="steps are being done", symbol="running", style="good"),

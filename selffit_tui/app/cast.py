@@ -21,8 +21,9 @@ from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.named_file import check_place, write_whole
 from selffit_tui.app.app import RunApp, Start
-from selffit_tui.app.screenshot import loaded, size_of
+from selffit_tui.app.screenshot import loaded
 from selffit_tui.draw.glyphs import BRAILLE
+from selffit_tui.draw.picture import size_of
 
 FRAME = 0.25  # seconds of the file between two pictures
 LAST = 2.0  # seconds that the last picture stands

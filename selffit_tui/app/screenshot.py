@@ -3,8 +3,8 @@
 For reports, and for looking at a run from a script.
 """
 
-import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -15,29 +15,11 @@ from selffit.eventlog.clean import clean
 from selffit.named_file import check_place, write_whole
 from selffit_tui.app.app import RunApp, Start
 from selffit_tui.draw.glyphs import BRAILLE
+from selffit_tui.draw.picture import offline, size_of
 from selffit_tui.model.scene import OVERVIEW
 from selffit_tui.panels.list import NAMES
 
 LOAD_SECONDS = 60.0
-_SIZE = re.compile(r"([0-9]{1,3})[x×]([0-9]{1,3})")
-
-
-def offline(svg: str) -> str:
-    """The picture without the fonts that it would fetch from the network.
-
-    Whoever looks has a monospaced one.
-    """
-    return re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """Columns and rows of a screen as a person has them. Raises UserError for impossible ones."""
-    match = _SIZE.fullmatch(text.strip().lower())
-    if match is None or not (20 <= int(match[1]) <= 400 and 6 <= int(match[2]) <= 200):
-        raise UserError(
-            f"--size must be columns x rows, such as 120x40 (at least 20x6), not '{text[:40]}'"
-        )
-    return int(match[1]), int(match[2])
 
 
 def check_panel(name: str) -> None:
@@ -60,18 +42,20 @@ def save_screenshot(
     panel: str = OVERVIEW,
     at: str | None = None,
     light: bool = False,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> None:
     """Writes the screen as an SVG file, `size` columns × rows, once the whole log has been read.
 
     `panel` is the one that is shown alone, `at` a place to show instead of the newest; `light`: on
-    light paper. Raises UserError for an impossible size, a panel or a place that does not exist, or
-    a file that cannot be written.
+    light paper; `clock`: the wall clock in seconds. Raises UserError for an impossible size, a
+    panel or a place that does not exist, or a file that cannot be written.
     """
     check_panel(panel)
     columns_rows = size_of(size)
     check_place(target, "--screenshot")
     start = None if at is None else Start(at=at, playing=False)
-    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start, light=light)
+    app = RunApp(run_dir, colours="256", glyphs=BRAILLE, start=start, light=light, clock=clock)
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:

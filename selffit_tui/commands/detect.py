@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,17 +11,26 @@ from selffit_tui.commands.options import JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put, put_json, say
 
 if TYPE_CHECKING:
+    from selffit.detect import RuleThresholds
     from selffit.detect.offline import TraceResult
+    from selffit.run.rules import Rule
+    from selffit.run.sweep import Score
+    from selffit_tui.plain.rejudged import Rejudged
 
 CANNOT_TELL = 3  # exit codes
 CANNOT_READ = 2
+_RULES = "robust, signals, index, drop"  # `selffit.run.rules.RULES`, which is slow to load
 
 
 def detect(
     traces: Annotated[
-        list[Path],
-        typer.Argument(metavar="TRACE.csv|RUN…", help="tables with a row an epoch, or runs"),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="TRACE.csv|RUN…",
+            help="tables with a row an epoch, or runs",
+            show_default=False,
+        ),
+    ] = None,
     runs: RunsOption = RUNS,
     json: JsonOption = False,
     images: Annotated[
@@ -55,6 +64,26 @@ def detect(
             "--set", metavar="NAME=VALUE", help="judge by another threshold of the rule on probes"
         ),
     ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            metavar="NAME",
+            help=f"judge runs by other rules too: {_RULES}",
+            show_default=False,
+        ),
+    ] = None,
+    sweep: Annotated[
+        Path | None,
+        typer.Option(
+            "--sweep",
+            metavar="FOLDER",
+            help="all runs below a folder, against the onset that their final PGD probes tell: "
+            "hits, false alarms, latency, epochs saved, by rule (default: all rules)",
+            show_default=False,
+        ),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="with --sweep: the table as CSV")] = False,
 ) -> None:
     """Find catastrophic overfitting in recorded traces and runs.
 
@@ -72,9 +101,21 @@ def detect(
     from selffit.detect.offline import detect_traces
     from selffit.detect.traces import Reading, parse_columns
     from selffit.run.find import find_run
+    from selffit.run.rules import RULES, chosen
     from selffit_tui.plain.rejudged import Rejudged, parse_thresholds
+    from selffit_tui.plain.swept import rule_lines
 
-    rule = parse_thresholds(thresholds or ())
+    limits = parse_thresholds(thresholds or ())
+    if sweep is not None:
+        if traces:
+            raise UserError("--sweep FOLDER judges the runs of a folder; leave out other names")
+        _sweep(sweep, rule or list(RULES), limits, json, csv)
+        return
+    if csv:
+        raise UserError("--csv goes with --sweep FOLDER")
+    if not traces:
+        raise UserError("name a table or a run, or give --sweep FOLDER")
+    rules = chosen(rule or ())
     tables, recorded = [], []
     for path in traces:
         if path.is_file() or (path.suffix and not path.is_dir()):
@@ -87,28 +128,69 @@ def detect(
     results, refused = [], []
     for path in tables:
         try:
-            results += detect_traces(path, images, rule, classes=classes, how=how)
+            results += detect_traces(path, images, limits, classes=classes, how=how)
         except UserError as error:
             refused.append(error)
     if refused and not results and not recorded:
         raise refused[0]
-    again = [Rejudged(run, rule) for run in recorded]
+    again = [Rejudged(run, limits) for run in recorded]
+    scores = [_scores(told, rules, limits) for told in again]
     for statement in [*map(str, refused), *_assumptions(results)]:
         say(statement)
     if json:
-        for data in [result.as_data() for result in results] + [told.as_data() for told in again]:
-            put_json(data)
+        for result in results:
+            put_json(result.as_data())
+        for told, scored in zip(again, scores, strict=True):
+            by_rule = {"rules": [_data(score) for score in scored]} if rules else {}
+            put_json({**told.as_data(), **by_rule})
     else:
         _put(results)
-        for told in again:
+        for told, scored in zip(again, scores, strict=True):
             put(f"{told.name}  {told.sentence}")
-            for line in told.lines():
+            for line in (*told.lines(), *(line for score in scored for line in rule_lines(score))):
                 put(f"    {line}")
     verdicts = [*(result.answer.verdict for result in results), *(told.verdict for told in again)]
     if refused:
         raise typer.Exit(CANNOT_READ)
     if "cannot tell" in verdicts:
         raise typer.Exit(CANNOT_TELL)
+
+
+def _sweep(
+    folder: Path, names: Sequence[str], limits: "RuleThresholds", json: bool, csv: bool
+) -> None:
+    """All runs of a folder by these rules."""
+    from selffit.run.rules import chosen
+    from selffit.run.sweep import sweep
+    from selffit_tui.plain.swept import as_csv, data, lines
+
+    rules = chosen(names)
+    found = sweep(folder, rules, limits)
+    if json:
+        for row in data(found, rules):
+            put_json(row)
+    else:
+        for line in as_csv(found).split("\n") if csv else lines(found, rules):
+            put(line)
+    if not found.scores:
+        raise typer.Exit(CANNOT_TELL)
+
+
+def _scores(told: "Rejudged", rules: "Sequence[Rule]", limits: "RuleThresholds") -> "list[Score]":
+    """What other rules say of a run; nothing where nobody can tell."""
+    from selffit.run.rules import Heard
+    from selffit.run.sweep import score
+
+    if told.cannot_tell or not rules:
+        return []
+    heard = Heard.of(told.run, told.state, limits)
+    return [score(told.name, heard, rule) for rule in rules]
+
+
+def _data(score: "Score") -> dict[str, Any]:
+    from selffit_tui.plain.swept import score_data
+
+    return score_data(score)
 
 
 def _put(results: Sequence["TraceResult"]) -> None:

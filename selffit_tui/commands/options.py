@@ -37,6 +37,21 @@ ReadonlyOption = Annotated[
     bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")
 ]
 
+NoBellOption = Annotated[
+    bool,
+    typer.Option("--no-bell", help="do not ring, nor change the terminal's title, for an onset"),
+]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="CMD",
+        help="a command that gets a JSON object on stdin for an onset, masked, diverged, weakened, "
+        "crash and end (docs/calling.md)",
+        show_default=False,
+    ),
+]
+
 
 LightOption = Annotated[
     bool | None,

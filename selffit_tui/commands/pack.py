@@ -50,7 +50,7 @@ def open_(
     found = unpack(file, runs, name)
     put(found.name)
     if view and not is_plain_terminal():
-        from selffit_tui.commands.train import open_screen
+        from selffit_tui.commands.opening import open_screen
 
         code = open_screen(found.path, readonly)
         if code:

@@ -96,10 +96,10 @@ def replay(
             f"{typed('replay RUN --json')}"
         )
     from selffit_tui.app.app import Start
-    from selffit_tui.commands.train import open_screen
+    from selffit_tui.commands.opening import Look, open_screen
 
     start = Start(at=at, speed=pace, playing=not held)
-    code = open_screen(found.path, readonly, light, mouse, start)
+    code = open_screen(found.path, readonly, Look(light=light, mouse=mouse, bell=False), start)
     if code:
         raise typer.Exit(code)
 

@@ -10,8 +10,9 @@ import typer
 
 from selffit.config import parse_setting
 from selffit.errors import UserError
-from selffit_tui.commands.options import ReadonlyOption, RunsOption
-from selffit_tui.commands.train import held_back, open_screen, pass_signals_on, remove_refused
+from selffit_tui.commands.opening import open_screen
+from selffit_tui.commands.options import NotifyOption, ReadonlyOption, RunsOption
+from selffit_tui.commands.train import held_back, pass_signals_on, remove_refused
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def run(
         bool, typer.Option("--plain", help="plain lines instead of the screen")
     ] = False,
     readonly: ReadonlyOption = False,
+    notify: NotifyOption = None,
     restarts: Annotated[
         int, typer.Option("--restarts", min=0, help="times that it is run again after a crash")
     ] = 0,
@@ -93,6 +95,7 @@ def run(
     from selffit.exchange.sources.find import named_rules
     from selffit.hosted.program import Program, create, words
     from selffit.lines import formats
+    from selffit.run.notify import FIELD, words_of
     from selffit.tables import read_any_text
     from selffit_tui.plain.follow import follow_plain, is_plain_terminal, wait_for_life
 
@@ -100,6 +103,7 @@ def run(
         raise UserError(
             f"--on-co {on_co}: of somebody else's program there is {' or '.join(REACTIONS)}"
         )
+    words_of(notify or "")  # what cannot be run is refused before anything is started
     argv = words(command or ())
     toml = ""
     if lines is not None:
@@ -113,7 +117,8 @@ def run(
     process: subprocess.Popen[bytes] | None = None
     try:
         with held_back(signal.SIGINT):
-            process = supervisor.spawn(made.path, 0)
+            made.remember(FIELD, notify or None)
+            process = supervisor.spawn(made.path, 0, notify=bool(notify))
         if plainly and not detach:
             pass_signals_on(process)
         wait_for_life(made, process, 1)

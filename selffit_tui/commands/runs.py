@@ -36,6 +36,24 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
         put(line)
 
 
+def open_runs() -> int | None:
+    """Show the Runs screen of the usual folder; returns the exit code.
+
+    None where this is no terminal that it could be drawn on. Raises UserError.
+    """
+    from selffit_tui.plain.follow import is_plain_terminal
+
+    if is_plain_terminal():
+        return None
+    folder = Path(os.environ.get("SELFFIT_RUNS") or RUNS)
+    check_folder(folder)
+    from selffit_tui.app.app import RunsApp
+
+    app = RunsApp(folder)
+    app.run_in_terminal()
+    return app.code
+
+
 def check_folder(folder: Path) -> None:
     """Raises UserError where nobody can know which runs are in a folder; it may be missing."""
     try:

@@ -27,9 +27,12 @@ from selffit.config import (
 from selffit.config.parsing import flag
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
+from selffit_tui.commands.opening import Look, open_screen
 from selffit_tui.commands.options import (
     LightOption,
     MouseOption,
+    NoBellOption,
+    NotifyOption,
     ReadonlyOption,
     RunsOption,
     with_settings,
@@ -38,7 +41,6 @@ from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
     from selffit.run.run_dir import RunDir
-    from selffit_tui.app.app import Start
 
 # set where a command is the job of a scheduler, which kills all of it once the command has ended
 JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "KUBERNETES_SERVICE_HOST")
@@ -73,6 +75,8 @@ def train(
     readonly: ReadonlyOption = False,
     light: LightOption = None,
     mouse: MouseOption = False,
+    no_bell: NoBellOption = False,
+    notify: NotifyOption = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +111,7 @@ def train(
     8/255 --seed 3[/bold].
     """
     from selffit import supervisor
+    from selffit.run.notify import FIELD, words_of
     from selffit.run.resumable import Finished, taken_over
     from selffit.run.run_dir import RunDir
     from selffit_tui.plain.follow import (
@@ -116,6 +121,7 @@ def train(
         wait_for_start,
     )
 
+    words_of(notify or "")  # what cannot be run is refused before anything is started
     known: RunDir | None = None
     if resume_or_start:
         if name is None or resume is not None:
@@ -147,11 +153,17 @@ def train(
             return
         former = amend(known, settings)
     run = known or create(name, runs, preset, settings)
+    command = calls_for(run, notify)
     plainly = plain or is_plain_terminal()
+    if not plainly and not detach:  # until the screen is there
+        does = "going on with" if known else "starting"
+        say(f"{does} {run.name} in {os.path.relpath(run.path)} …")
     process: subprocess.Popen[bytes] | None = None
+    told_before: str | None = None
     try:
         with held_back(signal.SIGINT):
-            process = supervisor.spawn(run.path, after)
+            told_before = run.remember(FIELD, command or None)
+            process = supervisor.spawn(run.path, after, notify=bool(command))
         if plainly and not detach:
             pass_signals_on(process)
         wait_for_life(run, process, after + 1)
@@ -160,13 +172,15 @@ def train(
             put(run.name)
             say(f"{said}; watch it with: {watch_command(run.path)}")
         else:
-            shown = (run.path, readonly, light, mouse)
-            code = follow_plain(run, process) if plainly else open_screen(*shown)
+            look = Look(light=light, mouse=mouse, bell=not no_bell)
+            code = follow_plain(run, process) if plainly else open_screen(run.path, readonly, look)
     except (UserError, OSError):
         if known is None:
             remove_refused(run, process)
-        elif former is not None:
-            run.amend(former)
+        else:
+            run.remember(FIELD, told_before)
+            if former is not None:
+                run.amend(former)
         raise
     except KeyboardInterrupt:
         if process is None:
@@ -241,34 +255,24 @@ def pass_signals_on(process: "subprocess.Popen[bytes]") -> None:
         signal.signal(number, lambda number, frame: process.send_signal(number))
 
 
-def open_screen(
-    path: Path,
-    readonly: bool = False,
-    light: bool | None = None,
-    mouse: bool = False,
-    start: "Start | None" = None,
-) -> int:
-    """Show the Run screen, its clock set to `start`; returns the exit code.
+def calls_for(run: "RunDir", given: str | None) -> str:
+    """The command that is to be run for what happens: the one given, else the one kept; or ""."""
+    from selffit.run.notify import FIELD, kept_command, words_of
 
-    The terminal is asked whether its paper is light where nobody says so.
-    Raises UserError where the trainer refused to start, or there is no such place to start at.
-    """
-    from selffit_tui.app.app import RunApp
-    from selffit_tui.app.background import ask
-
-    typed = b""
-    if light is None:
-        light, typed = ask()
-    app = RunApp(path, readonly=readonly, light=bool(light), start=start)
-    app.run_in_terminal(mouse, typed)
-    outcome = app.outcome
-    if outcome.refused:
-        raise UserError(outcome.refused)
-    if outcome.going_on:
-        say(f"left the view; training goes on. Come back with: {watch_command(path)}")
-    elif outcome.text:
-        say(outcome.text)
-    return outcome.code
+    if given is not None:
+        return given
+    kept = kept_command(run)
+    if not kept:
+        if run.newest_attempt() and FIELD in run.info():
+            say(f"the --notify of {run.name} was given in another folder: give it again to keep it")
+        return ""
+    try:
+        words_of(kept)
+    except UserError as error:
+        say(f"{error}; the training goes on without it")
+        return ""
+    say(f"--notify {kept} is kept from before; --notify '' turns it off")
+    return kept
 
 
 def find_resumable(token: str, runs: Path, given: Mapping[str, Any]) -> "RunDir":

@@ -10,6 +10,8 @@ from selffit_tui.commands.options import (
     AtOption,
     LightOption,
     MouseOption,
+    NoBellOption,
+    NotifyOption,
     ReadonlyOption,
     RunArgument,
     RunsOption,
@@ -35,6 +37,8 @@ def watch(
     readonly: ReadonlyOption = False,
     light: LightOption = None,
     mouse: MouseOption = False,
+    no_bell: NoBellOption = False,
+    notify: NotifyOption = None,
     size: Annotated[
         str, typer.Option("--size", help="columns x rows of the screenshot")
     ] = "120x40",
@@ -48,8 +52,10 @@ def watch(
     on (key i).
     """
     from selffit.run.find import find_run
+    from selffit.run.notify import words_of
 
     found = find_run(run, runs)
+    words = words_of(notify or "")
     if screenshot is not None:
         from selffit_tui.app.screenshot import save_screenshot
 
@@ -63,12 +69,13 @@ def watch(
                 "--at needs a terminal that a screen can be drawn on, or --screenshot FILE; as "
                 f"lines: {typed('status RUN --at PLACE')}"
             )
-        code = follow_plain(found)
+        code = follow_plain(found, notify=words)
     else:
         from selffit_tui.app.app import Start
-        from selffit_tui.commands.train import open_screen
+        from selffit_tui.commands.opening import Look, open_screen
 
         start = None if at is None else Start(at=at, playing=False)
-        code = open_screen(found.path, readonly, light, mouse, start)
+        look = Look(light=light, mouse=mouse, bell=not no_bell, notify=words)
+        code = open_screen(found.path, readonly, look, start)
     if code:
         raise typer.Exit(code)

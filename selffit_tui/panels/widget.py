@@ -1,6 +1,7 @@
 """The base of all widgets: draws lines from a scene and repaints only the cells that changed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from rich.style import Style
 from textual.events import Resize
@@ -8,24 +9,36 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, to_strip
 from selffit_tui.model.scene import Scene
 
 
-class LineWidget(Widget, can_focus=False):
-    """A Line-API widget; subclasses say in `draw` what a scene looks like."""
+class Picture(Protocol):
+    """What is drawn, of whatever screen."""
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The characters to draw it with."""
+
+
+P = TypeVar("P", bound=Picture)
+
+
+class LineView(Widget, Generic[P], can_focus=False):
+    """A Line-API widget; subclasses say in `draw` what a picture of theirs looks like."""
 
     def __init__(self, styles: Mapping[str, Style], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._inks = styles
-        self._scene: Scene | None = None
+        self._scene: P | None = None
         self._strips: list[Strip] = []
 
-    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+    def draw(self, scene: P, width: int, height: int) -> list[Line]:
         """The `height` lines of `width` cells that show the scene."""
         raise NotImplementedError
 
-    def show(self, scene: Scene) -> None:
+    def show(self, scene: P) -> None:
         """Shows another scene; cells that stay the same are not sent to the terminal again."""
         self._scene = scene
         width, height = self.size
@@ -41,7 +54,7 @@ class LineWidget(Widget, can_focus=False):
         if dirty:
             self.refresh(*dirty)
 
-    def _drawn(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def _drawn(self, scene: P, width: int, height: int) -> list[Strip]:
         return [
             to_strip(line, self._inks, width, scene.glyphs.plain)
             for line in self.draw(scene, width, height)[:height]
@@ -58,6 +71,10 @@ class LineWidget(Widget, can_focus=False):
         if y < len(self._strips) and self._strips[y].cell_length == self.size.width:
             return self._strips[y]
         return to_strip([], self._inks, self.size.width)
+
+
+class LineWidget(LineView[Scene], can_focus=False):
+    """One that draws the scene of a run."""
 
 
 def _changed(before: Strip | None, after: Strip, y: int) -> Region | None:

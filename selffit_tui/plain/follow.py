@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from subprocess import Popen
 
 from selffit.errors import UserError
@@ -11,22 +12,23 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.liveness import for_pid
 from selffit.numbers import count
 from selffit.outlets import Unwritable
+from selffit.run.calling import Calls, call_data
 from selffit.run.follow import Follower
 from selffit.run.glance import glance
+from selffit.run.notify import Notifier
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.trouble import left_with
 from selffit.run.word import refusal
 from selffit.run.wording import closing
 from selffit.vocabulary import ENDINGS, LOST
-from selffit_tui.talk import dumb, put, say, watch_command
+from selffit_tui.talk import dumb, named, put, say, watch_command
 
 POLL_SECONDS = 0.25
 START_SECONDS = 120.0  # that a run which is left to itself is waited for at most
 FIRST_STEP_SECONDS = 30.0  # and of these, once it trains, its first step
 LAST_LINES = 3  # of what a trainer printed that has not come up
 _BEGUN = ("training", "paused", "finishing")
-SLICE = 10_000  # items of one read
 
 
 def is_plain_terminal() -> bool:
@@ -121,26 +123,33 @@ def wait_for_start(run: RunDir, process: "Popen[bytes]") -> tuple[str, int]:
         time.sleep(0.05)
 
 
-def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
+def follow_plain(
+    run: RunDir, process: "Popen[bytes] | None" = None, notify: Sequence[str] = ()
+) -> int:
     """Print a run as plain lines until it ends; returns the exit code.
 
     Raises UserError where it was refused, Unwritable where stdout takes no more. `process` is the
     supervisor when this command started it: if it dies without a word, nothing will follow.
+    `notify`: the words of a command that is run for what comes from now on.
     """
-    from selffit_tui.plain.lines import PlainLines, in_time
+    from selffit_tui.plain.lines import PlainLines
+    from selffit_tui.plain.merging import Merged
 
     run = run.held()
-    follower, lines = Follower.of(run), PlainLines()
+    follower, live = Follower.of(run), process is not None or is_live(run)
+    items_of, lines = Merged(run, follower), PlainLines(named(run.path), live)
+    caller = _Caller(run, notify)
     try:
         while True:
             # Asked before the poll: what ended a run is in the log before its process is gone.
             gone = process is not None and process.poll() is not None
             over = gone or follower.over()
-            items = follower.take(SLICE)
-            for line in lines.feed(in_time(items), follower):
+            items = items_of.take()
+            for line in lines.feed(items, follower):
                 put(line)
             if items:
                 continue
+            caller.look(follower)
             check_refused(follower.state)
             if over:
                 break
@@ -157,4 +166,53 @@ def follow_plain(run: RunDir, process: "Popen[bytes] | None" = None) -> int:
         put(line)
     if word == LOST.word:
         put(f"  {follower.loss()}")
+    put_card(run, follower.state, word)
+    caller.finish()
     return left_with(follower.state, word)
+
+
+def is_live(run: RunDir) -> bool:
+    """Whether a run has not ended, as far as its log tells at a glance."""
+    follower = glance(run)
+    follower.read_all()
+    return follower.state.ending is None
+
+
+def put_card(run: RunDir, state: RunState, word: str) -> None:
+    """Print the end card of a run that has ended."""
+    from selffit_tui.plain.place import place_of
+    from selffit_tui.words.end_card import ended, lines
+
+    if ended(state, word) and not run.gone:
+        for line in lines(state, word, place_of(run), below=True):
+            put("  " + "".join(text for text, _ in line).rstrip())
+
+
+class _Caller:
+    """Runs the command of `watch --notify` for what comes once all that there was has been read."""
+
+    def __init__(self, run: RunDir, words: Sequence[str]) -> None:
+        self._run = run
+        self._calls: Calls | None = None
+        self._notifier = Notifier(words, _notify_failed) if words else None
+
+    def look(self, follower: Follower) -> None:
+        """Call for what is new."""
+        if self._notifier is None:
+            return
+        told = follower.state, follower.word(), follower.now()
+        if self._calls is None:
+            self._calls = Calls()
+            self._calls.begin(*told)
+        for call in self._calls.news(*told):
+            data = call_data(follower.state, call, self._run.path, self._run.id.id)
+            self._notifier.call(data)
+
+    def finish(self) -> None:
+        """Wait for the command."""
+        if self._notifier is not None:
+            self._notifier.finish()
+
+
+def _notify_failed(error: str) -> None:
+    say(f"--notify failed: {error}")

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
-from selffit.eventlog.records import Notice, Record, num
+from selffit.eventlog.records import Notice, num
 from selffit.numbers import UNKNOWN, count, duration, in_unit, known, pace, share
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
@@ -19,17 +19,14 @@ from selffit.run.wording import cause_words, closing, sentence
 from selffit.vocabulary import (
     ACCURACY,
     COPY,
-    ROLLED_BACK,
-    STANDING,
     STEP,
-    SUSPECT,
-    TRANSIENT,
-    WEAKENED,
     Measure,
     ending_word,
     level_of,
 )
+from selffit_tui.plain.alerts import alert_lines
 from selffit_tui.words.events import describe
+from selffit_tui.words.standing import standing_words
 
 PROGRESS_SECONDS = 5.0
 # kinds of events after which something else may stand
@@ -44,22 +41,6 @@ def clock(t: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(t))
 
 
-def in_time(items: Sequence[Item]) -> list[Item]:
-    """Return the items of several streams in the order of time, each stream in its own order.
-
-    A recorded run is read stream by stream: what the supervisor said comes behind all that the
-    trainer did.
-    """
-    newest: dict[str, float] = {}
-    keys = []
-    for item in items:
-        t = item.t if isinstance(item, Record) else 0.0
-        newest[item.stream] = max(t, newest.get(item.stream, 0.0))
-        keys.append(newest[item.stream])
-    order = sorted(range(len(items)), key=keys.__getitem__)
-    return [items[place] for place in order]
-
-
 class PlainLines:
     """Turns the items of a log into lines, each with the state as it was then.
 
@@ -67,9 +48,12 @@ class PlainLines:
     run's time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: str = "RUN", live: bool = False) -> None:
+        """run: as it has to be typed; live: somebody is there to take commands."""
         self._progress_at = -math.inf
         self._stood = ""
+        self._run = run
+        self._live = live
 
     def feed(self, items: Iterable[Item], follower: Follower) -> Iterator[str]:
         """Return the lines of these items, and fold them into the follower's state one by one."""
@@ -84,8 +68,11 @@ class PlainLines:
                 if event.t - self._progress_at >= PROGRESS_SECONDS:
                     self._progress_at = event.t
                     yield f"{clock(event.t)}  {progress(event, follower.state)}"
-            elif (line := describe(event)) is not None:
-                yield f"{clock(event.t)}  {line}"
+            elif isinstance(event, kinds.Alert):
+                for line in alert_lines(event, follower.state, self._run, self._live):
+                    yield f"{clock(event.t)}  {line}"
+            elif (told := describe(event)) is not None:
+                yield f"{clock(event.t)}  {told}"
             if isinstance(event, TURNING):
                 yield from self._standing(event.t, follower.state)
 
@@ -104,8 +91,8 @@ class PlainLines:
         stands = f"{found.state} {found.cause} {found.branch} {found.since}"
         if stands != self._stood:
             self._stood = stands
-            mark = "!!" if found.level.serious else "=="
-            yield f"{clock(t)}  {'':<12}{mark} {sentence(state, found)}"
+            mark = "!!" if found.level.serious else "= "
+            yield f"{clock(t)}  {mark} {sentence(state, found)}"
 
 
 def progress(block: kinds.Steps, state: RunState) -> str:
@@ -199,16 +186,6 @@ def _alert(alert: Mapping[str, Any]) -> str:
     return f"{head}{f', {cause}' if cause else ''}: {alert['text']}"
 
 
-def _verdict(stands: Mapping[str, Any]) -> str:
-    """What stands, in a cell of a table."""
-    level = STANDING[stands["state"]]
-    mark = "!! " if level.serious else ""
-    known_since = level.serious or level in (SUSPECT, TRANSIENT, WEAKENED, ROLLED_BACK)
-    at = f" @{count(stands['since'])}" if known_since and stands["since"] is not None else ""
-    cause = "" if level is ROLLED_BACK else cause_words(stands["cause"] or "")  # left behind
-    return f"{mark}{level.name}{at} {cause}".rstrip()
-
-
 def _named(troubles: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong beside that, in the same cell."""
     names = ", ".join(trouble["name"] for trouble in troubles)
@@ -230,7 +207,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
                 *(_share(last.get(name)) for name in PROBED),
-                row.get("why") or _verdict(row["verdict"]) + _named(row["troubles"]),
+                row.get("why") or standing_words(row["verdict"]) + _named(row["troubles"]),
             )
         )
     widths = [max(cell_len(line[i]) for line in table) for i in range(len(head))]

@@ -47,6 +47,7 @@ class Rejudged:
 
     def __init__(self, run: RunDir, thresholds: RuleThresholds) -> None:
         self.name = run.name
+        self.run = run
         self.state: RunState = Follower.of(run).read_all()
         rules = replace(Rules.of(self.state), thresholds=thresholds)
         self.found: Judged = rerun(self.state, blocks_of(run.place), rules)

@@ -259,6 +259,8 @@ RUN_KEYS = (
     Key(id="page-down", keys=("pagedown", "ctrl+d"), action="page(1)", help="a page down"),
     Key(id="first", keys=("g", "shift+home"), action="first", help="the first of a list"),
     Key(id="last", keys=("G", "shift+end"), action="last", help="the last of a list"),
+    Key(id="runs", keys=("r", "R"), action="app.runs", help="all runs", footer="runs"),
+    Key(id="compare", keys=("c", "C"), action="app.compare", help="compare its branches"),
     Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help"),
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)

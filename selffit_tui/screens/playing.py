@@ -19,7 +19,7 @@ from selffit_tui.model.player import Player
 from selffit_tui.model.scene import Scene
 from selffit_tui.screens.rules import RulesScreen
 
-FRAME = 0.5  # seconds between two pictures while a recording plays: what a slow link bears
+FRAME = 0.6  # seconds between two pictures while a recording plays: what a slow link bears
 FAST_FRAME = 0.1  # and as fast as it draws
 
 

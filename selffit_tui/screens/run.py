@@ -243,7 +243,11 @@ class RunScreen(PlayingScreen, LookingScreen):
         """Back: a request that waits for nothing, what is looked for, a panel alone, the past."""
         if self.acting.dismiss():
             self.redraw()
-        elif not self.go_back():
+        elif self.go_back():
+            pass
+        elif self.player.clock.live:
+            self.call_later(self.run_action, "app.go_back")
+        else:
             self.action_live()
 
     def action_zoom(self, by: int) -> None:

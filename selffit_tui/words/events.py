@@ -19,7 +19,7 @@ from selffit.numbers import (
     small,
 )
 from selffit.run.wording import cause_words, not_finite
-from selffit.vocabulary import level_of
+from selffit.vocabulary import level_of, state_of
 from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change
 from selffit_tui.words.diagnosis import lead_words
@@ -61,7 +61,16 @@ def _joined(*parts: str) -> str:
 
 
 def _phase(event: kinds.Phase) -> str:
-    return _joined(event.name, event.note)
+    looks = state_of(event.name)
+    about = f"({event.note})" if event.note else ""
+    return _joined(f"{event.name}: {looks.meaning}" if looks.meaning else event.name, about)
+
+
+def _graph(event: kinds.StepGraph) -> str:
+    if not event.captured:
+        return _joined("steps are taken without a graph", event.why)
+    again = f"captured {plural(event.count, 'time')}" if event.count > 1 else ""
+    return _joined("steps are one CUDA graph from here on", again)
 
 
 def _start(event: kinds.RunStart) -> str:
@@ -191,6 +200,7 @@ _WORDS = cast(
     dict[type[Event], tuple[str, str, Callable[[Event], str]]],
     {
         kinds.Phase: ("phase", "dim", _phase),
+        kinds.StepGraph: ("graph", "dim", _graph),
         kinds.RunStart: ("start", "title", _start),
         kinds.RobustProbe: ("probe", "text", _probe),
         kinds.StrongProbe: ("strong", "text", _strong),
@@ -203,6 +213,7 @@ _WORDS = cast(
         kinds.End: ("end", "title", _end),
         kinds.Spawned: ("spawned", "dim", lambda event: f"pid {event.pid}"),
         kinds.Exited: ("exit", "title", _exit),
+        kinds.NotifyFailed: ("notify", "warn", lambda event: f"--notify failed: {event.error}"),
         kinds.Received: ("asked", "dim", _received),
         kinds.Rejected: ("refused", "warn", _rejected),
         kinds.Applied: ("applied", "act", applied),

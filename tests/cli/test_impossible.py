@@ -14,7 +14,7 @@ PROGRAM = """
 import sys
 sys.argv = ["selffit", "train", *sys.argv[1:]]
 from selffit import supervisor
-supervisor.spawn = lambda path: print("SPAWNED")
+supervisor.spawn = lambda *_, **__: print("SPAWNED")
 from selffit_tui.cli import main
 try:
     main()
@@ -111,3 +111,18 @@ def test_a_gpu_needs_a_driver_and_a_number_that_the_driver_knows(tmp_path):
     assert "has cuda:0 only" in refusal(tmp_path, device="cuda:1")
     (gpus / "0000:02:00.0").mkdir()
     assert "has cuda:0 to cuda:1" in refusal(tmp_path, device="cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--notify", "nosuch-program --x"), "there is no program 'nosuch-program'"),
+        (("--notify", "sh -c 'x"), "no closing quotation"),
+    ],
+)
+def test_a_command_to_call_that_cannot_be_run_is_refused_before_anything_is_started(
+    train, args, said, tmp_path
+):
+    code, error = train(*args)
+    assert code == 2 and said in error and len(error.splitlines()) == 1
+    assert not list(tmp_path.glob("runs/*"))

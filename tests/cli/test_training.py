@@ -113,7 +113,7 @@ def test_a_detached_run_says_how_it_ended_where_it_did_not_come_up(
         "sys.exit(supervisor.main(sys.argv[1:]))"
     )
 
-    def spawn(path, after=None):
+    def spawn(path, after=None, *, notify=False):
         return subprocess.Popen([sys.executable, "-c", program, str(path), "--after", str(after)])
 
     monkeypatch.setattr(supervisor, "spawn", spawn)
@@ -130,13 +130,13 @@ def test_an_interrupt_before_the_first_event_says_how_to_come_back(tmp_path, mon
     from selffit_tui.commands.train import train
     from selffit_tui.plain import follow
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
     spawned = []
 
-    def spawn(path, after=None):
+    def spawn(path, after=None, *, notify=False):
         spawned.append(subprocess.Popen(sleeper))
         os.kill(os.getpid(), signal.SIGINT)  # even here the process must not be forgotten
         return spawned[-1]

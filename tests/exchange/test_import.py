@@ -186,8 +186,11 @@ def test_half_epochs_become_whole_steps(command, tmp_path):
 def test_a_divergence_is_an_alert_of_the_run(command, tmp_path):
     fallen = [(e, c, f, p) if e < 8 else (e, 0.1, 0.1, 0.1) for e, c, f, p in ROWS]
     (tmp_path / "d.csv").write_text(HEAD + "".join(f"{e},{c},{f},{p}\n" for e, c, f, p in fallen))
-    assert command("import", "d.csv")[0] == 0
-    assert verdict(state_of(tmp_path, "d")).state == "diverged"
+    for options in ((), ("--classes", "10")):
+        assert command("import", "d.csv", "--name", f"d{len(options)}", *options)[0] == 0
+        state = state_of(tmp_path, f"d{len(options)}")
+        assert verdict(state).state == "diverged"
+        assert [alert.level for alert in state.all(kinds.Alert)].count("diverged") == 1
 
 
 BAD = {

@@ -73,7 +73,7 @@ def _main() -> None:
     for slow in ("selffit.detect.offline", "selffit_tui.app.screenshot", "selffit_tui.plain.lines"):
         import_module(slow)
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise UserError("no process is started here")
 
     supervisor.spawn = refuse  # type: ignore[assignment]

@@ -139,6 +139,13 @@ def test_figures_are_files_too(tmp_path):
     assert b"<svg" in run_figures.picture(figure.draw, "svg", 5, 3)[:1000]
 
 
+def test_a_sign_in_a_number_is_no_tag(tmp_path):
+    alert = {"level": "onset", "text": "x", "evidence": {"p_value": 1e-12, "pgd": 0.1}}
+    state = Follower.of(small_run(tmp_path, ("alert", alert, 20), *PROBES)).read_all()
+    page = run_page(state, "lost", "small")
+    assert "p &lt; 1e-9" in page and "p < 1e-9" not in page
+
+
 def test_a_run_without_measurements_has_a_page(tmp_path):
     run = RunDir.create(tmp_path, "empty", {})
     page = run_page(Follower.of(run).read_all(), "lost", "empty")

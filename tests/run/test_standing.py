@@ -98,9 +98,8 @@ def test_a_run_that_is_lost_says_why():
 
 
 def test_a_pause_does_not_silence_an_onset():
-    assert line(*HEALTHY, word="paused").startswith("healthy") and "paused" in line(
-        *HEALTHY, word="paused"
-    )
+    told = line(*HEALTHY, word="paused")
+    assert told.startswith("paused at step 10 │ healthy │ PGD .40") and "next probe" not in told
     assert standing(fold(*NAMED), "paused").banner == "onset"
     assert "paused" in line(*NAMED, word="paused")
 

@@ -114,6 +114,7 @@ def test_a_run_trains_to_its_end_and_says_so(start: Callable[..., Run]) -> None:
     assert (exit.d["how"], exit.d["code"], code) == ("finished", 0, 0), run.errors()
     assert [record.d["name"] for record in run.of("phase")] == [
         "starting",
+        "imports",
         "data",
         "model",
         "training",

@@ -1,6 +1,10 @@
 """Light or dark paper: asked of the terminal, and drawn so that it can be read."""
 
+import os
+import sys
+
 import pytest
+from made_up.terminal import Terminal
 from textual.events import MouseDown
 
 from selffit_tui.app.background import is_light, without_answers
@@ -39,6 +43,22 @@ def test_the_mouse_is_heard_only_where_it_was_asked_for():
     assert InputDecoder().feed(press) == []
     (event,) = InputDecoder(mouse=True).feed(press)
     assert isinstance(event, MouseDown) and (event.x, event.y) == (9, 4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62;cq", "(True, b'q')"),
+        (b"\x1b[?6c", "(None, b'')"),
+        (b"", "(None, b'')"),
+    ],
+)
+def test_a_terminal_is_asked_and_nobody_waits_for_it(answer, told):
+    code = "from selffit_tui.app.background import ask; print(ask(), flush=True)"
+    with Terminal([sys.executable, "-c", code], os.environ) as terminal:
+        terminal.wait_for("\x1b]11;?")
+        terminal.send(answer)
+        terminal.wait_for(told)
 
 
 def _brightness(number):

@@ -19,7 +19,8 @@ from selffit_tui.panels.header import Header
 from selffit_tui.panels.list import PANELS, scroll_limit
 from selffit_tui.panels.tabs import Tabs
 from selffit_tui.panels.why import is_calm
-from selffit_tui.plain.lines import PlainLines, in_time, runs_table, status_lines
+from selffit_tui.plain.lines import PlainLines, runs_table, status_lines
+from selffit_tui.plain.merging import in_time
 from selffit_tui.screens.footer import Footer
 from selffit_tui.screens.layout import layout
 

@@ -72,10 +72,11 @@ async def sent(at):
 
 
 def strip(text):
-    """The request bar: the lines between the panels and the footer."""
+    """The request bar: the lines between the panels, or the timeline, and the footer."""
     above = text.rstrip("\n").split("\n")[:-1]
     start = max(number for number, line in enumerate(above) if line.startswith(("╰", "+"))) + 1
-    return " ".join(" ".join(above[start:]).split())
+    below = [line for line in above[start:] if not line.lstrip().startswith(("├", "╰", "|", "+"))]
+    return " ".join(" ".join(below).split())
 
 
 def box(dialog, glyphs, width):

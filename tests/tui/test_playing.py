@@ -92,7 +92,7 @@ def test_alerts_come_again_at_their_moment(drive, made_up, shown):
         while not app.run_screen.player.clock.live:
             words = first(shown(app)).split()[1]
             seen += [words] if words not in seen[-1:] else []
-            ticks.pass_(0.1)
+            ticks.pass_(0.4)
         assert seen == ["healthy", "ONSET"]
 
     drive(made_up.records(), play)

@@ -69,7 +69,7 @@ class Sealed(Event, frozen=True, kw_only=True):
 class Phase(Event, frozen=True, kw_only=True):
     """What the trainer is doing.
 
-    name: starting, data, model, training, paused or finishing.
+    name: starting, imports, data, model, training, paused or finishing.
     note: more about it.
     """
 
@@ -128,6 +128,22 @@ class RunStart(Event, frozen=True, kw_only=True):
     def classes(self) -> int:
         """The number of classes, 0 where the log does not tell."""
         return self.data_set.classes
+
+
+class StepGraph(Event, frozen=True, kw_only=True):
+    """How the steps from here on are taken, where there are CUDA graphs.
+
+    captured: whether as one graph; otherwise one operation after another.
+    why: what stands in the way of a graph.
+    count: graphs that this attempt has captured so far.
+    sec: that the capture took.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="step.graph")
+    captured: bool
+    why: str = ""
+    count: int = 0
+    sec: Amount = nan
 
 
 class Host(Event, frozen=True, kw_only=True):
@@ -278,3 +294,13 @@ class Exited(Event, frozen=True, kw_only=True):
     text: str = ""
     seconds: Amount = nan
     again: bool = False
+
+
+class NotifyFailed(Event, frozen=True, kw_only=True):
+    """The command of `--notify` failed; told once for all calls of a supervisor.
+
+    error: in words.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="sup.notify", streams=("supervisor",))
+    error: str

@@ -8,6 +8,7 @@ from selffit_tui.draw.raster import Raster, Window
 from selffit_tui.draw.spans import Line, Span
 from selffit_tui.model.marks import INTERVENTION, Mark
 from selffit_tui.model.scene import Scene
+from selffit_tui.panels.widget import Picture
 
 LEFT = 10  # cells left of the plot in every chart, so that steps line up across them
 RIGHT = 13  # cells right of it
@@ -54,7 +55,7 @@ def _weight(mark: Mark) -> tuple[bool, int]:
 
 
 def plot_row(
-    raster: Raster, row: int, styles: Sequence[str], plot: Plot, scene: Scene
+    raster: Raster, row: int, styles: Sequence[str], plot: Plot, scene: Picture
 ) -> list[Span]:
     """One row of a raster as spans; marks and cursor show where no line is drawn."""
     glyphs = scene.glyphs

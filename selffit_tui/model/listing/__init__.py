@@ -1,0 +1,1 @@
+"""What a list of runs shows: its rows filtered, sorted and marked; pure functions."""
