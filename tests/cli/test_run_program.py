@@ -10,6 +10,11 @@ from made_up.hosted import FALLS
 from selffit_tui import cli
 
 
+@pytest.fixture(autouse=True)
+def no_folder_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SELFFIT_RUNS", raising=False)
+
+
 def command(*args: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "selffit_tui", *args],
