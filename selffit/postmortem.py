@@ -109,10 +109,15 @@ def last_lines(run: Place, name: str) -> tuple[str, ...]:
         text = raw.tail(name, TAIL_BYTES)
     lines = text.decode("utf-8", "replace").rstrip()
     return (
-        tuple(line.rstrip()[:LINE_LENGTH] for line in lines.split("\n")[-STDERR_LINES:])
+        tuple(_last_state(line)[:LINE_LENGTH] for line in lines.split("\n")[-STDERR_LINES:])
         if lines
         else ()
     )
+
+
+def _last_state(line: str) -> str:
+    """What a terminal would show of a line: of a progress bar its last state."""
+    return line.rstrip().rpartition("\r")[2]
 
 
 def trainer_end(run: Place, attempt: int) -> Mapping[str, Any] | None:

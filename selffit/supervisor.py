@@ -9,7 +9,8 @@ run.json names is run for what somebody has to know (`selffit.run.notify`), watc
 and SIGINT are passed on, so the run stops at its next step; so are SIGUSR1 and SIGUSR2, with which
 schedulers announce that they take the machine away. Exit codes: 0 finished or stopped, 1 crashed or
 not saved, 2 refused, 3 superseded, 4 diverged, 75 preempted (stopped by SIGUSR1 or SIGUSR2), 128 +
-signal when the trainer was killed.
+signal when the trainer was killed. Where the run is somebody else's program (`selffit.hosted`), its
+own exit code.
 """
 
 import math
@@ -31,6 +32,7 @@ from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
 from selffit.outlets import FILE_ENCODING, speaking
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
+from selffit.run.making import HOST_MODULE, is_hosted
 from selffit.run.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
 
@@ -74,10 +76,12 @@ def spawn(
         os.close(errors)
 
 
-def trainer_command(run_dir: Path, attempt: int, folder: int) -> list[str]:
+def trainer_command(
+    run_dir: Path, attempt: int, folder: int, module: str = "selffit.train"
+) -> list[str]:
     """How the trainer process is started, which inherits the descriptor of the run's folder."""
     about = ["--attempt", str(attempt), "--folder", str(folder)]
-    return [sys.executable, "-m", "selffit.train", str(run_dir), *about]
+    return [sys.executable, "-m", module, str(run_dir), *about]
 
 
 class Supervisor:
@@ -87,6 +91,7 @@ class Supervisor:
         self.run = run.held()
         self._trainer: subprocess.Popen[bytes] | None = None
         self.number = 0  # of the attempt
+        self.hosted = is_hosted(self.run.info())  # it is somebody else's program
         self._passed: int | None = None  # the signal that was asked to be passed on
         self._log: EventWriter | None = None  # of the attempt
         self._caller: LogCaller | None = None
@@ -154,7 +159,8 @@ class Supervisor:
         self._log = log = EventWriter(self.run.place, "supervisor", number)
         kills, began = MemoryKills(), time.monotonic()
         with root_of(self.run.place) as folder:  # wherever it is now, the trainer works in it
-            own = trainer_command(self.run.path, number, folder.fd)
+            module = HOST_MODULE if self.hosted else "selffit.train"
+            own = trainer_command(self.run.path, number, folder.fd, module)
             argv = own if command is None else list(command)
             self._trainer = trainer = self._start(argv, number, folder.fd)
         if self._passed is not None:  # came before there was a trainer
@@ -223,6 +229,8 @@ def main(arguments: Sequence[str]) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return exit_code("refused")
+    if supervisor.hosted and not exit.signal:
+        return exit.code  # that of the program is handed on
     return exit_code(exit.how, exit.signal)
 
 

@@ -27,6 +27,7 @@ from selffit_tui.commands.import_ import import_
 from selffit_tui.commands.pack import open_, pack
 from selffit_tui.commands.replay import replay
 from selffit_tui.commands.report import report
+from selffit_tui.commands.run import run
 from selffit_tui.commands.runs import open_runs, runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.thin import thin
@@ -48,11 +49,13 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-for command in (train, watch, replay, status, runs, compare, detect, diagnose, thin):
-    app.command(cls=Helped)(command)
+app.command(cls=Helped)(train)
+app.command(cls=Helped, context_settings={"allow_interspersed_args": False})(run)
+for looking in (watch, replay, status, runs, compare, detect, diagnose, thin):
+    app.command(cls=Helped)(looking)
 app.command("import", cls=Helped)(import_)
-for command in (export, report, pack):
-    app.command(cls=Helped)(command)
+for sending in (export, report, pack):
+    app.command(cls=Helped)(sending)
 app.command("open", cls=Helped)(open_)
 app.add_typer(ctl)
 

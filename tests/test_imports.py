@@ -48,6 +48,7 @@ def run_command(*args: str) -> str:
     [
         ("--help",),
         ("train", "--help"),
+        ("run", "--", "no-such-command"),
         ("status",),
         ("runs",),
         ("compare", "x"),

@@ -75,6 +75,8 @@ def _decide(command: Command, ledger: Ledger, now: float) -> None:
             "ended",
             f"the run has ended ({ledger.ended}); resume it first, then send the command again",
         )
+    if ledger.offers is not None and command.op not in ledger.offers:
+        raise Refusal("not-offered", _not_offered(command.op, ledger.offers))
     urgent = command.op == "stop" and command.args["now"] and ledger.stopping == "soon"
     if ledger.stopping and not urgent and command.op != "note":
         rule = "nothing-to-do" if command.op == "stop" else "ended"
@@ -95,6 +97,14 @@ def _decide(command: Command, ledger: Ledger, now: float) -> None:
             "nothing-to-do",
             f"the run is {'' if ledger.paused else 'not '}paused; there is nothing to do",
         )
+
+
+def _not_offered(op: str, offers: tuple[str, ...]) -> str:
+    can = ", ".join(offers) or "nothing"
+    return (
+        f"the training is somebody else's program, which does not offer {op}; it offers {can} "
+        "(docs/any-script.md)"
+    )
 
 
 def _stale(expect: int, ledger: Ledger) -> str:

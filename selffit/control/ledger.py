@@ -103,6 +103,7 @@ class Ledger:
     stopping: str = ""  # "", "soon", or "now" for stop with now
     ended: str = ""  # how the newest attempt ended, "" while it runs
     rollbacks: int = 0  # those by a policy that were not undone
+    offers: tuple[str, ...] | None = None  # operations; None: all, for a trainer of ours
 
     @classmethod
     def fold(cls, items: Iterable[Record | Notice]) -> "Ledger":
@@ -179,6 +180,10 @@ def _end(ledger: Ledger, event: kinds.End) -> Changed:
     if ended in ENDINGS and ENDINGS[ended].code == 0:
         return {"ended": ended, "paused": False, "stopping": ""}
     return {"ended": ended}  # after anything else the next attempt goes on where this one was
+
+
+def _hosted(ledger: Ledger, event: kinds.Hosted) -> Changed:
+    return {"offers": event.offers}
 
 
 def _received(ledger: Ledger, event: kinds.Received) -> Changed:
@@ -325,6 +330,7 @@ def _alert(ledger: Ledger, event: kinds.Alert) -> Changed:
 _HANDLERS: dict[type[kinds.Event], Callable[[Ledger, Any], Changed]] = {
     kinds.RunStart: _run_start,
     kinds.End: _end,
+    kinds.Hosted: _hosted,
     kinds.Received: _received,
     kinds.Rejected: _rejected,
     kinds.Applied: _applied,

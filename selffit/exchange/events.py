@@ -45,7 +45,7 @@ def events_of(recording: Recording) -> list[kinds.Event]:
 
 def _head(recording: Recording) -> list[kinds.Event]:
     steps = max((recording.ending(s.step) for s in recording.samples), default=0)
-    config = {name: value for name, value in recording.settings.items() if name in _CONFIG}
+    config = {name: value for name, value in recording.settings.items() if name in CONFIG}
     if recording.per_epoch and "epochs" not in config:
         config["epochs"] = max(1, round(steps / recording.per_epoch))
     classes = recording.settings.get("classes", 0)
@@ -74,7 +74,7 @@ def _head(recording: Recording) -> list[kinds.Event]:
 
 
 # settings that a log of training has and people look for; others are in run.json only
-_CONFIG = (
+CONFIG = (
     "method",
     "model",
     "data",
@@ -102,17 +102,17 @@ def _measured(recording: Recording) -> Iterator[kinds.Event]:
         waiting: list[Sample] = []
         for sample in samples:
             if waiting and not _goes_on(waiting, sample):
-                yield _block(waiting, recording)
+                yield block_of(waiting, recording.first, recording.unit)
                 waiting = []
             if sample.signals or recording.unit == "epoch":
                 waiting.append(sample)
             if sample.point is not None:
                 if waiting:
-                    yield _block(waiting, recording)
+                    yield block_of(waiting, recording.first, recording.unit)
                     waiting = []
-                yield _probe(sample, sample.point)
+                yield probe_of(sample, sample.point)
         if waiting:
-            yield _block(waiting, recording)
+            yield block_of(waiting, recording.first, recording.unit)
 
 
 def _goes_on(block: Sequence[Sample], sample: Sample) -> bool:
@@ -124,11 +124,12 @@ def _goes_on(block: Sequence[Sample], sample: Sample) -> bool:
     )
 
 
-def _block(samples: Sequence[Sample], recording: Recording) -> kinds.Steps:
+def block_of(samples: Sequence[Sample], counted_from: int, unit: str) -> kinds.Steps:
+    """Return successive samples as a block; counted_from, unit: see `Recording`."""
     first, last = samples[0], samples[-1]
-    start = recording.ending(first.step) - 1
+    start = first.step if counted_from == 0 else first.step - 1
     names = [name for name in STEP if name in first.signals]
-    epoch = last.epoch + (recording.unit == "epoch" and recording.first == 0)
+    epoch = last.epoch + (unit == "epoch" and counted_from == 0)
     return kinds.Steps(
         at=kinds.Place(first.branch, max(0, start)),
         n=len(samples),
@@ -137,7 +138,8 @@ def _block(samples: Sequence[Sample], recording: Recording) -> kinds.Steps:
     )
 
 
-def _probe(sample: Sample, point: ProbePoint) -> kinds.RobustProbe:
+def probe_of(sample: Sample, point: ProbePoint) -> kinds.RobustProbe:
+    """Return what was measured at a place as a probe."""
     return kinds.RobustProbe(
         at=kinds.Place(sample.branch, sample.step),
         n=point.n,

@@ -58,6 +58,7 @@ class LineReader:
         self.unread: list[str] = []  # groups that are no number, the first few
         self._split = Splitter()
         self._open = _Open()
+        self._usual: frozenset[str] = frozenset()  # measures of the row before
         self._has_place = any(set(PLACES) & set(rule.groups) for rule in rules.rules)
 
     def feed(self, text: str) -> list[Row | Said]:
@@ -68,6 +69,15 @@ class LineReader:
         """What is left when there is no more text."""
         found = [found for line in self._split.close() for found in self._line(*line)]
         return [*found, *self._emit()]
+
+    def idle(self) -> list[Row | Said]:
+        """Give the open row where it has all that the row before had.
+
+        For who follows a program that has printed nothing for a moment: what it prints of the same
+        place afterwards is another row.
+        """
+        complete = self._usual and self._usual <= set(self._open.values)
+        return list(self._emit()) if complete else []
 
     def _line(self, at: int, line: str) -> Iterator[Row | Said]:
         told = list(readings(line))
@@ -133,5 +143,6 @@ class LineReader:
         done = self._open
         self._open = _Open(place=done.place)
         if done.values:
+            self._usual = frozenset(done.values)
             epoch, step = done.place
             yield Row(line=done.line, epoch=epoch, step=step, values=done.values)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from selffit.eventlog import kinds
 from selffit.report.figures import ACCURACIES, FAINT, INK, ONSET, SELF
-from selffit.run.state import RunState
+from selffit.run.state import RunState, unit_of
 from selffit.vocabulary import ACCURACY, COMPONENT, STEP, level_of
 from selffit.vocabulary import SELF as OF_SELF
 
@@ -106,7 +106,7 @@ def accuracies(state: RunState) -> Callable[[Figure], None]:
         classes = state.start.classes if state.start is not None else 0
         if classes:
             axes.axhline(1 / classes, color=FAINT, linestyle=":", linewidth=1, label="guessing")
-        axes.set(ylim=(-0.02, 1.02), ylabel="accuracy", xlabel=_unit(state))
+        axes.set(ylim=(-0.02, 1.02), ylabel="accuracy", xlabel=unit_of(state))
         _marked(axes, marks(state))
         _legend(figure, axes)
 
@@ -128,7 +128,7 @@ def signals(state: RunState) -> Callable[[Figure], None] | None:
             axes.plot(steps, values[name], color=colour, linewidth=1.3)
             axes.set_title(STEP[name].label)
             _marked(axes, marks(state), named=axes is grid[0])
-        grid[-1].set_xlabel(_unit(state))
+        grid[-1].set_xlabel(unit_of(state))
 
     return draw
 
@@ -151,7 +151,7 @@ def index(state: RunState) -> Callable[[Figure], None] | None:
             label = OF_SELF["index"].label if branch == probes[0].branch else "_"
             style = "-" if state.line.holds(branch, steps[-1]) else ":"
             axes.plot(steps, [p.index for p in mine], style, color=SELF, linewidth=2, label=label)
-        axes.set(xlabel=_unit(state))
+        axes.set(xlabel=unit_of(state))
         _marked(axes, marks(state))
         _legend(figure, axes)
 
@@ -172,7 +172,7 @@ def dominance(state: RunState, layer: str) -> Callable[[Figure], None]:
         )
         places = sorted({0, len(probes) // 2, len(probes) - 1})
         axes.set_xticks(places, [f"{probes[i].step:,}".replace(",", " ") for i in places])
-        axes.set(xlabel=_unit(state), ylabel="channels", yticks=[], title=layer)
+        axes.set(xlabel=unit_of(state), ylabel="channels", yticks=[], title=layer)
         figure.colorbar(shown, ax=axes, label="dominance", fraction=0.04, pad=0.02)
 
     return draw
@@ -314,11 +314,6 @@ def _legend(figure: Figure, axes: Axes) -> None:
 def _dominance(probe: kinds.ChannelProbe, layer: str) -> Sequence[float]:
     found = probe.layer(layer)
     return found.dominance if found is not None else ()
-
-
-def _unit(state: RunState) -> str:
-    imported = state.last(kinds.Imported)
-    return "epoch" if imported is not None and imported.unit == "epoch" else "step"
 
 
 def _spread(many: int, most: int) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share, signed
 from selffit.report.run_figures import by_branch, channel_probes, signal_means
-from selffit.run.state import RunState
+from selffit.run.state import RunState, unit_of
 from selffit.run.verdict import verdict
 from selffit.vocabulary import ONSET, STEP
 
@@ -17,9 +17,7 @@ DOMINANT = 0.5  # dominance from which a channel answers to the perturbation far
 
 def place(state: RunState, step: float) -> str:
     """A step as the run counts it: "step 1 032", "epoch 12" of an imported run of epochs."""
-    imported = state.last(kinds.Imported)
-    unit = "epoch" if imported is not None and imported.unit == "epoch" else "step"
-    return f"{unit} {count(round(step))}"
+    return f"{unit_of(state)} {count(round(step))}"
 
 
 def of_accuracies(state: RunState) -> str:

@@ -4,13 +4,15 @@ from math import isfinite, nan
 
 from selffit.eventlog import kinds
 from selffit.eventlog.records import num
-from selffit.run.state import RunState
+from selffit.run.state import RunState, is_only_told
 
 _SAME = 5e-4  # pixels by which a budget may miss its final value
 
 
 def next_probe(state: RunState) -> int | None:
     """Return the step of the next regular probe, None when it is not known."""
+    if is_only_told(state):
+        return None
     every = state.setting("probe_every") or (state.start.steps_per_epoch if state.start else 0)
     if not isinstance(every, int) or every <= 0:
         return None

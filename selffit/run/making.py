@@ -18,10 +18,17 @@ from selffit.eventlog.jsonfile import write_new
 from selffit.eventlog.names import RULE, is_name
 
 FOLDERS = (ATTEMPTS, "log", "control", "control/inbox", "control/done", "ckpt", "raw")
+PROGRAM = "program"  # in run.json of somebody else's program: its command line without folders
+HOST_MODULE = "selffit.hosted"  # what runs it in the place of a trainer
 
 _TRIES = 100  # random names that may be taken before we give up
 # bytes that a disk must have free for a new run: its log, its ballast, a first checkpoint
 _LEAST_FREE = 32 << 20
+
+
+def is_hosted(info: Mapping[str, Any]) -> bool:
+    """Whether run.json is that of somebody else's program or training loop."""
+    return PROGRAM in info
 
 
 def make(root: Path, name: str | None, info: Mapping[str, Any], stem: str) -> Path:

@@ -29,7 +29,7 @@ from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record, num
 from selffit.run.lineage import ActiveLine, line_of
-from selffit.run.state import RunState
+from selffit.run.state import RunState, is_only_told
 
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
@@ -70,7 +70,7 @@ class Rules:
         return cls(
             chance=1 / classes if classes else 0.0,
             cooldown=max(_whole(config.get("block_steps")), every // 2),
-            confirm=state.last(kinds.Imported) is None,
+            confirm=not is_only_told(state),
         )
 
 
@@ -120,7 +120,7 @@ def rerun(state: RunState, blocks: Sequence[kinds.Steps], rules: Rules) -> Judge
     diagnoses: list[kinds.Diagnosis] = []
     for branch in state.ledger.branches:
         line = line_of(state.ledger, branch)
-        for said in _Judge(rules).hear(event for event in heard if _on(line, event)):
+        for said in Judge(rules).hear(event for event in heard if _on(line, event)):
             if said.branch != branch:
                 continue  # it was said when that branch was judged
             if isinstance(said, kinds.Alert):
@@ -135,7 +135,7 @@ def rerun(state: RunState, blocks: Sequence[kinds.Steps], rules: Rules) -> Judge
     )
 
 
-class _Judge:
+class Judge:
     """Both detectors and the diagnoser, put together as the trainer's monitor does."""
 
     def __init__(self, rules: Rules) -> None:
@@ -148,18 +148,26 @@ class _Judge:
         )
         self._divergence = DivergenceRule(round(1 / rules.chance) if rules.chance else 0)
         self._diagnoser = Diagnoser(rules.chance)
+        self._here = kinds.Place()
         self._waiting: list[kinds.Alert] = []  # for the self-information of their step
 
     def hear(self, events: Iterable[kinds.Event]) -> Iterator[kinds.Event]:
         """Take the events of a line by rising step; what is said of each, where it was measured."""
-        here = kinds.Place()
         for event in events:
-            if not isinstance(event, kinds.StrongProbe | kinds.SelfProbe) or _left(here, event):
-                yield from self._told(None, here)
-            here = kinds.Place(event.branch, _end(event), event.t)
-            for said in self._hear(event):
-                yield replace(said, at=here._replace(step=said.step))
-        yield from self._told(None, here)
+            yield from self.take(event)
+        yield from self.rest()
+
+    def take(self, event: kinds.Event) -> Iterator[kinds.Event]:
+        """Take one event. What is said of a probe waits for what may explain it: see `rest`."""
+        if not isinstance(event, kinds.StrongProbe | kinds.SelfProbe) or _left(self._here, event):
+            yield from self.rest()
+        self._here = kinds.Place(event.branch, _end(event), event.t)
+        for said in self._hear(event):
+            yield replace(said, at=self._here._replace(step=said.step))
+
+    def rest(self) -> Iterator[kinds.Event]:
+        """What waits: nothing more is heard of this step."""
+        yield from self._told(None, self._here)
 
     def _hear(self, event: kinds.Event) -> Iterator[kinds.Event]:
         detector = self._detector

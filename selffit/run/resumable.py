@@ -12,6 +12,7 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import is_alive
 from selffit.numbers import age
 from selffit.run.follow import WATCH_SECONDS, Follower
+from selffit.run.making import is_hosted
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.word import LOST_AFTER, host_of, silent_for
@@ -48,6 +49,11 @@ def taken_over(
     if state.ending is not None and is_foreign(state.ending.how):
         raise UserError(
             f"run {run.name} was imported from somebody else's log; there is nothing to resume"
+        )
+    if is_hosted(run.info()):
+        raise UserError(
+            f"run {run.name} is somebody else's program, which knows by itself how it goes on; "
+            "start it again with selffit run"
         )
     if state.ending is not None and state.ending.how == "finished":
         raise _finished(run)

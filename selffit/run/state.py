@@ -208,6 +208,19 @@ class RunState:
         return self.ledger.overrides.get(name, self.config.get(name))
 
 
+def unit_of(state: RunState) -> str:
+    """Return what a step of this log stands for: "step", or "epoch" where no step was told."""
+    told = state.last(kinds.Hosted) or state.last(kinds.Imported)
+    return "epoch" if told is not None and told.unit == "epoch" else "step"
+
+
+def is_only_told(state: RunState) -> bool:
+    """Whether nothing of ours measures: all that is known is what somebody's program printed."""
+    hosted = state.last(kinds.Hosted)
+    by_lines = hosted is not None and hosted.by == "lines"
+    return by_lines or state.last(kinds.Imported) is not None
+
+
 def _backwards(events: History[E]) -> Iterable[E]:
     return (events[index] for index in range(len(events) - 1, -1, -1))
 

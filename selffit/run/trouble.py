@@ -28,7 +28,7 @@ class Trouble:
 
 def troubles(state: RunState) -> list[Trouble]:
     """Return what is wrong with a run beside its training, the gravest first."""
-    found = [*_saving(state), *_reading(state), *_logging(state)]
+    found = [*_saving(state), *_reading(state), *_logging(state), *_hosting(state)]
     return sorted(found, key=lambda trouble: not trouble.serious)
 
 
@@ -40,6 +40,13 @@ def troubled(state: RunState) -> bool:
 def left_with(state: RunState, word: str) -> int:
     """Return the exit code of whoever has followed a run until it stood like this."""
     return state_of(word).followed or int(troubled(state))
+
+
+def _hosting(state: RunState) -> Iterator[Trouble]:
+    """What keeps somebody's program from being watched."""
+    hosted = state.last(kinds.Hosted)
+    if hosted is not None and hosted.note:
+        yield Trouble("not watched", hosted.note)
 
 
 def _saving(state: RunState) -> Iterator[Trouble]:

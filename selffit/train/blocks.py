@@ -1,16 +1,16 @@
 """Steps as blocks: measured on the device, logged as `steps` records, and shown to the detector."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Columns
 from selffit.train.monitor import Monitor
-from selffit.train.setup import Setup
-from selffit.train.signals import SignalBuffer
+from selffit.train.signals import MEASURED, SignalBuffer
 from selffit.train.trainlog import TrainLog
+from selffit.train.watched import Watched
 
 SEND_SECONDS = 1.0  # a block that takes longer is logged in pieces
 
@@ -23,13 +23,13 @@ class Blocks:
     whole blocks only, so what it finds does not depend on how fast a machine is.
     """
 
-    def __init__(self, setup: Setup, monitor: Monitor, log: TrainLog) -> None:
+    def __init__(self, setup: Watched, monitor: Monitor, log: TrainLog) -> None:
         config = setup.config
         self._setup = setup
         self._monitor = monitor
         self._log = log
-        # about a piece: its first step, its images, and the seconds that it took
-        self._signals: SignalBuffer[tuple[int, int, float]] = SignalBuffer(
+        # about a piece: its first step, its steps, its images, and the seconds that it took
+        self._signals: SignalBuffer[tuple[int, int, int, float]] = SignalBuffer(
             config.block_steps, config.batch_size, setup.images.shape, setup.device
         )
         self._began = time.perf_counter()
@@ -43,9 +43,12 @@ class Blocks:
         """Whether the block has to be closed before another step."""
         return self._count == self._setup.config.block_steps
 
-    def add(self, values: Tensor) -> None:
-        """Take in one step: the values [7,B] of its images, see `signals.image_values`."""
-        self._signals.add(values)
+    def add(self, values: Tensor, told: Collection[str] = MEASURED) -> None:
+        """Take in one step: the values [7,B] of its images, see `signals.image_values`.
+
+        told: the signals that they tell.
+        """
+        self._signals.add(values, told)
         self._count += 1
 
     def send(self, done: int) -> None:
@@ -91,16 +94,21 @@ class Blocks:
         if not self._signals.count:
             return
         now = time.perf_counter()
-        first, images = done - self._signals.count, self._signals.images
-        self._signals.close_block((first, images, now - self._began))
+        n, images = self._signals.count, self._signals.images
+        self._signals.close_block((done - n, n, images, now - self._began))
         self._began = now
 
     def _write(
-        self, first: int, images: int, seconds: float, measured: Mapping[str, list[float]]
+        self,
+        first: int,
+        n: int,
+        images: int,
+        seconds: float,
+        measured: Mapping[str, list[float]],
     ) -> None:
-        """Log a piece."""
-        columns = self._columns(first, measured)
-        self._log.emit(self._event(first, images, seconds, columns), step=first)
+        """Log a piece: what was measured and what was set, a value for each step."""
+        columns = {**measured, **self._setup.schedule.columns(first, n)}
+        self._log.emit(self._event(first, n, images, seconds, columns), step=first)
         self._unseen.append((first, columns))
 
     def _show(self, ends: Sequence[int]) -> None:
@@ -109,26 +117,19 @@ class Blocks:
             pieces = [piece for piece in self._unseen if piece[0] < end]
             self._unseen = self._unseen[len(pieces) :]
             if pieces:
-                names = pieces[0][1]
+                names = [name for name in pieces[0][1] if all(name in cols for _, cols in pieces)]
                 whole = {name: [v for _, cols in pieces for v in cols[name]] for name in names}
                 self._monitor.signals(pieces[0][0], whole)
 
-    def _columns(self, first: int, measured: Mapping[str, list[float]]) -> dict[str, list[float]]:
-        """What was measured and what was set, a value for each step from `first` on."""
-        schedule = self._setup.schedule
-        steps = range(first, first + len(measured["loss_adv"]))
-        return {
-            **measured,
-            "lr": [schedule.lr(step) for step in steps],
-            "eps": [schedule.eps(step) for step in steps],
-            "alpha": [schedule.alpha(step) for step in steps],
-        }
-
     def _event(
-        self, first: int, images: int, seconds: float, columns: Mapping[str, Sequence[float]]
+        self,
+        first: int,
+        n: int,
+        images: int,
+        seconds: float,
+        columns: Mapping[str, Sequence[float]],
     ) -> kinds.Steps:
         """The block as the log has it."""
-        n = len(columns["loss_adv"])
         return kinds.Steps(
             n=n,
             cols=Columns({name: six_digits(values) for name, values in columns.items()}),

@@ -26,8 +26,8 @@ from selffit.probes.strip import strip_probe
 from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator, training_mean
 from selffit.train.aftermath import STRIP_IMAGES, Aftermath
-from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
+from selffit.train.watched import Watched
 
 STRONG_IMAGES = 256
 
@@ -52,7 +52,7 @@ class Explainer:
     already.
     """
 
-    def __init__(self, setup: Setup, log: TrainLog) -> None:
+    def __init__(self, setup: Watched, log: TrainLog) -> None:
         self.setup = setup
         self.log = log
         self.reference: Reference | None = None

@@ -78,6 +78,11 @@ class Heartbeat(threading.Thread):
         with suppress(ImportError):
             self._gpu = Gpu(str(torch.cuda.get_device_properties(device).uuid))
 
+    def watch_process(self, pid: int) -> None:
+        """Sample another process than this one from now on."""
+        with suppress(*_REFUSED):
+            self._process = psutil.Process(pid)
+
     def run(self) -> None:
         """The thread's work; `start` begins it."""
         while not self._over.wait(PERIOD):

@@ -14,8 +14,8 @@ from selffit.probes.robust import robust_probe
 from selffit.train.aftermath import PAUSE, Aftermath
 from selffit.train.explain import Explainer
 from selffit.train.scores import LatestPgd, Summary
-from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
+from selffit.train.watched import Watched
 
 RANKING_IMAGES = 256  # where channel probes are off and a command needs a ranking all the same
 # that the detector looks at
@@ -32,7 +32,7 @@ class Monitor:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: Watched,
         log: TrainLog,
         summary: dict[str, Any],
         react: Callable[[str], None],
@@ -85,14 +85,16 @@ class Monitor:
 
     def signals(self, step: int, columns: Mapping[str, Sequence[float]]) -> None:
         """Show both detectors a block of steps that begins at `step`."""
-        found = self.divergence.losses(step, columns["loss_adv"], columns["loss_clean"])
+        found = self.divergence.losses(
+            step, columns.get("loss_adv", ()), columns.get("loss_clean", ())
+        )
         if found is not None:
             self._diverged_unseen = True
             self._write(found.alert(healthy=self.detector.last_healthy))
         if self.divergence.open:
             return  # what a diverged network does is no measure of what is usual
         for alert in self.detector.signals(
-            SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS})
+            SignalBlock(step, **{name: columns[name] for name in BLOCK_SIGNALS if name in columns})
         ):
             self._suspicion = True
             self._write(alert)

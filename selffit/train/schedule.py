@@ -90,6 +90,15 @@ class Schedule:
         """The attack's step size; its ratio to eps stays what the configuration says."""
         return self.config.alpha * self.ramp(step)
 
+    def columns(self, first: int, n: int) -> dict[str, list[float]]:
+        """lr, eps and alpha of the n steps from `first` on."""
+        steps = range(first, first + n)
+        return {
+            "lr": [self.lr(step) for step in steps],
+            "eps": [self.eps(step) for step in steps],
+            "alpha": [self.alpha(step) for step in steps],
+        }
+
     def probe_alpha(self, eps: float) -> float:
         """The PGD step size of a probe at budget eps; the configured one is for the final one."""
         config = self.config

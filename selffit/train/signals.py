@@ -6,7 +6,7 @@ ever waits for the device.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from selffit.methods import Attack
 
 MEASURED = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
+_ALL = frozenset(MEASURED)
 # Rows of a step's per-image values.
 LOSS_START, LOSS_ADV, HIT, NORM_START, NORM_ADV, DOT, DELTA = range(7)
 VALUES = 7  # rows
@@ -35,20 +36,84 @@ class TrainedOn:
     grad: Tensor | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What can be seen of one training step; None: it cannot.
+
+    size: images B. y: labels [B]. x, x_adv: [B,C,H,W] in pixels. start_loss: where the attack
+    starts, loss: at x_adv, each [B], or 0-d where only the mean is known. logits: [B,K] at x_adv.
+    start_grad, grad: of the loss with respect to the input, at the start and at x_adv, [B,C,H,W].
+    """
+
+    size: int
+    y: Tensor | None = None
+    x: Tensor | None = None
+    x_adv: Tensor | None = None
+    start_loss: Tensor | None = None
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    start_grad: Tensor | None = None
+    grad: Tensor | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of `MEASURED` that it tells."""
+        has = {
+            "loss_clean": self.start_loss is not None,
+            "loss_adv": self.loss is not None,
+            "acc_adv": self.logits is not None and self.y is not None,
+            "abnormal": _each(self.start_loss) and _each(self.loss),
+            "pertalign": self.start_grad is not None and self.grad is not None,
+            "delta": self.x is not None and self.x_adv is not None,
+        }
+        return tuple(name for name in MEASURED if has[name])
+
+
+def _each(loss: Tensor | None) -> bool:
+    """Whether it is known of each image."""
+    return loss is not None and loss.ndim == 1
+
+
+def seen(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> Seen:
+    """Return a step of ours as it is seen: all of it."""
+    return Seen(
+        size=len(y),
+        y=y,
+        x=x,
+        x_adv=attack.x_adv,
+        start_loss=attack.start.loss,
+        loss=trained.loss,
+        logits=trained.logits,
+        start_grad=attack.start.grad,
+        grad=trained.grad,
+    )
+
+
 def image_values(x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn, out: Tensor) -> None:
-    """Write the seven per-image values of one step into `out` [7,B]."""
-    start, x_adv = attack.start, attack.x_adv
-    out[LOSS_START].copy_(start.loss)
-    out[LOSS_ADV].copy_(trained.loss)
-    # a prediction from logits that are not finite is none: NaN, as the loss is
-    torch.add(trained.logits.argmax(1) == y, trained.loss * 0, out=out[HIT])
-    torch.linalg.vector_norm(x_adv - x, 1, dim=(1, 2, 3), out=out[DELTA])
-    if trained.grad is None:
+    """Write the seven per-image values of one step of ours into `out` [7,B]."""
+    seen_values(seen(x, y, attack, trained), out)
+
+
+def seen_values(step: Seen, out: Tensor) -> None:
+    """Write the seven per-image values of one step into `out` [7,B]; what is not seen stays."""
+    if step.start_loss is not None:
+        out[LOSS_START].copy_(step.start_loss)
+    if step.loss is not None:
+        out[LOSS_ADV].copy_(step.loss)
+    if step.logits is not None and step.y is not None:
+        hit = step.logits.argmax(1) == step.y
+        if step.loss is None:
+            out[HIT].copy_(hit)
+        else:  # a prediction from logits that are not finite is none: NaN, as the loss is
+            torch.add(hit, step.loss * 0, out=out[HIT])
+    if step.x is not None and step.x_adv is not None:
+        torch.linalg.vector_norm(step.x_adv - step.x, 1, dim=(1, 2, 3), out=out[DELTA])
+    if step.start_grad is None or step.grad is None:
         out[DOT].fill_(torch.nan)
     else:
-        torch.linalg.vector_norm(start.grad, dim=(1, 2, 3), out=out[NORM_START])
-        torch.linalg.vector_norm(trained.grad, dim=(1, 2, 3), out=out[NORM_ADV])
-        torch.sum(start.grad * trained.grad, dim=(1, 2, 3), out=out[DOT])
+        torch.linalg.vector_norm(step.start_grad, dim=(1, 2, 3), out=out[NORM_START])
+        torch.linalg.vector_norm(step.grad, dim=(1, 2, 3), out=out[NORM_ADV])
+        torch.sum(step.start_grad * step.grad, dim=(1, 2, 3), out=out[DOT])
 
 
 def reduce_images(values: Tensor, pixels: int, sizes: Sequence[int]) -> Tensor:
@@ -84,6 +149,7 @@ class _Reading(Generic[About]):
     """A block on its way to the host."""
 
     about: About
+    names: frozenset[str]
     host: Tensor
     ready: torch.cuda.Event | None
 
@@ -95,7 +161,8 @@ class _Reading(Generic[About]):
     def get(self) -> tuple[About, Mapping[str, list[float]]]:
         if self.ready is not None:
             self.ready.synchronize()
-        return self.about, dict(zip(MEASURED, self.host.tolist(), strict=True))
+        columns = zip(MEASURED, self.host.tolist(), strict=True)
+        return self.about, {name: values for name, values in columns if name in self.names}
 
 
 class SignalBuffer(Generic[About]):
@@ -109,6 +176,7 @@ class SignalBuffer(Generic[About]):
         self._cuda = device.type == "cuda"
         self._on_the_way: deque[_Reading[About]] = deque()
         self._sizes: list[int] = []
+        self._names = _ALL  # that every step since the last block tells
 
     @property
     def count(self) -> int:
@@ -120,11 +188,15 @@ class SignalBuffer(Generic[About]):
         """Images of these steps."""
         return sum(self._sizes)
 
-    def add(self, values: Tensor) -> None:
-        """Keep one step's `image_values` [7,B]; at most `block_steps` before `close_block`."""
+    def add(self, values: Tensor, told: Collection[str] = MEASURED) -> None:
+        """Keep one step's `image_values` [7,B]; at most `block_steps` before `close_block`.
+
+        told: the signals that they tell.
+        """
         size = values.shape[1]
         self._values[self.count, :, :size].copy_(values)
         self._sizes.append(size)
+        self._names &= frozenset(told)
 
     def close_block(self, about: About) -> None:
         """Reduce the steps since the last block and start their copy to the host.
@@ -132,15 +204,15 @@ class SignalBuffer(Generic[About]):
         `about` comes back with them.
         """
         signals = reduce_images(self._values[: self.count], self._pixels, self._sizes)
-        self._sizes = []
+        names, self._names, self._sizes = self._names, _ALL, []
         if not self._cuda:
-            self._on_the_way.append(_Reading(about, signals, None))
+            self._on_the_way.append(_Reading(about, names, signals, None))
             return
         host = torch.empty(signals.shape, dtype=signals.dtype, pin_memory=True)
         host.copy_(signals, non_blocking=True)
         ready = torch.cuda.Event()  # type: ignore[no-untyped-call,unused-ignore]
         ready.record()
-        self._on_the_way.append(_Reading(about, host, ready))
+        self._on_the_way.append(_Reading(about, names, host, ready))
 
     def arrived_blocks(self) -> list[tuple[About, Mapping[str, list[float]]]]:
         """Blocks whose signals have reached the host by now, oldest first; waits for nothing."""

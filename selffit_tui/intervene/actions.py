@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 from selffit.config import FIELDS, LIVE, ROLLBACK
-from selffit.control.commands import HEALTHY, SOUND
+from selffit.control.commands import HEALTHY, OPERATIONS, SOUND
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
@@ -136,7 +136,35 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
     found.append(
         Action("stop-now", "stop the run at once", "stop", now, args={"now": True}, costs=True)
     )
-    return found
+    return found if ledger.offers is None else _offered(found, ledger.offers)
+
+
+def not_offered(ledger: Ledger) -> str:
+    """What cannot be asked of somebody else's program, in a line; "" where all can be."""
+    if ledger.offers is None:
+        return ""
+    lacking = ", ".join(label_of(op) for op in OPERATIONS if op not in ledger.offers)
+    return f"not offered by this program: {lacking}" if lacking else ""
+
+
+def label_of(op: str) -> str:
+    """What people call an operation."""
+    return OPERATIONS[op].title or op
+
+
+def _offered(found: list[Action], offers: tuple[str, ...]) -> list[Action]:
+    """Those that somebody else's program can carry out, in words that are true of it."""
+    kept = [action for action in found if action.op in (*offers, "note")]
+    return [
+        replace(action, does=_ENDS[bool(action.args["now"])]) if action.op == "stop" else action
+        for action in kept
+    ]
+
+
+_ENDS = (
+    "The program is asked to end (SIGTERM, or by its own loop); what it saves is its own affair.",
+    "The program is ended at once (SIGKILL, or by its own loop).",
+)
 
 
 def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fallen: bool) -> Action:

@@ -11,7 +11,7 @@ from selffit.control.commands import OPERATIONS, Command, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
 from selffit.run.state import RunState
-from selffit_tui.intervene.actions import Action, actions
+from selffit_tui.intervene.actions import Action, actions, not_offered
 from selffit_tui.words.commands import change
 
 LIST, FORM, CONFIRM = "list", "form", "confirm"
@@ -75,7 +75,7 @@ class Dialog:
         self.actions = actions(ledger, state, fallen, layer)
         self.index = 0
         self.stage = LIST
-        self.notice = ""
+        self.notice = not_offered(ledger)
         self.edits: list[Edit] = []
         self.field = 0
         self.tried = False

@@ -13,6 +13,7 @@ from selffit.eventlog import kinds
 from selffit.numbers import budget, count, in_unit, known, plural, score
 from selffit.run.health import Limit, limits
 from selffit.run.reacting import in_brief
+from selffit.run.state import is_only_told
 from selffit.run.verdict import Verdict, explained
 from selffit.run.wording import cause_words, parts
 from selffit.vocabulary import (
@@ -162,6 +163,8 @@ def _text(words: str, width: int, style: str = "dim") -> Block:
 def _cause(scene: Scene, found: Verdict, width: int) -> Block:
     """The disease, what it means, and what it was called first."""
     if not found.cause:
+        if is_only_told(scene.state):
+            return _text("cause: cannot be told, for self-information is not measured", width)
         return _text("cause: not known yet, the next self-information tells", width)
     disease, diagnosis = disease_of(found.cause), found.diagnosis
     index = scene.newest_of(scene.state.all(kinds.SelfProbe))
@@ -302,7 +305,7 @@ def _to_do(scene: Scene, found: Verdict, width: int) -> Block:
     if found.fallen:
         if scene.may_act:
             key(_advice(scene, found), "i")
-        elif scene.state.ending is not None and found.alert is not None:
+        elif scene.state.ending is not None and found.alert is not None and _is_ours(scene):
             method = cure(str(scene.ledger.settings.get("method", "")))
             lines += _text(f"ended; train again with --method {method}", width, "text")
     if len(scene.state.all(kinds.Alert)):
@@ -312,8 +315,16 @@ def _to_do(scene: Scene, found: Verdict, width: int) -> Block:
     return lines
 
 
+def _is_ours(scene: Scene) -> bool:
+    """Whether `selffit train` trained it."""
+    return scene.ledger.offers is None and not is_only_told(scene.state)
+
+
 def _advice(scene: Scene, found: Verdict) -> str:
     """The roll-back that the interventions recommend."""
+    offers = scene.ledger.offers
+    if offers is not None and "rollback" not in offers:
+        return f"act: {', '.join(op for op in offers if op != 'note')}"
     diverged = found.state == DIVERGED.name
     target = scene.ledger.target(TO_SOUND if diverged else TO_HEALTHY)
     if target is None:

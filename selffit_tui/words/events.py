@@ -78,8 +78,8 @@ def _start(event: kinds.RunStart) -> str:
         text(event.config.get("method")),
         event.data_set.name,
         text(event.config.get("model")),
-        plural(event.params, "parameter"),
-        plural(event.steps_total, "step"),
+        plural(event.params, "parameter") if event.params else "",
+        plural(event.steps_total, "step") if event.steps_total else "",
         event.device_name or event.device,
     )
 
@@ -138,6 +138,13 @@ def _fault(event: kinds.LogFault) -> str:
 def _imported(event: kinds.Imported) -> str:
     epochs = "a step stands for an epoch" if event.unit == "epoch" else ""
     return _joined(f"from {event.source}, read as {event.format}", epochs, *event.assumed[:3])
+
+
+def _hosted(event: kinds.Hosted) -> str:
+    how = {"lines": "somebody's program, by what it prints", "monitor": "somebody's training loop"}
+    read = f"lines read by the rules of {event.rules}" if event.rules else ""
+    can = f"can be asked for: {', '.join(event.offers)}" if event.offers else ""
+    return _joined(how.get(event.by, event.by), read, can, event.note)
 
 
 def _end(event: kinds.End) -> str:
@@ -202,6 +209,7 @@ _WORDS = cast(
         kinds.LogGap: ("log gap", "warn", _gap),
         kinds.LogFault: ("log fault", "warn", _fault),
         kinds.Imported: ("imported", "title", _imported),
+        kinds.Hosted: ("hosted", "title", _hosted),
         kinds.End: ("end", "title", _end),
         kinds.Spawned: ("spawned", "dim", lambda event: f"pid {event.pid}"),
         kinds.Exited: ("exit", "title", _exit),

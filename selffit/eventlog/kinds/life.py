@@ -198,6 +198,26 @@ class Imported(Event, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
 
 
+class Hosted(Event, frozen=True, kw_only=True):
+    """The training is somebody else's program: how it is watched, and what can be asked of it.
+
+    by: "lines" that it prints, or "monitor", which it calls itself.
+    program: its command line, names without their folders.
+    rules: what its lines are read by, "" before that is known.
+    unit: what a step of this log stands for: "step", or "epoch" where the lines tell epochs only.
+    offers: operations that can be asked for; others are refused.
+    note: what keeps it from being read, in words.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="hosted", critical=True, kept="all")
+    by: str
+    program: tuple[str, ...] = ()
+    rules: str = ""
+    unit: str = ""
+    offers: tuple[str, ...] = ()
+    note: str = ""
+
+
 class End(Event, frozen=True, kw_only=True):
     """The trainer's last word of an attempt.
 

@@ -44,7 +44,7 @@ def read_sources(path: Path, lines: str | None = None, named: bool = False) -> O
     """
     if lines is not None:
         text, said = read_any_text(path)
-        rules = _rules(lines)
+        rules = named_rules(lines)
         found = fit(text, rules)
         if not found.values:
             raise UserError(
@@ -151,7 +151,8 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _rules(lines: str) -> RuleFile:
+def named_rules(lines: str) -> RuleFile:
+    """Return the rules of that name, or in that file. Raises UserError."""
     if lines in formats():
         return formats()[lines]
     path = Path(lines)

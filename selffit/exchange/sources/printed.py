@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
@@ -101,7 +101,7 @@ def printed_source(path: Path, found: Fit, said: Sequence[str] = ()) -> Source:
         format=f"printed lines ({found.rules.name})",
         columns={"epoch": place, **roles},
         unit="fraction",
-        settings=_typed(found.settings),
+        settings=typed(found.settings),
     )
 
 
@@ -115,8 +115,8 @@ def _shown(value: float | None) -> object:
     return "nan" if isnan(value) else value
 
 
-def _typed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with numbers where they are some."""
+def typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with numbers where they are some."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         found[name] = value

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from selffit.eventlog import kinds
 from selffit.numbers import count
+from selffit.run.state import is_only_told
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line
 from selffit_tui.model.scene import Scene
@@ -31,6 +32,8 @@ def why_empty(
     """
     if measured and scene.view.cursor is not None:
         words = [f"no {what} before the cursor"]
+    elif probes and is_only_told(scene.state):
+        words = [f"no {what}", "only what was printed or logged is known here"]
     elif probes and scene.state.config.get(probes) == 0:
         name, option = PROBES[probes]
         words = [f"{name} are off", f"{option} turns them on"]

@@ -1,0 +1,25 @@
+"""Runs of somebody's programs."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selffit.hosted.program import Program, create
+from selffit.run.run_dir import RunDir
+
+
+@pytest.fixture
+def program_run(tmp_path: Path) -> Callable[..., RunDir]:
+    """Makes the run of a Python program, given by its text; it has not begun."""
+
+    def make(code: str, **more: Any) -> RunDir:
+        script = tmp_path / "their_train.py"
+        script.write_text(code)
+        settings = more.pop("settings", {})
+        program = Program((sys.executable, "-u", str(script)), **more)
+        return create(program, tmp_path / "runs", "theirs", settings)
+
+    return make
