@@ -20,6 +20,7 @@ RULES = {
     "ended": "the run has ended or is about to stop",
     "stale": "the settings changed after the person who sent the command looked",
     "no-checkpoint": "there is no such checkpoint to roll back to",
+    "not-installed": "a library that the command needs is not installed where the run trains",
     "nothing-to-do": "the run is already what the command asks for",
 }
 

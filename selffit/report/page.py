@@ -14,7 +14,13 @@ from selffit.numbers import budget, count, share, signed
 from selffit.report import figures, html
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.images import VIEWS, views
-from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
+from selffit.report.words import (
+    TYPICAL_SHARE,
+    is_ill,
+    lead_sentence,
+    referee_sentence,
+    verdict_word,
+)
 from selffit.vocabulary import (
     CHANNEL,
     COMPONENT,
@@ -84,7 +90,9 @@ def _summary(report: Report) -> str:
     stands = f"<p>The run now: <b>{escape(report.stands)}</b></p>" if report.stands else ""
     lead = f"<p>{escape(lead_sentence(report.found))}</p>"
     done = f"<p>The file: {escape('; '.join(report.done))}.</p>" if report.done else ""
-    return f"<p class='dim'>{escape(how)}</p>{done}{stands}{said}{lead}"
+    asked = referee_sentence(last)
+    referee = f"<p>{escape(asked)}</p>" if asked else ""
+    return f"<p class='dim'>{escape(how)}</p>{done}{stands}{said}{lead}{referee}"
 
 
 def _verdict(found: Findings) -> str:

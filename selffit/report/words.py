@@ -1,6 +1,6 @@
 """What the diagnosis of several networks comes to, in plain words."""
 
-from selffit.numbers import count, plural
+from selffit.numbers import count, known, plural, share
 from selffit.report.findings import Findings
 from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 
@@ -22,6 +22,26 @@ def verdict_word(found: Findings) -> str:
 def is_ill(found: Findings) -> bool:
     """Whether something was found, other than that one cannot tell."""
     return found.diagnosis is not None and found.diagnosis.disease != CANNOT_TELL
+
+
+def referee_sentence(found: Findings) -> str:
+    """What APGD leaves beside the strong attack; "" where no referee was asked."""
+    referee, strong = found.referee, found.strong
+    if referee is None:
+        return ""
+    told = f"Referee ({referee.how}) leaves {share(referee.pgd)}"
+    if referee.targets:
+        told += f", APGD-CE alone {share(referee.ce)}"
+    if strong is not None and strong.n == referee.n:
+        told += f"; the strong attack {share(strong.pgd)}"
+        apart = abs(round((strong.pgd - referee.pgd) * strong.n))
+        told += f", {plural(apart, 'image')} apart"
+    took = "".join(
+        f"; {name} {probe.sec:.1f} s"
+        for name, probe in (("referee", referee), ("strong attack", strong))
+        if probe is not None and known(probe.sec)
+    )
+    return f"{told} (n {count(referee.n)}{took})."
 
 
 def lead_sentence(found: list[Findings]) -> str:

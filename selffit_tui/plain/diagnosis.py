@@ -10,7 +10,13 @@ from rich.text import Text
 from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
-from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
+from selffit.report.words import (
+    TYPICAL_SHARE,
+    is_ill,
+    lead_sentence,
+    referee_sentence,
+    verdict_word,
+)
 from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, OF_A_LAYER, SELF, VALUES
 from selffit_tui.words.accuracy import pgd_label
 
@@ -60,6 +66,8 @@ def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableTyp
     if strong is not None:
         title.append(f"; strong: {strong.how}, n {count(strong.n)}")
     yield title
+    if asked := referee_sentence(found):
+        yield Text(asked)
     if found.diagnosis is not None:
         yield Text(found.diagnosis.text, "bold")
     if probe is not None:
