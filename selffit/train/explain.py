@@ -57,7 +57,7 @@ class Explainer:
         self.log = log
         self.reference: Reference | None = None
         self._newest: Reference | None = None
-        self.diagnoser = Diagnoser(1 / setup.images.classes)
+        self.diagnoser = Diagnoser(1 / setup.images.classes, setup.schedule.steps_per_epoch)
 
     # ---- measuring -------------------------------------------------------------------------------
     def subject(self, step: int) -> Subject:
