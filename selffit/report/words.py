@@ -1,6 +1,8 @@
 """What the diagnosis of several networks comes to, in plain words."""
 
-from selffit.numbers import count, known, plural, share
+from selffit.detect.alone import alone, carries
+from selffit.eventlog import kinds
+from selffit.numbers import count, known, plural, share, signed
 from selffit.report.findings import Findings
 from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 
@@ -81,3 +83,24 @@ def _without_collapse(diseases: list[str], networks: int) -> str:
         return " ".join(told)
     rest = "the others" if told else "any of these networks"
     return " ".join([*told, f"Robust accuracy has not fallen in {rest}."])
+
+
+def channel_words(
+    layer: kinds.LayerChannels, channel: int, causal: kinds.CausalProbe | None
+) -> str:
+    """A channel with its dominance, and what FGSM accuracy loses without it where it carries it."""
+    told = signed(layer.dominance[channel])
+    one = causal.channel(layer.name, channel) if causal is not None else None
+    if causal is not None and one is not None and carries(one, causal):
+        told += f"; alone: FGSM {signed(one.fgsm - causal.base.fgsm)}"
+    return f"{channel} ({told})"
+
+
+def alone_sentence(causal: kinds.CausalProbe | None) -> str:
+    """What "alone" means in a table of channels; "" where no channel is marked so."""
+    if causal is None or not alone(causal):
+        return ""
+    return (
+        f"alone: what FGSM accuracy ({share(causal.base.fgsm)}) loses without that one channel, at "
+        f"step {count(causal.step)} on {count(causal.n)} images"
+    )
