@@ -1,6 +1,7 @@
 """Sentences of a diagnosis: the referee beside the strong attack, channels that alone carry."""
 
 from selffit.eventlog import kinds
+from selffit.numbers import count
 from selffit.report.findings import Findings
 from selffit.report.words import alone_sentence, channel_words, referee_sentence
 
@@ -36,5 +37,5 @@ def test_a_channel_that_alone_carries_fgsm_accuracy_says_how_much():
     assert channel_words(layer, 0, causal) == "0 (+0.83; alone: FGSM -0.62)"
     assert channel_words(layer, 1, causal) == "1 (+0.10)"
     assert channel_words(layer, 0, None) == "0 (+0.83)"
-    assert "0.94" in alone_sentence(causal) and "step 11 460" in alone_sentence(causal)
+    assert "0.94" in alone_sentence(causal) and f"step {count(11460)}" in alone_sentence(causal)
     assert alone_sentence(None) == ""
