@@ -1,6 +1,7 @@
 """Sentences of a diagnosis: the referee beside the strong attack, channels that alone carry."""
 
 from selffit.eventlog import kinds
+from selffit.eventlog.fields import Floats
 from selffit.numbers import count
 from selffit.report.findings import Findings
 from selffit.report.words import alone_sentence, channel_words, referee_sentence
@@ -26,7 +27,7 @@ def test_the_referee_is_told_beside_the_strong_attack():
 
 
 def test_a_channel_that_alone_carries_fgsm_accuracy_says_how_much():
-    layer = kinds.LayerChannels(name="conv1", dominance=[0.83, 0.1])
+    layer = kinds.LayerChannels(name="conv1", dominance=Floats([0.83, 0.1]))
     single = tuple(
         kinds.SingleAblation(layer="conv1", channel=channel, fgsm=left)
         for channel, left in enumerate((0.32, 0.93))
