@@ -1,8 +1,8 @@
 """The strong attack beside AutoAttack's APGD-CE and APGD-T, on the checkpoints of runs.
 
-    uv run --extra referee python studies/strong_attack.py RUN…
+    uv run --extra referee python studies/strong_attack.py [--last] RUN…
 
-One row a checkpoint, as in docs/strong-attack.md: accuracies on the first 256 held-out images at
+One row a checkpoint (--last: the last one of a run), as in docs/strong-attack.md: accuracies on the first 256 held-out images at
 the budget of the checkpoint's step; then how far the two are apart. Runs with an image set that is
 not embedded need their data folder where they found it, or SELFFIT_DATA.
 """
@@ -18,7 +18,7 @@ from selffit.eventlog import kinds
 IMAGES = 256
 
 
-def measured(path: Path) -> Iterator[tuple[str, kinds.StrongProbe, kinds.RefereeProbe]]:
+def measured(path: Path, last: bool) -> Iterator[tuple[str, kinds.StrongProbe, kinds.RefereeProbe]]:
     """What each checkpoint of a run is called, and what the two attacks leave of it."""
     import torch
 
@@ -39,7 +39,8 @@ def measured(path: Path) -> Iterator[tuple[str, kinds.StrongProbe, kinds.Referee
     per_epoch = len(images.train_x) // config.batch_size
     mean = training_mean(images.train_x)
     bench = Bench(images=images, device=cpu, mean=mean, n=IMAGES, eps=None, own=True, apgd=True)
-    for id in sorted(CheckpointStore(run.path).ids(), key=lambda id: parse_id(id)[1]):
+    ids = sorted(CheckpointStore(run.path).ids(), key=lambda id: parse_id(id)[1])
+    for id in ids[-1:] if last else ids:
         network = load_checkpoint(run, id, images, cpu)
         strong: kinds.StrongProbe | None = None
         for event in examine(network, bench, None, per_epoch):
@@ -52,13 +53,13 @@ def measured(path: Path) -> Iterator[tuple[str, kinds.StrongProbe, kinds.Referee
                 break
 
 
-def table(runs: list[Path]) -> Iterator[str]:
+def table(runs: list[Path], last: bool) -> Iterator[str]:
     """The rows, and what they come to."""
     yield "| network | eps | PGD | strong | APGD-CE + APGD-T | time, strong | time, APGD |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     apart = []
     for path in runs:
-        for name, strong, referee in measured(path):
+        for name, strong, referee in measured(path, last):
             apart.append(strong.pgd - referee.pgd)
             yield (
                 f"| {name} | {strong.eps:.3f} | {strong.weak:.3f} | {strong.pgd:.3f} | "
@@ -74,5 +75,6 @@ def table(runs: list[Path]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in table([Path(name) for name in sys.argv[1:]]):
+    names = [name for name in sys.argv[1:] if name != "--last"]
+    for line in table([Path(name) for name in names], "--last" in sys.argv[1:]):
         print(line, flush=True)

@@ -57,8 +57,8 @@ def referee_accuracy(
     common = {"n_iter": steps, "n_restarts": 1, "eps": eps, "seed": 0, "device": device}
 
     def left(alive: Tensor, attack: "APGDAttack") -> Tensor:
-        kept = []
-        for part in torch.split(alive, batch_size):
+        kept = [alive[:0]]  # of no images at all there is nothing to attack
+        for part in torch.split(alive, batch_size) if len(alive) else ():
             with torch.enable_grad():
                 x_adv = attack.perturb(x[part], labels[part])
             kept.append(part[model(x_adv).argmax(1) == labels[part]])
