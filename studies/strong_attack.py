@@ -2,9 +2,10 @@
 
     uv run --extra referee python studies/strong_attack.py [--last] RUN…
 
-One row a checkpoint (--last: the last one of a run), as in docs/strong-attack.md: accuracies on the first 256 held-out images at
-the budget of the checkpoint's step; then how far the two are apart. Runs with an image set that is
-not embedded need their data folder where they found it, or SELFFIT_DATA.
+One row a checkpoint (--last: the last one of a run), as in docs/strong-attack.md: accuracies on the
+first 256 held-out images at the budget of the checkpoint's step; then how far the two are apart.
+Runs with an image set that is not embedded need their data folder where they found it, or
+SELFFIT_DATA.
 """
 
 import os
