@@ -1,73 +1,81 @@
-"""The strong attack beside AutoAttack's APGD-CE and APGD-T, on the last checkpoints of runs.
+"""The strong attack beside AutoAttack's APGD-CE and APGD-T, on the checkpoints of runs.
 
-    uv run --with pyautoattack python studies/strong_attack.py RUN…
+    uv run --extra referee python studies/strong_attack.py [--last] RUN…
 
-One row a run, as in docs/strong-attack.md: accuracies on the first 256 held-out images at the
-budget of the checkpoint's step. Runs with an image set that is not embedded need their data folder
-where they found it.
+One row a checkpoint (--last: the last one of a run), as in docs/strong-attack.md: accuracies on the
+first 256 held-out images at the budget of the checkpoint's step; then how far the two are apart.
+Runs with an image set that is not embedded need their data folder where they found it, or
+SELFFIT_DATA.
 """
 
-import logging
+import os
 import sys
-import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+
+from selffit.eventlog import kinds
 
 IMAGES = 256
 
 
-def row(path: Path) -> str:
-    """The row of one run."""
+def measured(path: Path, last: bool) -> Iterator[tuple[str, kinds.StrongProbe, kinds.RefereeProbe]]:
+    """What each checkpoint of a run is called, and what the two attacks leave of it."""
     import torch
-    from pyautoattack.autoattack import AutoAttack
 
+    from selffit.analysis.diagnose import Bench, examine
     from selffit.analysis.networks import load_checkpoint, run_config
     from selffit.checkpoint.manifest import parse_id
     from selffit.checkpoint.store import CheckpointStore
     from selffit.data import load
-    from selffit.data.imageset import as_float
-    from selffit.probes.strong import strong_accuracy
-    from selffit.probes.subject import probe_generator
+    from selffit.probes.subject import training_mean
     from selffit.run.run_dir import RunDir
-    from selffit.train.schedule import Schedule
 
-    run, cpu = RunDir(path), torch.device("cpu")
+    torch.set_num_threads(1)
+    run, cpu = RunDir.open(path), torch.device("cpu")
     config = run_config(run)
+    if folder := os.environ.get("SELFFIT_DATA"):
+        config = replace(config, data_dir=folder, download=False)
     images = load(config, cpu)
-    id = max(CheckpointStore(run.path).ids(), key=lambda id: parse_id(id)[1])
-    network = load_checkpoint(run, id, images, cpu)
-    schedule = Schedule(network.config, len(images.train_x) // config.batch_size)
-    eps = schedule.eps(network.step)
-    x, y = images.held_x[:IMAGES], images.held_y[:IMAGES]
-    began = time.perf_counter()
-    strong = strong_accuracy(
-        network.model,
-        x,
-        y,
-        eps=eps,
-        generator=probe_generator(cpu),
-        weak_steps=config.probe_steps,
-        weak_alpha=schedule.probe_alpha(eps),
-    )
-    ours = time.perf_counter() - began
-    attack = AutoAttack(
-        network.model, eps=eps, version="custom", attacks=["apgd-ce", "apgd-t"], seed=0
-    )
-    attack.apgd.n_restarts = 1
-    began = time.perf_counter()
-    found = attack.run_standard_evaluation(as_float(x), y, batch_size=IMAGES)
-    theirs = time.perf_counter() - began
-    x_adv = found[0] if isinstance(found, tuple) else found
-    with torch.no_grad():
-        left = float((network.model(x_adv).argmax(1) == y).float().mean())
-    return (
-        f"| {config.data} {config.method}, seed {config.seed}, step {network.step} | "
-        f"{strong.weak:.3f} | {strong.pgd:.3f} | {left:.3f} | {ours:.1f} s | {theirs:.1f} s |"
-    )
+    per_epoch = len(images.train_x) // config.batch_size
+    mean = training_mean(images.train_x)
+    bench = Bench(images=images, device=cpu, mean=mean, n=IMAGES, eps=None, own=True, apgd=True)
+    ids = sorted(CheckpointStore(run.path).ids(), key=lambda id: parse_id(id)[1])
+    for id in ids[-1:] if last else ids:
+        network = load_checkpoint(run, id, images, cpu)
+        strong: kinds.StrongProbe | None = None
+        for event in examine(network, bench, None, per_epoch):
+            if isinstance(event, kinds.StrongProbe):
+                strong = event
+            if isinstance(event, kinds.RefereeProbe) and strong is not None:
+                width = f" width {config.width}" if config.width else ""
+                name = f"{config.data} {config.method}{width}, seed {config.seed}"
+                yield f"{name}, step {network.step}", strong, event
+                break
+
+
+def table(runs: list[Path], last: bool) -> Iterator[str]:
+    """The rows, and what they come to."""
+    yield "| network | eps | PGD | strong | APGD-CE + APGD-T | time, strong | time, APGD |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    apart = []
+    for path in runs:
+        for name, strong, referee in measured(path, last):
+            apart.append(strong.pgd - referee.pgd)
+            yield (
+                f"| {name} | {strong.eps:.3f} | {strong.weak:.3f} | {strong.pgd:.3f} | "
+                f"{referee.pgd:.3f} | {strong.sec:.1f} s | {referee.sec:.1f} s |"
+            )
+    if apart:
+        near = sum(abs(one) <= 0.01 for one in apart)
+        yield (
+            f"\n{len(apart)} networks; {near} within a point; strong − APGD between "
+            f"{min(apart):+.4f} and {max(apart):+.4f}; the strong attack leaves less in "
+            f"{sum(one < 0 for one in apart)}, APGD in {sum(one > 0 for one in apart)}"
+        )
 
 
 if __name__ == "__main__":
-    logging.disable(logging.CRITICAL)
-    print("| network | PGD | strong | APGD-CE + APGD-T | time, strong | time, APGD |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name in sys.argv[1:]:
-        print(row(Path(name)), flush=True)
+    names = [name for name in sys.argv[1:] if name != "--last"]
+    for line in table([Path(name) for name in names], "--last" in sys.argv[1:]):
+        print(line, flush=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from selffit.analysis.target import find_reference, find_target, looks_like_a_pickle
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
+from selffit.extras import needed
 from selffit.outlets import speaking
 
 FOREIGN_ONLY = (
@@ -45,6 +46,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--foreign", action="store_true")
+    parser.add_argument("--apgd", action="store_true")
     return parser.parse_args(arguments)
 
 
@@ -52,6 +54,8 @@ def diagnose(options: argparse.Namespace) -> int:
     """Find what is meant, and only then load torch, which takes seconds. Raises UserError."""
     if options.images is not None and options.images < 16:
         raise UserError(f"--images must be at least 16, not {options.images}")
+    if options.apgd:
+        needed("pyautoattack", "referee", "--apgd runs AutoAttack's own code")
     if options.foreign:
         if options.checkpoint or options.last:
             raise UserError(

@@ -24,6 +24,7 @@ from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, share
 from selffit.probes.causal import causal_probe
 from selffit.probes.channels import channel_probe
+from selffit.probes.referee import referee_probe
 from selffit.probes.robust import robust_probe
 from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
@@ -46,7 +47,7 @@ class Bench:
 
     mean: the training mean, float32 [C,H,W]. n: held-out images. eps: the budget that was asked
     for, in pixels of [0,1]; None for the one that each network was trained with at its step. own:
-    whether these are the images of the run's own probes.
+    whether these are the images of the run's own probes. apgd: whether a referee is asked as well.
     """
 
     images: ImageSet
@@ -55,6 +56,7 @@ class Bench:
     n: int
     eps: float | None
     own: bool
+    apgd: bool = False
 
     @property
     def comparable(self) -> bool:
@@ -98,6 +100,8 @@ def examine(
     if robust.nonfinite:
         return
     yield strong_probe(subject, bench.n)
+    if bench.apgd:
+        yield referee_probe(subject, bench.n)
     yield self_probe(subject, bench.n, full=True, why="asked")
     yield channel_probe(subject, many)
     yield causal_probe(subject, many)

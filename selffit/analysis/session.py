@@ -132,6 +132,7 @@ def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
         n=n,
         eps=eps,
         own=own,
+        apgd=options.apgd,
     )
 
 

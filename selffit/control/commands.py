@@ -371,6 +371,8 @@ OPERATIONS: dict[str, Operation] = {
     "probe": Operation(
         help="measure before the next step: robust accuracy, the full self-information set, "
         "channels, the causal check, and a strong attack",
+        args={"apgd": Argument(_truth, "also APGD-CE and APGD-T of AutoAttack (extra: referee)")},
+        defaults={"apgd": False},
         did="measured",
     ),
     "note": Operation(

@@ -21,6 +21,7 @@ RULES = {
     "stale": "the settings changed after the person who sent the command looked",
     "no-checkpoint": "there is no such checkpoint to roll back to",
     "not-offered": "the training is somebody else's program, and does not do that",
+    "not-installed": "a library that the command needs is not installed where the run trains",
     "nothing-to-do": "the run is already what the command asks for",
 }
 

@@ -17,8 +17,10 @@ from selffit.detect.alignment import AlignmentRule, Look
 from selffit.detect.robust_rule import RobustRule, RuleThresholds, Verdict
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.statistics import fall_z, gap_z, proportion_sd, rule_confidence, upper_tail
+from selffit.detect.streak import lasted
 from selffit.detect.types import ProbePoint, SignalBlock
 from selffit.eventlog.kinds import Alert, Healthy, Place
+from selffit.numbers import plural
 
 STATE_VERSION = 2
 
@@ -31,7 +33,8 @@ class Detector:
     alerts. place: what a step is called in texts ("step 12", "epoch 0.5"). confirm: PGD accuracy
     that has come back is not believed: the detector sets `wants_strong`, and what a strong attack
     leaves (`strong`) decides between `recovered` and `masked`. Without, `recovered` says that it is
-    open.
+    open. per_epoch: steps of an epoch, so that what several probes in a row must show is the same
+    however often one looks (`selffit.detect.streak`); 0: probes are counted.
 
     At most one onset is open at a time; while it is open only `recovered`, which closes it, and
     `masked` can follow. Probes with missing PGD accuracy or no images, and non-finite signals,
@@ -45,12 +48,14 @@ class Detector:
         cooldown: int = 100,
         place: Callable[[int], str] = wording.step,
         confirm: bool = False,
+        per_epoch: int = 0,
         thresholds: RuleThresholds | None = None,
     ) -> None:
         self.thresholds = thresholds or RuleThresholds()
         self.cooldown = cooldown
         self.place = place
         self.confirm = confirm
+        self.per_epoch = per_epoch
         self.wants_probe = False  # a signal left its band and no multi-step probe has looked since
         self.wants_strong = False  # PGD accuracy is back and no strong attack has looked since
         self.onset_open = False
@@ -69,9 +74,13 @@ class Detector:
         self._suspect_z = 0.0  # sum of their z scores
         self._suspect_state = ""
         self._first_suspect = 0
-        self._good = 0  # restored probes in a row while an onset is open
+        self._good = 0  # restored probes in a row while an onset is open, and the first of them
+        self._good_since = 0
+        self._told_masked = False  # in this row
         self._point: ProbePoint | None = None  # the newest; a strong attack follows at once
         self._unsure = 0  # undecided probes with a wide gap in a row
+        # the step of the newest of them that a strong attack looked at, its PGD accuracy and images
+        self._looked: tuple[int, float, int] | None = None
         self._restored = False  # the newest of them: PGD back at its level and near FGSM
         # then: the healthy PGD accuracy, and the images behind it
         self._level: tuple[float, int] | None = None
@@ -187,8 +196,9 @@ class Detector:
         t = self.thresholds
         wide = gap_z(point.fgsm, point.pgd, point.n) >= t.z_wide
         self._unsure = self._unsure + 1 if verdict.state == "undecided" and wide else 0
-        # at once, and then not at every probe
-        self.wants_strong = self.confirm and self._unsure % t.masked_again == 1
+        self.wants_strong = self.confirm and self._unsure > 0 and self._looks_again(point)
+        if self.wants_strong:
+            self._looked = (point.step, point.pgd, point.n)
         if verdict.state == "down" and math.isnan(point.fgsm):
             if not self._suspect_state:  # the fall may begin here: the next FGSM accuracy tells
                 self._suspect("down")
@@ -209,11 +219,30 @@ class Detector:
         z = self._suspect_z / math.sqrt(self._suspects)
         if verdict.state == "fallen" and z >= self.thresholds.z_fall:
             return [self._onset(point, verdict, z)]
-        if verdict.state == "blind" and self._suspects >= self.thresholds.blind_probes:
+        blind = self._lasted(self._suspects, self._first_suspect, point.step, t.blind_probes)
+        if verdict.state == "blind" and blind:
             return [self._onset(point, verdict, 0.0)]
         if verdict.state == "blind" and self._suspects == 1 and self._healthy is None:
             return [self._early(point)]
         return []
+
+    def _looks_again(self, point: ProbePoint) -> bool:
+        """Whether a strong attack has to look at an undecided probe with a wide gap.
+
+        At the first in a row, then where PGD accuracy has clearly fallen further, else seldom.
+        """
+        t = self.thresholds
+        if self._unsure == 1 or self._looked is None:
+            return True
+        step, pgd, n = self._looked
+        if fall_z(pgd, n, point.pgd, point.n) >= t.z_gap:
+            return True
+        if self.per_epoch:
+            return point.step - step >= t.masked_again * self.per_epoch
+        return self._unsure % t.masked_again == 1
+
+    def _lasted(self, many: int, since: int, step: int, probes: int) -> bool:
+        return lasted(many, since, step, probes, self.per_epoch)
 
     def _early(self, point: ProbePoint) -> Alert:
         """A collapse before PGD ever was healthy may pass: it is no onset, nor is it nothing."""
@@ -224,9 +253,15 @@ class Detector:
             wording.early(point),
             n=point.n,
             evidence=_finite(evidence),
-            advice=f"the next probes decide: {self.thresholds.blind_probes} such in a row are an "
+            advice=f"the next probes decide: {self._in_a_row(self.thresholds.blind_probes)} are an "
             "onset",
         )
+
+    def _in_a_row(self, probes: int) -> str:
+        """So many probes in a row, in words."""
+        if not self.per_epoch:
+            return f"{probes} such in a row"
+        return f"such in a row for {plural((probes - 1) * self.per_epoch, 'step')}"
 
     def _suspect(self, state: str) -> None:
         """Begin to count probes of this state anew; "" for none."""
@@ -259,7 +294,7 @@ class Detector:
             evidence["signal_step"] = self._out_since
         onset_step = self._first_suspect if self._healthy is not None else None
         self.onset_open = True
-        self._good = 0
+        self._begin_following()
         self._suspect("")
         return self._alert(
             "onset",
@@ -287,14 +322,24 @@ class Detector:
         self._restored = point.pgd >= bound and near_fgsm
         self._level = None if level is None else (level.pgd, level.n)
         climbed = self.confirm and level is not None and point.pgd >= t.fallen * level.pgd
-        self._good = self._good + 1 if self._restored or climbed else 0
-        self.wants_strong = self.confirm and self._good >= t.recovered_probes
-        if self._good < t.recovered_probes or self.confirm:
+        if not (self._restored or climbed):
+            self._begin_following()
+        else:
+            self._good_since = self._good_since if self._good else point.step
+            self._good += 1
+        good = self._lasted(self._good, self._good_since, point.step, t.recovered_probes)
+        self.wants_strong = self.confirm and good
+        if not good or self.confirm:
             return []
         text = wording.recovered(point, t.recovered_probes, None if level is None else level.pgd)
         evidence = {"fgsm": point.fgsm, "pgd": point.pgd, "gap": point.fgsm - point.pgd}
         advice = "confirm with a stronger attack (APGD, restarts) before trusting it"
         return [self._recovered(point.step, point.pgd, point.n, text, evidence, advice)]
+
+    def _begin_following(self) -> None:
+        """Begin to count restored probes anew."""
+        self._good = 0
+        self._told_masked = False
 
     def _recovered(
         self, step: int, pgd: float, n: int, text: str, evidence: dict[str, float], advice: str
@@ -303,7 +348,7 @@ class Detector:
             evidence["best"] = self._level[0]
         alert = self._alert("recovered", step, text, n=n, evidence=_finite(evidence), advice=advice)
         self.onset_open = False
-        self._good = 0
+        self._begin_following()
         self._healthy = {"step": step, "pgd": pgd}
         return alert
 
@@ -317,9 +362,10 @@ class Detector:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
         Where an onset is open and `wants_strong` asked for it, returns one `masked` alert, or one
-        `recovered` alert if PGD is back at its level; [] while it has only climbed, and where
-        nothing was asked. After `masked` the onset stays open, and the question comes back when PGD
-        has fallen and climbed again, or after `masked_again` more such probes. Where none is open,
+        `recovered` alert if PGD is back at its level; [] while it has only climbed. Where somebody
+        else asked: `masked` all the same, once for the probes in a row in which PGD has climbed.
+        After `masked` the onset stays open, and the question comes back when PGD has fallen and
+        climbed again, or after `masked_again` more such probes. Where none is open,
         whoever asked, returns one `masked` alert if the robust accuracy of a probe that looked well
         was none, or one `onset` if the probe was undecided and this decides it; either is open
         then.
@@ -331,17 +377,25 @@ class Detector:
         if not self.onset_open:
             self.wants_strong = False
             return self._unmask(step, strong_pgd, weak_pgd, n)
-        if not self.wants_strong:
-            return []
         t = self.thresholds
+        asked, climbed = self.wants_strong, self._good > 0 and not self._told_masked
+        if not (asked or (self.confirm and climbed)):
+            return []
+        measured = _is_accuracy(strong_pgd) and _is_accuracy(weak_pgd) and n > 0
+        if not asked and not (measured and self._is_masked(strong_pgd, weak_pgd, n)):
+            return []
         self.wants_strong = False
-        self._good = 0
-        if not (_is_accuracy(strong_pgd) and _is_accuracy(weak_pgd) and n > 0):
+        self._begin_following()
+        if not measured:
             return []
         best = None if self._level is None else self._level[0]
         evidence = {"strong": strong_pgd, "pgd": weak_pgd}
         if self._is_masked(strong_pgd, weak_pgd, n):
-            self._good = t.recovered_probes - t.masked_again
+            self._told_masked = True
+            more = t.masked_again - t.recovered_probes
+            self._good, self._good_since = -more, step
+            if self.per_epoch:
+                self._good, self._good_since = 2, step + (more + 1) * self.per_epoch
             text = wording.masked(weak_pgd, strong_pgd, n, best)
             advice = wording.advice(self.place, self.healthy_step)
             evidence |= {} if best is None else {"best": best}
@@ -380,7 +434,7 @@ class Detector:
             evidence = {**onset.evidence, "strong": strong}
             return [msgspec.structs.replace(onset, text=text, evidence=evidence)]
         self.onset_open = True
-        self._good = 0
+        self._begin_following()
         self._suspect("")
         return [
             self._alert(
@@ -423,7 +477,8 @@ class Detector:
             raise ValueError(
                 f"detector state of version {state.get('version')!r}; this is {STATE_VERSION}"
             )
-        later = {"wants_strong": False, "_restored": False, "_level": None, "_unsure": 0}
+        later: dict[str, Any] = {"wants_strong": False, "_restored": False, "_level": None}
+        later |= {"_unsure": 0, "_looked": None, "_good_since": 0, "_told_masked": False}
         state = {**later, **state}
         self._bands.restore(state["bands"])
         self._alignment.restore(state.get("alignment", ()))
@@ -447,7 +502,10 @@ _PLAIN = (
     "_suspect_state",
     "_first_suspect",
     "_good",
+    "_good_since",
+    "_told_masked",
     "_unsure",
+    "_looked",
     "_restored",
     "_level",
 )

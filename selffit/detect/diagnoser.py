@@ -7,6 +7,7 @@ from typing import Any
 
 from selffit.detect.selffitting import PATIENCE, Tracker, Verdict, of_probe, too_early
 from selffit.detect.signs import Sign, of_channels
+from selffit.detect.streak import lasted
 from selffit.eventlog import kinds
 
 MASKING = "gradient masking"
@@ -16,16 +17,20 @@ UNDECIDED = "undecided"
 class Diagnoser:
     """Hears of every self-information probe and causal check, in their order, and of onsets.
 
-    chance: 1 / classes. At most one onset is open at a time.
+    chance: 1 / classes. per_epoch: steps of an epoch, 0 where it is not known
+    (`selffit.detect.streak`). At most one onset is open at a time.
     """
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, chance: float, per_epoch: int = 0) -> None:
         self._chance = chance
+        self._per_epoch = per_epoch
         self.tracker = Tracker()
         self.onset: int | None = None  # step of the onset that is open
         self._told: dict[str, Any] = {}  # of the newest diagnosis of that onset
         self._signs: set[str] = set()  # of self-fitting that were told of since the onset
-        self._absent = 0  # probes in a row since the onset without a sign of self-fitting
+        # probes in a row since the onset without a sign of self-fitting, and the first of them
+        self._absent = 0
+        self._absent_since = 0
         # what the causal check of that onset said, and the newest probe for it to stand beside
         self._channels: Sign | None = None
         self._probe: kinds.SelfProbe | None = None
@@ -45,7 +50,7 @@ class Diagnoser:
         if probe is None:
             return ""
         absent = int(self._verdict(probe).disease == MASKING)
-        return self._settled(probe, absent).disease
+        return self._settled(probe, absent, probe.step).disease
 
     def diagnose(self, probe: kinds.SelfProbe | None) -> kinds.Diagnosis | None:
         """What to tell of the open onset after a probe: first and whenever it becomes clearer."""
@@ -57,6 +62,7 @@ class Diagnoser:
         if not absent:
             self._absent = 0
         elif not (again and self._absent):
+            self._absent_since = self._absent_since if self._absent else probe.step
             self._absent += 1
         self._probe = probe
         return self._tell(probe)
@@ -79,13 +85,14 @@ class Diagnoser:
     def _verdict(self, probe: kinds.SelfProbe) -> Verdict:
         return of_probe(probe, self._chance, self._channels)
 
-    def _settled(self, probe: kinds.SelfProbe, absent: int) -> Verdict:
+    def _settled(self, probe: kinds.SelfProbe, absent: int, since: int) -> Verdict:
         """The verdict after so many probes since the onset without a sign of self-fitting."""
         verdict = self._verdict(probe)
-        return too_early(verdict) if 0 < absent < PATIENCE else verdict
+        enough = lasted(absent, since, probe.step, PATIENCE, self._per_epoch)
+        return verdict if enough or not absent else too_early(verdict)
 
     def _tell(self, probe: kinds.SelfProbe) -> kinds.Diagnosis | None:
-        verdict = self._settled(probe, self._absent)
+        verdict = self._settled(probe, self._absent, self._absent_since)
         told = self.tracker.diagnosis(verdict, probe, self.onset)
         now = {"disease": told.disease, "index_step": told.index_step}
         if verdict.disease == UNDECIDED and self._told.get("disease", UNDECIDED) != UNDECIDED:
@@ -103,6 +110,7 @@ class Diagnoser:
             "onset": self.onset,
             "told": self._told,
             "absent": self._absent,
+            "absent_since": self._absent_since,
             "signs": sorted(self._signs),
             "channels": None if self._channels is None else list(self._channels),
             "tracker": self.tracker.state(),
@@ -113,6 +121,7 @@ class Diagnoser:
         self.onset = state.get("onset")
         self._told = dict(state.get("told", {}))
         self._absent = state.get("absent", 0)
+        self._absent_since = state.get("absent_since", 0)
         self._signs = set(state.get("signs", ()))
         channels = state.get("channels")
         self._channels = None if channels is None else Sign(*channels)

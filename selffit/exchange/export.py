@@ -16,9 +16,9 @@ from typing import Any
 import selffit
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.exchange.extras import needed
 from selffit.exchange.tables import Sheet, alerts, branches, probes, steps
 from selffit.exchange.tags import ABOUT, tag_of
+from selffit.extras import needed
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.summary import verdict_dict

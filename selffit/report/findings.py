@@ -43,6 +43,11 @@ class Findings:
         return self.of(kinds.StrongProbe)
 
     @property
+    def referee(self) -> kinds.RefereeProbe | None:
+        """What APGD leaves, where it was asked for."""
+        return self.of(kinds.RefereeProbe)
+
+    @property
     def selfinfo(self) -> kinds.SelfProbe | None:
         """The self-information probes."""
         return self.of(kinds.SelfProbe)

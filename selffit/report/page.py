@@ -14,7 +14,15 @@ from selffit.numbers import budget, count, share, signed
 from selffit.report import figures, html
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.images import VIEWS, views
-from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
+from selffit.report.words import (
+    TYPICAL_SHARE,
+    alone_sentence,
+    channel_words,
+    is_ill,
+    lead_sentence,
+    referee_sentence,
+    verdict_word,
+)
 from selffit.vocabulary import (
     CHANNEL,
     COMPONENT,
@@ -84,7 +92,9 @@ def _summary(report: Report) -> str:
     stands = f"<p>The run now: <b>{escape(report.stands)}</b></p>" if report.stands else ""
     lead = f"<p>{escape(lead_sentence(report.found))}</p>"
     done = f"<p>The file: {escape('; '.join(report.done))}.</p>" if report.done else ""
-    return f"<p class='dim'>{escape(how)}</p>{done}{stands}{said}{lead}"
+    asked = referee_sentence(last)
+    referee = f"<p>{escape(asked)}</p>" if asked else ""
+    return f"<p class='dim'>{escape(how)}</p>{done}{stands}{said}{lead}{referee}"
 
 
 def _verdict(found: Findings) -> str:
@@ -179,22 +189,27 @@ def _channels(report: Report, last: Findings) -> str:
         "Each row is a channel, each column a checkpoint; rows are in the order of the last one. "
         "Orange answers to the network's own perturbation, violet to the content of the image.",
     )
-    return figure + f"<p>At {escape(last.id)}:</p>" + channel_table(last.channels)
+    return figure + f"<p>At {escape(last.id)}:</p>" + channel_table(last.channels, last.causal)
 
 
-def channel_table(probe: ChannelProbe) -> str:
-    """The layers with how concentrated they are, and their most dominant channels."""
+def channel_table(probe: ChannelProbe, causal: CausalProbe | None = None) -> str:
+    """The layers with how concentrated they are, and their most dominant channels.
+
+    causal: the check that says which of them alone carry FGSM accuracy.
+    """
     rows = []
     for layer in probe.layers:
         order = sorted((-value, c) for c, value in enumerate(layer.dominance))
-        top = ", ".join(f"{c} ({signed(layer.dominance[c])})" for _, c in order[:5])
+        top = ", ".join(channel_words(layer, c, causal) for _, c in order[:5])
         numbers = (getattr(layer, name) for name in OF_A_LAYER)
         rows.append(
             [escape(layer.name), str(len(layer.dominance)), *map(share, numbers), escape(top)]
         )
     names = [CHANNEL[name].label for name in OF_A_LAYER]
     head = ["layer", "channels", *names, "most dominant (dominance)"]
-    return html.table(head, rows, 1, 6)
+    about = alone_sentence(causal)
+    note = f"<p class='dim'>{escape(about)}.</p>" if about else ""
+    return html.table(head, rows, 1, 6) + note
 
 
 def _causal(last: Findings) -> str:

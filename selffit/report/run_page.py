@@ -253,7 +253,7 @@ def _channels(state: RunState) -> Iterator[str]:
     if last is not None:
         yield (
             f"<details><summary>Every layer at {sentences.place(state, last.step)}</summary>"
-            f"{channel_table(last)}</details>"
+            f"{channel_table(last, state.current(kinds.CausalProbe))}</details>"
         )
 
 

@@ -1,6 +1,8 @@
 """What the diagnosis of several networks comes to, in plain words."""
 
-from selffit.numbers import count, plural
+from selffit.detect.alone import alone, carries
+from selffit.eventlog import kinds
+from selffit.numbers import count, known, plural, share, signed
 from selffit.report.findings import Findings
 from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 
@@ -22,6 +24,26 @@ def verdict_word(found: Findings) -> str:
 def is_ill(found: Findings) -> bool:
     """Whether something was found, other than that one cannot tell."""
     return found.diagnosis is not None and found.diagnosis.disease != CANNOT_TELL
+
+
+def referee_sentence(found: Findings) -> str:
+    """What APGD leaves beside the strong attack; "" where no referee was asked."""
+    referee, strong = found.referee, found.strong
+    if referee is None:
+        return ""
+    told = f"Referee ({referee.how}) leaves {share(referee.pgd)}"
+    if referee.targets:
+        told += f", APGD-CE alone {share(referee.ce)}"
+    if strong is not None and strong.n == referee.n:
+        told += f"; the strong attack {share(strong.pgd)}"
+        apart = abs(round((strong.pgd - referee.pgd) * strong.n))
+        told += f", {plural(apart, 'image')} apart"
+    took = "".join(
+        f"; {name} {probe.sec:.1f} s"
+        for name, probe in (("referee", referee), ("strong attack", strong))
+        if probe is not None and known(probe.sec)
+    )
+    return f"{told} (n {count(referee.n)}{took})."
 
 
 def lead_sentence(found: list[Findings]) -> str:
@@ -61,3 +83,24 @@ def _without_collapse(diseases: list[str], networks: int) -> str:
         return " ".join(told)
     rest = "the others" if told else "any of these networks"
     return " ".join([*told, f"Robust accuracy has not fallen in {rest}."])
+
+
+def channel_words(
+    layer: kinds.LayerChannels, channel: int, causal: kinds.CausalProbe | None
+) -> str:
+    """A channel with its dominance, and what FGSM accuracy loses without it where it carries it."""
+    told = signed(layer.dominance[channel])
+    one = causal.channel(layer.name, channel) if causal is not None else None
+    if causal is not None and one is not None and carries(one, causal):
+        told += f"; alone: FGSM {signed(one.fgsm - causal.base.fgsm)}"
+    return f"{channel} ({told})"
+
+
+def alone_sentence(causal: kinds.CausalProbe | None) -> str:
+    """What "alone" means in a table of channels; "" where no channel is marked so."""
+    if causal is None or not alone(causal):
+        return ""
+    return (
+        f"alone: what FGSM accuracy ({share(causal.base.fgsm)}) loses without that one channel, at "
+        f"step {count(causal.step)} on {count(causal.n)} images"
+    )

@@ -52,12 +52,14 @@ class Rules:
 
     chance: 1 / classes, 0 = unknown. cooldown: steps between two suspicions at least. confirm: a
     strong attack decides what has come back, which nothing makes where a run was imported.
+    per_epoch: steps of an epoch, 0 where probes are to be counted.
     thresholds: of the rule on probes.
     """
 
     chance: float
     cooldown: int
     confirm: bool = True
+    per_epoch: int = 0
     thresholds: RuleThresholds = field(default_factory=RuleThresholds)
 
     @classmethod
@@ -67,10 +69,12 @@ class Rules:
         config = state.config
         per_epoch = state.start.steps_per_epoch if state.start is not None else 0
         every = _whole(config.get("probe_every")) or per_epoch
+        own = not is_only_told(state)
         return cls(
             chance=1 / classes if classes else 0.0,
             cooldown=max(_whole(config.get("block_steps")), every // 2),
-            confirm=not is_only_told(state),
+            confirm=own,
+            per_epoch=per_epoch if own else 0,
         )
 
 
@@ -144,10 +148,11 @@ class Judge:
             chance=rules.chance,
             cooldown=rules.cooldown,
             confirm=rules.confirm,
+            per_epoch=rules.per_epoch,
             thresholds=rules.thresholds,
         )
         self._divergence = DivergenceRule(round(1 / rules.chance) if rules.chance else 0)
-        self._diagnoser = Diagnoser(rules.chance)
+        self._diagnoser = Diagnoser(rules.chance, rules.per_epoch)
         self._here = kinds.Place()
         self._waiting: list[kinds.Alert] = []  # for the self-information of their step
 

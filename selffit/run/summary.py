@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from selffit.detect.alone import alone
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import without_nan
 from selffit.run.reacting import policy_words
@@ -59,6 +60,7 @@ def status_dict(state: RunState, word: str, now: float, ahead: float = 0.0) -> d
             "last": _last(state),
             "verdict": verdict_dict(state),
             "selfinfo": _selfinfo(state),
+            "channels": _channels(state),
             "alerts": [alert_dict(state, alert) for alert in state.all(kinds.Alert)],
             "settings": {name: state.setting(name) for name in SETTINGS},
             "checkpoints": {"saved": state.saves, "failed": state.failed_saves},
@@ -142,4 +144,28 @@ def _selfinfo(state: RunState) -> dict[str, Any] | None:
         "onset_step": named.onset_step if named else None,
         "index_step": named.index_step if named else None,
         "lead": named.lead if named else None,
+    }
+
+
+def _channels(state: RunState) -> dict[str, Any] | None:
+    """The channels that alone carry FGSM accuracy, by the newest check that stands; None without.
+
+    fgsm, pgd: changes without the channel; base: of the whole network.
+    """
+    probe = state.current(kinds.CausalProbe)
+    if probe is None:
+        return None
+    return {
+        "step": probe.step,
+        "n": probe.n,
+        "base": {"fgsm": probe.base.fgsm, "pgd": probe.base.pgd},
+        "alone": [
+            {
+                "layer": one.layer,
+                "channel": one.channel,
+                "fgsm": round(one.fgsm - probe.base.fgsm, 5),
+                "pgd": round(one.pgd - probe.base.pgd, 5),
+            }
+            for one in alone(probe)
+        ],
     }

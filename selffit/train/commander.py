@@ -14,7 +14,9 @@ from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.refusal import Refusal
 from selffit.control.replay import replay_plan
 from selffit.data import step_seed
+from selffit.errors import UserError
 from selffit.eventlog import kinds
+from selffit.probes.referee import check_referee
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.requests import Requests
 from selffit.train.session import Saved, Session
@@ -114,6 +116,8 @@ class Commander:
             return
         if command.op == "zero":
             command = self._with_channels(command)
+        if command.op == "probe" and command.args["apgd"]:
+            self._check_referee()
         session, new = self._session, new_settings(command, self._ledger)
         session.check_settings(new)
         if not self._log.commit(lines.applied(self._ledger, command, new), session.done):
@@ -125,6 +129,8 @@ class Commander:
             self._checkpoints.save(wait=True)
         elif command.op == "probe":
             session.probe("asked")
+            if command.args["apgd"]:
+                session.monitor.explainer.referee(session.done)
         elif command.op == "stop":
             if not command.args["now"]:
                 session.probe("end")
@@ -138,6 +144,13 @@ class Commander:
             why = f"{type(error).__name__}: {error}"
             self._tell(lines.failed(self._ledger, command, why))
             raise
+
+    def _check_referee(self) -> None:
+        """Raises Refusal where the referee's library is not installed."""
+        try:
+            check_referee()
+        except UserError as missing:
+            raise Refusal("not-installed", str(missing)) from None
 
     def _with_channels(self, command: Command) -> Command:
         """`top` made concrete: the channels that are most dominant now."""

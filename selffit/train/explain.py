@@ -21,6 +21,7 @@ from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
 from selffit.models.base import Network
 from selffit.probes.causal import causal_probe
+from selffit.probes.referee import referee_probe
 from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
 from selffit.probes.strong import strong_probe
@@ -57,7 +58,7 @@ class Explainer:
         self.log = log
         self.reference: Reference | None = None
         self._newest: Reference | None = None
-        self.diagnoser = Diagnoser(1 / setup.images.classes)
+        self.diagnoser = Diagnoser(1 / setup.images.classes, setup.schedule.steps_per_epoch)
 
     # ---- measuring -------------------------------------------------------------------------------
     def subject(self, step: int) -> Subject:
@@ -132,6 +133,12 @@ class Explainer:
         probe = strong_probe(self.subject(step), n)
         self.log.emit(probe, step=step)
         return probe
+
+    def referee(self, step: int) -> None:
+        """Log what APGD leaves, on the images of the strong attack. Raises UserError without it."""
+        if self.setup.schedule.eps(step) > 0:
+            n = min(STRONG_IMAGES, self.setup.config.probe_images)
+            self.log.emit(referee_probe(self.subject(step), n), step=step)
 
     # ---- the diagnosis ---------------------------------------------------------------------------
     def named(self, alert: kinds.Alert, probe: kinds.SelfProbe | None) -> kinds.Alert:

@@ -52,7 +52,12 @@ class Monitor:
         self._chance = 1 / setup.images.classes
         cooldown = max(setup.config.block_steps, self.every // 2)
         self._cooldown = cooldown
-        self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
+        self.detector = Detector(
+            chance=self._chance,
+            cooldown=cooldown,
+            confirm=True,
+            per_epoch=setup.schedule.steps_per_epoch,
+        )
         self.divergence = DivergenceRule(setup.images.classes)
         self.explainer = Explainer(setup, log)
         self.aftermaths: list[Aftermath] = []  # what is still to be measured of onsets, in order

@@ -76,6 +76,14 @@ def diagnose(
     device: Annotated[
         str, typer.Option("--device", help="auto, cpu, cuda or cuda:N", metavar="NAME")
     ] = "auto",
+    apgd: Annotated[
+        bool,
+        typer.Option(
+            "--apgd",
+            help="also APGD-CE and APGD-T of AutoAttack on the same images, beside the strong "
+            "attack (extra: referee)",
+        ),
+    ] = False,
     foreign: Annotated[
         bool,
         typer.Option(
@@ -152,7 +160,8 @@ def diagnose(
     }
     arguments = [f"{flag}={value}" for flag, value in given.items() if value is not None]
     arguments += [f"--checkpoint={id}" for id in checkpoint or ()]
-    arguments += [flag for flag, on in (("--last", last), ("--foreign", foreign)) if on]
+    flags = (("--last", last), ("--apgd", apgd), ("--foreign", foreign))
+    arguments += [flag for flag, on in flags if on]
     if html is not None:
         check_html(html)
     from selffit.report.findings import Report

@@ -57,6 +57,7 @@ SYMBOLS = {
     "applied": "◆",
     "checkpoint": "◇",
     "off": "×",
+    "alone": "◉",
     "chosen": "▸",
 }
 ASCII_SYMBOLS = {
@@ -73,6 +74,7 @@ ASCII_SYMBOLS = {
     "applied": "o",
     "checkpoint": "c",
     "off": "x",
+    "alone": "@",
     "chosen": ">",
 }
 

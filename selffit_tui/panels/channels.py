@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from selffit.detect.alone import alone as lone_channels
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items, mapping
 from selffit.numbers import count, known, narrow, score, share, signed
@@ -93,10 +94,29 @@ def channel_lines(scene: Scene, width: int, height: int) -> list[Line]:
     since = "" if base is None else _since(scene.view.baseline, base.step)
     words = f"chg since {since}" if since else "first probe: no change of rank yet"
     if zeroed is not None:
-        told = f"ΔFGSM, ΔPGD: zeroed alone, step {count(zeroed.step)}  "
-        words = told + words if len(told + words) + 6 <= width else words
+        words = _zeroed_words(layer.name, zeroed, words, width - 6, glyphs)
     note: list[Span] = [(f"step {count(probe.step)}", "dim")]
     return framed(body, width, height, glyphs, title, note, [(words, "faint")])
+
+
+def _zeroed_words(
+    layer: str, zeroed: kinds.CausalProbe, words: str, room: int, glyphs: Glyphs
+) -> str:
+    """What the check of single channels found in a layer, before `words` where there is room.
+
+    The channel that carries most FGSM accuracy alone goes before anything else.
+    """
+    at = f"step {count(zeroed.step)}"
+    found = [one for one in lone_channels(zeroed) if one.layer == layer]
+    if not found:
+        told = f"ΔFGSM, ΔPGD: zeroed alone, {at}  {words}"
+        return told if len(told) <= room else words
+    lost = causal.effect(found[0], zeroed.base, "fgsm")
+    told = f"{glyphs.symbols['alone']} alone: FGSM {lost}"
+    for more in (f", ch {found[0].channel}, {at}  {words}", f", ch {found[0].channel}, {at}"):
+        if len(told + more) <= room:
+            return told + more
+    return told
 
 
 def _body(
@@ -125,7 +145,7 @@ def _body(
     rows = height - 1 - len(below)
     lines = [
         _head(columns, room, scene.glyphs),
-        *_ranking(layer, before, off, columns, room, rows, scene.glyphs),
+        *_ranking(layer, before, off, _alone(layer, zeroed), columns, room, rows, scene.glyphs),
     ]
     if room == width:
         return [*lines, *below]
@@ -172,6 +192,12 @@ def _change(zeroed: kinds.CausalProbe, layer: str, name: str, channel: int) -> s
     return causal.effect(single, zeroed.base, name) if single is not None else ""
 
 
+def _alone(layer: kinds.LayerChannels, zeroed: kinds.CausalProbe | None) -> frozenset[int]:
+    """The channels of a layer that alone carry FGSM accuracy."""
+    found = [] if zeroed is None else lone_channels(zeroed)
+    return frozenset(one.channel for one in found if one.layer == layer.name)
+
+
 def _response(values: Sequence[float], channel: int) -> str:
     return score(values[channel]) if channel < len(values) and known(values[channel]) else ""
 
@@ -209,6 +235,7 @@ def _ranking(
     layer: kinds.LayerChannels,
     before: kinds.LayerChannels | None,
     off: frozenset[int],
+    lone: frozenset[int],
     columns: Sequence[Column],
     width: int,
     rows: int,
@@ -238,11 +265,9 @@ def _ranking(
         row = _row(
             rank, channel, layer.dominance[channel], earlier.get(channel), columns, width, glyphs
         )
-        lines.append(
-            [(f"{glyphs.symbols['off']}{row[0][0][1:]}", "warn"), *row[1:]]
-            if channel in off
-            else row
-        )
+        mark, style = ("off", "warn") if channel in off else ("alone", "alert")
+        marked: Line = [(f"{glyphs.symbols[mark]}{row[0][0][1:]}", style), *row[1:]]
+        lines.append(marked if channel in off or channel in lone else row)
     return lines + [[] for _ in range(rows - len(lines))]
 
 

@@ -10,7 +10,15 @@ from rich.text import Text
 from selffit.eventlog import kinds
 from selffit.numbers import UNKNOWN, budget, count, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
-from selffit.report.words import TYPICAL_SHARE, is_ill, lead_sentence, verdict_word
+from selffit.report.words import (
+    TYPICAL_SHARE,
+    alone_sentence,
+    channel_words,
+    is_ill,
+    lead_sentence,
+    referee_sentence,
+    verdict_word,
+)
 from selffit.vocabulary import CHANNEL, COMPONENT, EFFECT, GROUPS, OF_A_LAYER, SELF, VALUES
 from selffit_tui.words.accuracy import pgd_label
 
@@ -60,13 +68,15 @@ def detail(found: Findings, chance: float, width: int) -> Iterator[RenderableTyp
     if strong is not None:
         title.append(f"; strong: {strong.how}, n {count(strong.n)}")
     yield title
+    if asked := referee_sentence(found):
+        yield Text(asked)
     if found.diagnosis is not None:
         yield Text(found.diagnosis.text, "bold")
     if probe is not None:
         yield self_table(probe, chance)
         yield from _curves(probe)
     if found.channels is not None:
-        yield channel_table(found.channels, 4 if width >= WIDE else 2)
+        yield channel_table(found.channels, 4 if width >= WIDE else 2, found.causal)
     if found.causal is not None:
         yield causal_table(found.causal)
 
@@ -105,7 +115,9 @@ def _curves(probe: kinds.SelfProbe) -> Iterator[Text]:
             yield Text.assemble((f"{title}\n", "dim"), f"  {unit}  {points}")
 
 
-def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
+def channel_table(
+    probe: kinds.ChannelProbe, named: int, causal: kinds.CausalProbe | None
+) -> RenderableType:
     """Every layer: how concentrated its response is, how stable the ranking, who dominates."""
     heads = [CHANNEL[name].short for name in OF_A_LAYER]
     table = _table("layer", "channels", *heads, numbers=6)
@@ -117,9 +129,10 @@ def channel_table(probe: kinds.ChannelProbe, named: int) -> RenderableType:
             *(share(value) for value in (layer.gini, layer.top10)),
             share(layer.pr, 1),
             *(share(value) for value in (layer.rho, layer.agree)),
-            "  ".join(f"{c} ({signed(layer.dominance[c])})" for c in most_dominant(layer, named)),
+            "  ".join(channel_words(layer, c, causal) for c in most_dominant(layer, named)),
         )
-    return table
+    about = alone_sentence(causal)
+    return Group(table, Text(about, "dim")) if about else table
 
 
 def most_dominant(layer: kinds.LayerChannels, number: int) -> list[int]:

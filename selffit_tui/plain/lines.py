@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, num
-from selffit.numbers import UNKNOWN, count, duration, in_unit, known, pace, share
+from selffit.numbers import UNKNOWN, count, duration, in_unit, known, narrow, pace, share, signed
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
@@ -138,6 +138,7 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         blank = f", not finite for {count(last['nonfinite'])}" if last["nonfinite"] else ""
         lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])}{blank})")
     lines.append(f"  {stands}")
+    lines += _alone(summary.get("channels"))
     if policy := summary["verdict"]["policy"]:
         lines.append(f"  policy: {policy}")
     lines += [f"  {_alert(alert)}" for alert in summary["alerts"]]
@@ -149,6 +150,23 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         )
         lines += [f"    | {line}" for line in summary["ending"]["stderr"]]
     return lines
+
+
+def _alone(channels: Mapping[str, Any] | None) -> list[str]:
+    """The channels that alone carry FGSM accuracy, in a line; none where there are none."""
+    if not channels or not channels["alone"]:
+        return []
+    told = [
+        f"{one['layer']} channel {one['channel']} {narrow(signed(one['fgsm']))}"
+        for one in channels["alone"][:3]
+    ]
+    more = len(channels["alone"]) - len(told)
+    said = ", ".join(told) + (f" and {more} more" if more > 0 else "")
+    base = _share(channels["base"]["fgsm"])
+    return [
+        f"  alone carry FGSM accuracy ({base}): {said}"
+        f"  (step {count(channels['step'])}, n {count(channels['n'])})"
+    ]
 
 
 def _state(summary: Mapping[str, Any]) -> str:

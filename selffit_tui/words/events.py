@@ -100,6 +100,12 @@ def _strong(event: kinds.StrongProbe) -> str:
     return f"{words} ({event.how})  n {count(event.n)}"
 
 
+def _referee(event: kinds.RefereeProbe) -> str:
+    """What APGD leaves, and what its first half does alone."""
+    alone = f"; APGD-CE alone {score(event.ce)}" if event.targets else ""
+    return f"{score(event.pgd)} left by {event.how}{alone}  n {count(event.n)}"
+
+
 def _causal(event: kinds.CausalProbe) -> str:
     """The check in the stage where zeroing a tenth, those of the self, takes most FGSM accuracy."""
     n = f"n {count(event.n)}, ranked on {count(event.n_rank)} others"
@@ -204,6 +210,7 @@ _WORDS = cast(
         kinds.RunStart: ("start", "title", _start),
         kinds.RobustProbe: ("probe", "text", _probe),
         kinds.StrongProbe: ("strong", "text", _strong),
+        kinds.RefereeProbe: ("referee", "text", _referee),
         kinds.CausalProbe: ("causal", "text", _causal),
         kinds.Diagnosis: ("diagnosis", "alert", _diagnosis),
         kinds.LogGap: ("log gap", "warn", _gap),

@@ -447,12 +447,22 @@ def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weak
     assert detector.onset_open
 
 
-def test_a_strong_attack_that_nobody_asked_for_after_an_onset_changes_nothing():
-    for rows in (HEALTHY + CO, HEALTHY + CO + BACK[:2]):
+def test_a_strong_attack_that_nobody_asked_for_after_an_onset_confirms_nothing():
+    for rows, strong in ((HEALTHY + CO, 0.0), (HEALTHY + CO + BACK[:2], 0.39)):
         detector = Detector(chance=0.1, confirm=True)
         run(rows, detector=detector)
         before = detector.state()
-        assert detector.strong(20, 0.0, 0.4, 256) == [] and detector.state() == before
+        assert detector.strong(20, strong, 0.4, 256) == [] and detector.state() == before
+
+
+def test_masked_accuracy_that_has_climbed_is_said_whoever_looked_and_once():
+    detector = confirming(HEALTHY + CO + BACK[:1])  # as at the end of a run
+    assert not detector.wants_strong
+    assert levels(detector.strong(13, 0.0, 0.44, 256)) == ["masked"] and detector.onset_open
+    on(detector, BACK[:1])
+    assert detector.strong(14, 0.0, 0.44, 256) == []
+    on(detector, CO[:1] + BACK[:1])
+    assert levels(detector.strong(16, 0.0, 0.44, 256)) == ["masked"]
 
 
 @pytest.mark.parametrize(

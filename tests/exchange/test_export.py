@@ -112,7 +112,7 @@ needs_pyarrow = pytest.mark.skipif(
 @pytest.mark.parametrize("option, module", [("--parquet", "pyarrow"), ("--tensorboard",) * 2])
 def test_a_missing_extra_is_named(command, example, monkeypatch, option, module):
     module = module.removeprefix("--")
-    from selffit.exchange import extras
+    from selffit import extras
 
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     code, _, err = command("export", example, option, "-o", "x")

@@ -21,7 +21,7 @@ def probes(path):
 
 
 def test_a_missing_package_is_named_with_its_extra(command, tmp_path, monkeypatch):
-    from selffit.exchange import extras
+    from selffit import extras
 
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     (tmp_path / "mlruns" / "0").mkdir(parents=True)

@@ -94,11 +94,22 @@ def test_effects_are_those_of_the_newest_check_before_the_cursor(scene, channels
         "probe.causal", causal.d | {"single": [causal.d["single"][0] | {"fgsm": 0.8}]}, 40
     )
     items = [channels, causal, later]
-    assert (
-        "zeroed alone, step 20" in words(channel_lines(scene(items, View(cursor=30)), 90, 16))[-1]
-    )
+    before = words(channel_lines(scene(items, View(cursor=30)), 90, 16))
+    assert "alone: FGSM -.31, ch 2, step 20" in before[-1] and "◉" in before[2]
     lines = words(channel_lines(scene(items), 90, 16))
     assert "zeroed alone, step 40" in lines[-1] and "-.31" not in lines[2]
+    assert "◉" not in lines[2]  # without it nothing is lost
+
+
+@pytest.mark.parametrize("width", [30, 40, 48, 90])
+def test_a_channel_that_alone_carries_fgsm_accuracy_is_marked_at_any_width(
+    scene, channels, causal, width
+):
+    lines = words(channel_lines(scene([channels, causal]), width, 12))
+    assert [line[1] for line in lines[2:6]] == ["◉", " ", " ", " "]
+    assert "◉ alone: FGSM -.31" in lines[-1]
+    text = plain_text(channel_lines(scene([channels, causal], glyphs=SETS["ascii"]), width, 12))
+    assert "@ alone: FGSM -.31" in text
 
 
 def test_a_check_that_a_roll_back_left_behind_does_not_count(scene, acted_on, causal):

@@ -297,6 +297,37 @@ class StrongProbe(Event, frozen=True, kw_only=True):
         return f"{self.steps} steps, {self.restarts} restarts of two losses"
 
 
+class RefereeProbe(Event, frozen=True, kw_only=True):
+    """What AutoAttack's APGD leaves, where somebody asked for it; nothing is decided by it.
+
+    n: images.
+    eps: budget.
+    steps: of each attack.
+    restarts: of each of them.
+    targets: wrong classes that APGD-T aims at; 0: there was no APGD-T.
+    pgd: accuracy that APGD-CE and APGD-T leave together.
+    ce: accuracy that APGD-CE leaves alone.
+    sec: that it took.
+    """
+
+    KIND: ClassVar[Kind] = _kept("probe.referee", listed=True)
+    n: int
+    eps: Pixels = nan
+    steps: int = 0
+    restarts: int = 0
+    targets: int = 0
+    pgd: Share = nan
+    ce: Share = nan
+    sec: Amount = nan
+
+    @property
+    def how(self) -> str:
+        """What the attack was, in words."""
+        if self.targets:
+            return f"APGD-CE and APGD-T, {self.steps} steps, {self.targets} targets"
+        return f"APGD-CE, {self.steps} steps"
+
+
 class Effects(Part, frozen=True, kw_only=True):
     """Accuracies of a network in which some channels are set to zero; NaN: not measured."""
 

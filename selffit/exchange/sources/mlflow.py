@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from selffit.errors import UserError
-from selffit.exchange.extras import needed
 from selffit.exchange.source import Source, by_place
 from selffit.exchange.sources.wandb import settings_of
 from selffit.exchange.write import run_name
+from selffit.extras import needed
 
 MOST_RUNS = 1000
 

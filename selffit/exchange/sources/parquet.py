@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from selffit.errors import UserError
-from selffit.exchange.extras import needed
 from selffit.exchange.source import Source, table_of
 from selffit.exchange.write import run_name
+from selffit.extras import needed
 
 MOST_CELLS = 20_000_000
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from selffit.errors import UserError
-from selffit.exchange.extras import needed
 from selffit.exchange.source import Source, by_place, table_of
 from selffit.exchange.tags import ABOUT, column_of
 from selffit.exchange.write import run_name
+from selffit.extras import needed
 
 MOST_TAGS = 2000
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from selffit.errors import UserError
-from selffit.exchange.extras import needed
 from selffit.exchange.source import Source, table_of
 from selffit.exchange.write import run_name
+from selffit.extras import needed
 
 _MAGIC = b":W&B"
 _HEADER = 7

@@ -1,4 +1,4 @@
-"""Libraries that only some formats need: loaded when one is met, and named when missing."""
+"""Libraries that only some things need: loaded when one is met, and named when missing."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""The verdict does not depend on how often one looks: the same training, probed at two intervals.
+
+A training is a curve of accuracies over the step; 78 steps are an epoch, as in `strokes`.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from selffit.detect import Detector, ProbePoint
+from selffit.detect.diagnoser import Diagnoser
+from selffit.detect.streak import lasted
+from selffit.eventlog import kinds
+
+EPOCH = 78
+END = 14 * EPOCH
+Curve = Callable[[int], tuple[float, float, float]]  # FGSM, PGD, strong
+
+
+def curve(*stretches: tuple[int, float, float, float]) -> Curve:
+    """From each step on: FGSM, PGD and strong accuracy."""
+
+    def at(step: int) -> tuple[float, float, float]:
+        return next(values for begin, *values in reversed(stretches) if step >= begin)  # type: ignore[return-value]
+
+    return at
+
+
+HEALTHY = (0, 0.80, 0.70, 0.65)
+FALLEN = (400, 0.80, 0.05, 0.00)
+TRAININGS = {
+    "healthy": curve(HEALTHY),
+    "collapsed": curve(HEALTHY, FALLEN),
+    "recovered": curve(HEALTHY, FALLEN, (600, 0.80, 0.70, 0.62)),
+    "masked": curve(HEALTHY, FALLEN, (600, 0.80, 0.68, 0.05)),
+    "masked at the very end": curve(HEALTHY, FALLEN, (1000, 0.80, 0.68, 0.05)),
+    "back for less than two epochs": curve(
+        HEALTHY, FALLEN, (600, 0.80, 0.70, 0.05), (600 + EPOCH, 0.80, 0.05, 0.0)
+    ),
+    "undecided, and none of it is real": curve(HEALTHY, (400, 0.80, 0.45, 0.05)),
+    "undecided and real, then falling": curve(
+        HEALTHY, (300, 0.80, 0.50, 0.40), (600, 0.80, 0.38, 0.03)
+    ),
+    "blind for a moment": curve((0, 0.70, 0.0, 0.0), (100, 0.80, 0.70, 0.65)),
+    "blind from the start": curve((0, 0.70, 0.0, 0.0)),
+}
+
+
+def told(at: Curve, steps: Iterable[int]) -> list[tuple[str, int]]:
+    """Level and step of every alert, with strong attacks as the trainer makes them."""
+    detector = Detector(chance=0.1, confirm=True, per_epoch=EPOCH)
+    alerts = []
+    for step in steps:
+        fgsm, pgd, strong = at(step)
+        alerts += detector.probe(ProbePoint(step, 0.9, fgsm, pgd, 512))
+        if detector.wants_strong or step == END:
+            alerts += detector.strong(step, strong, pgd, 256)
+    return [(alert.level, alert.step) for alert in alerts]
+
+
+def every(interval: int) -> list[int]:
+    return [*range(interval, END, interval), END]
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize("interval", [13, 26, 39])
+def test_alerts_are_the_same_an_onset_within_an_epoch_and_what_has_to_last_within_two(
+    name, interval
+):
+    at = TRAININGS[name]
+    seldom, often = told(at, every(EPOCH)), told(at, every(interval))
+    assert [level for level, _ in often] == [level for level, _ in seldom]
+    for (level, early), (_, late) in zip(often, seldom, strict=True):
+        epochs = 2 if level in ("masked", "recovered") else 1
+        assert late - epochs * EPOCH <= early <= late
+
+
+def test_probes_on_suspicion_hurry_nothing():
+    at = TRAININGS["recovered"]
+    more = sorted({*every(EPOCH), *range(624, 700, 5)})  # just after it came back
+    assert told(at, more) == told(at, every(EPOCH))
+
+
+def test_the_trainings_are_what_they_are_called():
+    expected = {
+        "healthy": [],
+        "collapsed": ["onset"],
+        "recovered": ["onset", "recovered"],
+        "masked": ["onset", "masked"],
+        "masked at the very end": ["onset", "masked"],
+        "back for less than two epochs": ["onset"],
+        "undecided, and none of it is real": ["onset", "masked"],
+        "undecided and real, then falling": ["onset", "masked"],
+        "blind for a moment": ["transient"],
+        "blind from the start": ["transient", "onset"],
+    }
+    found = {name: [level for level, _ in told(at, every(26))] for name, at in TRAININGS.items()}
+    assert found == expected
+
+
+def test_where_no_epoch_is_known_probes_are_counted():
+    assert lasted(3, 0, 2, 3, 0) and not lasted(2, 0, 1000, 3, 0)
+    assert lasted(2, 0, 2 * EPOCH, 3, EPOCH)  # whoever looks seldom needs two probes
+    assert not lasted(1, 0, 9 * EPOCH, 3, EPOCH)
+    assert not lasted(9, 0, 2 * EPOCH - 1, 3, EPOCH)
+
+
+def test_gradient_masking_is_named_after_as_many_steps():
+    nothing = {
+        "own": 0.4,
+        "other": 0.42,
+        "gap": -0.02,
+        "carrier_grey": 0.02,
+        "control_grey": 0.02,
+        "conflict_self": 0.0,
+        "conflict_data": 0.7,
+        "abnormal": 0.0,
+        "swap": 0.02,
+    }
+
+    def named(interval: int) -> int:
+        diagnoser = Diagnoser(0.1, EPOCH)
+        onset = kinds.Alert(at=kinds.Place(step=400), level="onset", text="", onset_step=400)
+        for step in range(400, END, interval):
+            probe = kinds.SelfProbe(at=kinds.Place(step=step), n=512, values=nothing)
+            diagnoser.measured(probe)
+            if step == 400:
+                diagnoser.opened(onset, probe)
+            told = diagnoser.diagnose(probe)
+            if told is not None and told.disease == "gradient masking":
+                return step
+        return END
+
+    assert named(EPOCH) == 400 + 2 * EPOCH
+    assert named(26) == named(EPOCH)
