@@ -1,7 +1,7 @@
 """All probes of one network, as events, and what they say of it: which disease, and since when."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, share
-from selffit.probes.causal import causal_probe
+from selffit.probes.causal import causal_probe, group_count
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
 from selffit.probes.selfinfo import self_probe
@@ -46,7 +46,8 @@ class Bench:
 
     mean: the training mean, float32 [C,H,W]. n: held-out images. eps: the budget that was asked
     for, in pixels of [0,1]; None for the one that each network was trained with at its step. own:
-    whether these are the images of the run's own probes.
+    whether these are the images of the run's own probes. brief: the causal check takes fewer sizes
+    of groups, as during training.
     """
 
     images: ImageSet
@@ -55,6 +56,7 @@ class Bench:
     n: int
     eps: float | None
     own: bool
+    brief: bool = False
 
     @property
     def comparable(self) -> bool:
@@ -63,13 +65,17 @@ class Bench:
 
 
 def examine(
-    network: SavedNetwork, bench: Bench, reference: SavedNetwork | None, steps_per_epoch: int
+    network: SavedNetwork,
+    bench: Bench,
+    reference: SavedNetwork | None,
+    steps_per_epoch: int,
+    tell: Callable[[str], None] = lambda said: None,
 ) -> Iterator[kinds.Event]:
     """Every probe of a network, as soon as it is measured.
 
     Only the first where the network's answers are not finite: there is nothing else to measure.
-    steps_per_epoch: 0 where it is not known. Raises UserError where there is no budget to examine
-    at.
+    steps_per_epoch: 0 where it is not known. tell: is told what is measured next, and how far the
+    causal check is, which takes longest. Raises UserError where there is no budget to examine at.
     """
     schedule = Schedule(network.config, steps_per_epoch) if steps_per_epoch else None
     eps, final = _budgets(network, bench, schedule)
@@ -93,15 +99,38 @@ def examine(
     )
     epoch = schedule.epoch(network.step) if schedule else math.nan
     many = min(MANY, bench.n)
+    tell("robust")
     robust = robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
     yield robust
     if robust.nonfinite:
         return
+    tell("strong")
     yield strong_probe(subject, bench.n)
+    tell("self")
     yield self_probe(subject, bench.n, full=True, why="asked")
+    tell("channels")
     yield channel_probe(subject, many)
-    yield causal_probe(subject, many)
+    tell("causal")
+    groups = group_count(network.model, brief=bench.brief)
+    yield causal_probe(subject, many, brief=bench.brief, pause=Tenths(groups, tell).next)
+    tell("strip")
     yield strip_probe(subject, SHOWN)
+
+
+class Tenths:
+    """Tells how much of something is done, a tenth at a time."""
+
+    def __init__(self, total: int, tell: Callable[[str], None]) -> None:
+        self._total = total
+        self._tell = tell
+        self._begun = 0
+
+    def next(self) -> None:
+        """One more begins."""
+        before, now = ((10 * n) // self._total for n in (self._begun - 1, self._begun))
+        self._begun += 1
+        if 0 <= before < now < 10:
+            self._tell(f"{now}0%")
 
 
 def _budgets(

@@ -147,6 +147,15 @@ def stages(model: Network) -> dict[str, list[str]]:
     return found
 
 
+def group_count(model: Network, *, brief: bool = False) -> int:
+    """How often a `causal_probe` calls `pause`: once a group, random draw and single channel.
+
+    At most: a last site with fewer living channels has fewer single ones.
+    """
+    sizes, singles = (BRIEF_SHARES, BRIEF_SINGLES) if brief else (SHARES, SINGLES)
+    return len(stages(model)) * (len(sizes) * (DRAWS + len(GROUPS)) + singles)
+
+
 def _groups(
     report: "_Report",
     stage: str,
