@@ -22,7 +22,7 @@ from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
 from selffit_tui.commands.export import export
-from selffit_tui.commands.helped import Helped, HelpedGroup
+from selffit_tui.commands.helped import Announced, Helped, HelpedGroup
 from selffit_tui.commands.import_ import import_
 from selffit_tui.commands.pack import open_, pack
 from selffit_tui.commands.replay import replay
@@ -48,7 +48,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-for command in (train, watch, replay, status, runs, compare, detect, diagnose, thin):
+app.command(cls=Announced)(train)
+for command in (watch, replay, status, runs, compare, detect, diagnose, thin):
     app.command(cls=Helped)(command)
 app.command("import", cls=Helped)(import_)
 for command in (export, report, pack):
