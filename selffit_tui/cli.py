@@ -48,9 +48,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-app.command(cls=Announced)(train)
-for command in (watch, replay, status, runs, compare, detect, diagnose, thin):
-    app.command(cls=Helped)(command)
+for command in (train, watch, replay, status, runs, compare, detect, diagnose, thin):
+    app.command(cls=Announced if command is train else Helped)(command)
 app.command("import", cls=Helped)(import_)
 for command in (export, report, pack):
     app.command(cls=Helped)(command)

@@ -87,8 +87,9 @@ def diagnose(options: argparse.Namespace) -> int:
 
 
 def say(text: str) -> None:
-    """A line about the progress."""
-    print(text, file=sys.stderr, flush=True)
+    """A line for a person who waits; whoever reads a pipe gets what was found, or one sentence."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
