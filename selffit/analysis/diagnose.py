@@ -1,6 +1,7 @@
 """All probes of one network, as events, and what they say of it: which disease, and since when."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -22,7 +23,7 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, share
-from selffit.probes.causal import causal_probe, group_count
+from selffit.probes.causal import causal_of, causal_record
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
 from selffit.probes.selfinfo import self_probe
@@ -111,10 +112,22 @@ def examine(
     tell("channels")
     yield channel_probe(subject, many)
     tell("causal")
-    groups = group_count(network.model, brief=bench.brief)
-    yield causal_probe(subject, many, brief=bench.brief, pause=Tenths(groups, tell).next)
+    yield _causal(subject, many, bench.brief, tell)
     tell("strip")
     yield strip_probe(subject, SHOWN)
+
+
+def _causal(
+    subject: Subject, n: int, brief: bool, tell: Callable[[str], None]
+) -> kinds.CausalProbe:
+    """The causal check, which tells every tenth of it."""
+    began = time.perf_counter()
+    check = causal_of(subject, n, brief=brief)
+    tenths = Tenths(check.left, tell)
+    while check.left:
+        check.measure()
+        tenths.now(check.left)
+    return causal_record(subject, check, time.perf_counter() - began, 0.0)
 
 
 class Tenths:
@@ -123,14 +136,14 @@ class Tenths:
     def __init__(self, total: int, tell: Callable[[str], None]) -> None:
         self._total = total
         self._tell = tell
-        self._begun = 0
+        self._told = 0
 
-    def next(self) -> None:
-        """One more begins."""
-        before, now = ((10 * n) // self._total for n in (self._begun - 1, self._begun))
-        self._begun += 1
-        if 0 <= before < now < 10:
-            self._tell(f"{now}0%")
+    def now(self, left: int) -> None:
+        """So much is left."""
+        tenths = 10 * (self._total - left) // self._total
+        if self._told < tenths < 10:
+            self._told = tenths
+            self._tell(f"{tenths}0%")
 
 
 def _budgets(

@@ -89,8 +89,8 @@ def test_what_is_measured_is_said_before_it_is_measured(network, bench):
 def test_progress_comes_in_tenths_each_once():
     said: list[str] = []
     tenths = Tenths(25, said.append)
-    for _ in range(25):
-        tenths.next()
+    for left in range(25, -1, -1):
+        tenths.now(left)
     assert said == [f"{n}0%" for n in range(1, 10)]
 
 
