@@ -45,6 +45,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
     parser.add_argument("--images", type=int)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--brief", action="store_true")
     parser.add_argument("--foreign", action="store_true")
     parser.add_argument("--apgd", action="store_true")
     return parser.parse_args(arguments)
@@ -61,6 +62,7 @@ def diagnose(options: argparse.Namespace) -> int:
             raise UserError(
                 "--checkpoint and --last choose checkpoints of a run; leave them out with --foreign"
             )
+        say(f"reading {clean(Path(options.target).name)} and the images, with torch …")
         from selffit.analysis.session import diagnose_file
 
         return diagnose_file(options)
@@ -82,9 +84,16 @@ def diagnose(options: argparse.Namespace) -> int:
         if options.reference is None
         else find_reference(options.reference, options.runs, target.run)
     )
+    say(f"reading {target.run.name} and its images, with torch …")
     from selffit.analysis.session import diagnose_run
 
     return diagnose_run(target, reference, options)
+
+
+def say(text: str) -> None:
+    """A line for a person who waits; whoever reads a pipe gets what was found, or one sentence."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

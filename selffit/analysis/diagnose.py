@@ -1,7 +1,8 @@
 """All probes of one network, as events, and what they say of it: which disease, and since when."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, share
-from selffit.probes.causal import causal_probe
+from selffit.probes.causal import causal_of, causal_record
 from selffit.probes.channels import channel_probe
 from selffit.probes.referee import referee_probe
 from selffit.probes.robust import robust_probe
@@ -48,6 +49,7 @@ class Bench:
     mean: the training mean, float32 [C,H,W]. n: held-out images. eps: the budget that was asked
     for, in pixels of [0,1]; None for the one that each network was trained with at its step. own:
     whether these are the images of the run's own probes. apgd: whether a referee is asked as well.
+    brief: the causal check takes fewer sizes of groups, as during training.
     """
 
     images: ImageSet
@@ -57,6 +59,7 @@ class Bench:
     eps: float | None
     own: bool
     apgd: bool = False
+    brief: bool = False
 
     @property
     def comparable(self) -> bool:
@@ -65,13 +68,17 @@ class Bench:
 
 
 def examine(
-    network: SavedNetwork, bench: Bench, reference: SavedNetwork | None, steps_per_epoch: int
+    network: SavedNetwork,
+    bench: Bench,
+    reference: SavedNetwork | None,
+    steps_per_epoch: int,
+    tell: Callable[[str], None] = lambda said: None,
 ) -> Iterator[kinds.Event]:
     """Every probe of a network, as soon as it is measured.
 
     Only the first where the network's answers are not finite: there is nothing else to measure.
-    steps_per_epoch: 0 where it is not known. Raises UserError where there is no budget to examine
-    at.
+    steps_per_epoch: 0 where it is not known. tell: is told what is measured next, and how far the
+    causal check is, which takes longest. Raises UserError where there is no budget to examine at.
     """
     schedule = Schedule(network.config, steps_per_epoch) if steps_per_epoch else None
     eps, final = _budgets(network, bench, schedule)
@@ -95,17 +102,53 @@ def examine(
     )
     epoch = schedule.epoch(network.step) if schedule else math.nan
     many = min(MANY, bench.n)
+    tell("robust")
     robust = robust_probe(subject, bench.n, why="asked", epoch=epoch, final=final)
     yield robust
     if robust.nonfinite:
         return
+    tell("strong")
     yield strong_probe(subject, bench.n)
     if bench.apgd:
+        tell("referee")
         yield referee_probe(subject, bench.n)
+    tell("self")
     yield self_probe(subject, bench.n, full=True, why="asked")
+    tell("channels")
     yield channel_probe(subject, many)
-    yield causal_probe(subject, many)
+    tell("causal")
+    yield _causal(subject, many, bench.brief, tell)
+    tell("strip")
     yield strip_probe(subject, SHOWN)
+
+
+def _causal(
+    subject: Subject, n: int, brief: bool, tell: Callable[[str], None]
+) -> kinds.CausalProbe:
+    """The causal check, which tells every tenth of it."""
+    began = time.perf_counter()
+    check = causal_of(subject, n, brief=brief)
+    tenths = Tenths(check.left, tell)
+    while check.left:
+        check.measure()
+        tenths.now(check.left)
+    return causal_record(subject, check, time.perf_counter() - began, 0.0)
+
+
+class Tenths:
+    """Tells how much of something is done, a tenth at a time."""
+
+    def __init__(self, total: int, tell: Callable[[str], None]) -> None:
+        self._total = total
+        self._tell = tell
+        self._told = 0
+
+    def now(self, left: int) -> None:
+        """So much is left."""
+        tenths = 10 * (self._total - left) // self._total
+        if self._told < tenths < 10:
+            self._told = tenths
+            self._tell(f"{tenths}0%")
 
 
 def _budgets(

@@ -133,6 +133,7 @@ def _bench(config: RunConfig, options: argparse.Namespace, own: bool) -> Bench:
         eps=eps,
         own=own,
         apgd=options.apgd,
+        brief=options.brief,
     )
 
 
@@ -179,13 +180,15 @@ def _diagnose(
 ) -> None:
     began = time.perf_counter()
     found: list[kinds.Event] = []
+
+    def tell(said: str) -> None:
+        print(f" {said}", end="", file=sys.stderr, flush=True)
+
     print(f"{title}:", end="", file=sys.stderr, flush=True)
     try:
-        for event in examine(network, bench, reference, per_epoch):
+        for event in examine(network, bench, reference, per_epoch, tell):
             found.append(event)
             _emit(network.id, event)
-            name = event.KIND.name.removeprefix("probe.")
-            print(f" {name}", end="", file=sys.stderr, flush=True)
         if (diagnosis := judge.add(found)) is not None:
             _emit(network.id, diagnosis)
     finally:

@@ -73,6 +73,13 @@ def diagnose(
             "X",
         ),
     ] = None,
+    brief: Annotated[
+        bool,
+        typer.Option(
+            "--brief",
+            help="the causal check, which takes longest, with 2 sizes of groups instead of 5",
+        ),
+    ] = False,
     device: Annotated[
         str, typer.Option("--device", help="auto, cpu, cuda or cuda:N", metavar="NAME")
     ] = "auto",
@@ -160,8 +167,8 @@ def diagnose(
     }
     arguments = [f"{flag}={value}" for flag, value in given.items() if value is not None]
     arguments += [f"--checkpoint={id}" for id in checkpoint or ()]
-    flags = (("--last", last), ("--apgd", apgd), ("--foreign", foreign))
-    arguments += [flag for flag, on in flags if on]
+    switches = {"--last": last, "--apgd": apgd, "--foreign": foreign, "--brief": brief}
+    arguments += [flag for flag, on in switches.items() if on]
     if html is not None:
         check_html(html)
     from selffit.report.findings import Report

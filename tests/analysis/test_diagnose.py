@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from selffit import data
-from selffit.analysis.diagnose import Bench, Judge, examine
+from selffit.analysis.diagnose import Bench, Judge, Tenths, examine
 from selffit.analysis.networks import SavedNetwork, load_checkpoint, run_config
 from selffit.analysis.past import Past
 from selffit.config import RunConfig
@@ -21,6 +21,7 @@ from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
+from selffit.probes.causal import BRIEF_SHARES
 from selffit.probes.subject import training_mean
 from selffit.run.state import RunState, reduce
 
@@ -75,6 +76,28 @@ def network(tiny_run, bench):
 @pytest.fixture(scope="module")
 def found(network, bench):
     return list(examine(network, bench, None, 5))
+
+
+def test_what_is_measured_is_said_before_it_is_measured(network, bench):
+    said: list[str] = []
+    measured = examine(network, bench, None, 5, said.append)
+    robust = next(measured)
+    assert isinstance(robust, kinds.RobustProbe)
+    assert said == ["robust"]
+
+
+def test_progress_comes_in_tenths_each_once():
+    said: list[str] = []
+    tenths = Tenths(25, said.append)
+    for left in range(25, -1, -1):
+        tenths.now(left)
+    assert said == [f"{n}0%" for n in range(1, 10)]
+
+
+def test_a_brief_look_takes_the_group_sizes_of_the_training(network, bench):
+    looked = examine(network, replace(bench, brief=True), None, 5)
+    check = of(kinds.CausalProbe, list(looked))
+    assert {row.share for row in check.rows} == {*BRIEF_SHARES}
 
 
 # ---- measuring -----------------------------------------------------------------------------------
