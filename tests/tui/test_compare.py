@@ -84,7 +84,7 @@ def test_two_budgets_are_never_silently_the_same_measure(fallen):
     other = curves_of("B", "small", state(small), "finished")[0]
     assert other.budget != fallen.budget
     said = " ".join(doubts([fallen, other], [PGD]))
-    assert "different budgets: A 0.350, B" in said and "not the same measure" in said
+    assert "different budgets: A .350, B" in said and "not the same measure" in said
     assert "eps is not yet that on A until step" in said
     assert "different budgets" not in " ".join(doubts([fallen, other], [CLEAN]))
     assert not doubts([other, other], [PGD])
