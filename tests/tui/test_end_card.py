@@ -39,7 +39,7 @@ def test_a_run_that_collapsed_says_so_and_how_to_hold_the_next_one():
     told = card(items)
     assert told["verdict"].startswith("onset at step 620; self-fitting")
     assert told["best"].startswith("PGD .") and "at eps .350" in told["best"]
-    assert re.fullmatch(r"clean 0\.98  FGSM 0\.94  PGD 0\.07, step 868 \(n 512\)", told["final"])
+    assert re.fullmatch(r"clean \.98  FGSM \.94  PGD \.07, step 868 \(n 512\)", told["final"])
     assert commands(items) == [
         "train --preset patterns --on-co rollback:n-fgsm",
         "diagnose r",
