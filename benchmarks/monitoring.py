@@ -43,8 +43,8 @@ from selffit.probes.robust import robust_accuracies
 from selffit.probes.selfinfo import self_information
 from selffit.train.blocks import six_digits
 from selffit.train.setup import choose_precision, cpu_name
-from selffit.train.signals import MEASURED, SignalBuffer
-from selffit.train.step import Step, make_optimizer
+from selffit.train.signals import MEASURED, VALUES, SignalBuffer, image_values
+from selffit.train.step import Step
 
 SHAPE, CLASSES, IMAGES = (3, 32, 32), 10, 49_000
 # a budget that changes no prediction, so that the labels alone decide which images survive
@@ -97,7 +97,7 @@ def main() -> int:
     batch, block = config.batch_size, config.block_steps
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()
     assert isinstance(model, PreActResNet18)
-    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
+    step = Step(config, model, device, autocast, capturable=CUDA)
     step.set(lr=0.01, momentum=config.momentum, eps=config.eps, alpha=config.alpha)
     generator = torch.Generator(device)
     x = torch.rand(batch, *SHAPE, device=device).contiguous(memory_format=torch.channels_last)
@@ -107,17 +107,20 @@ def main() -> int:
     attack, trained = step(x, y, generator, with_input_gradient=True)
     signals: SignalBuffer[None] = SignalBuffer(block, batch, SHAPE, device)
 
+    values = torch.empty(VALUES, batch, device=device)
+
     def a_block() -> None:
         for _ in range(block):
-            signals.add(x, y, attack, trained)
+            image_values(x, y, attack, trained, values)
+            signals.add(values)
         signals.close_block(None)
         signals.ready_blocks(everything=False)
 
     with tempfile.TemporaryDirectory() as folder, EventWriter(Path(folder), "trainer", 1) as log:
-        values = [i / 7 for i in range(block)]
+        numbers = [i / 7 for i in range(block)]
 
         def a_record() -> None:
-            columns = {name: six_digits(values) for name in (*MEASURED, "lr", "eps", "alpha")}
+            columns = {name: six_digits(numbers) for name in (*MEASURED, "lr", "eps", "alpha")}
             cols = Columns(columns)
             log.emit(kinds.Steps(n=block, cols=cols, img_s=1.0, sec=1.0, epoch=1.0))
 

@@ -29,6 +29,15 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes share the tests: one a core for all of them, none for a file or a few.
+
+    Each process has torch to load, which costs more than a few tests take.
+    """
+    named = [argument for argument in config.args if "::" in argument or argument.endswith(".py")]
+    return 0 if named else min(4, len(os.sched_getaffinity(0)))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets and recorded traces.

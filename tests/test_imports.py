@@ -123,3 +123,28 @@ def test_no_modules_of_the_trainer_import_each_other_in_a_circle():
     graph = {path.stem: imported_from("selffit.train.", path) for path in folder.glob("*.py")}
     assert graph["loop"] >= {"session", "checkpoints", "commander"}
     TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_a_trainer_takes_steps_and_probes_without_loading_torchs_compiler(tmp_path):
+    # it takes longer to load than all the rest of torch
+    code = (
+        "import pathlib\n"
+        "from selffit.config import resolve\n"
+        "from selffit.eventlog.writer import EventWriter\n"
+        "from selffit.run.run_dir import RunDir\n"
+        "from selffit.train.begin import begin\n"
+        "from selffit.train.scores import empty_summary\n"
+        "from selffit.train.stopping import StopSwitch\n"
+        "small = dict(train_images=64, batch_size=32, epochs=1, holdout=32, probe_images=32,\n"
+        "    channel_images=16, self_images=16, causal_images=0, device='cpu', eps_ramp=0)\n"
+        "config = resolve('patterns', small)\n"
+        f"root = pathlib.Path({str(tmp_path)!r})\n"
+        "run = RunDir.create(root, None, {'config': config.as_dict()})\n"
+        "with EventWriter(run.path, 'trainer', 1) as writer:\n"
+        "    loop = begin(run, 1, writer, config, StopSwitch(), empty_summary())\n"
+        "    loop.run()\n"
+        "    loop.checkpoints.close()\n"
+    )
+    loaded = loaded_by(code)
+    assert "selffit.probes.robust" in loaded
+    assert not loaded & {"torch._dynamo", "torch._inductor", "sympy"}

@@ -3,20 +3,31 @@
 SGD, Adam, and others of their shape.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from selffit.errors import UserError
 
 # How an optimiser computes, not what: these stay as the running process has chosen them for its
 # device.
 _HOW = {"foreach", "fused", "capturable", "differentiable"}
+
+
+class Optimizer(Protocol):
+    """What is needed of one: torch's own have it, and the trainer's."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Settings and parameters."""
+
+    @property
+    def state(self) -> MutableMapping[Tensor, Any]:
+        """What each parameter's steps have left."""
 
 
 class Part(msgspec.Struct, frozen=True):

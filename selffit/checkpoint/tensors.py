@@ -14,10 +14,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from torch.optim import Optimizer
 
 from selffit.checkpoint import optimizers
 from selffit.checkpoint.manifest import MODEL, OPTIMIZER
+from selffit.checkpoint.optimizers import Optimizer
 from selffit.errors import UserError
 
 

@@ -277,6 +277,14 @@ class RunConfig:
         "auto = bf16 autocast on CUDA, fp32 elsewhere",
         choices=("auto", "fp32", "bf16"),
     )
+    graph: str = setting(
+        "auto",
+        "training",
+        "take each step as one CUDA graph, which saves launching its operations: auto = on CUDA, "
+        "where the method allows it; on = or refuse; off = never. The results are the same",
+        choices=("auto", "on", "off"),
+        host=True,
+    )
 
     probe_every: int = setting(
         0,
@@ -305,7 +313,7 @@ class RunConfig:
         pixels=True,
     )
     align_every: int = setting(
-        20,
+        30,
         "probes",
         "steps between two looks for an early warning, 0 = none",
         low=0,
@@ -346,6 +354,16 @@ class RunConfig:
         heldout=True,
         at_most=True,
         live=True,
+    )
+    causal_seconds: float = setting(
+        30.0,
+        "probes",
+        "seconds that a causal check may take, 0 = as long as it needs; what there was no time for "
+        "is left out",
+        low=0,
+        high=86_400,
+        live=True,
+        zero="as long as it needs",
     )
 
     checkpoint_every: int = setting(

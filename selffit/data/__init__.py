@@ -3,6 +3,7 @@
 Importing this package loads no torch, so that `selffit.config` can read the catalogue.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,43 @@ if TYPE_CHECKING:
     from selffit.config import RunConfig
     from selffit.data.imageset import ImageSet
 
-__all__ = ["DATA_SETS", "load", "load_set", "step_seed"]
+    Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+__all__ = ["DATA_SETS", "load", "load_set", "read_ahead", "step_seed"]
 
 
-def load(config: "RunConfig", device: "torch.device | str") -> "ImageSet":
-    """The image set of a run, resident on `device`; see `load_set`."""
+def read_ahead(config: "RunConfig") -> "Future[Arrays | None]":
+    """Begin to read the images of a run in a thread, where that needs no torch.
+
+    So it goes on while torch is loaded. The result is None where `load` has to do it, or to say
+    what is wrong.
+    """
+
+    def read() -> "Arrays | None":
+        try:
+            return _arrays(
+                config.data, config.data_dir, config.train_images, config.holdout, quick=True
+            )
+        except Exception:  # whatever it is: `load` meets it again, where it can be told
+            return None
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="images")
+    reading = pool.submit(read)
+    pool.shutdown(wait=False)
+    return reading
+
+
+def load(
+    config: "RunConfig",
+    device: "torch.device | str",
+    reading: "Future[Arrays | None] | None" = None,
+) -> "ImageSet":
+    """The image set of a run, resident on `device`; see `load_set`.
+
+    reading: what `read_ahead` has begun.
+    """
+    if reading is not None and (arrays := reading.result()) is not None:
+        return _resident(config.data, arrays, device)
     return load_set(
         config.data,
         data_dir=config.data_dir,
@@ -55,28 +88,53 @@ def load_set(
         raise UserError(f"{train_images} training images; use a positive number, or 0 for all")
     if name not in DATA_SETS:
         raise UserError(f"unknown data set '{name}'; valid: {', '.join(DATA_SETS)}")
-    if DATA_SETS[name].generator:
-        arrays = _generated(name, train_images, holdout)
-    else:
-        arrays = _split(name, data_dir, download, train_images, holdout)
+    arrays = _arrays(name, data_dir, train_images, holdout, download=download)
+    assert arrays is not None
     return _resident(name, arrays, device)
 
 
-def _generated(name: str, train_images: int, holdout: int) -> "tuple[np.ndarray, ...]":
+def _arrays(
+    name: str,
+    data_dir: str,
+    train_images: int,
+    holdout: int,
+    *,
+    download: bool = False,
+    quick: bool = False,
+) -> "Arrays | None":
+    """Training images and labels, held-out images and labels; see `load_set`.
+
+    quick: None where that needs torch.
+    """
+    if DATA_SETS[name].generator:
+        return _generated(name, train_images, holdout)
+    from selffit.data.cache import Cached
+
+    cached = Cached(name, data_dir)
+    split = cached.load()
+    if split is None and quick:
+        return None
+    if split is None:
+        from selffit.data.torchvision_sets import load_training_split
+
+        split = load_training_split(name, data_dir, download)
+        cached.store(*split)
+    return _cut(name, *split, train_images, holdout)
+
+
+def _generated(name: str, train_images: int, holdout: int) -> "Arrays":
     """Training images and labels, held-out images and labels of an embedded set."""
     source = import_module(f"selffit.data.{DATA_SETS[name].generator}")
     train = source.generate("train", train_images or source.TRAIN_IMAGES)
     return (*train, *source.generate("held", holdout))
 
 
-def _split(
-    name: str, data_dir: str, download: bool, train_images: int, holdout: int
-) -> "tuple[np.ndarray, ...]":
+def _cut(
+    name: str, images: "np.ndarray", labels: "np.ndarray", train_images: int, holdout: int
+) -> "Arrays":
     """The same of another set, both cut from its training split."""
-    from selffit.data.imageset import balanced_order
-    from selffit.data.torchvision_sets import load_training_split
+    from selffit.data.order import balanced_order
 
-    images, labels = load_training_split(name, data_dir, download)
     available = len(labels) - holdout
     if available < max(train_images, 1):
         raise UserError(
@@ -89,9 +147,7 @@ def _split(
     return images[train], labels[train], images[held], labels[held]
 
 
-def _resident(
-    name: str, arrays: "tuple[np.ndarray, ...]", device: "torch.device | str"
-) -> "ImageSet":
+def _resident(name: str, arrays: "Arrays", device: "torch.device | str") -> "ImageSet":
     import numpy as np
     import torch
 

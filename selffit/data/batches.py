@@ -71,16 +71,24 @@ class Batches:
         count, _, height, width = self.images.shape
         device = self.images.device
         generator = torch.Generator().manual_seed(step_seed(self.seed, "batches", epoch))
-        self._order = torch.randperm(count, generator=generator).to(device)
+        self._order = _sent(torch.randperm(count, generator=generator), device)
         if self.augment != "none":
-            shift = torch.randint(0, 2 * PAD + 1, (2, count, 1), generator=generator).to(device)
-            mirrored = (torch.rand((count, 1), generator=generator) < 0.5).to(device)
+            shift = torch.randint(0, 2 * PAD + 1, (2, count, 1), generator=generator)
+            mirrored = _sent(torch.rand((count, 1), generator=generator) < 0.5, device)
+            shift = _sent(shift, device)
             across = torch.arange(width, device=device)
             if self.augment == "crop-flip":
                 across = torch.where(mirrored, width - 1 - across, across)
             self._rows = shift[0] + torch.arange(height, device=device)
             self._columns = shift[1] + across
         self._epoch = epoch
+
+
+def _sent(drawn: Tensor, device: torch.device) -> Tensor:
+    """On its way to the device: steps that still wait there do not hold up the host."""
+    if device.type != "cuda":
+        return drawn.to(device)
+    return drawn.pin_memory().to(device, non_blocking=True)
 
 
 def crop(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
-"""The in-memory image set that training and probes work on, and the order in which it is cut."""
+"""The in-memory image set that training and probes work on."""
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,18 +29,3 @@ class ImageSet:
 def as_float(images: Tensor) -> Tensor:
     """uint8 [B,C,H,W] to float32 pixels in [0,1], channels_last; 0 and 255 become exactly 0, 1."""
     return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
-
-
-def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """A fixed order of all images in which every prefix is as class-balanced as the set allows.
-
-    labels: int [N]; returns int64 [N]. Each class is shuffled by itself; the
-    order then takes the first image of every class, the second of every class …
-    A class that runs out leaves its turns to the others.
-    """
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    counts = np.bincount(labels)
-    first_of_class = np.cumsum(counts) - counts
-    turn = np.arange(len(labels)) - first_of_class[labels[by_class]]
-    return by_class[np.argsort(turn, kind="stable")]

@@ -51,8 +51,14 @@ class Diagnoser:
         """What to tell of the open onset after a probe: first and whenever it becomes clearer."""
         if self.onset is None or probe is None:
             return None
+        # a full set may follow the light one of the same step: that is no second look
+        again = self._probe is not None and self._probe.at[:2] == probe.at[:2]
+        absent = self._verdict(probe).disease == MASKING
+        if not absent:
+            self._absent = 0
+        elif not (again and self._absent):
+            self._absent += 1
         self._probe = probe
-        self._absent = self._absent + 1 if self._verdict(probe).disease == MASKING else 0
         return self._tell(probe)
 
     def checked(self, causal: kinds.CausalProbe) -> kinds.Diagnosis | None:

@@ -18,9 +18,18 @@ class Zeroing:
         self._model = model
         self._device = device
         self._handles: list[RemovableHandle] = []
+        self._zeroed: Mapping[str, Any] = {}
+        self.version = 0  # rises with every change
 
     def set(self, zeroed: Mapping[str, Any]) -> None:
-        """Zero exactly these from now on: {layer: {"channels": [int, …]}}."""
+        """Zero exactly these from now on: {layer: {"channels": [int, …]}}.
+
+        The same as before change nothing, so that a captured step stays valid.
+        """
+        if zeroed == self._zeroed:
+            return
+        self._zeroed = dict(zeroed)
+        self.version += 1
         for handle in self._handles:
             handle.remove()
         sites = self._model.sites()
@@ -49,3 +58,38 @@ def zeroing(model: Network, channels: Mapping[str, Sequence[int]]) -> Iterator[N
         yield
     finally:
         held.set({})
+
+
+class Masks:
+    """Which of several sets of channels is zeroed, image by image: `which` [B] before each pass."""
+
+    which: Tensor
+
+    def __init__(self, sets: Sequence[Mapping[str, Sequence[int]]], channels: Mapping[str, int]):
+        """sets: {site: channels} each. channels: how many there are at each site."""
+        touched = dict.fromkeys(site for zeroed in sets for site in zeroed)
+        self._zero = {site: torch.zeros(len(sets), channels[site]).bool() for site in touched}
+        for number, zeroed in enumerate(sets):
+            for site, indices in zeroed.items():
+                self._zero[site][number, list(indices)] = True
+
+    @contextmanager
+    def on(self, model: Network) -> Iterator[None]:
+        """The network zeroes them inside, on top of what is zeroed already."""
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        sites = model.sites()
+        handles = [
+            sites[site].register_forward_hook(self._hook(zero.to(device)))
+            for site, zero in self._zero.items()
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _hook(self, zero: Tensor) -> Any:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            return output.masked_fill(zero[self.which][:, :, None, None], 0.0)
+
+        return hook

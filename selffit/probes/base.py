@@ -35,3 +35,13 @@ def batches(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[T
     for first in range(0, len(images), batch_size):
         part = slice(first, first + batch_size)
         yield as_float(images[part]), labels[part]
+
+
+def precision(device: torch.device) -> str:
+    """Of float32 convolutions on a device, which is how probes compute: "fp32" or "tf32"."""
+    return "tf32" if device.type == "cuda" and torch.backends.cudnn.allow_tf32 else "fp32"
+
+
+def batch_of(device: torch.device, on_cpu: int) -> int:
+    """Images of a pass: on a GPU so many that launching operations is no matter."""
+    return 1024 if device.type == "cuda" else on_cpu

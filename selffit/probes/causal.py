@@ -4,8 +4,10 @@ Our operational check of the channel differentiation of He et al. (2023, arXiv 2
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 import torch
 from msgspec.structs import replace
@@ -13,18 +15,13 @@ from torch import Tensor
 
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
-from selffit.methods.base import Gradient, uniform_start
-from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
-from selffit.models.zeroing import zeroing
-from selffit.probes.attacks import ProbeAttack, grey_like
-from selffit.probes.base import batches, probing
+from selffit.probes.ablate import Key, Report, key_of
+from selffit.probes.attacks import ProbeAttack
+from selffit.probes.base import batch_of, batches, precision, probing
 from selffit.probes.channels import DEAD, channel_dominance, watching
 from selffit.probes.concentration import top_count
-from selffit.probes.draws import other_labels
-from selffit.probes.robust import survivors
-from selffit.probes.selfinfo import follows, swap
-from selffit.probes.subject import Subject, timed
+from selffit.probes.subject import Subject
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 SINGLES = 8
@@ -33,20 +30,50 @@ GROUPS = ("self", "data", "random", "norm")
 BRIEF_SHARES = (0.05, 0.2)
 BRIEF_SINGLES = 4
 
-Zeroed = Mapping[str, Sequence[int]]  # site: channels
 
-
-@timed
 def causal_probe(
-    subject: Subject, n: int, *, brief: bool = False, pause: Callable[[], None] = lambda: None
+    subject: Subject,
+    n: int,
+    *,
+    brief: bool = False,
+    budget: float = 0.0,
+    pause: Callable[[], None] = lambda: None,
 ) -> kinds.CausalProbe:
-    """Make the check on the first n images of a subject.
+    """Make the check on the first n images of a subject, at one go.
+
+    budget: seconds after which no further group is measured, 0 = none. `pause` is called before
+    each batch of groups and may raise to break the check off.
+    """
+    began = time.perf_counter()
+    pause()
+    check = causal_of(subject, n, brief=brief)
+    while check.left and (not budget or time.perf_counter() - began < budget):
+        pause()
+        check.measure()
+    return causal_record(subject, check, time.perf_counter() - began, budget)
+
+
+def causal_record(
+    subject: Subject, check: "CausalCheck", seconds: float, budget: float
+) -> kinds.CausalProbe:
+    """What a check of a subject has found, in so many seconds, as the log has it."""
+    return replace(
+        check.result(),
+        at=subject.at,
+        sec=round(seconds, 4),
+        budget=budget or math.nan,
+        left=check.left,
+        precision=precision(subject.images.device),
+    )
+
+
+def causal_of(subject: Subject, n: int, *, brief: bool) -> "CausalCheck":
+    """The check on the first n images of a subject, to be made in pieces.
 
     The first half of them ranks the channels, the second half tells what zeroing does. brief: fewer
-    sizes of groups and fewer single channels, for a check that holds up training. pause is called
-    before each group and may raise to break the check off.
+    sizes of groups and fewer single channels, for a check beside training.
     """
-    return causal_check(
+    return CausalCheck(
         subject.model,
         *subject.first(n),
         attack=subject.attack,
@@ -55,25 +82,20 @@ def causal_probe(
         generator=subject.generator(),
         shares=BRIEF_SHARES if brief else SHARES,
         singles=BRIEF_SINGLES if brief else SINGLES,
-        pause=pause,
     )
 
 
 def causal_check(
-    model: Network,
-    images: Tensor,
-    labels: Tensor,
-    *,
-    attack: ProbeAttack,
-    pgd_alpha: float,
-    pgd_steps: int,
-    generator: torch.Generator,
-    shares: Sequence[float] = SHARES,
-    singles: int = SINGLES,
-    draws: int = DRAWS,
-    batch_size: int = 256,
-    pause: Callable[[], None] = lambda: None,
+    model: Network, images: Tensor, labels: Tensor, **options: Any
 ) -> kinds.CausalProbe:
+    """The whole of a `CausalCheck` with these options."""
+    check = CausalCheck(model, images, labels, **options)
+    while check.left:
+        check.measure()
+    return check.result()
+
+
+class CausalCheck:
     """Zeroes groups of channels, one stage of the network at a time, and measures it again.
 
     images: uint8 [N,C,H,W], at least two; the first half ranks the channels, the second half
@@ -91,49 +113,135 @@ def causal_check(
 
     Costs a ranking (6U an image), then 2k+2·pgd_steps+3 U an image and group for an attack of k
     steps, 2k+1 for swap, and (draws - 1)·(2k+2) for the other draws of each stage and share; images
-    that PGD has taken cost no further steps, and groups of the same channels are measured once. The
+    that PGD has taken cost no further steps, and groups of the same channels are measured once. As
+    many groups as fit into a batch are measured together; those that tell most come first. The
     generator lives on the images' device; the network is in evaluation mode and float32, and is
-    left as it was. `pause` is called before each group; what it raises breaks the check off.
+    left as it was after each piece. It must not be trained in between. Raises ValueError without a
+    draw of random channels.
     """
-    if draws < 1:
-        raise ValueError(f"{draws} draws of random channels; at least 1")
-    n_rank = len(images) // 2
-    ranked = images[:n_rank], labels[:n_rank]
-    layers = channel_dominance(model, *ranked, eps=attack.eps, generator=generator)
-    with probing(model), torch.no_grad():
-        living = _living(layers)
-        orders = _orders(layers, living, _activation(model, *ranked))
-        random = [_shuffled(living, generator) for _ in range(draws)]
-        x, y = as_float(images[n_rank:]), labels[n_rank:]
-        alphas = [pgd_alpha] * pgd_steps
-        report = _Report(model, x, y, attack, alphas, generator, batch_size)
-        rows = []
-        for stage, sites in stages(model).items():
-            for share in shares:
-                rows += _groups(report, stage, sites, share, orders, random, pause)
-        single = []
-        for sites in stages(model).values():
-            last = next(layer for layer in layers if layer.name == sites[-1])
-            for channel in orders["self"][last.name][:singles]:
-                pause()
-                found = report.one({last.name: [channel]})
-                dominance = round(last.dominance[channel], 5)
-                single.append(
-                    kinds.SingleAblation(
-                        layer=last.name, channel=channel, dominance=dominance, **found
-                    )
-                )
-        base = kinds.Effects(**report.group({}))
-    return kinds.CausalProbe(
-        n=len(y),
-        n_rank=n_rank,
-        eps=attack.eps,
-        pgd_steps=pgd_steps,
-        attack=attack.name,
-        base=base,
-        rows=tuple(rows),
-        single=tuple(single),
-    )
+
+    def __init__(
+        self,
+        model: Network,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        attack: ProbeAttack,
+        pgd_alpha: float,
+        pgd_steps: int,
+        generator: torch.Generator,
+        shares: Sequence[float] = SHARES,
+        singles: int = SINGLES,
+        draws: int = DRAWS,
+        batch_size: int = 0,
+    ) -> None:
+        """Ranks the channels. batch_size: images of a pass, 0 = as suits the device."""
+        if draws < 1:
+            raise ValueError(f"{draws} draws of random channels; at least 1")
+        self._attack, self._pgd_steps, self._shares = attack, pgd_steps, shares
+        self._n_rank = len(images) // 2
+        ranked = images[: self._n_rank], labels[: self._n_rank]
+        layers = channel_dominance(model, *ranked, eps=attack.eps, generator=generator)
+        with probing(model), torch.no_grad():
+            living = _living(layers)
+            self._orders = _orders(layers, living, _activation(model, *ranked))
+            self._random = [_shuffled(living, generator) for _ in range(draws)]
+            x, y = as_float(images[self._n_rank :]), labels[self._n_rank :]
+            channels = {layer.name: len(layer.dominance) for layer in layers}
+            alphas = [pgd_alpha] * pgd_steps
+            size = batch_size or batch_of(x.device, 256)
+            self._report = Report(model, channels, x, y, attack, alphas, generator, size)
+        self._stages = stages(model)
+        self._singles = [
+            (layer.name, channel, round(layer.dominance[channel], 5))
+            for layer in layers
+            if layer.name in {sites[-1] for sites in self._stages.values()}
+            for channel in self._orders["self"][layer.name][:singles]
+        ]
+        wanted: dict[Key, str] = {key_of({}): "group"}
+        for stage, share in self._sizes():
+            for group in GROUPS:
+                wanted.setdefault(key_of(self._group(stage, share, group)), "group")
+        for site, channel, _ in self._singles:
+            wanted.setdefault(key_of({site: [channel]}), "one")
+        for stage, share in self._sizes():
+            for order in self._random:
+                wanted.setdefault(key_of(self._zeroed(stage, share, order)), "brief")
+        self._todo = wanted
+
+    @property
+    def left(self) -> int:
+        """How many groups are still to be measured."""
+        return len(self._todo)
+
+    def measure(self) -> None:
+        """Measure the next ones: as many as fit into a batch."""
+        level = next(iter(self._todo.values()))
+        same = [key for key, wanted in self._todo.items() if wanted == level]
+        keys = same[: self._report.at_once]
+        with probing(self._report.model), torch.no_grad():
+            self._report.measure(keys, level)
+        for key in keys:
+            del self._todo[key]
+
+    def result(self) -> kinds.CausalProbe:
+        """What has been measured so far; groups without a measurement are left out."""
+        known = self._report.known
+        rows = [row for stage, share in self._sizes() for row in self._rows(stage, share)]
+        single = [
+            kinds.SingleAblation(
+                layer=site, channel=channel, dominance=dominance, **_without(known[key], "swap")
+            )
+            for site, channel, dominance in self._singles
+            if (key := key_of({site: [channel]})) in known
+        ]
+        return kinds.CausalProbe(
+            n=len(self._report.y),
+            n_rank=self._n_rank,
+            eps=self._attack.eps,
+            pgd_steps=self._pgd_steps,
+            attack=self._attack.name,
+            base=kinds.Effects(**known.get(key_of({}), {})),
+            rows=tuple(rows),
+            single=tuple(single),
+        )
+
+    def _sizes(self) -> Iterator[tuple[str, float]]:
+        return ((stage, share) for stage in self._stages for share in self._shares)
+
+    def _zeroed(self, stage: str, share: float, order: "_Order") -> dict[str, list[int]]:
+        return {
+            site: order[site][: top_count(len(order[site]), share)] for site in self._stages[stage]
+        }
+
+    def _group(self, stage: str, share: float, group: str) -> dict[str, list[int]]:
+        order = self._random[0] if group == "random" else self._orders[group]
+        return self._zeroed(stage, share, order)
+
+    def _rows(self, stage: str, share: float) -> Iterator[kinds.Ablation]:
+        """What is left without each group of one size of one stage."""
+        known = self._report.known
+        draws = [key_of(self._zeroed(stage, share, order)) for order in self._random]
+        drawn = [known[key] for key in draws if key in known]
+        fgsm = [draw["fgsm"] for draw in drawn]
+        for group in GROUPS:
+            zeroed = self._group(stage, share, group)
+            if "swap" not in (found := known.get(key_of(zeroed), {})):
+                continue
+            channels = sum(map(len, zeroed.values()))
+            row = kinds.Ablation(stage=stage, group=group, share=share, channels=channels)
+            row = replace(row, **found)
+            if group == "random":
+                yield _mean(row, drawn)
+            elif len(drawn) == len(self._random):
+                quantile = fmean(left <= row.fgsm for left in fgsm)
+                yield replace(row, quantile=round(quantile, 5))
+            else:
+                yield row
+
+
+def _without(values: Mapping[str, float], name: str) -> dict[str, float]:
+    return {key: value for key, value in values.items() if key != name}
 
 
 def stages(model: Network) -> dict[str, list[str]]:
@@ -147,41 +255,6 @@ def stages(model: Network) -> dict[str, list[str]]:
     return found
 
 
-def _groups(
-    report: "_Report",
-    stage: str,
-    sites: Sequence[str],
-    share: float,
-    orders: Mapping[str, "_Order"],
-    random: Sequence["_Order"],
-    pause: Callable[[], None],
-) -> list[kinds.Ablation]:
-    """What is left without each group of one size of one stage."""
-
-    def zeroed(order: "_Order") -> dict[str, list[int]]:
-        return {site: order[site][: top_count(len(order[site]), share)] for site in sites}
-
-    drawn = []
-    for order in random:
-        pause()
-        drawn.append(report.brief(zeroed(order)))
-    fgsm = [draw["fgsm"] for draw in drawn]
-    rows = []
-    for group in GROUPS:
-        pause()
-        chosen = zeroed(random[0] if group == "random" else orders[group])
-        found = report.group(chosen)
-        channels = sum(map(len, chosen.values()))
-        row = kinds.Ablation(stage=stage, group=group, share=share, channels=channels)
-        row = replace(row, **found)
-        if group == "random":
-            rows.append(_mean(row, drawn))
-        else:
-            quantile = fmean(left <= row.fgsm for left in fgsm)
-            rows.append(replace(row, quantile=round(quantile, 5)))
-    return rows
-
-
 def _mean(first: kinds.Ablation, drawn: Sequence[Mapping[str, float]]) -> kinds.Ablation:
     """The random group as the mean over its draws, of which `first` is one."""
     of = {name: [draw[name] for draw in drawn] for name in ("clean", "fgsm")}
@@ -191,99 +264,6 @@ def _mean(first: kinds.Ablation, drawn: Sequence[Mapping[str, float]]) -> kinds.
         for name, values in of.items()
     }
     return replace(first, draws=len(drawn), **mean, **sd)
-
-
-class _Report:
-    """The images that are reported on, and what all measurements share: y′ and starts of PGD."""
-
-    def __init__(
-        self,
-        model: Network,
-        x: Tensor,
-        y: Tensor,
-        attack: ProbeAttack,
-        alphas: Sequence[float],
-        generator: torch.Generator,
-        batch_size: int,
-    ) -> None:
-        self.model = model
-        self.x = x
-        self.y = y
-        self.attack = attack
-        self.alphas = alphas
-        self.eps = x.new_tensor(attack.eps)
-        self.start = uniform_start(x, self.eps, generator)
-        self.other = other_labels(y, model(x[:1]).shape[1], generator)
-        self.batch_size = batch_size
-        self._known: dict[Hashable, dict[str, float]] = {}
-
-    def brief(self, zeroed: Zeroed) -> dict[str, float]:
-        """The shares clean and fgsm with these channels zeroed."""
-        return self._once(self._single_step, zeroed)
-
-    def one(self, zeroed: Zeroed) -> dict[str, float]:
-        """The shares clean, fgsm, pgd and carrier with these channels zeroed."""
-        return self._once(self._accuracies, zeroed)
-
-    def group(self, zeroed: Zeroed) -> dict[str, float]:
-        """The shares clean, fgsm, pgd, carrier and swap with these channels zeroed."""
-        return self.one(zeroed) | self._once(self._swap, zeroed)
-
-    def _once(
-        self, measure: Callable[[Tensor], dict[str, Tensor]], zeroed: Zeroed
-    ) -> dict[str, float]:
-        """Shares of the hits that `measure` finds among the images with these indices.
-
-        Shares of all images with five digits, measured only once.
-        """
-        key = measure, tuple((site, tuple(sorted(channels))) for site, channels in zeroed.items())
-        if key not in self._known:
-            everything = torch.arange(len(self.y), device=self.y.device)
-            with zeroing(self.model, zeroed):
-                found = [measure(part) for part in torch.split(everything, self.batch_size)]
-            shares = torch.stack(
-                [torch.cat([part[name] for part in found]).double().mean() for name in found[0]]
-            )
-            rounded = [round(share, 5) for share in shares.tolist()]
-            self._known[key] = dict(zip(found[0], rounded, strict=True))
-        return self._known[key]
-
-    def _single_step(self, part: Tensor) -> dict[str, Tensor]:
-        clean, _, fgsm = self._attacked(part)
-        return {"clean": clean, "fgsm": fgsm}
-
-    def _attacked(self, part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Which are right, the perturbations, and which are right under them."""
-        model, x, y = self.model, self.x[part], self.y[part]
-        at_x = input_gradient(model, x, y)
-        delta = self.attack.delta(model, x, y, at_x)
-        return at_x.logits.argmax(1) == y, delta, follows(model, x, delta, y)
-
-    def _accuracies(self, part: Tensor) -> dict[str, Tensor]:
-        model, x, y = self.model, self.x[part], self.y[part]
-        clean, delta, fgsm = self._attacked(part)
-        right = clean.nonzero()[:, 0]
-        stood = survivors(
-            model,
-            self._gradient,
-            x[right],
-            y[right],
-            self.start[part[right]],
-            self.eps,
-            self.alphas,
-        )
-        return {
-            "clean": clean,
-            "fgsm": fgsm,
-            "pgd": torch.zeros_like(clean).index_fill_(0, right[stood], True),
-            "carrier": follows(model, grey_like(x), delta, y),
-        }
-
-    def _swap(self, part: Tensor) -> dict[str, Tensor]:
-        return {"swap": swap(self.model, self.x[part], self.other[part], self.attack)}
-
-    def _gradient(self, x: Tensor, y: Tensor, _: Tensor) -> Gradient:
-        return input_gradient(self.model, x, y)
 
 
 def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

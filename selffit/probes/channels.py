@@ -17,7 +17,7 @@ from selffit.eventlog.fields import Floats
 from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add, grey_like
-from selffit.probes.base import batches, probing
+from selffit.probes.base import batch_of, batches, probing
 from selffit.probes.concentration import gini, participation_ratio, top_share
 from selffit.probes.draws import random_signs
 from selffit.probes.ranks import shared_top, spearman
@@ -46,7 +46,7 @@ def channel_dominance(
     *,
     eps: float,
     generator: torch.Generator,
-    batch_size: int = 64,
+    batch_size: int = 0,
 ) -> list[kinds.LayerChannels]:
     """Dominance of every channel at every site of the network, in forward order.
 
@@ -70,6 +70,7 @@ def channel_dominance(
     and agree are the first N/2 images and the others. Costs a gradient and three forward passes
     over the images (5U); the network is in evaluation mode and float32, and is left as it was.
     """
+    batch_size = batch_size or batch_of(images.device, 64)
     totals: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("si", "di", "rand", "car")}
     clean: dict[str, Tensor] = {}
     grey: dict[str, Tensor] = {}
@@ -110,7 +111,9 @@ def channel_dominance(
             see = add_up("di", grey, halves)
             for name, output in clean.items():
                 see(name, output)
-    return [_layer(name, **{kind: total[name] for kind, total in totals.items()}) for name in grey]
+    # many small operations, so on the host
+    found = {kind: {name: t.cpu() for name, t in total.items()} for kind, total in totals.items()}
+    return [_layer(name, **{kind: total[name] for kind, total in found.items()}) for name in grey]
 
 
 @contextmanager

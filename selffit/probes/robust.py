@@ -17,7 +17,7 @@ from selffit.methods.base import (
 )
 from selffit.methods.fgsm import fgsm
 from selffit.methods.gradient import input_gradient
-from selffit.probes.base import batches, probing
+from selffit.probes.base import batch_of, batches, probing
 from selffit.probes.subject import Subject, timed
 
 
@@ -80,7 +80,7 @@ def robust_accuracies(
     *,
     budgets: Sequence[tuple[float, float]],
     pgd_steps: int,
-    batch_size: int = 256,
+    batch_size: int = 0,
     generator: torch.Generator,
 ) -> list[RobustAccuracy]:
     """Accuracies at several budgets (eps, pgd_alpha), which share the clean pass and its gradient.
@@ -94,6 +94,7 @@ def robust_accuracies(
     The network is in evaluation mode and float32, and is left as it was: running statistics,
     weights, their gradients and torch's own generators.
     """
+    batch_size = batch_size or batch_of(images.device, 256)
     clean = Tally(images.device)
     single, multi = ([Tally(images.device) for _ in budgets] for _ in range(2))
 
@@ -120,7 +121,7 @@ def robust_accuracies(
                 start = uniform_start(x, budget.eps, generator)
                 multi[i].right += len(
                     survivors(
-                        model,
+                        lambda at, _: model(at),
                         gradient,
                         x[right],
                         y[right],
@@ -185,7 +186,7 @@ GradientOf = Callable[[Tensor, Tensor, Tensor], Gradient]
 
 
 def survivors(
-    model: nn.Module,
+    logits: Callable[[Tensor, Tensor], Tensor],
     gradient: GradientOf,
     x: Tensor,
     y: Tensor,
@@ -196,7 +197,8 @@ def survivors(
 ) -> Tensor:
     """Which images are right at the start point [B,C,H,W] and after every PGD step: int64 indices.
 
-    eps: radius, in pixels, on the images' device. alphas: the size of each step, in pixels.
+    logits: the network at x, for images with the given indices, as `gradient` has it. eps: radius,
+    in pixels, on the images' device. alphas: the size of each step, in pixels.
     answered: says of logits [B,K] which of them are an answer at all.
     """
 
@@ -212,4 +214,4 @@ def survivors(
         kept = right(at_point.logits).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]
         x_adv = project(x_adv[kept] + alpha * at_point.grad[kept].sign(), x, eps)
-    return alive[right(model(x_adv))] if len(alive) else alive
+    return alive[right(logits(x_adv, alive))] if len(alive) else alive

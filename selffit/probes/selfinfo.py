@@ -22,7 +22,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.fields import Floats
 from selffit.methods.gradient import input_gradient
 from selffit.probes.attacks import ProbeAttack, add, grey_like
-from selffit.probes.base import batches, probing
+from selffit.probes.base import batch_of, batches, probing
 from selffit.probes.draws import other_labels, partners, pixel_orders, random_signs, uniform_like
 from selffit.probes.subject import Subject, timed
 
@@ -58,7 +58,7 @@ def self_information(
     mean: Tensor | None = None,
     reference: nn.Module | None = None,
     full: bool = False,
-    batch_size: int = 256,
+    batch_size: int = 0,
 ) -> kinds.SelfProbe:
     """The light set of probes, or the full one, with delta(x,y;θ) = attack.delta on `model`.
 
@@ -98,6 +98,7 @@ def self_information(
     in evaluation mode and float32 and are left as they were. Raises ValueError for a full set
     without a mean.
     """
+    batch_size = batch_size or batch_of(images.device, 256)
     other, partner = other_labels(labels, classes, generator), partners(labels, generator)
     signs = attack.eps * random_signs(images, generator)
     totals: dict[str, Tensor] = {}

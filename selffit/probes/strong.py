@@ -13,7 +13,7 @@ from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
 from selffit.methods.base import Gradient, uniform_start
 from selffit.methods.gradient import input_gradient
-from selffit.probes.base import probing
+from selffit.probes.base import batch_of, probing
 from selffit.probes.robust import survivors
 from selffit.probes.subject import Subject, timed
 
@@ -47,7 +47,7 @@ def strong_accuracy(
     generator: torch.Generator,
     weak_steps: int,
     weak_alpha: float,
-    batch_size: int = 256,
+    batch_size: int = 0,
 ) -> kinds.StrongProbe:
     """Accuracy under PGD from random starts, with several losses one after the other.
 
@@ -67,6 +67,7 @@ def strong_accuracy(
     under the weak attack alone: gradient masking. The network is in evaluation mode and float32,
     and is left as it was.
     """
+    batch_size = batch_size or batch_of(images.device, 256)
     x = as_float(images)
     radius = torch.tensor(eps, device=x.device)
 
@@ -79,7 +80,15 @@ def strong_accuracy(
                 return loss(at, y, part[which])
 
             return part[
-                survivors(model, gradient, x[part], labels[part], start[part], radius, alphas)
+                survivors(
+                    lambda at, _: model(at),
+                    gradient,
+                    x[part],
+                    labels[part],
+                    start[part],
+                    radius,
+                    alphas,
+                )
             ]
 
         return torch.cat([survive(part) for part in torch.split(alive, batch_size)])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from selffit.eventlog import kinds
 from selffit.methods import METHODS
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack
+from selffit.probes.base import precision
 
 P = ParamSpec("P")
 E = TypeVar("E", bound=kinds.Event)
@@ -64,13 +65,16 @@ class Subject:
 
 
 def timed(probe: Callable[Concatenate[Subject, P], E]) -> Callable[Concatenate[Subject, P], E]:
-    """Make a probe say where its subject stands, and in `sec` how many seconds it took."""
+    """Make a probe say where its subject stands, how precisely it was made, and in how long."""
 
     @wraps(probe)
     def measured(subject: Subject, /, *args: P.args, **kwargs: P.kwargs) -> E:
         began = time.perf_counter()
         event = probe(subject, *args, **kwargs)
-        return replace(event, at=subject.at, sec=round(time.perf_counter() - began, 4))
+        more: dict[str, Any] = {"at": subject.at, "sec": round(time.perf_counter() - began, 4)}
+        if "precision" in event.__struct_fields__:
+            more["precision"] = precision(subject.images.device)
+        return replace(event, **more)
 
     return measured
 

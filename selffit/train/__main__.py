@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selffit.config import RunConfig, from_dict
+from selffit.data import read_ahead
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
@@ -74,12 +75,20 @@ class Trainer:
     def train(self, config: RunConfig) -> tuple[str, str]:
         """Set up and train; how it ended, and why. Raises Stop, UserError, whatever goes wrong."""
         with self.stop.interruptible():
+            reading = read_ahead(config)
             # torch and all that needs it: seconds of imports, so only now
             self.announce("imports")
             from selffit.train.begin import begin
 
             loop = begin(
-                self.run, self.attempt, self.writer, config, self.stop, self.summary, self.announce
+                self.run,
+                self.attempt,
+                self.writer,
+                config,
+                self.stop,
+                self.summary,
+                self.announce,
+                reading,
             )
             self.requests = loop.commander.requests
             device = loop.session.setup.device

@@ -1,7 +1,8 @@
 """From a run directory to a training loop that stands where this attempt has to go on."""
 
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 from selffit.config import RunConfig
 from selffit.control.policy import policy_of
@@ -18,6 +19,9 @@ from selffit.train.setup import prepare
 from selffit.train.stopping import StopSwitch
 from selffit.train.trainlog import TrainLog
 
+if TYPE_CHECKING:
+    from selffit.data import Arrays
+
 
 def begin(
     run: RunDir,
@@ -27,18 +31,20 @@ def begin(
     stop: StopSwitch,
     summary: dict[str, Any],
     announce: Callable[[str], None] = lambda phase: None,
+    reading: "Future[Arrays | None] | None" = None,
 ) -> Loop:
     """Load and build everything, write `run.start`, and resume where earlier attempts have trained.
 
-    `summary` is what the `end` record will say, kept up to date. Raises UserError for what is not
-    to be had here, and for a run that has finished.
+    `summary` is what the `end` record will say, kept up to date. reading: the images, where they
+    are being read already. Raises UserError for what is not to be had here, and for a run that has
+    finished.
     """
     run = run.held()
     policy = policy_of(config)
     wait_for_predecessors(run)
     past = read_past(run)
     check_resumable(past.ledger, run.name)
-    setup = prepare(config, announce)
+    setup = prepare(config, announce, reading)
     log = TrainLog(writer, past.ledger)
     requests = Requests(run, log, policy, attempt)
     monitor = Monitor(setup, log, summary, requests.react, requests.somebody_waits)

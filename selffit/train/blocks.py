@@ -7,10 +7,9 @@ from torch import Tensor
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Columns
-from selffit.methods import Attack
 from selffit.train.monitor import Monitor
 from selffit.train.setup import Setup
-from selffit.train.signals import SignalBuffer, TrainedOn
+from selffit.train.signals import SignalBuffer
 from selffit.train.trainlog import TrainLog
 
 SEND_SECONDS = 1.0  # a block that takes longer is logged in pieces
@@ -44,9 +43,9 @@ class Blocks:
         """Whether the block has to be closed before another step."""
         return self._count == self._setup.config.block_steps
 
-    def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
-        """Take in one step: its batch x [B,C,H,W], y [B], and what became of it."""
-        self._signals.add(x, y, attack, trained)
+    def add(self, values: Tensor) -> None:
+        """Take in one step: the values [7,B] of its images, see `signals.image_values`."""
+        self._signals.add(values)
         self._count += 1
 
     def send(self, done: int) -> None:

@@ -81,6 +81,7 @@ class Commander:
         self._log.phase("paused", self._session.done)
         while self._ledger.paused:
             self._session.stop.check()
+            self._session.measure_later()
             time.sleep(PAUSED_SECONDS)
             self._take_waiting()
             self._poll()

@@ -1,14 +1,15 @@
 """Why the network collapses: self-information, the causal check, a reference, a diagnosis.
 
 A light set of probes follows every interval probe; the full set is measured where it tells most:
-once the budget is full (what is healthy), when signals move, at an onset, at the end, and when
-somebody asks.
+once the budget is full (what is healthy), when signals move, after an onset (`aftermath`), at the
+end, and when somebody asks.
 """
 
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from functools import cached_property
 from typing import Any
 
@@ -24,11 +25,11 @@ from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
 from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator, training_mean
+from selffit.train.aftermath import STRIP_IMAGES, Aftermath
 from selffit.train.setup import Setup
 from selffit.train.trainlog import TrainLog
 
 STRONG_IMAGES = 256
-STRIP_IMAGES = 4
 
 
 class _GivenUp(Exception):
@@ -112,9 +113,16 @@ class Explainer:
                 raise _GivenUp
 
         with suppress(_GivenUp):
-            found = causal_probe(self.subject(step), n, brief=brief, pause=pause)
+            budget = self.setup.config.causal_seconds
+            found = causal_probe(self.subject(step), n, brief=brief, budget=budget, pause=pause)
             self.log.emit(found, step=step)
             self._tell(step, self.diagnoser.checked(found))
+
+    def aftermath(self, step: int, why: str) -> Aftermath:
+        """The full set for the network of an onset as it is now, to be measured later."""
+        subject = self.subject(step)
+        copied = replace_fields(subject, model=copy.deepcopy(subject.model))
+        return Aftermath(copied, why, self.setup.config, self.log, self.diagnoser)
 
     def strong(self, step: int) -> kinds.StrongProbe | None:
         """Log what a strong attack leaves of the PGD accuracy."""

@@ -3,11 +3,13 @@
 Where it stands is a function of (weights, optimiser, step, settings) only.
 """
 
-import torch
+import math
 
-from selffit.data import step_seed
+from selffit.eventlog import kinds
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
+from selffit.train.runner import Runner
+from selffit.train.scalars import Ahead
 from selffit.train.session import Session
 from selffit.train.stopping import Stop
 
@@ -22,7 +24,10 @@ class Loop:
         self.session = session
         self.checkpoints = checkpoints
         self.commander = commander
-        self._generator = torch.Generator(session.setup.device)
+        setup = session.setup
+        self.runner = Runner(setup, self._tell)
+        self._between_blocks = False
+        self._ahead = Ahead(setup.device, setup.config.block_steps)
 
     def run(self) -> None:
         """Train to the end.
@@ -37,7 +42,11 @@ class Loop:
             while True:
                 self._boundary()
                 if session.done >= session.setup.schedule.last_step:
+                    while session.monitor.aftermaths:
+                        session.measure_later(math.inf)
                     break
+                if self._between_blocks:
+                    session.measure_later()
                 self._one_step()
                 self._after_step()
         except Stop as request:
@@ -46,6 +55,10 @@ class Loop:
                 self.checkpoints.save(wait=True)
             raise
 
+    def _tell(self, event: kinds.StepGraph) -> None:
+        """Log how the next steps are taken."""
+        self.session.log.emit(event, step=self.session.done)
+
     def _boundary(self) -> None:
         """Between two steps: the one place where the run stops and its settings may change."""
         self.session.stop.check()
@@ -53,32 +66,27 @@ class Loop:
 
     def _one_step(self) -> None:
         setup, step = self.session.setup, self.session.done
-        schedule = setup.schedule
-        setup.step.set(
-            lr=schedule.lr(step),
-            momentum=schedule.momentum(step),
-            eps=schedule.eps(step),
-            alpha=schedule.alpha(step),
-        )
-        self._generator.manual_seed(step_seed(setup.config.seed, "attack", step))
         x, y = setup.batches.batch(step)
-        attack, trained = setup.step(x, y, self._generator, with_input_gradient=True)
-        self.session.blocks.add(x, y, attack, trained)
+        values = self.runner.run(x, y, self._ahead.at(step, setup.schedule))
+        self.session.blocks.add(values)
         self.session.done += 1
 
     def _after_step(self) -> None:
         """Log the block, probe and save, where it is time for it."""
         session, monitor = self.session, self.session.monitor
         last = session.done == session.setup.schedule.last_step
+        self._between_blocks = False
         due = last or session.done % monitor.every == 0
         if due or session.blocks.full:
             session.close_block(everything=due)
+            self._between_blocks = True
         if monitor.looks(session.done):
             session.look()
         if due:
             session.probe("end" if last else "interval")
         elif monitor.wants_probe(session.done):
             session.close_block()
+            self._between_blocks = True
             session.probe("suspicion")
         session.blocks.send(session.done)
         if self.checkpoints.due(due):

@@ -1,5 +1,6 @@
 """What is measured beside training: probes and the detector, and their records in the log."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -10,6 +11,7 @@ from selffit.eventlog import kinds
 from selffit.probes.align import align_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
+from selffit.train.aftermath import PAUSE, Aftermath
 from selffit.train.explain import Explainer
 from selffit.train.scores import LatestPgd, Summary
 from selffit.train.setup import Setup
@@ -53,6 +55,7 @@ class Monitor:
         self.detector = Detector(chance=self._chance, cooldown=cooldown, confirm=True)
         self.divergence = DivergenceRule(setup.images.classes)
         self.explainer = Explainer(setup, log)
+        self.aftermaths: list[Aftermath] = []  # what is still to be measured of onsets, in order
         self._suspicion = False  # signals have moved since the last probe
         self._diverged_unseen = False  # the loss told of a divergence, and no probe has looked yet
         self._last_probe = 0  # its step
@@ -112,8 +115,11 @@ class Monitor:
         """Measure robust accuracy, let both detectors judge it, and measure what explains it.
 
         A probe on suspicion must be quick: without an onset it leaves the channels out. Of a
-        network whose answers are not finite there is nothing more to measure.
+        network whose answers are not finite there is nothing more to measure. An onset is told with
+        a light set of what explains it; the full one is left to `measure_later`.
         """
+        if why in ("asked", "end"):
+            self._finish(step)
         robust = self._robust(step, why)
         self._diverged_unseen = False
         self._last_probe = step
@@ -127,9 +133,9 @@ class Monitor:
                 self.explainer.strong(step)
         elif self.detector.wants_strong or why in ("asked", "end"):
             alerts += self._confirm(step)
-        onset = any(alert.level == "onset" for alert in alerts)
-        at_length = onset or why in ("asked", "end")
-        full = at_length or self._suspicion or self._first_at_full_budget(step)
+        at_length = why in ("asked", "end")
+        later = not at_length and any(alert.level == "onset" for alert in alerts)
+        full = at_length or (not later and (self._suspicion or self._first_at_full_budget(step)))
         self._suspicion = False
         explained = self.explainer.measure(step, why, full=full)
         for alert in alerts:
@@ -137,12 +143,28 @@ class Monitor:
             if alert.level == "recovered":
                 self.explainer.closed()
         self.explainer.diagnose(step, explained)
+        if later:  # the policy acts first
+            self._dominance = {}
+            self.aftermaths.append(self.explainer.aftermath(step, why))
+            return
         if (at_length or why != "suspicion") and self.setup.config.channel_images:
             self._channels(step)
         if at_length:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
         if why == "interval" and self.healthy:
             self.explainer.healthy(step)
+
+    def measure_later(self, seconds: float = PAUSE) -> None:
+        """Go on for about so many seconds with what is still to be measured of an onset."""
+        if self.aftermaths and not self.aftermaths[0].go_on(seconds):
+            self.aftermaths.pop(0)
+
+    def _finish(self, step: int) -> None:
+        """Before a probe at length at this step: it measures the onset of this step by itself."""
+        here = self.log.branch, step
+        self.aftermaths = [left for left in self.aftermaths if left.at[:2] != here]
+        while self.aftermaths:
+            self.measure_later(math.inf)
 
     def judge_divergence(self, point: ProbePoint) -> None:
         """Write what a probe says of a divergence: that there is one, or that it is over."""

@@ -17,6 +17,7 @@ from selffit.checkpoint.tensors import restore, state_to_files
 from selffit.config import LIVE
 from selffit.control.refusal import Refusal
 from selffit.control.settings import SEED, ZEROED, live_settings
+from selffit.train.aftermath import PAUSE
 from selffit.train.blocks import Blocks
 from selffit.train.monitor import Monitor
 from selffit.train.setup import Setup
@@ -140,3 +141,13 @@ class Session:
         with self.stop.interruptible():
             self.monitor.probe(self.done, why)
         self.blocks.restart_clock()
+
+    def measure_later(self, seconds: float = PAUSE) -> None:
+        """Go on with what is still to be measured of an onset; its time is no block's.
+
+        To be used where a block has ended.
+        """
+        if self.monitor.aftermaths:
+            with self.stop.interruptible():
+                self.monitor.measure_later(seconds)
+            self.blocks.restart_clock()

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,10 @@ from selffit.models.zeroing import Zeroing
 from selffit.numbers import plural
 from selffit.probes.channels import watching
 from selffit.train.schedule import Schedule
-from selffit.train.step import Step, make_optimizer
+from selffit.train.step import Step
+
+if TYPE_CHECKING:
+    from selffit.data import Arrays
 
 
 @dataclass(kw_only=True)
@@ -73,9 +77,14 @@ class Setup:
         )
 
 
-def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
+def prepare(
+    config: RunConfig,
+    announce: Callable[[str], None],
+    reading: "Future[Arrays | None] | None" = None,
+) -> Setup:
     """Load and build everything; `announce` hears "data" and "model" when these begin.
 
+    reading: the images, where `data.read_ahead` has begun to read them.
     Weights depend on the seed only, not on the device. Raises UserError for a device, precision or
     data set that is not to be had here.
     """
@@ -86,12 +95,12 @@ def prepare(config: RunConfig, announce: Callable[[str], None]) -> Setup:
         torch.backends.cudnn.benchmark = True
     torch.set_num_threads(config.threads or sensible_threads())
     announce("data")
-    images = data.load(config, device)
+    images = data.load(config, device, reading)
     batches = _batches(images, config)
     announce("model")
     torch.manual_seed(step_seed(config.seed, "weights", 0))
     model = build_network(config, images).to(device)
-    step = Step(config, model, make_optimizer(config, model, device), device, autocast)
+    step = Step(config, model, device, autocast, capturable=device.type == "cuda")
     schedule = Schedule(config, batches.steps_per_epoch)
     return Setup(
         config=config,

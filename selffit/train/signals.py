@@ -18,6 +18,7 @@ from selffit.methods import Attack
 MEASURED = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
 # Rows of a step's per-image values.
 LOSS_START, LOSS_ADV, HIT, NORM_START, NORM_ADV, DOT, DELTA = range(7)
+VALUES = 7  # rows
 TINY = 1e-30  # norms of a confident image can both be 1e-12
 
 
@@ -103,7 +104,7 @@ class SignalBuffer(Generic[About]):
     def __init__(
         self, block_steps: int, batch_size: int, shape: tuple[int, int, int], device: torch.device
     ) -> None:
-        self._values = torch.zeros(block_steps, 7, batch_size, device=device)
+        self._values = torch.zeros(block_steps, VALUES, batch_size, device=device)
         self._pixels = shape[0] * shape[1] * shape[2]
         self._cuda = device.type == "cuda"
         self._on_the_way: deque[_Reading[About]] = deque()
@@ -119,10 +120,11 @@ class SignalBuffer(Generic[About]):
         """Images of these steps."""
         return sum(self._sizes)
 
-    def add(self, x: Tensor, y: Tensor, attack: Attack, trained: TrainedOn) -> None:
-        """Keep one step's values; at most `block_steps` of them before `close_block`."""
-        image_values(x, y, attack, trained, self._values[self.count, :, : len(y)])
-        self._sizes.append(len(y))
+    def add(self, values: Tensor) -> None:
+        """Keep one step's `image_values` [7,B]; at most `block_steps` before `close_block`."""
+        size = values.shape[1]
+        self._values[self.count, :, :size].copy_(values)
+        self._sizes.append(size)
 
     def close_block(self, about: About) -> None:
         """Reduce the steps since the last block and start their copy to the host.

@@ -1,5 +1,6 @@
 """One training step, the same for every method: attack the batch, then descend on its loss."""
 
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 import torch
@@ -9,52 +10,34 @@ from selffit.config import RunConfig
 from selffit.methods import METHODS, Attack, Batch, Budget, Gradient, mix_signs
 from selffit.methods.base import PerImage
 from selffit.methods.gradient import cross_entropy, input_gradient
+from selffit.train.optimizer import make_optimizer
+from selffit.train.scalars import Scalars, Values, rows
 from selffit.train.signals import TrainedOn
 
 
-def make_optimizer(
-    config: RunConfig, model: nn.Module, device: torch.device
-) -> torch.optim.Optimizer:
-    """SGD or Adam in its fused form.
-
-    lr is a 0-d tensor on the device, so that a new value needs no new graph.
-    """
-    lr = torch.zeros((), device=device)
-    if config.optimizer == "adam":
-        return torch.optim.Adam(
-            model.parameters(), lr=lr, weight_decay=config.weight_decay, fused=True
-        )
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=lr,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-
-
 class Step:
-    """A training step on one network; eps, alpha and lr live in device tensors that `set` fills.
+    """A training step on one network, with its optimiser; numbers that change are `set` or `use`d.
 
     `autocast` is the dtype of mixed precision or None: images, perturbation and input gradient stay
-    float32.
+    float32. capturable: no number that schedules or commands move comes from the host.
     """
 
     def __init__(
         self,
         config: RunConfig,
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
         device: torch.device,
         autocast: torch.dtype | None,
+        *,
+        capturable: bool = False,
     ) -> None:
         self.model = model
-        self.optimizer = optimizer
         self.autocast = autocast
         self.parameters = list(model.parameters())
         self.device = device
-        self._eps = torch.zeros((), device=device)
-        self._alpha = torch.zeros((), device=device)
+        self.scalars = Scalars(device)
+        self.optimizer = make_optimizer(config, model, self.scalars, capturable=capturable)
+        self.version = 0  # rises with every `configure`
         self.configure(config)
 
     def configure(self, config: RunConfig) -> None:
@@ -63,23 +46,49 @@ class Step:
         self.bn_eval = config.attack_bn == "eval"
         self.method = METHODS[config.method]
         self.budget = Budget(
-            self._eps, self._alpha, config.attack_steps, start=config.start, corner=config.corner
+            self.scalars.eps,
+            self.scalars.alpha,
+            config.attack_steps,
+            start=config.start,
+            corner=config.corner,
         )
         self.mix_signs = config.mix_signs
-        for group in self.optimizer.param_groups:
-            group["weight_decay"] = config.weight_decay
+        self._weight_decay = config.weight_decay
+        self.version += 1
+
+    @property
+    def fixed(self) -> tuple[Hashable, ...]:
+        """Everything that a captured step has in it for good, beside the addresses of tensors."""
+        budget = self.budget
+        return (
+            self.method,
+            budget.steps if "attack_steps" in self.method.uses else 1,
+            budget.start,
+            budget.corner,
+            self.mix_signs,
+            self.clip_grad,
+            self.bn_eval,
+            self.autocast,
+        )
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Everything that steps read and leave changed: weights, statistics, optimiser."""
+        yield from self.parameters
+        yield from self.model.buffers()
+        for state in self.optimizer.state.values():
+            yield from (value for value in state.values() if isinstance(value, Tensor))
 
     def set(self, *, lr: float, momentum: float, eps: float, alpha: float) -> None:
-        """The values that the next step uses; only enqueues three fills.
+        """The values that the next step uses."""
+        values = Values(
+            lr=lr, momentum=momentum, weight_decay=self._weight_decay, eps=eps, alpha=alpha
+        )
+        self.use(values, rows([values])[0])
 
-        torch's SGD takes momentum from the host with every step, also in its fused form.
-        """
-        self._eps.fill_(eps)
-        self._alpha.fill_(alpha)
-        for group in self.optimizer.param_groups:
-            group["lr"].fill_(lr)
-            if "momentum" in group:
-                group["momentum"] = momentum
+    def use(self, values: Values, row: Tensor) -> None:
+        """The values that the next step uses, also as a row of `scalars.rows`: one copy of it."""
+        self.scalars.fill(row)
+        self.optimizer.use(values)
 
     def gradient_at(self, x: Tensor, y: Tensor, objective: PerImage | None = None) -> Gradient:
         """The attack's view of the network.
@@ -112,7 +121,7 @@ class Step:
         """
         attack = self.method.attack(self.gradient_at, x, y, self.budget, generator)
         if self.mix_signs:
-            attack = mix_signs(attack, x, self._eps, self.mix_signs, generator)
+            attack = mix_signs(attack, x, self.scalars.eps, self.mix_signs, generator)
         x_adv = attack.x_adv.detach().requires_grad_(with_input_gradient)
         if self.method.loss is None:
             logits = self.logits(x_adv)
@@ -121,7 +130,14 @@ class Step:
         else:
             made = replace(attack, x_adv=x_adv)
             objective = self.method.loss(
-                Batch(model=self.logits, x=x, y=y, attack=made, eps=self._eps, generator=generator)
+                Batch(
+                    model=self.logits,
+                    x=x,
+                    y=y,
+                    attack=made,
+                    eps=self.scalars.eps,
+                    generator=generator,
+                )
             )
             torch.autograd.backward(objective.mean)
             logits = objective.logits
@@ -129,5 +145,5 @@ class Step:
         if self.clip_grad:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_grad)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         return attack, TrainedOn(loss.detach(), logits.detach(), x_adv.grad)

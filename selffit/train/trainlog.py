@@ -25,21 +25,24 @@ class TrainLog:
         self.ledger = ledger
         self.branch = ledger.branch
 
-    def emit(self, event: kinds.Event, *, step: int = 0) -> bool:
-        """Write an event; one of a critical kind is on disk when this returns True."""
-        written = self._writer.emit(event, step=step, branch=self.branch)
-        self._note(event, step)
+    def emit(self, event: kinds.Event, *, step: int = 0, branch: str = "") -> bool:
+        """Write an event; one of a critical kind is on disk when this returns True.
+
+        branch: where it happened, if that is not the active one.
+        """
+        written = self._writer.emit(event, step=step, branch=branch or self.branch)
+        self._note(event, step, branch or self.branch)
         return written
 
     def post(self, event: kinds.Event, *, step: int = 0) -> Event:
         """Write an event of a critical kind without waiting for it; set once it is on the disk."""
         known = self._writer.post(event, step=step, branch=self.branch)
-        self._note(event, step)
+        self._note(event, step, self.branch)
         return known
 
-    def _note(self, event: kinds.Event, step: int) -> None:
+    def _note(self, event: kinds.Event, step: int, branch: str) -> None:
         """Let the ledger learn of what was written."""
-        here = kinds.Place(branch=self.branch, step=step, t=time.time())
+        here = kinds.Place(branch=branch, step=step, t=time.time())
         self.ledger = self.ledger.after(replace(event, at=here))
 
     def phase(self, name: str, step: int) -> None:

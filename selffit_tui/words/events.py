@@ -66,6 +66,13 @@ def _phase(event: kinds.Phase) -> str:
     return _joined(f"{event.name}: {looks.meaning}" if looks.meaning else event.name, about)
 
 
+def _graph(event: kinds.StepGraph) -> str:
+    if not event.captured:
+        return _joined("steps are taken without a graph", event.why)
+    again = f"captured {plural(event.count, 'time')}" if event.count > 1 else ""
+    return _joined("steps are one CUDA graph from here on", again)
+
+
 def _start(event: kinds.RunStart) -> str:
     return _joined(
         text(event.config.get("method")),
@@ -186,6 +193,7 @@ _WORDS = cast(
     dict[type[Event], tuple[str, str, Callable[[Event], str]]],
     {
         kinds.Phase: ("phase", "dim", _phase),
+        kinds.StepGraph: ("graph", "dim", _graph),
         kinds.RunStart: ("start", "title", _start),
         kinds.RobustProbe: ("probe", "text", _probe),
         kinds.StrongProbe: ("strong", "text", _strong),

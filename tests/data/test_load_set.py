@@ -3,31 +3,16 @@
 And what people are told when a set is unusable.
 """
 
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from made_up.idx import write_idx
 
 from selffit.data import load_set
-from selffit.data.imageset import balanced_order
+from selffit.data.order import balanced_order
 from selffit.errors import UserError
-
-
-def write_idx(folder: Path, count: int = 200, labels: int | None = None) -> None:
-    """A tiny data set in MNIST's file format: every pixel of image i is i, label i mod 10."""
-    folder.mkdir(parents=True)
-    pixels = np.repeat(np.arange(count, dtype=np.uint8), 28 * 28)
-    (folder / "train-images-idx3-ubyte").write_bytes(
-        struct.pack(">IIII", 0x803, count, 28, 28) + pixels.tobytes()
-    )
-    classes = (np.arange(labels or count) % 10).astype(np.uint8)
-    (folder / "train-labels-idx1-ubyte").write_bytes(
-        struct.pack(">II", 0x801, len(classes)) + classes.tobytes()
-    )
-    for test_file in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
-        (folder / test_file).write_bytes(b"never read")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from selffit.eventlog import kinds
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "runs").iterdir())
+EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
 WELL = (0.50, 0.40)
 
 

@@ -16,7 +16,7 @@ from selffit.config import RunConfig
 from selffit.methods import METHODS, Attack, Batch, Budget, GradientOracle, Method, Objective
 from selffit.methods.base import project, uniform_start
 from selffit.models import build
-from selffit.train.step import Step, make_optimizer
+from selffit.train.step import Step
 
 CPU = torch.device("cpu")
 EPS, LR = 0.1, 0.1
@@ -162,7 +162,7 @@ def step_of(method: Method, monkeypatch) -> Step:
     torch.manual_seed(0)
     net = build("small", shape=(1, 28, 28), classes=10)
     config = RunConfig(method=method.name, optimizer="sgd", momentum=0.0, attack_steps=3)
-    step = Step(config, net, make_optimizer(config, net, CPU), CPU, None)
+    step = Step(config, net, CPU, None)
     step.set(lr=LR, momentum=0.0, eps=EPS, alpha=method.default_alpha(EPS, 3))
     return step
 

@@ -22,7 +22,7 @@ from selffit.methods import METHODS
 from selffit.models import build
 from selffit.train.schedule import Schedule
 from selffit.train.setup import build_network
-from selffit.train.step import Step, make_optimizer
+from selffit.train.step import Step
 
 COMMUNITY = ("cifar10-fgsm-8", "cifar10-rs-fgsm-8", "cifar10-n-fgsm-8")
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465], dtype=torch.float64).reshape(1, 3, 1, 1)
@@ -180,7 +180,7 @@ def test_an_epoch_of_training_is_the_recipes_to_1e_9(float64, batches, preset, m
     ours, theirs = networks(config)
     schedule = Schedule(config, batches.steps_per_epoch)
     cpu = torch.device("cpu")
-    step = Step(config, ours, make_optimizer(config, ours, cpu), cpu, None)
+    step = Step(config, ours, cpu, None)
     optimizer, scheduler = cyclic(list(theirs.parameters()), schedule.steps_total)
     for number in range(schedule.steps_total):
         x, y = batches.batch(number)

@@ -220,6 +220,9 @@ def test_data_of_a_record():
         "base",
         "rows",
         "single",
+        "budget",
+        "left",
+        "precision",
         "sec",
     ]
     effects = ["clean", "fgsm", "pgd", "carrier", "swap"]

@@ -309,7 +309,7 @@ def test_data_of_a_record():
     data = found.data()
     assert found.dose is not None
     assert list(data)[:7] == ["n", "full", "eps", "attack", "values", "dose", "mix"]
-    assert list(data)[7:] == ["why", "reference", "index", "components", "sec"]
+    assert list(data)[7:] == ["why", "reference", "index", "components", "precision", "sec"]
     assert data["dose"] == {
         "k": list(DOSES),
         "acc": [round(a, 5) for a in found.dose.acc],

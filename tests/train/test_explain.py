@@ -14,6 +14,7 @@ from selffit.detect import Detector, selffitting
 from selffit.detect.signs import Sign
 from selffit.eventlog.kinds import Alert, Place, Reference
 from selffit.probes.causal import causal_probe
+from selffit.train import aftermath
 
 ALWAYS = {"eps_ramp": 0}  # the full budget from the first step on
 
@@ -84,16 +85,15 @@ def test_moved_signals_make_the_next_probe_a_full_one(start):
     assert (10, "interval", True) in sets(trained)
 
 
-def test_an_onset_is_explained_before_it_is_told_and_names_a_disease(start, monkeypatch):
+def test_an_onset_is_told_with_a_light_set_and_explained_by_a_full_one_after_it(start, monkeypatch):
     force(monkeypatch, onset_at=10)
     trained = start(**ALWAYS, epochs=3, causal_images=16).go()
-    assert (10, "interval", True) in sets(trained)
-    told = ("probe.self", "alert", "diagnosis")
-    assert (
-        tuple(kind for kind, step, _, _ in trained.records if step == 10 and kind in told) == told
-    )
+    assert [full for step, _, full in sets(trained) if step == 10] == [False, True]
+    told = [kind for kind, step, _, _ in trained.records if step == 10]
+    wanted = "probe.self alert diagnosis probe.self probe.images probe.channels probe.causal"
+    assert [kind for kind in told if kind in wanted.split()] == wanted.split()
     [(_, alert)] = trained.of("alert")
-    values = dict(trained.of("probe.self"))[10]["values"]
+    values = next(data for step, data in trained.of("probe.self") if step == 10)["values"]
     assert alert["disease"] in ("self-fitting", "gradient masking", "undecided")
     assert alert["evidence"]["carrier"] == values["carrier_grey"]
     [(_, told), *_] = trained.of("diagnosis")
@@ -247,7 +247,7 @@ def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_f
 
     def and_a_command(subject, n, **options):
         examined.append(n)
-        if len(examined) == 1:
+        if len(examined) == 2:
             trained.send("pause")
             trained.send("resume")
         return causal_probe(subject, n, **options)
@@ -255,6 +255,61 @@ def test_the_causal_check_gives_way_to_a_command_but_not_to_the_one_that_asked_f
     monkeypatch.setattr("selffit.train.explain.causal_probe", and_a_command)
     trained = start(**ALWAYS, epochs=3, causal_images=16)
     trained.go(at={12: lambda t: t.send("probe")})
-    assert len(examined) == 3
-    # not at 10, where somebody waited
-    assert [step for step, _ in trained.of("probe.causal")] == [12, 15]
+    assert len(examined) == 2
+    # in pieces after the onset, whole at 12, but not at 15, where somebody waited
+    assert [step for step, _ in trained.of("probe.causal")] == [10, 12]
+
+
+def test_the_policy_acts_on_an_onset_before_it_is_explained_and_the_explanation_is_of_the_onset(
+    start, monkeypatch
+):
+    monkeypatch.setattr(
+        "selffit.train.monitor.Monitor.healthy", property(lambda self: not self.detector.onset_open)
+    )
+    force(monkeypatch, onset_at=10)
+    settings = {**ALWAYS, "epochs": 3, "causal_images": 16, "checkpoint_every": 4}
+    stays = start(**settings).go()
+    leaves = start(**settings, on_co="rollback:n-fgsm").go()
+    order = [kind for kind, *_ in leaves.records]
+    rolled = order.index("branch")
+    causal = next(i for i, r in enumerate(leaves.records) if r[:3] == ("probe.causal", 10, "main"))
+    assert order.index("alert") < order.index("ctl.applied") < rolled < causal
+
+    def explained(trained):
+        kinds = ("probe.self", "probe.images", "probe.channels", "probe.causal", "diagnosis")
+        found = [
+            (kind, {k: v for k, v in data.items() if k != "sec"})
+            for kind, step, branch, data in trained.records
+            if kind in kinds and (step, branch) == (10, "main")
+        ]
+        return found
+
+    assert all(left.at[0] != "main" for left in leaves.session.monitor.aftermaths)
+    assert explained(leaves) == explained(stays) and len(explained(leaves)) >= 6
+
+
+def test_an_explanation_holds_training_up_for_a_moment_at_a_time(start, equal, monkeypatch):
+    force(monkeypatch, onset_at=5)
+    monkeypatch.setattr("selffit.train.aftermath.PAUSE", 0.0)
+    monkeypatch.setattr("selffit.train.session.PAUSE", 0.0)
+    done = []
+
+    def piece(self, seconds=0.0):
+        done.append(trained.session.done)
+        return went_on(self, 0.0)
+
+    went_on = aftermath.Aftermath.go_on
+    monkeypatch.setattr(aftermath.Aftermath, "go_on", piece)
+    trained = start(**ALWAYS, epochs=4, causal_images=16)
+    trained.go()
+    assert len(set(done)) > 3 and done[0] == 5  # a piece behind each block
+    assert next(step for step, _ in trained.of("probe.causal")) == 5
+    plain = start(**ALWAYS, epochs=4, self_images=0, channel_images=0).go()
+    assert equal(trained, plain)
+
+
+def test_a_causal_check_ends_with_its_seconds_and_says_what_it_left_out(start, monkeypatch):
+    whole = start(**ALWAYS, causal_images=16, causal_seconds=0).go().of("probe.causal")[-1][1]
+    assert whole["budget"] is None and whole["left"] == 0 and whole["rows"]
+    cut = start(**ALWAYS, causal_images=16, causal_seconds=1e-9).go().of("probe.causal")[-1][1]
+    assert cut["budget"] == 1e-9 and cut["left"] > 0 and cut["rows"] == []

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from selffit.methods import Attack, Gradient
-from selffit.train.signals import MEASURED, SignalBuffer, TrainedOn
+from selffit.train.signals import MEASURED, VALUES, SignalBuffer, TrainedOn, image_values
 
 SHAPE = (1, 1, 2)
 Y = torch.tensor([0, 1])
@@ -17,6 +17,13 @@ def images(*rows: tuple[float, float]) -> torch.Tensor:
 
 
 X = images((0.5, 0.5), (0.2, 0.8))
+
+
+def values(x: torch.Tensor, y: torch.Tensor, attack: Attack, trained: TrainedOn) -> torch.Tensor:
+    """The values of each image of a step."""
+    found = torch.empty(VALUES, len(y))
+    image_values(x, y, attack, trained, found)
+    return found
 
 
 def signals(
@@ -31,7 +38,8 @@ def signals(
     """The signals of one step of two images with two pixels."""
     buffer: SignalBuffer[str] = SignalBuffer(3, 2, SHAPE, torch.device("cpu"))
     attack = Attack(x_adv, Gradient(grad, torch.tensor(loss), torch.zeros(2, 2)))
-    buffer.add(X, Y, attack, TrainedOn(torch.tensor(loss_adv), torch.tensor(logits), grad_adv))
+    trained = TrainedOn(torch.tensor(loss_adv), torch.tensor(logits), grad_adv)
+    buffer.add(values(X, Y, attack, trained))
     buffer.close_block("about")
     [(about, found)] = buffer.ready_blocks(everything=True)
     assert about == "about"
@@ -90,7 +98,7 @@ def test_a_smaller_batch_counts_with_its_own_images() -> None:
     for count, losses in ((2, (1.0, 3.0)), (1, (8.0, 0.0))):
         gradient = Gradient(X[:count], torch.tensor(losses[:count]), torch.zeros(count, 2))
         trained = TrainedOn(torch.full((count,), 9.0), torch.eye(2)[:count], X[:count])
-        buffer.add(X[:count], Y[:count], Attack(X[:count], gradient), trained)
+        buffer.add(values(X[:count], Y[:count], Attack(X[:count], gradient), trained))
     assert (buffer.count, buffer.images) == (2, 3)
     buffer.close_block("")
     [(_, found)] = buffer.ready_blocks(everything=True)
@@ -104,7 +112,8 @@ def test_a_block_holds_the_steps_since_the_last_one_in_order() -> None:
     for losses in ((1.0, 2.0, 3.0), (4.0,)):
         for loss in losses:
             gradient = Gradient(X, torch.full((2,), loss), torch.zeros(2, 2))
-            buffer.add(X, Y, Attack(X, gradient), TrainedOn(torch.ones(2), torch.eye(2), X))
+            trained = TrainedOn(torch.ones(2), torch.eye(2), X)
+            buffer.add(values(X, Y, Attack(X, gradient), trained))
         buffer.close_block(len(losses))
     blocks = buffer.ready_blocks(everything=True)
     assert [(about, found["loss_clean"]) for about, found in blocks] == [

@@ -90,7 +90,7 @@ def test_two_budgets_are_never_silently_the_same_measure(fallen):
     assert not doubts([other, other], [PGD])
     picture = scene([fallen, other])
     assert "different budgets" in plain_text(head_lines(picture, 100))
-    assert "@0.350" in plain_text(charts_lines(picture, 100, 20))
+    assert "@.350" in plain_text(charts_lines(picture, 100, 20))
     assert any("different budgets" in line for line in comparison_lines([fallen, other], PGD))
     assert as_data([fallen, other], [PGD], "step")["doubts"]
 

@@ -130,6 +130,22 @@ class RunStart(Event, frozen=True, kw_only=True):
         return self.data_set.classes
 
 
+class StepGraph(Event, frozen=True, kw_only=True):
+    """How the steps from here on are taken, where there are CUDA graphs.
+
+    captured: whether as one graph; otherwise one operation after another.
+    why: what stands in the way of a graph.
+    count: graphs that this attempt has captured so far.
+    sec: that the capture took.
+    """
+
+    KIND: ClassVar[Kind] = Kind(name="step.graph")
+    captured: bool
+    why: str = ""
+    count: int = 0
+    sec: Amount = nan
+
+
 class Host(Event, frozen=True, kw_only=True):
     """The heartbeat, every 2 s: a sample of the machine and of the log's health.
 

@@ -94,6 +94,7 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     final: eps, fgsm and pgd at the final budget; null where eps is already that.
     nonfinite: images for which the network's logits were not finite; an accuracy that they would
       have been a part of is NaN.
+    precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
 
@@ -109,6 +110,7 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     pgd_alpha: Pixels = nan
     final: AtFinal | None = None
     nonfinite: int = 0
+    precision: str = ""
     sec: Amount = nan
 
     @property
@@ -172,12 +174,14 @@ class ChannelProbe(Event, frozen=True, kw_only=True):
 
     n: images.
     layers: name; dominance, si, di, rand, car of each channel; gini, top10, pr, rho, agree.
+    precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
 
     KIND: ClassVar[Kind] = _kept("probe.channels", listed=False, enough=1)
     n: int
     layers: tuple[LayerChannels, ...]
+    precision: str = ""
     sec: Amount = nan
 
     def layer(self, name: str) -> LayerChannels | None:
@@ -220,6 +224,7 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     reference: step and branch of the healthy network to compare with, or null.
     index: the self-fitting index.
     components: effects of the signs that the index is made of, see `selffit.detect.signs`.
+    precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
 
@@ -235,6 +240,7 @@ class SelfProbe(Event, frozen=True, kw_only=True):
     reference: Reference | None = None
     index: float = nan
     components: Mapping[str, float] = {}
+    precision: str = ""
     sec: Amount = nan
 
     @property
@@ -268,6 +274,7 @@ class StrongProbe(Event, frozen=True, kw_only=True):
     targets: wrong classes that it aims at, one after the other; older logs: 0.
     pgd: accuracy that it leaves.
     weak: PGD accuracy of an ordinary probe on the same images.
+    precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
 
@@ -279,6 +286,7 @@ class StrongProbe(Event, frozen=True, kw_only=True):
     targets: int = 0
     pgd: Share = nan
     weak: Share = nan
+    precision: str = ""
     sec: Amount = nan
 
     @property
@@ -347,6 +355,9 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     base: clean, fgsm, pgd, carrier, swap of the whole network.
     rows: stage, group, share, channels, and what is left of each accuracy.
     single: layer, channel, dominance, and what is left.
+    budget: seconds that it was given, or null for as many as it needs.
+    left: groups of channels that there was no time for.
+    precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
 
@@ -359,6 +370,9 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     base: Effects = Effects()
     rows: tuple[Ablation, ...] = ()
     single: tuple[SingleAblation, ...] = ()
+    budget: UnmeasuredAmount = nan
+    left: int = 0
+    precision: str = ""
     sec: Amount = nan
 
     def channel(self, layer: str, channel: int) -> SingleAblation | None:
