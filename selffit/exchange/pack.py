@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.folder import Folder
 from selffit.eventlog.identity import ATTEMPTS, RUN_FILE
 from selffit.run.run_dir import RunDir
+from selffit.run.thinning import Thinning, thin_run
 
 ABOUT = "pack.json"
 FORMAT = 1
@@ -30,6 +32,15 @@ MEMBER = re.compile(
     r"log/[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{6}-[0-9]{6}\.jsonl"
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same file
+
+
+def pack_thinned(run: RunDir, path: Path, how: Thinning | None = None) -> int:
+    """Pack a thinned copy of a run (see `run/thinning.py`), as `pack` does; the run stays whole."""
+    run.info()
+    with tempfile.TemporaryDirectory(prefix="selffit-") as folder:
+        copy = Path(folder) / run.name
+        thin_run(run, copy, how or Thinning())
+        return pack(RunDir.open(copy), path)
 
 
 def pack(run: RunDir, path: Path) -> int:

@@ -7,7 +7,7 @@ about last are kept, and only what was appended since is judged.
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from math import nan
+from math import isinf, nan
 from threading import Lock
 
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
@@ -38,13 +38,15 @@ class Limit:
     """What a probe at a step was held against, and what the rule said of it.
 
     best: PGD accuracy that is expected of a healthy network at its budget; alarm: that below which
-    it counts as fallen. Both NaN where nothing compares.
+    it counts as fallen. Both NaN where nothing compares. eps: the budget at which `best` was
+    measured, which is not the present one while eps rises; NaN where that is unknown.
     """
 
     step: int
     best: float
     alarm: float
     state: str
+    eps: float = nan
 
 
 def limits(state: RunState) -> list[Limit]:
@@ -97,7 +99,8 @@ class _Judged:
                 self.healthy.append(index)
             level = said.level
             best, alarm = (nan, nan) if level is None else (level.pgd, self.rule.fall_bound(level))
-            limit = Limit(step=probe.step, best=best, alarm=alarm, state=said.state)
+            eps = nan if level is None or isinf(level.eps) else level.eps
+            limit = Limit(step=probe.step, best=best, alarm=alarm, state=said.state, eps=eps)
             self.limits.append((index, limit))
             weak = self.weakening.take(point, self.rule)
             if weak != (self.weakenings[-1][1] if self.weakenings else None):

@@ -131,12 +131,14 @@ def best(probes: Sequence[kinds.RobustProbe]) -> Scores:
     """The highest of each accuracy at the budget of the last of these probes.
 
     At a smaller budget accuracies are higher, and say nothing of this one; but while eps was rising
-    probes may have looked at its final value too. Clean accuracy knows no budget.
+    probes may have looked at its final value too. Clean accuracy knows no budget, and where no
+    budget is known, as in other people's logs, all accuracies are compared.
     """
     if not probes:
         return Scores()
     budget = probes[-1].eps
-    own = [p for p in probes if p is probes[-1] or abs(p.eps - budget) <= SAME_BUDGET]
+    unknown = math.isnan(budget)
+    own = [p for p in probes if unknown or p is probes[-1] or abs(p.eps - budget) <= SAME_BUDGET]
     final = [p for p in probes if abs(p.final_eps - budget) <= SAME_BUDGET]  # False where NaN
     return Scores(
         clean=_highest(probe.clean for probe in probes),

@@ -237,6 +237,16 @@ def newest_diagnosis(state: RunState, onset: kinds.Alert) -> kinds.Diagnosis | N
     return told[-1] if told else None
 
 
+def called_since(state: RunState, onset: kinds.Alert) -> int | None:
+    """Return the step from which on its cause has been called what it is now; None if not known."""
+    told, since = _diagnoses(state, onset), None
+    for diagnosis in reversed(told):
+        if diagnosis.disease != told[-1].disease:
+            break
+        since = diagnosis.step
+    return since
+
+
 def _diagnoses(state: RunState, onset: kinds.Alert) -> list[kinds.Diagnosis]:
     # A later branch that bears the onset counts too: the line that leads to the present, else its
     # own.

@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from rich.console import RenderableType
-from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 
 from selffit.errors import UserError
@@ -23,7 +21,6 @@ from selffit.vocabulary import state_of
 from selffit_tui.app.bell import Bell
 from selffit_tui.app.browsing import BrowsingApp
 from selffit_tui.app.calling import Caller
-from selffit_tui.app.overlay import Overlay
 from selffit_tui.app.visit import Visit
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.model.compare.scene import CompareView
@@ -59,10 +56,6 @@ class Start:
 class RunApp(BrowsingApp):
     """`run_in_terminal` shows the run; `outcome` then says why the view was left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close_overlay", priority=True, show=False)
-    ]
-
     def __init__(
         self,
         run_dir: Path,
@@ -96,7 +89,7 @@ class RunApp(BrowsingApp):
         self.run_screen = self.home.screen
         self.feed = self.home.feed
         self.caller = Caller(run_dir, Bell(self._write, bell), self._notify_failed, notify, clock)
-        self.overlay = Overlay(run_dir, self.inks)
+        self.overlay = self.home.overlay
 
     def run_in_terminal(self, mouse: bool = False, typed: bytes = b"") -> None:
         """Runs the app; see `TerminalApp`."""
@@ -107,23 +100,12 @@ class RunApp(BrowsingApp):
         """Shows the run and starts to read."""
         self.listen()
         self.home.begin(self.push_screen)
-        self.run_screen.mount(self.overlay)
         self.set_interval(1.0, self._look)  # a run may be lost without a word
 
     def on_unmount(self) -> None:
         """Stops reading."""
         self.caller.bell.leave()
         super().on_unmount()
-
-    def action_close_overlay(self) -> None:
-        """Closes the card over the panels."""
-        self.overlay.close()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc closes the card where one is shown, and is everybody's else."""
-        if action == "close_overlay":
-            return self.overlay.display and self.screen is self.run_screen
-        return super().check_action(action, parameters)
 
     async def on_event(self, event: Event) -> None:
         """Whoever presses a key has seen what the title called for."""

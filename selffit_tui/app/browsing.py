@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.command import Provider
 
 from selffit.run.follow import Source
@@ -26,6 +27,10 @@ class BrowsingApp(TerminalApp):
         InterventionProvider,
         EverythingProvider,
     }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close_overlay", priority=True, show=False)
+    ]
 
     def __init__(
         self,
@@ -68,8 +73,8 @@ class BrowsingApp(TerminalApp):
         """Opens a run over what is shown."""
         self.visit(run.path).begin(self.push_screen)
 
-    def show_runs(self, root: Path) -> None:
-        """Opens the runs of a folder."""
+    def show_runs(self, root: Path, marked: str = "") -> None:
+        """Opens the runs of a folder, the one called `marked` chosen already."""
         screen = RunsScreen(
             self.inks,
             root,
@@ -79,6 +84,7 @@ class BrowsingApp(TerminalApp):
             glyphs=self.glyphs,
             ascii_because=self.ascii_because,
             clock=self.clock,
+            marked=marked,
         )
         screen.styles.background = self.paper
         self.push_screen(screen)
@@ -116,6 +122,29 @@ class BrowsingApp(TerminalApp):
         """Compares the branches of the run on show."""
         if (visit := self.visited) is not None:
             self.show_comparison({"A": RunDir(visit.run_dir.absolute())})
+
+    def action_compare_with(self) -> None:
+        """Chooses among the runs beside the one on show, which is marked already."""
+        if (visit := self.visited) is not None:
+            path = visit.run_dir.absolute()
+            self.show_runs(path.parent, marked=path.name)
+
+    def action_card(self) -> None:
+        """Shows how the run on show comes up, or has ended."""
+        visit = self.visited
+        if visit is not None and not visit.overlay.open(visit.screen.scene()):
+            self.notify("it goes on: it has a card when it ends", timeout=5)
+
+    def action_close_overlay(self) -> None:
+        """Closes the card over the panels."""
+        if (visit := self.visited) is not None:
+            visit.overlay.close()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc closes the card where one is shown, and is everybody's else."""
+        if action == "close_overlay":
+            return (visit := self.visited) is not None and visit.overlay.display
+        return super().check_action(action, parameters)
 
     def action_go_back(self) -> None:
         """Goes back to the screen below; where there is none, nothing happens."""

@@ -1,6 +1,6 @@
 """A card in the middle of the Run screen: how a run comes up, and how it has ended.
 
-It lies over the panels and takes no key but esc, which closes it.
+It lies over the panels and takes no key but esc, which closes it; `E` shows it again.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ class Overlay(LineWidget):
         self._place: end_card.Place | None = None
         self._went_on = False  # the run has been seen before its end
         self._dismissed = False
+        self._asked = False  # for the card of a run that had ended before
         self._lies: tuple[int, int, int, int] | None = None
         self.display = False
 
@@ -41,6 +42,12 @@ class Overlay(LineWidget):
         """Not to be seen again."""
         self._dismissed = True
         self._lie(None)
+
+    def open(self, scene: Scene) -> bool:
+        """Shows it, where there is something to tell; says whether there is."""
+        self._dismissed, self._asked = False, True
+        self.show(scene)
+        return self.display
 
     def show(self, scene: Scene) -> None:
         """Takes as much room as it needs, or disappears."""
@@ -80,7 +87,7 @@ class Overlay(LineWidget):
         ):  # whoever froze it looks at a moment
             return [], []
         if end_card.ended(state, word):
-            if not self._went_on:
+            if not (self._went_on or self._asked):
                 return [], []  # whoever opens a run that has ended wants to look at it
             if self._place is None:
                 self._place = place_of(RunDir(self._path))

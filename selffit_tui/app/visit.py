@@ -9,6 +9,7 @@ from textual.message import Message
 from selffit.eventlog.folder import held
 from selffit.run.follow import Source
 from selffit.run.in_time import TimedSource
+from selffit_tui.app.overlay import Overlay
 from selffit_tui.model.feed import Feed
 from selffit_tui.model.scene import Snapshot
 from selffit_tui.screens.run import RunScreen
@@ -41,11 +42,13 @@ class Visit:
         place = held(run_dir)  # a successor at this path is another run
         self.feed = Feed(source or TimedSource(place), self._tell, run_dir.name, fps, app.clock)
         self.screen = RunScreen(app.inks, app.glyphs, app.ascii_because, app.clock, place, readonly)
+        self.overlay = Overlay(run_dir, app.inks)
 
     def begin(self, show: Callable[[RunScreen], object]) -> None:
         """Shows the run and starts to read."""
         self.screen.styles.background = self._app.paper
         show(self.screen)
+        self.screen.mount(self.overlay)
         self.feed.start()
 
     def end(self) -> None:

@@ -24,7 +24,7 @@ _RULES = "robust, signals, index, drop"  # `selffit.run.rules.RULES`, which is s
 
 def detect(
     traces: Annotated[
-        list[Path] | None,
+        list[str] | None,  # of a path, "./" would be lost: it says that no name of a run is meant
         typer.Argument(
             metavar="TRACE.csv|RUN…",
             help="tables with a row an epoch, or runs",
@@ -117,11 +117,12 @@ def detect(
         raise UserError("name a table or a run, or give --sweep FOLDER")
     rules = chosen(rule or ())
     tables, recorded = [], []
-    for path in traces:
+    for name in traces:
+        path = Path(name)
         if path.is_file() or (path.suffix and not path.is_dir()):
             tables.append(path)
         else:
-            recorded.append(find_run(str(path), runs))
+            recorded.append(find_run(name, runs))
     units = {None: None, True: "percent", False: "fraction"}
     how = Reading(n=images, columns=parse_columns(columns or ()), unit=units[percent])
     # all are read before anything is printed

@@ -1,5 +1,6 @@
 """Commands whose help is drawn in colours: they pass the outlets, for every word of it is ours."""
 
+import inspect
 import sys
 
 import typer
@@ -8,11 +9,19 @@ from typer.core import TyperCommand, TyperGroup
 from selffit.outlets import styled
 
 
+def unfolded(text: str | None) -> str | None:
+    """A docstring whose paragraphs are a line each: where they break is up to the terminal."""
+    if not text:
+        return text
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
+
+
 class Helped(TyperCommand):
     """A command."""
 
     def format_help(self, ctx: typer.Context, formatter: object) -> None:  # type: ignore[override]
         """Prints the help."""
+        self.help = unfolded(self.help)
         with styled():
             super().format_help(ctx, formatter)  # type: ignore[arg-type]
 
@@ -33,5 +42,6 @@ class HelpedGroup(TyperGroup):
 
     def format_help(self, ctx: typer.Context, formatter: object) -> None:  # type: ignore[override]
         """Prints the help."""
+        self.help = unfolded(self.help)
         with styled():
             super().format_help(ctx, formatter)  # type: ignore[arg-type]

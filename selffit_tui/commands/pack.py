@@ -16,16 +16,20 @@ def pack(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="default: RUN.selffit"),
     ] = None,
+    thin: Annotated[
+        bool,
+        typer.Option("--thin", help="thinned as by `selffit thin`: the same verdicts, fewer bytes"),
+    ] = False,
 ) -> None:
     """Pack a run into one file to share: its log, without weights and printed output."""
-    from selffit.exchange.pack import SUFFIX
+    from selffit.exchange.pack import SUFFIX, pack_thinned
     from selffit.exchange.pack import pack as pack_run
     from selffit.numbers import size
     from selffit.run.find import find_run
 
     found = find_run(run, runs)
     place = output or Path(f"{found.name}{SUFFIX}")
-    written = pack_run(found, place)
+    written = pack_thinned(found, place) if thin else pack_run(found, place)
     put(str(place))
     say(f"{size(written)}; who gets it looks at it with: {typed(f'open {place.name}')}")
 

@@ -14,7 +14,7 @@ from selffit.numbers import budget, count, in_unit, known, plural, score
 from selffit.run.health import Limit, limits
 from selffit.run.reacting import in_brief
 from selffit.run.state import is_only_told
-from selffit.run.verdict import Verdict, explained
+from selffit.run.verdict import Verdict, called_since, explained
 from selffit.run.wording import cause_words, parts
 from selffit.vocabulary import (
     ACCURACY,
@@ -123,7 +123,9 @@ def _limit(scene: Scene) -> Limit | None:
 def _best(limit: Limit | None) -> str:
     if limit is None or not isfinite(limit.best):
         return ""
-    return f"best at this eps {score(limit.best)}, alarm below {score(limit.alarm)}"
+    # what is expected may have been measured at another eps, while that was rising
+    at = f" at eps {budget(limit.eps)}" if known(limit.eps) else ""
+    return f"best {score(limit.best)}{at}, alarm below {score(limit.alarm)}"
 
 
 def _fall(scene: Scene, found: Verdict, width: int) -> Block:
@@ -168,7 +170,8 @@ def _cause(scene: Scene, found: Verdict, width: int) -> Block:
         return _text("cause: not known yet, the next self-information tells", width)
     disease, diagnosis = disease_of(found.cause), found.diagnosis
     index = scene.newest_of(scene.state.all(kinds.SelfProbe))
-    since = f" since {count(diagnosis.step)}" if diagnosis is not None else ""
+    called = called_since(scene.state, found.onset) if found.onset is not None else None
+    since = f" since {count(called)}" if called is not None else ""
     told = f" (index {score(index.index)})" if index is not None and known(index.index) else ""
     name = disease.name.upper() if disease.sure else f"cause {disease.name}"
     lines: Block = [[(name, "alert"), (f"{since}{told}", "dim")]]

@@ -10,7 +10,18 @@ from rich.cells import cell_len
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, num
-from selffit.numbers import UNKNOWN, count, duration, in_unit, known, narrow, pace, share, signed
+from selffit.numbers import (
+    UNKNOWN,
+    count,
+    duration,
+    in_unit,
+    known,
+    narrow,
+    pace,
+    score,
+    share,
+    signed,
+)
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
@@ -134,7 +145,7 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         "  " + "  ".join(f"{key} {_setting(key, value)}" for key, value in settings.items())
     )
     if last:
-        told = "  ".join(f"{ACCURACY[name].label} {_share(last[name])}" for name in PROBED)
+        told = "  ".join(f"{ACCURACY[name].label} {_score(last[name])}" for name in PROBED)
         blank = f", not finite for {count(last['nonfinite'])}" if last["nonfinite"] else ""
         lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])}{blank})")
     lines.append(f"  {stands}")
@@ -178,6 +189,10 @@ def _state(summary: Mapping[str, Any]) -> str:
 
 def _trouble(trouble: Mapping[str, Any]) -> str:
     return f"{'!!' if trouble['serious'] else '!'} {trouble['name']}: {trouble['text']}"
+
+
+def _score(value: float | None) -> str:
+    return UNKNOWN if value is None else score(value)
 
 
 def _share(value: float | None) -> str:
@@ -224,7 +239,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 str(row["settings"]["method"] or UNKNOWN),
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
-                *(_share(last.get(name)) for name in PROBED),
+                *(_score(last.get(name)) for name in PROBED),
                 row.get("why") or standing_words(row["verdict"]) + _named(row["troubles"]),
             )
         )

@@ -260,7 +260,19 @@ RUN_KEYS = (
     Key(id="first", keys=("g", "shift+home"), action="first", help="the first of a list"),
     Key(id="last", keys=("G", "shift+end"), action="last", help="the last of a list"),
     Key(id="runs", keys=("r", "R"), action="app.runs", help="all runs", footer="runs"),
-    Key(id="compare", keys=("c", "C"), action="app.compare", help="compare its branches"),
+    Key(id="compare", keys=("c", "K"), action="app.compare", help="compare its branches"),
+    Key(
+        id="compare-with",
+        keys=("C", "M"),
+        action="app.compare_with",
+        help="compare it with other runs: choose them",
+    ),
+    Key(
+        id="card",
+        keys=("E", "O"),
+        action="app.card",
+        help="the card: how it comes up, how it has ended and what to type next",
+    ),
     Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help"),
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)

@@ -73,8 +73,12 @@ class RunsScreen(ActsOnRuns):
         glyphs: Glyphs = BRAILLE,
         ascii_because: str = "",
         clock: Callable[[], float] = time.time,
+        marked: str = "",
     ) -> None:
-        """`open_run`, `compare` (runs by letter) and `back` say where keys lead to."""
+        """`open_run`, `compare` (runs by letter) and `back` say where keys lead to.
+
+        marked: the name of a run that others are compared with.
+        """
         super().__init__(styles, glyphs, ascii_because)
         self._root = root
         self._open_run = open_run
@@ -82,7 +86,9 @@ class RunsScreen(ActsOnRuns):
         self._back = back
         self._clock = clock
         self.feed = RosterFeed(root, self._tell, clock)
-        self.view = ListView()
+        self.view = ListView(marks={marked: LETTERS[0]} if marked else {})
+        if marked:
+            self.say("mark others with space, then c compares them with A")
         self.rows = Rows((), 0)
         self.shown: tuple[Row, ...] = ()
         self._looked = False

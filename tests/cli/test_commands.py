@@ -253,9 +253,20 @@ def test_detect_says_once_what_it_assumed_of_many_traces(command, tmp_path):
     assert err.count("decimal commas") == 1 and "a and 4 more: decimal commas" in err
 
 
-def test_one_bad_trace_among_good_ones_is_named_and_the_others_are_judged(command, tmp_path):
+def test_one_bad_trace_among_good_ones_is_said_and_the_others_are_judged(command, tmp_path):
     (tmp_path / "good.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,0.5,0.4,0.3\n")
     (tmp_path / "bad.csv").write_text("epoch,clean_acc,fgsm_acc,pgd_acc\n0,0.5,0.4,x\n")
     code, out, err = command("detect", "--json", "good.csv", "bad.csv")
-    assert code == 2 and "bad.csv" in err
-    assert [json.loads(line)["trace"] for line in out.splitlines()] == ["good"]
+    assert code == 2 and out.startswith('{"trace": "good"')
+    assert "bad.csv" in err
+
+
+def test_a_path_that_begins_with_a_dot_is_no_name_of_a_run(command, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, err = command("detect", "./empty")
+    assert code == 2 and "is not a run" in err
+
+
+def test_a_paragraph_of_the_help_fills_the_width(command):
+    told = [" ".join(line.split()) for line in command("train", "--help")[1].split("\n")]
+    assert any(line.startswith("The training survives") and len(line) > 70 for line in told)

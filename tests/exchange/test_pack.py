@@ -14,6 +14,8 @@ from selffit.eventlog import kinds
 from selffit.exchange import unpack
 from selffit.run.follow import Follower
 from selffit.run.run_dir import RunDir
+from selffit.run.verdict import verdict
+from selffit.run.wording import sentence
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
 ABOUT = json.dumps({"pack": 1, "name": "theirs", "id": "0" * 12})
@@ -170,3 +172,15 @@ def test_import_points_to_the_command_that_opens_a_packed_run(command, tmp_path,
     command("pack", run, "-o", "x.selffit")
     code, _, err = command("import", "x.selffit")
     assert code == 2 and "selffit open" in err
+
+
+def test_a_thinned_pack_is_smaller_and_says_the_same(command, tmp_path, run):
+    command("pack", run, "-o", "whole.selffit")
+    assert command("pack", run, "--thin", "-o", "thin.selffit")[0] == 0
+    sizes = [(tmp_path / f"{name}.selffit").stat().st_size for name in ("thin", "whole")]
+    assert sizes[0] < sizes[1]
+    assert command("open", "thin.selffit", "--no-view")[0] == 0
+    was, back = (
+        Follower.of(RunDir.open(path)).read_all() for path in (run, tmp_path / "runs" / "example")
+    )
+    assert sentence(back, verdict(back)) == sentence(was, verdict(was))

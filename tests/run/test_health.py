@@ -5,6 +5,7 @@ from itertools import pairwise
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
 from selffit.run.health import healthy_probes
+from selffit.run.row import best
 from selffit.run.state import RunState, reduce, reduce_all
 
 ACCURACIES = [0.45, 0.46, 0.44, 0.02, 0.01, 0.43, 0.45, 0.03, 0.47]
@@ -59,3 +60,8 @@ def test_what_a_roll_back_left_behind_is_no_more_healthy() -> None:
         ("main", 1),
         ("b1", 2),
     ]
+
+
+def test_where_no_budget_is_known_the_best_of_all_probes_counts() -> None:
+    told = [kinds.RobustProbe(n=600, clean=0.8, fgsm=0.5, pgd=pgd) for pgd in (0.3, 0.4, 0.0)]
+    assert best(told).pgd == 0.4

@@ -38,8 +38,8 @@ def test_a_run_that_collapsed_says_so_and_how_to_hold_the_next_one():
     items = synthetic.records()
     told = card(items)
     assert told["verdict"].startswith("onset at step 620; self-fitting")
-    assert told["best"].startswith("PGD 0.") and "at eps .350" in told["best"]
-    assert re.fullmatch(r"clean 0\.98  FGSM 0\.94  PGD 0\.07, step 868 \(n 512\)", told["final"])
+    assert told["best"].startswith("PGD .") and "at eps .350" in told["best"]
+    assert re.fullmatch(r"clean \.98  FGSM \.94  PGD \.07, step 868 \(n 512\)", told["final"])
     assert commands(items) == [
         "train --preset patterns --on-co rollback:n-fgsm",
         "diagnose r",
@@ -50,7 +50,7 @@ def test_a_run_that_collapsed_says_so_and_how_to_hold_the_next_one():
 def test_the_best_accuracy_is_that_at_the_last_budget():
     early = probe(10, 0.9, eps=0.05, final={"eps": 0.16, "fgsm": 0.5, "pgd": 0.4})
     told = card([start(), early, probe(50, 0.3, eps=0.16), END])
-    assert told["best"] == "PGD 0.40 at eps .160, step 10"
+    assert told["best"] == "PGD .40 at eps .160, step 10"
 
 
 def test_a_crash_is_resumed_first():
@@ -121,5 +121,5 @@ def test_the_last_plain_lines_are_the_card(capsys):
     last = capsys.readouterr().out.splitlines()[-7:]
     assert last[0].startswith("run example-patterns-fgsm: finished; onset at step 1 032")
     assert last[1].startswith(
-        "  best    PGD 0.31 at eps .160, step 868"
+        "  best    PGD .31 at eps .160, step 868"
     ) and "  next    " in "\n".join(last)

@@ -77,7 +77,7 @@ def test_an_end_that_comes_while_somebody_looks_is_a_card_that_esc_closes(drive,
     drive(items[:-2], look, size=size)
     if size[0] >= 80:
         assert "strokes-fgsm-7f3a: finished after" in seen[0]
-        assert "final   clean 0.98" in seen[0] and "next    " in seen[0]
+        assert "final   clean .98" in seen[0] and "next    " in seen[0]
     assert "finished after" not in seen[1]
 
 
@@ -89,3 +89,16 @@ def test_whoever_opens_a_run_that_has_ended_sees_the_run(drive, shown):
 
     drive(synthetic.records(), look)
     assert "finished after" not in seen[0]
+
+
+def test_the_card_of_an_ended_run_comes_when_it_is_asked_for(drive, shown):
+    seen = []
+
+    async def look(app, pilot):
+        for key in ("E", "escape", "E"):
+            await pilot.press(key)
+            await pilot.pause()
+            seen.append("finished after" in shown(app))
+
+    drive(synthetic.records(), look)
+    assert seen == [True, False, True]

@@ -36,7 +36,7 @@ def test_what_was_seen_is_not_asked_about_again(made_up, scene):
 def test_while_nothing_stands_it_is_state_best_next_probe_and_policy(made_up, scene):
     lines = [line.strip("│ ") for line in why(scene, made_up.records(300), height=6).split("\n")]
     assert lines[1].startswith("✓ healthy: PGD .84 is normal at eps")
-    assert lines[2].startswith("best at this eps .85, alarm below")
+    assert lines[2].startswith("best .85 at eps .125, alarm below")
     assert lines[3] == "next probe at step 310, in 10 steps"
     assert lines[4] == "policy: alert only"
 
