@@ -80,6 +80,7 @@ def test_the_change_of_rank_can_be_taken_since_earlier_probes(drive, made_up, sh
             "10 probes earlier, step 372",
             "the first probe, step 0",
         ]
+        await pilot.press("3")  # alone, where there is room to say it beside a channel's own effect
         for words in [*wanted, wanted[0]]:
             assert f"chg since {words}" in shown(app)
             await pilot.press("d")
