@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from selffit.errors import UserError
@@ -36,6 +36,8 @@ loss min max err error errors time lr ci se sem var sd lower upper best sec seco
 diff ratio count ema
 """
 _OTHER = frozenset(_OTHERS.split())
+_ERROR = frozenset(("err", "error", "errors"))  # 1 - accuracy; "standard error" is something else
+_OF_AN_ERROR = ", 1 minus the error"
 _UNITS = frozenset(("percent", "pct", "perc", "in"))
 _PLAIN = frozenset(("linf", "l", "inf", "eps", "on", "at", "under", "set", "attack", "s"))
 _EPOCHS = frozenset(("epoch", "epochs", "ep"))
@@ -54,13 +56,15 @@ class Columns:
     """The places of the roles in a table, from 0.
 
     run: of which run these are, "" where the names tell of one only. split_by: columns that may
-    tell the runs of a long table apart. assumed: in words.
+    tell the runs of a long table apart. errors: the accuracies whose columns hold errors, 1 minus
+    the accuracy. assumed: in words.
     """
 
     at: Mapping[str, int]
     run: str
     split_by: Sequence[int]
     steps: bool  # whether the place in time is called a step
+    errors: frozenset[str]
     assumed: tuple[str, ...]
 
 
@@ -114,13 +118,7 @@ def run_of(name: str) -> str:
 
 
 def _unnamed(columns: Columns) -> Columns:
-    return Columns(
-        at=columns.at,
-        run="",
-        split_by=columns.split_by,
-        steps=columns.steps,
-        assumed=columns.assumed,
-    )
+    return replace(columns, run="")
 
 
 def _chosen(name: str, role: str, names: Sequence[str], where: str) -> int:
@@ -182,12 +180,17 @@ class _Finding:
             if role not in at and same:
                 at[role] = same[0]
         for role in self.chosen:
-            self.assumed.append(f"column {self.names[at[role]]} taken as {role}, as was asked")
+            told = f"column {self.names[at[role]]} taken as {role}, as was asked"
+            error = role in ACCURACIES and _is_error(words(self.names[at[role]]))
+            self.assumed.append(told + (_OF_AN_ERROR if error else ""))
         return Columns(
             at=at,
             run=self.run,
             split_by=[i for i, found in self.free.items() if found and set(found) <= _RUNS],
             steps=steps,
+            errors=frozenset(
+                role for role in ACCURACIES if role in at and _is_error(words(self.names[at[role]]))
+            ),
             assumed=tuple(self.assumed),
         )
 
@@ -207,6 +210,12 @@ class _Finding:
     def _accuracy(self, role: str) -> int | None:
         """The column of an accuracy; said where its name is not this tool's own."""
         fits = {i: fit for i, found in self.free.items() if (fit := _fit(role, found)) is not None}
+        if not fits:  # nor an accuracy: an error says as much
+            fits = {
+                i: fit
+                for i, found in self.free.items()
+                if _is_error(found) and (fit := _fit(role, _of_accuracy(found))) is not None
+            }
         exact = [i for i in fits if self.names[i].casefold() == f"{role}_acc"]
         self._one(role, exact)
         if exact:
@@ -218,6 +227,8 @@ class _Finding:
         told = f"column {self.names[best[0]]} taken as {role}_acc"
         if fits[best[0]][1] == _TRAIN:
             told += ", though it is on training images"
+        if _is_error(self.free[best[0]]):
+            told += _OF_AN_ERROR
         self.assumed.append(told)
         return best[0]
 
@@ -245,6 +256,16 @@ def _unbracketed(name: str) -> list[str]:
 
 def _is_count(found: Sequence[str], kind: frozenset[str]) -> bool:
     return bool(kind & set(found)) and set(found) <= kind | _OF_A_COUNT | _SPLITS.keys()
+
+
+def _is_error(found: Sequence[str]) -> bool:
+    """Whether a name is that of an error rate: test_err, PGD Error (%)."""
+    return bool(_ERROR & set(found)) and not {"std", "standard"} & set(found)
+
+
+def _of_accuracy(found: Sequence[str]) -> list[str]:
+    """The words of the name that the accuracy beside an error rate would have."""
+    return [*(word for word in found if word not in _ERROR), "acc"]
 
 
 def _is_loss(found: Sequence[str]) -> bool:

@@ -4,11 +4,12 @@ The rule, in words:
 
   level    the running best PGD accuracy over probes at a comparable budget: what the network
            could do.
-  fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05), and neither is
-           sampling noise: the best of many probes flatters the network, so two standard errors are
-           taken off the level first. A level counts from 0.10 on and when it lies above guessing,
-           by more than sampling noise and by 0.08 of what there is above it: the accuracy of a
-           network that guesses wanders by more than its images explain.
+  fallen   PGD < 1/2 level, while one-step accuracy stays up (FGSM - PGD > 0.05, and PGD / FGSM
+           below 3/4 of what it was at the level: a network of large budgets has a wide gap
+           before), and neither is sampling noise: the best of many probes flatters the network, so
+           two standard errors are taken off the level first. A level counts from 0.10 on and when
+           it lies above guessing, by more than sampling noise and by 0.08 of what there is above
+           it: the accuracy of a network that guesses wanders by more than its images explain.
   blind    no level is known (PGD never was healthy at this budget), FGSM accuracy is at least half
            the clean accuracy and yet PGD is not a tenth of FGSM: what a network looks like that was
            overfitted to the single step from its first epochs. An ordinary, merely weak network
@@ -42,6 +43,7 @@ n-fgsm):
   z_fall      5      0 … 35                 z_gap       3      0 … 18
   restored, blind_*: no effect on a verdict in the whole range that was tried (0.2-1, 0-0.9,
               1-5 probes)
+  opened      0.75   0.1 … 1 (0.1 moves two onsets by one and two epochs)
   comparable  0.75   0.60 … 0.85            allowance   2      1 … 4
   over_chance 0.08   0 … 0.12, all taken for ten classes; to 0.20 with the true number. From 0.06
               on, what a public run reached that stayed at guessing for 80 epochs (0.151) is none.
@@ -66,6 +68,7 @@ class RuleThresholds:
     level: float = 0.10  # PGD accuracy from which a network counts as robust at all
     fallen: float = 0.50  # of the level
     gap: float = 0.05  # FGSM - PGD
+    opened: float = 0.75  # of PGD / FGSM at the level: what is left of it where a gap has opened
     # standard errors by which the best of some hundred probes flatters the network
     luck: float = 2.0
     z_fall: float = 5.0  # of the fall: a run has hundreds of probes, each a chance of a false alarm
@@ -148,7 +151,8 @@ class RobustRule:
         if level is not None:
             z = fall_z(level.pgd, level.n, point.pgd, point.n)
             if point.pgd < self.fall_bound(level):
-                return Verdict("fallen" if split else "down", level, z)
+                opened = split and point.pgd < t.opened * level.ratio * point.fgsm
+                return Verdict("fallen" if opened else "down", level, z)
             fit = point.pgd >= t.restored * level.pgd or point.pgd >= t.restored * point.fgsm
             healthy = fit and self.is_robust(point.pgd, point.n)
             return Verdict("healthy" if healthy else "undecided", level, z)

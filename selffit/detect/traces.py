@@ -308,7 +308,7 @@ class _Reader:
                     f"{self._where(line, role)} is not an accuracy in {unit}; correct it or leave "
                     "the cell empty; --percent or --fraction says what all are"
                 )
-        return values
+        return [1.0 - value for value in values] if role in self.columns.errors else values
 
     def _budgets(self, cells: Sequence[Number] | None, lines: Sequence[Line]) -> Sequence[float]:
         """Budgets in pixels of [0,1], NaN where not known."""

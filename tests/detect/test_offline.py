@@ -451,6 +451,26 @@ def test_whatever_is_in_the_cells_they_are_read_or_refused(tmp_path_factory, cel
         assert str(path) in str(error)
 
 
+def test_columns_of_errors_are_turned_into_accuracies_and_that_is_said(tmp_path):
+    rows = ["1,50,40.1,60.2,62.3", "2,45,35,55,57", "3,45,33,53,56", "4,45,32,12.2,98.3"]
+    head = "epoch,Train Err,Test Error (%),FGSM Error (%),PGD-20 Error (%)"
+    path = tmp_path / "errors.csv"
+    path.write_text("\n".join([head, *rows]))
+    result = detect_trace(path)
+    assert result.onset == 4
+    assert result.table.points[0].pgd == pytest.approx(0.377)
+    assert "column PGD-20 Error (%) taken as pgd_acc, 1 minus the error" in result.table.assumed
+    [chosen] = read_traces(path, Reading(n=9, columns={"pgd": "PGD-20 Error (%)"}))
+    assert chosen.points[0].pgd == pytest.approx(0.377)
+
+
+def test_an_error_bar_is_no_error_rate(tmp_path):
+    path = tmp_path / "bars.csv"
+    path.write_text("epoch,clean,fgsm,pgd_std_err\n1,.5,.4,.01\n2,.5,.4,.01\n")
+    with pytest.raises(UserError, match="missing column pgd_acc"):
+        detect_trace(path)
+
+
 # ---- public traces -------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def labelled(real_data: Path) -> list[tuple[Path, str]]:
@@ -498,6 +518,8 @@ def test_no_label_less_trace_gets_any_alert_at_all(labelled):
         {"fallen": 0.52},
         {"gap": 0.0},
         {"gap": 0.30},
+        {"opened": 0.3},
+        {"opened": 1.0},
         {"level": 0.02},
         {"level": 0.20},
         {"over_chance": 0.0},

@@ -43,6 +43,13 @@ def test_either_condition_alone_is_not_fallen():
     assert judged(HEALTHY, point(0.40, 0.80)).state != "fallen"  # gap, and the level held
 
 
+def test_a_gap_that_was_there_before_has_not_opened():
+    """All accuracies fell by half or more: another disease, however wide the gap still is."""
+    assert judged(HEALTHY, point(0.15, 0.205, clean=0.35)).state == "down"
+    assert judged([point(0.30, 0.50)], point(0.13, 0.24, clean=0.40)).state == "down"
+    assert judged([point(0.30, 0.50)], point(0.10, 0.30, clean=0.80)).state == "fallen"
+
+
 def test_the_bound_is_a_ratio_so_a_hundred_class_level_is_seen_too():
     assert judged([point(0.22, 0.24)], point(0.06, 0.30)).state == "fallen"  # 16 points
     assert judged([point(0.60, 0.66)], point(0.44, 0.62)).state != "fallen"  # 16 points as well
