@@ -1,6 +1,7 @@
 """What all tests share: deterministic property tests, and where real data sets lie."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,24 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """
     named = [argument for argument in config.args if "::" in argument or argument.endswith(".py")]
     return 0 if named else min(4, len(os.sched_getaffinity(0)))
+
+
+@pytest.fixture
+def selffit(monkeypatch, capsys):
+    """Runs `selffit ARGS…` in this process; (exit code, stdout, stderr)."""
+    from selffit_tui import cli
+
+    def run(*args: object) -> tuple[int | str, str, str]:
+        monkeypatch.setattr(sys, "argv", ["selffit", *map(str, args)])
+        code: int | str = 0
+        try:
+            cli.main()
+        except SystemExit as exit:
+            code = exit.code or 0
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

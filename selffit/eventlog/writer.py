@@ -46,6 +46,15 @@ class Health:
     dropped: int  # metrics dropped so far
     error: str  # the last refusal of the disk, "" if there was none
 
+    def told(self) -> dict[str, Any]:
+        """As the fields of a `host` record."""
+        return {
+            "log_ok": self.ok,
+            "log_faults": self.faults,
+            "log_dropped": self.dropped,
+            "log_error": "" if self.ok else self.error,
+        }
+
 
 class EventWriter:
     """One stream of one attempt, log/<stream>/<attempt>-<segment>.jsonl. Also a context manager."""

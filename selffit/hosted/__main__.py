@@ -254,14 +254,10 @@ class Host:
         )
 
     def _beat(self, sample: dict[str, Any]) -> None:
-        health = self.writer.health
         self.writer.emit(
             kinds.Host(
                 **sample,
-                log_ok=health.ok,
-                log_faults=health.faults,
-                log_dropped=health.dropped,
-                log_error="" if health.ok else health.error,
+                **self.writer.health.told(),
                 inbox_error=self.desk.requests.fault,
             )
         )

@@ -116,14 +116,10 @@ class Trainer:
 
     def beat(self, sample: dict[str, Any]) -> None:
         """The heartbeat thread: log a sample of the machine, and give way to a later attempt."""
-        health = self.writer.health
         self.writer.emit(
             kinds.Host(
                 **sample,
-                log_ok=health.ok,
-                log_faults=health.faults,
-                log_dropped=health.dropped,
-                log_error="" if health.ok else health.error,
+                **self.writer.health.told(),
                 inbox_error=self.requests.fault if self.requests is not None else "",
             )
         )

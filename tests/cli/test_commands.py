@@ -6,7 +6,6 @@ And what each says to bad input.
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,26 +13,13 @@ import pytest
 from selffit.config import resolve
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
-from selffit_tui import cli
-
-
-def selffit(monkeypatch, capsys, *args):
-    """Run a command in this process; (exit code, stdout, stderr)."""
-    monkeypatch.setattr(sys, "argv", ["selffit", *map(str, args)])
-    code: str | int = 0
-    try:
-        cli.main()
-    except SystemExit as exit:
-        code = exit.code or 0
-    out = capsys.readouterr()
-    return code, out.out, out.err
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
+def command(monkeypatch, selffit, tmp_path):
     monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path / "runs"))
     monkeypatch.chdir(tmp_path)
-    return lambda *args: selffit(monkeypatch, capsys, *args)
+    return selffit
 
 
 @pytest.fixture

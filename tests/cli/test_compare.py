@@ -9,8 +9,6 @@ import pytest
 from made_up import folder as made_up_folder
 from made_up.terminal import Terminal
 
-from selffit_tui import cli
-
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
@@ -23,21 +21,11 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture
-def command(root, monkeypatch, capsys, tmp_path):
+def command(root, monkeypatch, selffit, tmp_path):
     monkeypatch.setenv("SELFFIT_RUNS", str(root))
     monkeypatch.chdir(tmp_path)
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["selffit", *map(str, args)])
-        code: str | int = 0
-        try:
-            cli.main()
-        except SystemExit as exit:
-            code = exit.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return run
+    return selffit
 
 
 def test_a_comparison_is_a_table_where_there_is_no_terminal(command):

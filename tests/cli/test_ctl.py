@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import sys
 import threading
 import time
 
@@ -21,7 +20,6 @@ from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run.run_dir import RunDir
-from selffit_tui import cli
 
 
 class Trainer:
@@ -113,21 +111,11 @@ def trainer(tmp_path):
 
 
 @pytest.fixture
-def ctl(monkeypatch, capsys, tmp_path):
+def ctl(monkeypatch, selffit, tmp_path):
     monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path / "runs"))
     monkeypatch.chdir(tmp_path)
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["selffit", "ctl", *map(str, args)])
-        code: str | int = 0
-        try:
-            cli.main()
-        except SystemExit as exit:
-            code = exit.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return run
+    return lambda *args: selffit("ctl", *args)
 
 
 def waiting(trainer):

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,28 +11,17 @@ from selffit.run.recorded import Recorded
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import status_dict
 from selffit.run.word import state_word
-from selffit_tui import cli
 
 RUNS = Path(__file__).parents[2] / "runs"
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
+def command(monkeypatch, selffit, tmp_path):
     """Runs a command in this process: (exit code, stdout, stderr)."""
     monkeypatch.setenv("SELFFIT_RUNS", str(tmp_path / "runs"))
     shutil.copytree(RUNS / "example-patterns-rollback", tmp_path / "runs" / "back")
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["selffit", *map(str, args)])
-        code: str | int = 0
-        try:
-            cli.main()
-        except SystemExit as exit:
-            code = exit.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return run
+    return selffit
 
 
 def log_of(folder):
