@@ -17,6 +17,9 @@ from selffit.vocabulary import (
     SELF,
     STATES,
     STEP,
+    Disease,
+    Level,
+    State,
     ended_badly,
     ending_word,
     exit_code,
@@ -24,7 +27,6 @@ from selffit.vocabulary import (
     state_of,
 )
 from selffit.vocabulary.glossary import FAMILIES, glossary
-from selffit.vocabulary.states import Disease, Level, State
 from selffit_tui.draw.glyphs import ASCII, BRAILLE
 from selffit_tui.draw.styles import palette
 

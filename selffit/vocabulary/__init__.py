@@ -12,44 +12,48 @@ from selffit.vocabulary.channels import (
     Group,
 )
 from selffit.vocabulary.definitions import DEFINITIONS, SOURCE
-from selffit.vocabulary.evidence import ALERT, EVIDENCE
-from selffit.vocabulary.measures import ACCURACY, STEP, Measure
-from selffit.vocabulary.selfinfo import COMPONENT, SELF, SIGN, VALUES
-from selffit.vocabulary.states import (
+from selffit.vocabulary.diseases import (
     CANNOT_TELL,
-    COPY,
-    DAMAGED,
     DISEASES,
+    Disease,
+    disease_of,
+)
+from selffit.vocabulary.evidence import ALERT, EVIDENCE
+from selffit.vocabulary.levels import (
     DIVERGED,
-    ENDINGS,
     HEALTHY,
-    IMPORTED,
     LEVELS,
-    LOST,
     MASKED,
     ONSET,
     RECOVERED,
     ROLLED_BACK,
-    SILENT,
     STANDING,
-    STARTING,
-    STATES,
     SUSPECT,
     SUSPICIONS,
     TRANSIENT,
     UNMEASURED,
-    UNREADABLE,
     WEAKENED,
-    Disease,
-    Ending,
     Level,
+    level_of,
+)
+from selffit.vocabulary.measures import ACCURACY, STEP, Measure
+from selffit.vocabulary.selfinfo import COMPONENT, SELF, SIGN, VALUES
+from selffit.vocabulary.states import (
+    COPY,
+    DAMAGED,
+    ENDINGS,
+    IMPORTED,
+    LOST,
+    SILENT,
+    STARTING,
+    STATES,
+    UNREADABLE,
+    Ending,
     State,
-    disease_of,
     ended_badly,
     ending_word,
     exit_code,
     is_foreign,
-    level_of,
     state_of,
 )
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from selffit.vocabulary.channels import CHANNEL, GROUPS
 from selffit.vocabulary.definitions import DEFINITIONS, SOURCE, TERMS
+from selffit.vocabulary.diseases import DISEASES
 from selffit.vocabulary.evidence import ALERT
+from selffit.vocabulary.levels import LEVELS, STANDING
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import SELF, SIGN
-from selffit.vocabulary.states import DISEASES, ENDINGS, LEVELS, STANDING, STATES
+from selffit.vocabulary.states import ENDINGS, STATES
 
 FAMILIES: Mapping[str, Mapping[str, Measure]] = {
     "Accuracy on held-out images": ACCURACY,
