@@ -171,6 +171,17 @@ def test_killed_at_any_call_a_valid_checkpoint_is_left_and_nothing_half_verifies
         still_sound(tmp_path / str(target))
 
 
+def failing(target: int, code: int, fired: list[str]) -> Callable[..., None]:
+    """Refuses the call with that number, and says in `fired` which it was."""
+
+    def fail(number: int, name: str, args: tuple[Any, ...]) -> None:
+        if number == target:
+            fired.append(name)
+            raise OSError(code, os.strerror(code))
+
+    return fail
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 def test_a_failure_of_any_call_of_a_save_is_reported_and_leaves_nothing(
     code: int, tmp_path: Path
@@ -181,19 +192,8 @@ def test_a_failure_of_any_call_of_a_save_is_reported_and_leaves_nothing(
         fired: list[str] = []
         prepare(run, save)
 
-        def fail(
-            number: int,
-            name: str,
-            args: tuple[Any, ...],
-            target: int = target,
-            fired: list[str] = fired,
-        ) -> None:
-            if number == target:
-                fired.append(name)
-                raise OSError(code, os.strerror(code))
-
         try:
-            with each_call(fail):
+            with each_call(failing(target, code, fired)):
                 save(run)
         except SaveFailed as fault:
             assert isinstance(fault, NoSpace) == (code == errno.ENOSPC)
@@ -214,18 +214,7 @@ def test_a_failure_of_any_call_of_a_removal_keeps_the_newest(tmp_path: Path) -> 
         fired: list[str] = []
         prepare(run, prune)
 
-        def fail(
-            number: int,
-            name: str,
-            args: tuple[Any, ...],
-            target: int = target,
-            fired: list[str] = fired,
-        ) -> None:
-            if number == target:
-                fired.append(name)
-                raise OSError(errno.EIO, "broken")
-
-        with each_call(fail), suppress(OSError):
+        with each_call(failing(target, errno.EIO, fired)), suppress(OSError):
             prune(run)
         store = CheckpointStore(run)
         assert newest(store) == ("main-2", [])
