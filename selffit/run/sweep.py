@@ -5,8 +5,9 @@ collapsed where its last probes are all fallen (three, or as many as it has; of 
 roll-back has left, the last one), and its onset is the first of the fallen probes that lead to its
 end without a break. A probe is fallen where PGD accuracy is below half of the best that an earlier
 probe of its line measured at this budget or a larger one, while FGSM accuracy is higher than PGD
-accuracy by more than 0.05; before PGD accuracy ever was 0.10, where PGD is not a tenth of FGSM and
-FGSM at least half of clean. What fell and came back by itself counts as no collapse.
+accuracy by more than 0.05 and PGD / FGSM below 3/4 of what it was at that best; before PGD accuracy
+ever was 0.10, where PGD is not a tenth of FGSM and FGSM at least half of clean. What fell and came
+back by itself counts as no collapse.
 
 A hit is the first firing on a collapsed branch after its last well probe, whose PGD accuracy was
 3/4 of that best: what is said between that probe and the onset is early, not wrong. Its latency are
@@ -19,7 +20,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from selffit.detect import RuleThresholds
 from selffit.errors import UserError
@@ -34,6 +35,7 @@ FINAL = 3  # last probes of a branch
 FALLEN = 0.5  # of the best
 WELL = 0.75  # of the best
 GAP = 0.05  # FGSM - PGD
+OPENED = 0.75  # of PGD / FGSM at the best
 ROBUST = 0.10  # PGD accuracy from which there is something to fall from
 SAME_BUDGET = 1e-4
 
@@ -116,7 +118,7 @@ def truth(heard: Heard, branch: str) -> Collapse | None:
     before = [
         probe.step
         for probe in line
-        if probe.step < own[first].step and probe.pgd >= WELL * _best(probe, line)
+        if probe.step < own[first].step and probe.pgd >= WELL * _best(probe, line).pgd
     ]
     return Collapse(onset=own[first].step, low=max(before, default=-1))
 
@@ -125,26 +127,35 @@ def _measured(probe: kinds.RobustProbe) -> bool:
     return math.isfinite(probe.pgd) and math.isfinite(probe.fgsm)
 
 
+class _Reached(NamedTuple):
+    """What a line of probes reached at a budget."""
+
+    pgd: float
+    fgsm: float
+
+
 def _fallen(probe: kinds.RobustProbe, line: Sequence[kinds.RobustProbe]) -> bool:
     best = _best(probe, line)
-    if best >= ROBUST:
-        return probe.pgd < FALLEN * best and probe.fgsm - probe.pgd > GAP
+    if best.pgd >= ROBUST:
+        as_before = probe.pgd * best.fgsm >= OPENED * best.pgd * probe.fgsm
+        return probe.pgd < FALLEN * best.pgd and probe.fgsm - probe.pgd > GAP and not as_before
     blind = probe.pgd <= probe.fgsm / 10 and probe.fgsm >= probe.clean / 2
     return blind and probe.fgsm > ROBUST + GAP
 
 
-def _best(probe: kinds.RobustProbe, line: Sequence[kinds.RobustProbe]) -> float:
+def _best(probe: kinds.RobustProbe, line: Sequence[kinds.RobustProbe]) -> _Reached:
     """The best PGD accuracy that an earlier probe measured at this budget or a larger one."""
     eps = probe.eps if math.isfinite(probe.eps) else 0.0
     earlier = [one for one in line if one.step < probe.step]
-    reached = (pgd for one in earlier for at, pgd in _budgets(one) if at > eps - SAME_BUDGET)
-    return max(reached, default=0.0)
+    reached = (what for one in earlier for at, what in _budgets(one) if at > eps - SAME_BUDGET)
+    return max(reached, default=_Reached(0.0, 0.0))
 
 
-def _budgets(probe: kinds.RobustProbe) -> Iterator[tuple[float, float]]:
-    yield (probe.eps if math.isfinite(probe.eps) else math.inf), probe.pgd
+def _budgets(probe: kinds.RobustProbe) -> Iterator[tuple[float, _Reached]]:
+    at = probe.eps if math.isfinite(probe.eps) else math.inf
+    yield at, _Reached(probe.pgd, probe.fgsm)
     if probe.final is not None and math.isfinite(probe.final.pgd):
-        yield probe.final.eps, probe.final.pgd
+        yield probe.final.eps, _Reached(probe.final.pgd, probe.final.fgsm)
 
 
 def score(name: str, heard: Heard, rule: Rule) -> Score:

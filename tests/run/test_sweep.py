@@ -22,6 +22,7 @@ from selffit_tui.plain import swept
 
 RUNS = Path(__file__).parents[2] / "runs"
 FALL = [(0, 0.1), (50, 0.4), (100, 0.42), (150, 0.25), (200, 0.05), (250, 0.03), (300, 0.02)]
+WEAKENED = [(0, 0.1), (50, 0.6), (100, 0.62), (150, 0.25), (200, 0.2), (250, 0.2), (300, 0.19)]
 HOLD = [(0, 0.1), (50, 0.4), (100, 0.42), (150, 0.05), (200, 0.4), (250, 0.41), (300, 0.4)]
 
 
@@ -47,10 +48,11 @@ def test_what_fell_and_came_back_is_no_collapse():
 
 
 def test_robust_and_fgsm_accuracy_that_fall_together_are_no_collapse():
-    probes = [probe(step, pgd, fgsm=pgd + 0.04, eps=0.16) for step, pgd in FALL]
-    state = reduce_all(RunState(run="r"), [start(), *probes])
-    found = Heard(state=state, judged=rerun(state, [], Rules.of(state)), chance=0.1)
-    assert truth(found, "main") is None
+    for gap in (lambda pgd: 0.04, lambda pgd: 0.3 * pgd):  # the same, or the same share
+        probes = [probe(step, pgd, fgsm=pgd + gap(pgd), eps=0.16) for step, pgd in WEAKENED]
+        state = reduce_all(RunState(run="r"), [start(), *probes])
+        found = Heard(state=state, judged=rerun(state, [], Rules.of(state)), chance=0.1)
+        assert truth(found, "main") is None
 
 
 def test_a_branch_that_was_rolled_back_is_judged_by_its_last_probe():
