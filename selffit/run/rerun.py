@@ -29,7 +29,7 @@ from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record, num
 from selffit.run.lineage import ActiveLine, line_of
-from selffit.run.state import RunState, is_only_told
+from selffit.run.state import RunState, classes_of, is_only_told
 
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
@@ -50,28 +50,35 @@ SIGNALS = tuple(signal.name for signal in fields(SignalBlock) if signal.name != 
 class Rules:
     """What a log is judged by.
 
-    chance: 1 / classes, 0 = unknown. cooldown: steps between two suspicions at least. confirm: a
-    strong attack decides what has come back, which nothing makes where a run was imported.
-    per_epoch: steps of an epoch, 0 where probes are to be counted.
+    classes: of the data set, 0 = unknown. assumed: they are a guess. cooldown: steps between two
+    suspicions at least. confirm: a strong attack decides what has come back, which nothing makes
+    where a run was imported. per_epoch: steps of an epoch, 0 where probes are to be counted.
     thresholds: of the rule on probes.
     """
 
-    chance: float
+    classes: int
+    assumed: bool = False
     cooldown: int
     confirm: bool = True
     per_epoch: int = 0
     thresholds: RuleThresholds = field(default_factory=RuleThresholds)
 
+    @property
+    def chance(self) -> float:
+        """What guessing is, 0 where that is not known."""
+        return 1 / self.classes if self.classes else 0.0
+
     @classmethod
     def of(cls, state: RunState) -> Rules:
         """Return those that the trainer of this run goes by today."""
-        classes = state.start.classes if state.start is not None else 0
+        classes, assumed = classes_of(state)
         config = state.config
         per_epoch = state.start.steps_per_epoch if state.start is not None else 0
         every = _whole(config.get("probe_every")) or per_epoch
         own = not is_only_told(state)
         return cls(
-            chance=1 / classes if classes else 0.0,
+            classes=classes,
+            assumed=assumed,
             cooldown=max(_whole(config.get("block_steps")), every // 2),
             confirm=own,
             per_epoch=per_epoch if own else 0,
@@ -151,7 +158,7 @@ class Judge:
             per_epoch=rules.per_epoch,
             thresholds=rules.thresholds,
         )
-        self._divergence = DivergenceRule(round(1 / rules.chance) if rules.chance else 0)
+        self._divergence = DivergenceRule(rules.classes, assumed=rules.assumed)
         self._diagnoser = Diagnoser(rules.chance, rules.per_epoch)
         self._here = kinds.Place()
         self._waiting: list[kinds.Alert] = []  # for the self-information of their step
