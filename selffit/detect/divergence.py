@@ -17,6 +17,10 @@ What is not called so: the steps of a warm-up above ln K and a spike of the loss
 never was above guessing, which has not diverged but not learnt; one bad probe.
 
 A row of a table counts as a probe, and its loss, a mean over an epoch, as many steps.
+
+Where nobody says how many classes there are (somebody else's log), ten are assumed, for most tables
+are of ten; then a finite loss tells nothing, and accuracies are at chance only where they are alike
+besides: the attacked image is answered as the clean one is.
 """
 
 from __future__ import annotations
@@ -50,6 +54,8 @@ class DivergenceThresholds:
     over: int = 2  # probes in a row clearly above guessing: it has caught itself
 
 
+ASSUMED_CLASSES = 10  # with more classes guessing is less than is assumed
+ALIKE = 0.02  # accuracies of a network that ignores its input
 OF_STEPS = DivergenceThresholds()
 OF_ROWS = DivergenceThresholds(nonfinite=1, far=2)  # the mean loss of an epoch is no spike
 
@@ -139,12 +145,16 @@ class Caught:
 class DivergenceRule:
     """Takes losses and probes in the order of their steps; says when training has diverged.
 
-    classes: K, 0 where it is not known: then only what is not finite tells. A divergence is told
-    once; it is `open` until probes are clearly above guessing again.
+    classes: K, 0 where it is not known: then only what is not finite tells. assumed: K is a guess,
+    see above. A divergence is told once; it is `open` until probes are clearly above guessing
+    again.
     """
 
-    def __init__(self, classes: int, thresholds: DivergenceThresholds = OF_STEPS) -> None:
+    def __init__(
+        self, classes: int, thresholds: DivergenceThresholds = OF_STEPS, *, assumed: bool = False
+    ) -> None:
         self.classes = classes
+        self.assumed = assumed
         self.thresholds = thresholds
         self.open = False
         self._low: int | None = None  # the last step that showed nothing
@@ -176,7 +186,9 @@ class DivergenceRule:
     @property
     def far_bound(self) -> float:
         """Nats above which a loss is far from guessing; infinite where K is not known."""
-        return self.thresholds.far_factor * math.log(self.classes) if self.classes > 1 else math.inf
+        if self.classes < 2 or self.assumed:
+            return math.inf
+        return self.thresholds.far_factor * math.log(self.classes)
 
     # ---- losses ----------------------------------------------------------------------------------
     def losses(
@@ -283,6 +295,8 @@ class DivergenceRule:
         measured = [value for value in (point.clean, point.fgsm, point.pgd) if value == value]
         if any(not self._is_guess(value, point.n) for value in measured):
             return False
+        if self.assumed and (len(measured) < 2 or max(measured) - min(measured) > ALIKE):
+            return False
         if self._best is None:
             return True
         z = fall_z(self._best[0], int(self._best[1]), point.clean, point.n)
@@ -356,13 +370,15 @@ def judge(
     points: Iterable[ProbePoint],
     classes: int,
     thresholds: DivergenceThresholds = OF_ROWS,
+    *,
+    assumed: bool = False,
 ) -> Diverged | None:
     """Return the divergence in which the rows of a table end, None where they end in none.
 
     points: in the order of their epochs; `loss` where the table has one (None: not measured, NaN or
-    infinite: it was not finite). classes: K, 0 where it is not known.
+    infinite: it was not finite). classes, assumed: as of `DivergenceRule`.
     """
-    rule = DivergenceRule(classes, thresholds)
+    rule = DivergenceRule(classes, thresholds, assumed=assumed)
     standing: Diverged | None = None
     for point in points:
         found = rule.probe(point)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,15 @@ from typing import Any
 from selffit.detect.answer import Answer, answer
 from selffit.detect.checks import Judged
 from selffit.detect.detector import Detector
-from selffit.detect.divergence import Diverged, judge
+from selffit.detect.divergence import ASSUMED_CLASSES, Diverged, judge
 from selffit.detect.robust_rule import RuleThresholds, Verdict
 from selffit.detect.traces import Reading, Trace, read_traces
-from selffit.detect.types import ProbePoint
 from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog.fields import without_nan
 from selffit.eventlog.kinds import Alert
 
 DEFAULT_N = 1000  # published traces seldom say how many images a probe had
-ALIKE = 0.02  # accuracies of a network that ignores its input
-DEFAULT_CLASSES = 10  # nor of how many classes; with more classes guessing is less than is assumed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +108,7 @@ def detect_trace(
 
 def detect_in(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> TraceResult:
     """Detect CO in a trace; `classes`: None where it is not known."""
-    known = classes or DEFAULT_CLASSES
+    known = classes or ASSUMED_CLASSES
     detector = Detector(chance=1 / known, place=trace.place, thresholds=thresholds)
     alerts: list[Alert] = []
     verdicts: list[Verdict | None] = []
@@ -123,9 +119,7 @@ def detect_in(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> 
         verdicts.append(detector.verdict)
         if detector.verdict is not None and not math.isnan(point.fgsm):
             weak.append(weakening.take(point, detector.rule))
-    diverged = judge([_loss_counts(point, classes) for point in trace.points], known)
-    if diverged is not None and classes is None and not _guesses(diverged, trace.points):
-        diverged = None
+    diverged = judge(trace.points, known, assumed=classes is None)
     judged = Judged(
         trace=trace,
         alerts=tuple(alerts),
@@ -148,25 +142,3 @@ def detect_in(trace: Trace, thresholds: RuleThresholds, classes: int | None) -> 
         table=trace,
         diverged=diverged,
     )
-
-
-def _guesses(diverged: Diverged, points: Sequence[ProbePoint]) -> bool:
-    """Whether the images no longer matter, where nobody said how many classes there are.
-
-    Then the attacked image is answered as the clean one is.
-    """
-    if diverged.of != "accuracy":
-        return True
-    for point in points:
-        if diverged.since <= point.step <= diverged.step:
-            known = [v for v in (point.clean, point.fgsm, point.pgd) if not math.isnan(v)]
-            if len(known) < 2 or max(known) - min(known) > ALIKE:
-                return False
-    return True
-
-
-def _loss_counts(point: ProbePoint, classes: int | None) -> ProbePoint:
-    """A loss is far above guessing by the number of classes: without it only a finite one tells."""
-    if classes is None and point.loss is not None and math.isfinite(point.loss):
-        return replace(point, loss=None)
-    return point

@@ -36,10 +36,7 @@ def events_of(recording: Recording) -> list[kinds.Event]:
     if recording.diverged is not None and not heard:
         alerts.append(recording.diverged.alert())
     last = kinds.Place(measured[-1].branch, state.step) if measured else kinds.Place()
-    told = f"from {clean(recording.source)}"
-    if recording.answer is not None and recording.answer.reasons:
-        told += f"; {recording.answer.text}"  # silence would look like health
-    end = kinds.End(at=last, how=IMPORTED.name, reason=told)
+    end = kinds.End(at=last, how=IMPORTED.name, reason=f"from {clean(recording.source)}")
     return [*_head(recording), *_among(measured, alerts), end]
 
 

@@ -55,7 +55,7 @@ def recordings(source: Source, wishes: Wishes) -> list[Recording]:
     how = Reading(
         n=_images(source, wishes),
         columns={**source.columns, **wishes.columns},
-        unit=wishes.unit or source.unit,
+        unit=source.unit or wishes.unit,  # a format that tells it was read by it
     )
     names = table.columns
     if not names:
@@ -95,14 +95,26 @@ def _training_loss(names: Sequence[str]) -> int | None:
 
 
 def _probed(table: Table, columns: Columns) -> tuple[Row, ...]:
-    """The rows in which an accuracy stands, or was computed; all where none does."""
+    """The rows in which an accuracy stands, or was computed; all where none does.
+
+    And those in which the loss is not finite: they tell since when training has come apart.
+    """
     places = [columns.at[role] for role in ACCURACIES if role in columns.at]
     kept = tuple(
         row
         for row in table.rows
         if any(bare(row.cells[i]).casefold() not in _MISSING for i in places)
+        or ("loss" in columns.at and _is_computed(row.cells[columns.at["loss"]]))
     )
     return kept or table.rows
+
+
+def _is_computed(cell: str) -> bool:
+    """Whether a number was computed here, and is none."""
+    try:
+        return number(cell).computed
+    except ValueError:
+        return False
 
 
 def _one(
@@ -115,7 +127,7 @@ def _one(
 ) -> Recording:
     """A recording of one trace, and of the signals of these rows."""
     names, where = source.table.columns, str(source.table.path)
-    percent = wishes.unit == "percent"
+    percent = (source.unit or wishes.unit) == "percent"
     read, said = read_signals(rows, signals, names, where, percent)
     times = dict(zip(trace.lines, trace.times, strict=True))
     if columns is not None:
@@ -170,7 +182,8 @@ def _without_probes(source: Source, wishes: Wishes, signals: Signals) -> Recordi
         ),
         None,
     )
-    read, said = read_signals(table.rows, signals, names, str(table.path), wishes.unit == "percent")
+    percent = (source.unit or wishes.unit) == "percent"
+    read, said = read_signals(table.rows, signals, names, str(table.path), percent)
     unit = "epoch" if time is not None and names[time].casefold() == "epoch" else "step"
     times: dict[int, float] = {}
     for index, row in enumerate(table.rows):

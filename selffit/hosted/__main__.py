@@ -21,6 +21,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from selffit.control.policy import parse_policy
+from selffit.detect.divergence import ASSUMED_CLASSES
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
@@ -207,8 +208,13 @@ class Host:
             back = max(0, step - 1)
             lost = max(0, self._before - back)
             self.log.emit(kinds.Resumed(to_step=back, to_branch="main", lost_steps=lost), step=back)
-        classes, every = self.placing.classes, self.placing.per_epoch
-        rules = Rules(chance=1 / classes if classes else 0.0, cooldown=every // 2, confirm=False)
+        told, every = self.placing.classes, self.placing.per_epoch
+        rules = Rules(
+            classes=told or ASSUMED_CLASSES,
+            assumed=not told,
+            cooldown=every // 2,
+            confirm=False,
+        )
         self.judge = Judge(rules)
 
     def _judge(self, event: kinds.Event) -> None:

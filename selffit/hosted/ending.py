@@ -1,4 +1,4 @@
-"""How somebody's program ended: in the words of the log, and with which code we end."""
+"""How somebody's program or loop ended: in the words of the log, and with which code we end."""
 
 from __future__ import annotations
 
@@ -39,3 +39,12 @@ def ended(code: int, asked: str, why: str, last: str, memory: str) -> Ended:
     if number == signals.SIGKILL and memory:
         return Ended("oom", f"{how_it_went}, probably because memory ran out: {memory}", 137)
     return Ended("killed", how_it_went, 128 + number)
+
+
+def how_left(error: BaseException) -> tuple[str, str]:
+    """How a loop ended that an error has left, and why."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", "interrupted"
+    if isinstance(error, SystemExit) and not error.code:
+        return "finished", ""
+    return "crashed", f"{type(error).__name__}: {error}"

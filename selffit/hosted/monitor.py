@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import math
 import os
 import sys
@@ -11,46 +10,24 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from selffit.control.commands import Command
 from selffit.errors import UserError
-from selffit.hosted.heldout import image_set
-from selffit.hosted.loop import Loop, Moments
-from selffit.hosted.network import Normalisation, adapted, can_be_copied, device_of, first_of
-from selffit.hosted.settings import settings_of
+from selffit.hosted.beginning import loop_of
+from selffit.hosted.ending import how_left
+from selffit.hosted.guard import harmless
+from selffit.hosted.network import Normalisation
+from selffit.hosted.told import seen_of
 from selffit.hosted.watching import About, Watching, step_of
-from selffit.train.signals import Seen
 
 PAUSED_SECONDS = 0.1  # between two looks while the loop is held
 OFFERED = ("set", "rollback", "checkpoint")  # what a loop may offer with `on`
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _harmless(
-    method: Callable[Concatenate[Monitor, P], R],
-) -> Callable[Concatenate[Monitor, P], R | None]:
-    """Let an error in monitoring end monitoring, never the training: said once, then nothing."""
-
-    @functools.wraps(method)
-    def guarded(self: Monitor, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
-        if self.off:
-            return None
-        try:
-            return method(self, *args, **kwargs)
-        except Exception as error:  # whatever it is: the training is worth more than its log
-            self._give_up(error)
-            return None
-
-    return guarded
 
 
 class Monitor:
@@ -64,6 +41,10 @@ class Monitor:
     model: any nn.Module that gives logits [B,K] for images. heldout: (x, y) that are not trained
     on, x uint8 [N,C,H,W] or floats in [0,1], y [N]. eps: budget in pixels, such as 8/255 or
     "8/255". normalize: (mean, std) or a function, where normalisation is not part of the model.
+    resume: the run called `name` goes on, as another attempt, by the rules for our own trainings:
+    give the steps that the loop has done when it starts (0: from the beginning), or the id of the
+    checkpoint that it has loaded, as `saved` gave it; where there is no such run it begins there.
+    take_over: do not wait until a run whose process cannot be seen counts as lost.
     optimizer: its learning rate is logged. method: of the training attack, as far as ours have a
     name for it. steps_per_epoch, epochs: of the training. settings: more by the names of the log,
     such as probe_every (steps), probe_images, self_images (0: none), on_co ("alert", "pause" or
@@ -87,6 +68,8 @@ class Monitor:
         method: str = "fgsm",
         steps_per_epoch: int = 0,
         epochs: float = 0,
+        resume: int | str | None = None,
+        take_over: bool = False,
         **settings: Any,
     ) -> None:
         self.off = ""  # why nothing is watched any more
@@ -97,25 +80,19 @@ class Monitor:
         if os.environ.get("RANK", "0") not in ("", "0"):
             self.off = f"rank {os.environ['RANK']}: rank 0 watches"
             return
-        device = device_of(model)
-        images, said = image_set(heldout, data, device, class_names)
-        network = adapted(model, first_of(images.held_x), normalize)
-        if images.classes > network.classes:
-            raise UserError(
-                f"heldout: a label is {images.classes - 1}, and the network knows "
-                f"{network.classes} classes, 0 to {network.classes - 1}"
-            )
-        images = replace(images, classes=network.classes)
-        config = settings_of(eps, method, len(images.held_x), steps_per_epoch, settings)
-        about = About(data=data, epochs=epochs, told=[said] if said else [])
-        if not network.sites():
-            config = replace(config, channel_images=0, causal_images=0)
-            about.told.append("no convolution that could be watched: no channel probes")
-        if config.self_images and not can_be_copied(network):
-            config = replace(config, self_images=0)
-            about.told.append("the network cannot be copied: no self-information")
-        loop = Loop(config, device, images, network, Moments(config, steps_per_epoch))
-        self._watching = Watching(loop, about, Path(runs), name)
+        loop, told = loop_of(
+            model,
+            heldout,
+            eps=eps,
+            method=method,
+            data=data,
+            class_names=class_names,
+            normalize=normalize,
+            steps_per_epoch=steps_per_epoch,
+            settings=settings,
+        )
+        about = About(data=data, epochs=epochs, told=told)
+        self._watching = Watching(loop, about, Path(runs), name, resume, take_over)
         self._watching.desk.effects |= {
             "pause": _nothing,
             "resume": _nothing,
@@ -136,7 +113,7 @@ class Monitor:
         return self._watching.steps if hasattr(self, "_watching") else 0
 
     # ---- in the loop -----------------------------------------------------------------------------
-    @_harmless
+    @harmless
     def step(
         self,
         *,
@@ -166,25 +143,24 @@ class Monitor:
         watching.loop.schedule.tell(
             step=watching.steps, lr=self._rate() if lr is None else lr, eps=eps, alpha=alpha
         )
-        sized = next((one for one in (y, x, x_adv, logits) if one is not None), None)
-        seen = Seen(
-            size=1 if sized is None else len(sized),
-            y=y,
-            x=_bare(x),
-            x_adv=_bare(x_adv),
-            start_loss=_bare(start_loss),
-            loss=_bare(loss),
-            logits=_bare(logits),
-            start_grad=_bare(start_grad),
-            grad=_bare(grad),
-        )
-        self._check(seen)
+        given = {
+            "loss": loss,
+            "x": x,
+            "y": y,
+            "x_adv": x_adv,
+            "logits": logits,
+            "start_loss": start_loss,
+            "start_grad": start_grad,
+            "grad": grad,
+        }
+        seen = seen_of(given, watching.loop.images.shape)
         blocks = watching.blocks(seen.size)
         blocks.add(watching.values(seen), seen.names)
         watching.steps += 1
         watching.after_step(blocks)
         self._boundary()
-        watching.measure_later()
+        if not self.off:
+            watching.measure_later()
 
     def commands(self) -> list[Command]:
         """What was asked for and carried out since the last call; see `on` and `stopping`."""
@@ -194,7 +170,8 @@ class Monitor:
     def on(self, op: str, do: Callable[..., object]) -> None:
         """Offer an operation that the loop carries out itself, between two steps.
 
-        set: do(settings), a mapping such as {"eps": 0.03, "lr_scale": 0.5}. rollback: do(id, step,
+        set: do(settings), a mapping such as {"eps": 0.03, "lr_scale": 0.5}; where the run was
+        resumed, it hears at once of what was set before and holds. rollback: do(id, step,
         settings), to a checkpoint that `saved` has told of; the steps count on from there, on a new
         branch. checkpoint: do(). What it raises is the answer to whoever asked. Raises UserError
         for other operations.
@@ -203,7 +180,7 @@ class Monitor:
             raise UserError(f"on('{op}', …): there is {', '.join(OFFERED)}; the rest is built in")
         self._offer(op, do)
 
-    @_harmless
+    @harmless
     def _offer(self, op: str, do: Callable[..., object]) -> None:
         watching = self._watching
 
@@ -220,8 +197,10 @@ class Monitor:
 
         watching.desk.effects[op] = carry_out
         watching.tell()
+        if op == "set" and watching.carried:  # before this attempt, and it holds
+            do(dict(watching.carried))
 
-    @_harmless
+    @harmless
     def saved(self, bytes: float = math.nan) -> str:
         """Say that the loop has saved a checkpoint of its own after this step; returns its id.
 
@@ -229,13 +208,13 @@ class Monitor:
         """
         return self._watching.saved(bytes)
 
-    @_harmless
+    @harmless
     def probe(self) -> None:
         """Measure everything now: robust accuracy, self-information, channels, a strong attack."""
         self._watching.probe("asked")
 
     # ---- the end ---------------------------------------------------------------------------------
-    @_harmless
+    @harmless
     def close(self, how: str = "finished", reason: str = "", *, probe: bool = True) -> None:
         """End the run; the second call does nothing. how: finished, stopped or crashed.
 
@@ -265,12 +244,8 @@ class Monitor:
             self._left_by(error)
 
     def _left_by(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            self.close("stopped", "interrupted", probe=False)
-        elif isinstance(error, SystemExit) and not error.code:
-            self.close(probe=False)
-        else:
-            self.close("crashed", f"{type(error).__name__}: {error}", probe=False)
+        how, reason = how_left(error)
+        self.close(how, reason, probe=False)
 
     def _at_exit(self) -> None:
         """The script ends, and nobody has closed the run."""
@@ -288,7 +263,8 @@ class Monitor:
         self._watching.end(how, reason)
         self.off = self.off or f"the run is over: {how}"
 
-    def _give_up(self, error: Exception) -> None:
+    def give_up(self, error: Exception) -> None:
+        """Say once that monitoring has failed, and why; from now on nothing is watched."""
         lines = str(error).strip().splitlines() or [""]
         self.off = f"{type(error).__name__}: {lines[0]}"
         print(
@@ -311,26 +287,20 @@ class Monitor:
         # a tensor on a device would have to be waited for
         return math.nan if isinstance(rate, Tensor) and rate.is_cuda else float(rate)
 
-    def _check(self, seen: Seen) -> None:
-        """Raises UserError for images of another shape than the held-out ones."""
-        shape = self._watching.loop.images.shape
-        for name in ("x", "x_adv", "start_grad", "grad"):
-            given = getattr(seen, name)
-            if given is not None and tuple(given.shape[1:]) != shape:
-                raise UserError(
-                    f"step({name}=…) has the shape {list(given.shape)}; held-out images are "
-                    f"{list(shape)} each"
-                )
-
     def _boundary(self) -> None:
         """Between two steps: commands, and a pause where it was asked for."""
         watching = self._watching
+        if watching.taken is not None:
+            # who was taken over trains for nothing; who has lost its folder only is not seen
+            self.stopping = watching.taken.how == "superseded"
+            self._end(watching.taken.how, str(watching.taken))
+            return
         self._poll()
         if not watching.log.ledger.paused or self.stopping:
             return
         watching.close_block()
         watching.log.phase("paused", watching.steps)
-        while watching.log.ledger.paused and not self.stopping:
+        while watching.log.ledger.paused and not self.stopping and watching.taken is None:
             time.sleep(PAUSED_SECONDS)
             self._poll()
         watching.restart_clock()
@@ -349,10 +319,3 @@ class Monitor:
 
 def _nothing(command: Command, new: Mapping[str, Any]) -> None:
     """The ledger knows of it, and the loop is held by that."""
-
-
-def _bare(value: Tensor | float | None) -> Any:
-    """Without its graph; a number as a tensor."""
-    if value is None:
-        return None
-    return value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))

@@ -15,28 +15,29 @@ from torch import Tensor
 from selffit import __version__
 from selffit.config import LIVE
 from selffit.control.commands import Command
-from selffit.control.ledger import Ledger
 from selffit.control.policy import policy_of
 from selffit.eventlog import kinds
-from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.hosted.desk import Desk
 from selffit.hosted.loop import Loop
 from selffit.hosted.network import device_of
 from selffit.hosted.program import Program
+from selffit.hosted.resuming import attempt_at, remember
 from selffit.hosted.settings import WATCHING
 from selffit.run.making import PROGRAM
-from selffit.run.run_dir import RunDir
 from selffit.train.aftermath import PAUSE
 from selffit.train.blocks import Blocks
 from selffit.train.host import Heartbeat
 from selffit.train.monitor import Monitor as Measuring
 from selffit.train.requests import Requests
+from selffit.train.resume import read_past
 from selffit.train.scores import empty_summary
 from selffit.train.session import Part
 from selffit.train.setup import cpu_name, layers
 from selffit.train.signals import VALUES, Seen, seen_values
+from selffit.train.stopping import Stop, superseded
 from selffit.train.trainlog import TrainLog
+from selffit.vocabulary import ENDINGS
 
 _TENSORS = ("train_x", "train_y", "held_x", "held_y")
 
@@ -51,24 +52,38 @@ class About:
 
 
 class Watching:
-    """One attempt at somebody's training loop, after `steps` steps."""
+    """One attempt at somebody's training loop, after `steps` steps.
 
-    def __init__(self, loop: Loop, about: About, runs: Path, name: str | None) -> None:
-        """Make the run and open its log. Raises UserError."""
+    taken: why it has to give way to a later attempt, or has no folder any more; None while it may
+    go on. carried: live settings that were changed before this attempt, and hold.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        about: About,
+        runs: Path,
+        name: str | None,
+        resume: int | str | None = None,
+        take_over: bool = False,
+    ) -> None:
+        """Make the run, or go on with it, and open its log. Raises UserError; see `attempt_at`."""
         self.loop = loop
         self.about = about
-        self.steps = 0
+        self.taken: Stop | None = None
         self.program = Program(tuple(sys.argv) if sys.argv and sys.argv[0] else ("loop",))
         info = {
             "config": self._settings(),
             "version": __version__,
             PROGRAM: list(self.program.shown),
         }
-        self.run = RunDir.create(runs, name, info, stem=self.program.stem).held()
-        attempt = self.run.claim_attempt(here())
-        self.writer = EventWriter(self.run.place, "trainer", attempt)
-        self.log = TrainLog(self.writer, Ledger())
-        self.requests = Requests(self.run, self.log, policy_of(loop.config), attempt)
+        self.attempt = attempt_at(runs, name, info, self.program.stem, resume, take_over)
+        self.steps = self.attempt.step
+        self.run = self.attempt.run
+        self.writer = EventWriter(self.run.place, "trainer", self.attempt.number)
+        self.log = TrainLog(self.writer, self.attempt.past.ledger)
+        self.carried = dict(self.log.ledger.overrides)
+        self.requests = Requests(self.run, self.log, policy_of(loop.config), self.attempt.number)
         self.desk = Desk(self.log, self.requests)
         self._values: dict[str, Any] = empty_summary()
         self.measuring = Measuring(
@@ -85,11 +100,29 @@ class Watching:
     def begin(self) -> None:
         """Say what is trained, and begin to beat."""
         self.tell()
-        self.log.emit(self._start())
-        self.log.phase("training", 0)
+        self.log.emit(self._start(), step=self.steps)
+        if self.attempt.again:
+            self._go_on()
+        self.log.phase("training", self.steps)
         if self.loop.device.type == "cuda":
             self._heartbeat.watch_gpu(self.loop.device)
         self._heartbeat.start()
+
+    def _go_on(self) -> None:
+        """As `selffit.train.resume.resume` does, but that the loop has loaded its checkpoint."""
+        past, ledger = self.attempt.past, self.log.ledger
+        branch = ledger.branches[ledger.branch]
+        if not branch.announced:  # killed between the commit of a roll-back and its second line
+            self.log.begin_branch(branch.name, branch.parent, branch.base_step, branch.ckpt)
+        remember(self.measuring, past, self.run, branch.name, self.steps)
+        self.adopt(self.carried)
+        resumed = kinds.Resumed(
+            ckpt=self.attempt.id or None,
+            to_step=self.steps,
+            to_branch=branch.name,
+            lost_steps=max(0, past.step - self.steps),
+        )
+        self.log.emit(resumed, step=self.steps)
 
     def tell(self) -> None:
         """Say what can be asked for, and what is not watched."""
@@ -144,6 +177,9 @@ class Watching:
                 inbox_error=self.requests.fault,
             )
         )
+        self.taken = self.taken or superseded(self.run, self.attempt.number)
+        if self.taken is None and self.run.gone:
+            self.taken = Stop("gone", ENDINGS["gone"].meaning)
 
     # ---- measuring -------------------------------------------------------------------------------
     def blocks(self, size: int) -> Blocks:
@@ -251,11 +287,16 @@ class Watching:
     def restored(self, command: Command, new: Mapping[str, Any]) -> None:
         """The loop stands at one of its checkpoints again."""
         id = command.args["to"]
-        for part, state in zip(self._parts, self._saved[id], strict=True):
-            part.restore(state)
+        step = step_of(id)
+        if id in self._saved:
+            for part, state in zip(self._parts, self._saved[id], strict=True):
+                part.restore(state)
+        else:  # of an earlier attempt
+            branch = id.rpartition("-")[0]
+            remember(self.measuring, read_past(self.run), self.run, branch, step)
         self.adopt(new)
         self._blocks = None
-        self.steps = step_of(id)
+        self.steps = step
 
 
 def step_of(id: str) -> int:

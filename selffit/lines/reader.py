@@ -9,8 +9,10 @@ from math import isnan
 from typing import Any
 
 from selffit.lines.printed import Splitter, readings
-from selffit.lines.rules import PLACES, SHARES, Rule, RuleFile
+from selffit.lines.rules import ACCURACIES, PLACES, SHARES, UNITS, Rule, RuleFile
 from selffit.tables import number
+
+ABOVE_ONE = 1.5  # what is larger is no fraction that was rounded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,7 @@ class _Open:
     line: int = 0
     place: tuple[float | None, float | None] = (None, None)
     values: dict[str, float] = field(default_factory=dict)
+    bare: set[str] = field(default_factory=set)  # shares of which nothing tells the unit
 
 
 class LineReader:
@@ -48,17 +51,26 @@ class LineReader:
 
     A row is complete when the next place in time begins, or, earlier, when it has all measures that
     the rules name as `row`. Of a measure that is printed again at the same place, as progress bars
-    do, the last value counts; where no rule reads a place, it begins the next row.
+    do, the last value counts; where no rule reads a place, it begins the next row, as does an
+    accuracy as long as no place was read.
+
+    unit: of accuracies, "percent" or "fraction", where somebody says so. Without it a percent sign
+    decides, then the rule file; then all are percent from the first row on in which one is above
+    1.5: `percent` says that this was found, `largest` what led to it, by measure.
     """
 
-    def __init__(self, rules: RuleFile) -> None:
+    def __init__(self, rules: RuleFile, unit: str | None = None) -> None:
         self.rules = rules
+        self.unit = unit
+        self.percent = False
+        self.largest: dict[str, float] = {}
         self.matched: Counter[str] = Counter()  # lines by the name of their rule
         self.values = 0  # that were read
         self.unread: list[str] = []  # groups that are no number, the first few
         self._split = Splitter()
         self._open = _Open()
         self._usual: frozenset[str] = frozenset()  # measures of the row before
+        self._placed = False  # a line has told a place in time
         self._has_place = any(set(PLACES) & set(rule.groups) for rule in rules.rules)
 
     def feed(self, text: str) -> list[Row | Said]:
@@ -81,6 +93,8 @@ class LineReader:
 
     def _line(self, at: int, line: str) -> Iterator[Row | Said]:
         told = list(readings(line))
+        values: dict[str, float] = {}  # of the line as a whole: it is about one place
+        bare: set[str] = set()
         for rule in self.rules.rules:
             match = next((m for text in told if (m := rule.pattern.search(text))), None)
             if match is None:
@@ -88,18 +102,27 @@ class LineReader:
             self.matched[rule.name] += 1
             groups = {name: text for name, text in match.groupdict().items() if text is not None}
             if rule.settings:
-                known: dict[str, Any] = {**groups, **self._numbers(rule, groups, at, rule.over)}
+                numbers, _ = self._numbers(rule, groups, at, rule.over)
+                known: dict[str, Any] = {**groups, **numbers}
                 yield Said(line=at, settings={**known, **rule.says})
             else:
-                yield from self._take(at, self._numbers(rule, groups, at, groups))
+                numbers, unclear = self._numbers(rule, groups, at, groups)
+                values |= numbers
+                bare = (bare - numbers.keys()) | unclear
                 if rule.says:
                     yield Said(line=at, settings=rule.says)
+        if values:
+            yield from self._take(at, values, bare)
 
     def _numbers(
         self, rule: Rule, groups: Mapping[str, str], at: int, wanted: Container[str]
-    ) -> dict[str, float]:
-        """The wanted groups that are numbers, in the units of the log."""
+    ) -> tuple[dict[str, float], set[str]]:
+        """The wanted groups that are numbers, in the units of the log where these are known.
+
+        And those among them of which nothing tells the unit.
+        """
         found: dict[str, float] = {}
+        bare: set[str] = set()
         for name, text in groups.items():
             if name not in wanted:
                 continue
@@ -115,13 +138,19 @@ class LineReader:
                 continue
             if name in PLACES and (isnan(value) or value < 0):
                 continue
-            by = 100.0 if percent and name in SHARES else rule.over.get(name, 1.0)
+            by = rule.over.get(name, 1.0)
+            if name in SHARES:
+                if percent or self.unit:
+                    by = UNITS["percent" if percent else str(self.unit)]
+                elif name not in rule.over:
+                    bare.add(name)
             found[name] = value / by
-        return found
+        return found, bare
 
-    def _take(self, at: int, found: dict[str, float]) -> Iterator[Row]:
+    def _take(self, at: int, found: dict[str, float], bare: set[str]) -> Iterator[Row]:
         places = {name: found.pop(name) for name in PLACES if name in found}
         if places:
+            self._placed = True
             place = (places.get("epoch"), places.get("step"))
             if place[0] is None:
                 place = (self._open.place[0], place[1])
@@ -131,11 +160,13 @@ class LineReader:
         if not found:
             return
         self.values += len(found)
-        if not self._has_place and set(found) & set(self._open.values):
+        again = found.keys() & self._open.values.keys()
+        if (again and not self._has_place) or (not self._placed and again & set(ACCURACIES)):
             yield from self._emit()
         if not self._open.values:
             self._open.line = at
         self._open.values |= found
+        self._open.bare = (self._open.bare - found.keys()) | bare
         if self.rules.row and self.rules.row <= set(self._open.values):
             yield from self._emit()
 
@@ -144,5 +175,15 @@ class LineReader:
         self._open = _Open(place=done.place)
         if done.values:
             self._usual = frozenset(done.values)
+            self._find_unit(done)
             epoch, step = done.place
             yield Row(line=done.line, epoch=epoch, step=step, values=done.values)
+
+    def _find_unit(self, row: _Open) -> None:
+        """What the shares of a row are, where nothing has told."""
+        values = row.values
+        for name in row.bare:
+            self.largest[name] = max(values[name], self.largest.get(name, 0.0))
+            self.percent = self.percent or values[name] > ABOVE_ONE
+        if self.percent:
+            values |= {name: values[name] / 100 for name in row.bare}

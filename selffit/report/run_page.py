@@ -130,7 +130,7 @@ def _head(state: RunState, word: str, name: str) -> str:
     ill = " fallen" if found.fallen or found.level.serious else ""
     told = sentence(state, found)
     first, rest = found.state, told.removeprefix(found.state)
-    policy = "" if state.last(kinds.Imported) is not None else policy_words(state, found)
+    policy = policy_words(state, found)
     wrong = "".join(
         f"<p class='ill'>{escape(one.name)}: {escape(one.text)}</p>" for one in troubles(state)
     )

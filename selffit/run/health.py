@@ -16,7 +16,7 @@ from selffit.detect.weakening import Weakened, Weakening
 from selffit.eventlog import kinds
 from selffit.eventlog.history import History
 from selffit.run.lineage import ActiveLine
-from selffit.run.state import RunState
+from selffit.run.state import RunState, classes_of
 from selffit.vocabulary import HEALTHY
 
 
@@ -58,7 +58,7 @@ def limits(state: RunState) -> list[Limit]:
 def _judged(state: RunState) -> "_Judged":
     """The judgements on the probes of a state; under the lock."""
     global _newest
-    classes = state.start.classes if state.start is not None else 0
+    classes, _ = classes_of(state)
     line, probes = state.line, state.all(kinds.RobustProbe)
     if not (_newest.about == (line, classes) and _newest.probes.shares(probes)):
         _newest = _Judged((line, classes), RobustRule(RuleThresholds(), _chance(classes)))

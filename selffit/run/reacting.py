@@ -11,9 +11,12 @@ from selffit.vocabulary import DIVERGED, ONSET, ROLLED_BACK, Level
 
 
 def the_policy(state: RunState) -> Policy | None:
-    """Return what the run may do by itself; None where its configuration does not tell."""
+    """Return what the run may do by itself.
+
+    None where its configuration does not tell, and of a run that was imported: nothing works on it.
+    """
     config = state.config
-    if not config:
+    if not config or state.last(kinds.Imported) is not None:
         return None
     most = config.get("max_rollbacks", 3)
     try:

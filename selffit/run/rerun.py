@@ -29,7 +29,7 @@ from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record, num
 from selffit.run.lineage import ActiveLine, line_of
-from selffit.run.state import RunState, is_only_told
+from selffit.run.state import RunState, classes_of, is_only_told
 
 # What the rules hear, in the order in which the trainer measures it at one step.
 HEARD: tuple[type[kinds.Event], ...] = (
@@ -50,28 +50,35 @@ SIGNALS = tuple(signal.name for signal in fields(SignalBlock) if signal.name != 
 class Rules:
     """What a log is judged by.
 
-    chance: 1 / classes, 0 = unknown. cooldown: steps between two suspicions at least. confirm: a
-    strong attack decides what has come back, which nothing makes where a run was imported.
-    per_epoch: steps of an epoch, 0 where probes are to be counted.
+    classes: of the data set, 0 = unknown. assumed: they are a guess. cooldown: steps between two
+    suspicions at least. confirm: a strong attack decides what has come back, which nothing makes
+    where a run was imported. per_epoch: steps of an epoch, 0 where probes are to be counted.
     thresholds: of the rule on probes.
     """
 
-    chance: float
+    classes: int
+    assumed: bool = False
     cooldown: int
     confirm: bool = True
     per_epoch: int = 0
     thresholds: RuleThresholds = field(default_factory=RuleThresholds)
 
+    @property
+    def chance(self) -> float:
+        """What guessing is, 0 where that is not known."""
+        return 1 / self.classes if self.classes else 0.0
+
     @classmethod
     def of(cls, state: RunState) -> Rules:
         """Return those that the trainer of this run goes by today."""
-        classes = state.start.classes if state.start is not None else 0
+        classes, assumed = classes_of(state)
         config = state.config
         per_epoch = state.start.steps_per_epoch if state.start is not None else 0
         every = _whole(config.get("probe_every")) or per_epoch
         own = not is_only_told(state)
         return cls(
-            chance=1 / classes if classes else 0.0,
+            classes=classes,
+            assumed=assumed,
             cooldown=max(_whole(config.get("block_steps")), every // 2),
             confirm=own,
             per_epoch=per_epoch if own else 0,
@@ -116,10 +123,7 @@ def rerun(state: RunState, blocks: Sequence[kinds.Steps], rules: Rules) -> Judge
 
     blocks: as `blocks_of` has them; without any, no signals are heard.
     """
-    heard = sorted(
-        (*blocks, *(event for kind in HEARD[1:] for event in state.all(kind))),
-        key=lambda event: (_end(event), HEARD.index(type(event))),
-    )
+    heard = _in_order(state, blocks)
     alerts: list[kinds.Alert] = []
     diagnoses: list[kinds.Diagnosis] = []
     for branch in state.ledger.branches:
@@ -139,20 +143,35 @@ def rerun(state: RunState, blocks: Sequence[kinds.Steps], rules: Rules) -> Judge
     )
 
 
+def heard_until(
+    state: RunState, blocks: Sequence[kinds.Steps], branch: str, step: int
+) -> list[kinds.Event]:
+    """Return what the rules heard up to a step of a branch, on the line that leads there."""
+    line = line_of(state.ledger, branch)
+    return [e for e in _in_order(state, blocks) if _end(e) <= step and _on(line, e)]
+
+
+def _in_order(state: RunState, blocks: Sequence[kinds.Steps]) -> list[kinds.Event]:
+    return sorted(
+        (*blocks, *(event for kind in HEARD[1:] for event in state.all(kind))),
+        key=lambda event: (_end(event), HEARD.index(type(event))),
+    )
+
+
 class Judge:
     """Both detectors and the diagnoser, put together as the trainer's monitor does."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._detector = Detector(
+        self.detector = Detector(
             chance=rules.chance,
             cooldown=rules.cooldown,
             confirm=rules.confirm,
             per_epoch=rules.per_epoch,
             thresholds=rules.thresholds,
         )
-        self._divergence = DivergenceRule(round(1 / rules.chance) if rules.chance else 0)
-        self._diagnoser = Diagnoser(rules.chance, rules.per_epoch)
+        self.divergence = DivergenceRule(rules.classes, assumed=rules.assumed)
+        self.diagnoser = Diagnoser(rules.chance, rules.per_epoch)
         self._here = kinds.Place()
         self._waiting: list[kinds.Alert] = []  # for the self-information of their step
 
@@ -175,35 +194,35 @@ class Judge:
         yield from self._told(None, self._here)
 
     def _hear(self, event: kinds.Event) -> Iterator[kinds.Event]:
-        detector = self._detector
+        detector = self.detector
         match event:
             case kinds.Steps():
                 yield from self._signals(event)
             case kinds.AlignProbe():
-                if not self._divergence.open:
+                if not self.divergence.open:
                     yield from detector.alignment(look_of(event))
             case kinds.RobustProbe():
-                yield from self._alerted(self._divergence.probe(point_of(event)))
+                yield from self._alerted(self.divergence.probe(point_of(event)))
                 alerts = detector.probe(point_of(event))
                 self._waiting = [] if event.nonfinite else alerts
             case kinds.StrongProbe():
                 self._waiting += detector.strong(event.step, event.pgd, event.weak, event.n)
             case kinds.SelfProbe():
-                self._diagnoser.measured(event)
+                self.diagnoser.measured(event)
                 yield from self._told(event, event.at)
-                yield from _given(self._diagnoser.diagnose(event))
+                yield from _given(self.diagnoser.diagnose(event))
             case kinds.CausalProbe():
-                yield from _given(self._diagnoser.checked(event))
+                yield from _given(self.diagnoser.checked(event))
 
     def _signals(self, block: kinds.Steps) -> Iterator[kinds.Alert]:
         losses = [[num(x) for x in items(block.cols.get(name))] for name in LOSSES]
-        yield from self._alerted(self._divergence.losses(block.step, *losses))
-        if not self._divergence.open:  # what a diverged network does is no measure of what is usual
-            yield from self._detector.signals(_block(block))
+        yield from self._alerted(self.divergence.losses(block.step, *losses))
+        if not self.divergence.open:  # what a diverged network does is no measure of what is usual
+            yield from self.detector.signals(_block(block))
 
     def _alerted(self, found: Diverged | Caught | None) -> Iterator[kinds.Alert]:
         if isinstance(found, Diverged):
-            yield found.alert(healthy=self._detector.last_healthy)
+            yield found.alert(healthy=self.detector.last_healthy)
         elif found is not None:
             yield found.alert()
 
@@ -212,9 +231,9 @@ class Judge:
         waiting, self._waiting = self._waiting, []
         for alert in waiting:
             if alert.level == "onset":
-                alert = replace(alert, disease=self._diagnoser.opened(alert, probe))
+                alert = replace(alert, disease=self.diagnoser.opened(alert, probe))
             elif alert.level == "recovered":
-                self._diagnoser.closed()
+                self.diagnoser.closed()
             yield replace(alert, at=at._replace(step=alert.step))
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from selffit.errors import UserError
+from selffit.eventlog import kinds
 from selffit.eventlog.liveness import is_alive
 from selffit.numbers import age
 from selffit.run.follow import WATCH_SECONDS, Follower
@@ -30,6 +31,7 @@ def taken_over(
     run: RunDir,
     *,
     take_over: bool = False,
+    loops: bool = False,
     hint: str = "",
     tell: Callable[[str], None] = lambda text: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -39,10 +41,12 @@ def taken_over(
 
     Waits for that at most until `LOST_AFTER` seconds of silence have passed, and says so to `tell`;
     with `take_over` it does not wait, but for one that is just finishing, and the trainer stops
-    when it notices its successor. `hint`: what a person may do instead. `check`: raises UserError
-    where nobody here could go on with the run; it is asked before anything is said. Raises
-    UserError where the run lives, Finished where it has ended well.
+    when it notices its successor. `loops`: whoever asks is the loop that a Monitor watches. `hint`:
+    what a person may do instead. `check`: raises UserError where nobody here could go on with the
+    run; it is asked before anything is said. Raises UserError where the run lives, Finished where
+    it has ended well.
     """
+    option = "take_over=True" if loops else "--take-over"
     newest = run.newest_attempt()  # before anything is looked at: a later one is somebody else's
     follower = Follower.of(run)
     state = follower.read_all()
@@ -50,10 +54,14 @@ def taken_over(
         raise UserError(
             f"run {run.name} was imported from somebody else's log; there is nothing to resume"
         )
-    if is_hosted(run.info()):
+    if is_hosted(run.info()) and not loops:
+        hosted = state.last(kinds.Hosted)
+        how = (
+            "Monitor(resume=…)" if hosted is not None and hosted.by == "monitor" else "selffit run"
+        )
         raise UserError(
             f"run {run.name} is somebody else's program, which knows by itself how it goes on; "
-            "start it again with selffit run"
+            f"start it again with {how}"
         )
     if state.ending is not None and state.ending.how == "finished":
         raise _finished(run)
@@ -65,7 +73,7 @@ def taken_over(
         return newest
     told = False
     while True:
-        left = _seconds_left(run, newest, follower, hint)
+        left = _seconds_left(run, newest, follower, hint, option)
         if left <= 0:
             return newest
         if not told and follower.watched > WATCH_SECONDS:
@@ -73,7 +81,7 @@ def taken_over(
             tell(
                 f"run {run.name} may still be alive: {_whose(follower)}, whose process cannot be "
                 f"seen from here. It counts as lost after {LOST_AFTER:g} s of silence; waiting for "
-                "that (--take-over does not wait)"
+                f"that ({option} does not wait)"
             )
         sleep(_POLL_SECONDS)
         follower.poll()
@@ -123,7 +131,7 @@ def _is_finishing(follower: Follower) -> bool:
     return silent_for(state, follower.now()) < LOST_AFTER and follower.word() != COPY.word
 
 
-def _seconds_left(run: RunDir, newest: int, follower: Follower, hint: str) -> float:
+def _seconds_left(run: RunDir, newest: int, follower: Follower, hint: str, option: str) -> float:
     """Seconds after which the run counts as over, 0 where it does. Raises UserError: it lives."""
     state = follower.state
     if newest > state.attempt:
@@ -135,7 +143,7 @@ def _seconds_left(run: RunDir, newest: int, follower: Follower, hint: str) -> fl
         word = follower.word()
         raise UserError(
             f"run {run.name} is {word} ({_whose(follower)}){hint}, or stop it and take it over "
-            "with --take-over"
+            f"with {option}"
         )
     if alive is False:
         return 0.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from selffit.control.ledger import Ledger
+from selffit.detect.divergence import ASSUMED_CLASSES
 from selffit.eventlog import kinds
 from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import EMPTY
@@ -219,6 +220,16 @@ def is_only_told(state: RunState) -> bool:
     hosted = state.last(kinds.Hosted)
     by_lines = hosted is not None and hosted.by == "lines"
     return by_lines or state.last(kinds.Imported) is not None
+
+
+def classes_of(state: RunState) -> tuple[int, bool]:
+    """Return how many classes there are, 0 where that is not known, and whether that is assumed.
+
+    It is where somebody else's log does not tell: by the same guess as of a table.
+    """
+    known = state.start.classes if state.start is not None else 0
+    assumed = not known and is_only_told(state)
+    return (ASSUMED_CLASSES if assumed else known), assumed
 
 
 def _backwards(events: History[E]) -> Iterable[E]:

@@ -4,6 +4,8 @@ Our operational definition, in the order of the log, from what is still on the a
 
   unmeasured    no probe has looked yet.
   healthy       probes have looked, and nothing below stands.
+  cannot tell   the same of somebody else's log, which is too little to call that health
+                (`selffit.run.told`).
   suspect       signals left their band; it stands until a probe clears it: until the detector's own
                 rule (`selffit.detect.robust_rule`) finds a later probe of the line healthy.
   transient     PGD accuracy was lost before it ever was healthy; it stands as a suspicion does.
@@ -26,8 +28,10 @@ from selffit.eventlog import kinds
 from selffit.run.health import healthy_probes, weakened
 from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.state import RunState
+from selffit.run.told import doubts
 from selffit.vocabulary import (
     DIVERGED,
+    DOUBTFUL,
     HEALTHY,
     MASKED,
     ONSET,
@@ -73,7 +77,7 @@ class Verdict:
     onset: the one that stands, was recovered from, or was left behind. cause: the disease of that
     onset as it is known now, "" where there is none. first: what the cause was first called.
     diagnosis: the newest one of it. rollback: the last one that led here. weak: the fall without
-    a gap, of `weakened`.
+    a gap, of `weakened`. doubts: why nobody can tell, of `cannot tell`.
     """
 
     level: Level
@@ -86,6 +90,7 @@ class Verdict:
     diagnosis: kinds.Diagnosis | None = None
     rollback: RollBack | None = None
     weak: Weakened | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -126,12 +131,7 @@ def verdict(state: RunState) -> Verdict:
             rollback=back,
         )
     if alert is None:
-        first = next((p for p in state.all(kinds.RobustProbe) if _on(line, p)), None)
-        return Verdict(
-            level=UNMEASURED if first is None else HEALTHY,
-            branch=line.branch,
-            since=None if first is None else first.step,
-        )
+        return _calm(state, line)
     onset = None if alert.level in _NO_ONSET else _last_onset(state, line)
     cause, called, diagnosis = _explained(state, onset)
     return Verdict(
@@ -145,6 +145,16 @@ def verdict(state: RunState) -> Verdict:
         diagnosis=diagnosis,
         rollback=back,
     )
+
+
+def _calm(state: RunState, line: ActiveLine) -> Verdict:
+    """Nothing was found: because all is well, nobody has looked, or there is too little to see."""
+    first = next((p for p in state.all(kinds.RobustProbe) if _on(line, p)), None)
+    since = None if first is None else first.step
+    if (first is not None or state.ending is not None) and (why := doubts(state)):
+        return Verdict(level=DOUBTFUL, branch=line.branch, since=since, doubts=why)
+    level = UNMEASURED if first is None else HEALTHY
+    return Verdict(level=level, branch=line.branch, since=since)
 
 
 def _settled(alert: kinds.Alert | None, back: RollBack | None) -> int:

@@ -13,6 +13,7 @@ from selffit.run.verdict import Verdict, verdict
 from selffit.vocabulary import (
     COPY,
     DIVERGED,
+    DOUBTFUL,
     EVIDENCE,
     HEALTHY,
     RECOVERED,
@@ -83,6 +84,13 @@ def _healthy(state: RunState, verdict: Verdict) -> list[Part]:
         none = "so far: no onset, robust accuracy has yet to come"
         return [part(2, none, "robust accuracy has yet to come"), *_now(state), *_coming(state)]
     return [*_normal(state), *_coming(state)]
+
+
+def _doubtful(state: RunState, verdict: Verdict) -> list[Part]:
+    whether = "whether it is robust"
+    why = "; ".join(verdict.doubts)
+    first = verdict.doubts[0] if verdict.doubts else ""
+    return [part(1, f"{whether}: {why}", f"{whether}: {first}", whether), *_now(state, 3)]
 
 
 def _normal(state: RunState) -> list[Part]:
@@ -280,6 +288,7 @@ _PARTS = {
     WEAKENED.name: _weakened,
     UNMEASURED.name: _unmeasured,
     HEALTHY.name: _healthy,
+    DOUBTFUL.name: _doubtful,
     SUSPECT.name: _suspect,
     TRANSIENT.name: _suspect,
     ROLLED_BACK.name: _rolled_back,

@@ -13,14 +13,15 @@ from selffit.vocabulary.channels import (
 )
 from selffit.vocabulary.definitions import DEFINITIONS, SOURCE
 from selffit.vocabulary.diseases import (
-    CANNOT_TELL,
     DISEASES,
     Disease,
     disease_of,
 )
 from selffit.vocabulary.evidence import ALERT, EVIDENCE
 from selffit.vocabulary.levels import (
+    CANNOT_TELL,
     DIVERGED,
+    DOUBTFUL,
     HEALTHY,
     LEVELS,
     MASKED,
@@ -69,6 +70,7 @@ __all__ = [
     "DEFINITIONS",
     "DISEASES",
     "DIVERGED",
+    "DOUBTFUL",
     "EFFECT",
     "ENDINGS",
     "EVIDENCE",

@@ -6,9 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from selffit.vocabulary.levels import DIVERGED, WEAKENED
-
-CANNOT_TELL = "cannot tell"  # the third answer, beside a fall and none
+from selffit.vocabulary.levels import CANNOT_TELL, DIVERGED, WEAKENED
 
 
 @dataclass(frozen=True, kw_only=True)

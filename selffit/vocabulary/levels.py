@@ -103,6 +103,15 @@ HEALTHY = Level(
     style="good",
     banner="calm",
 )
+CANNOT_TELL = "cannot tell"  # the third answer, beside a fall and none
+DOUBTFUL = Level(
+    name=CANNOT_TELL,
+    meaning="what somebody else's log holds is too little to tell whether the network is robust; "
+    "the reason is said",
+    symbol="unknown",
+    style="warn",
+    banner="caution",
+)
 WEAKENED = Level(
     name="weakened",
     meaning="PGD accuracy has fallen below 3/4 of its best at this budget, and FGSM accuracy fell "
@@ -119,7 +128,8 @@ ROLLED_BACK = Level(
     banner="acted",
 )
 STANDING: Mapping[str, Level] = {
-    level.name: level for level in (UNMEASURED, HEALTHY, *LEVELS.values(), WEAKENED, ROLLED_BACK)
+    level.name: level
+    for level in (UNMEASURED, HEALTHY, DOUBTFUL, *LEVELS.values(), WEAKENED, ROLLED_BACK)
 }
 _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name, *level.aliases)}
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from selffit.errors import UserError
-from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.commands.options import (
+    ClassesOption,
+    ColumnsOption,
+    ImagesOption,
+    JsonOption,
+    PercentOption,
+    RunsOption,
+    unit_of,
+)
 from selffit_tui.talk import RUNS, put, put_json, say
 
 if TYPE_CHECKING:
@@ -33,31 +41,10 @@ def detect(
     ] = None,
     runs: RunsOption = RUNS,
     json: JsonOption = False,
-    images: Annotated[
-        int,
-        typer.Option(
-            "--images", min=16, help="images behind each accuracy, where a trace has no column n"
-        ),
-    ] = 1000,
-    classes: Annotated[
-        int | None,
-        typer.Option(
-            "--classes", min=2, help="of the data set: what guessing is (default: 10 are assumed)"
-        ),
-    ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns",
-            metavar="ROLE=NAME[,…]",
-            help="which column is which: epoch, clean, fgsm, pgd, loss, n, eps or run = a name, "
-            "or its number from 1",
-        ),
-    ] = None,
-    percent: Annotated[
-        bool | None,
-        typer.Option("--percent/--fraction", help="the unit of accuracies (default: found out)"),
-    ] = None,
+    images: ImagesOption = 1000,
+    classes: ClassesOption = None,
+    columns: ColumnsOption = None,
+    percent: PercentOption = None,
     thresholds: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,8 +110,7 @@ def detect(
             tables.append(path)
         else:
             recorded.append(find_run(name, runs))
-    units = {None: None, True: "percent", False: "fraction"}
-    how = Reading(n=images, columns=parse_columns(columns or ()), unit=units[percent])
+    how = Reading(n=images, columns=parse_columns(columns or ()), unit=unit_of(percent))
     # all are read before anything is printed
     results, refused = [], []
     for path in tables:

@@ -1,12 +1,20 @@
 """`selffit import`: other people's logs as runs, for every screen and command to look at."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selffit.errors import UserError
-from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.commands.options import (
+    ClassesOption,
+    ColumnsOption,
+    ImagesOption,
+    JsonOption,
+    PercentOption,
+    RunsOption,
+    unit_of,
+)
 from selffit_tui.talk import RUNS, put, put_json, say, watch_command
 
 if TYPE_CHECKING:
@@ -40,30 +48,14 @@ def import_(
         bool, typer.Option("--try", help="say how it would be read, and import nothing")
     ] = False,
     json: JsonOption = False,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns",
-            metavar="ROLE=NAME[,…]",
-            help="which column is which: epoch, clean, fgsm, pgd, loss, n, eps or run = a name, "
-            "or its number from 1",
-        ),
-    ] = None,
-    percent: Annotated[
-        bool | None,
-        typer.Option("--percent/--fraction", help="the unit of accuracies (default: found out)"),
-    ] = None,
-    classes: Annotated[
-        int | None,
-        typer.Option("--classes", min=2, help="of the data set: what guessing is"),
-    ] = None,
+    columns: ColumnsOption = None,
+    percent: PercentOption = None,
+    classes: ClassesOption = None,
     eps: Annotated[
         str | None,
         typer.Option("--eps", metavar="X", help="budget where the file has none, e.g. 8/255"),
     ] = None,
-    images: Annotated[
-        int, typer.Option("--images", min=16, help="images behind each accuracy")
-    ] = 1000,
+    images: ImagesOption = 1000,
     per_epoch: Annotated[
         int | None,
         typer.Option(
@@ -96,17 +88,16 @@ def import_(
     from selffit.exchange.sources import read_sources
     from selffit.exchange.write import write_runs
 
-    units = {None: None, True: "percent", False: "fraction"}
     wishes = Wishes(
         columns=parse_columns(columns or ()),
-        unit=units[percent],
+        unit=unit_of(percent),
         images=images,
         classes=classes,
         eps=float("nan") if eps is None else float(parse_setting("eps", eps)),
         per_epoch=per_epoch or 0,
         settings={} if method is None else {"method": method},
     )
-    offer = read_sources(path, lines, bool(columns))
+    offer = read_sources(path, lines, bool(columns), unit_of(percent))
     wanted = [source for source in offer.sources if only is None or only in source.name]
     if not wanted:
         names = ", ".join(source.name for source in offer.sources[:8])
@@ -140,13 +131,22 @@ def _tell(found: "list[Recording]", also: tuple[str, ...], json: bool) -> None:
         for measure, column in recording.columns.items():
             put(f"    {measure:<{width}}  from {column}")
         for setting, value in recording.settings.items():
-            put(f"    setting {setting} = {value}")
+            put(f"    setting {setting} = {_setting(setting, value)}")
         for said in _statements(recording):
             put(f"    {said}")
     if also and not json:
         put(f"would fit as well: {', '.join(also)}; --lines NAME chooses")
     if not json:
         say("nothing was imported: without --try it is")
+
+
+def _setting(name: str, value: Any) -> str:
+    """A setting as people write it: budgets and step sizes as 8/255."""
+    from selffit.numbers import in_unit
+    from selffit.vocabulary import STEP
+
+    known = name in STEP and isinstance(value, float)
+    return in_unit(float(value), STEP[name].unit) if known else str(value)
 
 
 def _statements(recording: "Recording") -> list[str]:

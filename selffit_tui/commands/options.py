@@ -32,6 +32,36 @@ AtOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
 
+# how somebody's table or log is to be read
+ImagesOption = Annotated[
+    int,
+    typer.Option("--images", min=16, help="images behind each accuracy, where no column n tells"),
+]
+ClassesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--classes", min=2, help="of the data set: what guessing is (default: 10 are assumed)"
+    ),
+]
+ColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        metavar="ROLE=NAME[,…]",
+        help="which column is which: epoch, clean, fgsm, pgd, loss, n, eps or run = a name, or its "
+        "number from 1",
+    ),
+]
+PercentOption = Annotated[
+    bool | None,
+    typer.Option("--percent/--fraction", help="the unit of accuracies (default: found out)"),
+]
+
+
+def unit_of(percent: bool | None) -> str | None:
+    """The unit that somebody has said, None to find out."""
+    return {None: None, True: "percent", False: "fraction"}[percent]
+
 
 ReadonlyOption = Annotated[
     bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")

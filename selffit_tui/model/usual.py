@@ -16,13 +16,13 @@ from selffit.eventlog import kinds
 from selffit.run.lineage import ActiveLine
 from selffit.run.state import RunState
 from selffit.run.verdict import Verdict
-from selffit.vocabulary import HEALTHY, RECOVERED, ROLLED_BACK, UNMEASURED
+from selffit.vocabulary import DOUBTFUL, HEALTHY, RECOVERED, ROLLED_BACK, UNMEASURED
 from selffit_tui.draw.raster import first_at
 from selffit_tui.model.series import Columns, Signals
 
 REACH = 2_000  # steps after which a band has forgotten where it began
 WATCHED = ("abnormal", "pertalign")  # that raise a suspicion alone
-_CALM = (HEALTHY.name, UNMEASURED.name, ROLLED_BACK.name, RECOVERED.name)
+_CALM = (HEALTHY.name, DOUBTFUL.name, UNMEASURED.name, ROLLED_BACK.name, RECOVERED.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from selffit.run.wording import cause_words, parts
 from selffit.vocabulary import (
     ACCURACY,
     DIVERGED,
+    DOUBTFUL,
     EVIDENCE,
     HEALTHY,
     MASKED,
@@ -269,6 +270,7 @@ _SAY: dict[str, Callable[[Scene, Verdict, int], Block]] = {
     RECOVERED.name: _fall,
     SUSPECT.name: _suspected,
     WEAKENED.name: _weak,
+    DOUBTFUL.name: _weak,
     DIVERGED.name: _weak,
     ROLLED_BACK.name: _returned,
 }

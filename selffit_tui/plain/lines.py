@@ -173,9 +173,8 @@ def _alone(channels: Mapping[str, Any] | None) -> list[str]:
     ]
     more = len(channels["alone"]) - len(told)
     said = ", ".join(told) + (f" and {more} more" if more > 0 else "")
-    base = _share(channels["base"]["fgsm"])
     return [
-        f"  alone carry FGSM accuracy ({base}): {said}"
+        f"  alone carry FGSM accuracy {_score(channels['base']['fgsm'])}: {said}"
         f"  (step {count(channels['step'])}, n {count(channels['n'])})"
     ]
 

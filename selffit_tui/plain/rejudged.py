@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from selffit.detect import RuleThresholds
+from selffit.detect import RuleThresholds, TraceResult
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import without_nan
-from selffit.numbers import count
+from selffit.numbers import count, plural
 from selffit.run.follow import Follower
 from selffit.run.rerun import Judged, Rules, blocks_of, rerun
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
+from selffit.run.told import judged
 from selffit.run.wording import cause_words
 from selffit.vocabulary import DIVERGED, MASKED, ONSET, SIGN
 
@@ -51,10 +52,17 @@ class Rejudged:
         self.state: RunState = Follower.of(run).read_all()
         rules = replace(Rules.of(self.state), thresholds=thresholds)
         self.found: Judged = rerun(self.state, blocks_of(run.place), rules)
+        # what somebody else's log says is judged as a table of it would be, whole rows at a time
+        self.table = judged(self.state, thresholds)
+        if self.table is not None:
+            self.found = replace(self.found, alerts=_as_table(self.found, self.table))
 
     @property
     def cannot_tell(self) -> str:
         """Why nothing can be said, "" where it can."""
+        if self.table is not None:
+            said = self.table.answer
+            return said.text.removeprefix("cannot tell: ") if said.reasons else ""
         if self.found.probes or self.found.alerts:
             return ""
         return "its log has no multi-step probe; selffit diagnose measures the checkpoints of a run"
@@ -67,7 +75,9 @@ class Rejudged:
         levels = {alert.level for alert in self.found.alerts}
         if levels.intersection(FOUND):
             return "onset"
-        return "diverged" if DIVERGED.name in levels else "no onset"
+        if DIVERGED.name in levels:
+            return "diverged"
+        return "no onset" if self.table is None else self.table.answer.verdict
 
     @property
     def sentence(self) -> str:
@@ -79,7 +89,8 @@ class Rejudged:
             first = next(a for a in self.found.alerts if a.level == DIVERGED.name)
             return f"diverged at step {count(first.about)}{self._where(first)}: {first.text}"
         if first is None:
-            return f"no onset in {count(self.found.probes)} probes"
+            probes = plural(self.found.probes, "probe")
+            return f"no onset in {probes}" if self.table is None else self.table.answer.text
         told = f"{first.level} at step {count(first.about)}{self._where(first)}"
         if not self.found.explained:
             return f"{told}; cannot tell the cause: no self-information was logged"
@@ -136,6 +147,16 @@ class Rejudged:
             "diagnoses": [_event(diagnosis) for diagnosis in self.found.diagnoses],
             "logged": [_event(alert) for alert in self.state.all(kinds.Alert)],
         }
+
+
+def _as_table(found: Judged, table: TraceResult) -> tuple[kinds.Alert, ...]:
+    """The alerts of a run that was only told of: none where one cannot tell from its rows."""
+    if table.answer.reasons:
+        return ()
+    diverged = table.diverged if table.answer.verdict == DIVERGED.name else None
+    if diverged is None or any(alert.level == DIVERGED.name for alert in found.alerts):
+        return found.alerts
+    return (*found.alerts, diverged.alert())
 
 
 def _event(event: kinds.Event) -> dict[str, Any]:

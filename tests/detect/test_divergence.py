@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_without_the_number_of_classes_only_what_is_not_finite_tells():
 
 
 # ---- probes --------------------------------------------------------------------------------------
+def test_where_the_number_of_classes_is_a_guess_accuracies_must_be_alike_too():
+    alike, apart = row(1, 0.10, 0.10, 0.10), row(1, 0.11, 0.09, 0.05)
+    for last, found in ((alike, True), (apart, False), (row(1, 0.1), False)):
+        points = [row(0, 0.7, 0.6, 0.5), last, replace(last, step=2)]
+        assert (judge(points, 10, assumed=True) is not None) == found
+    rule = DivergenceRule(10, assumed=True)
+    assert rule.losses(0, [9.0] * 100) is None
+    assert rule.losses(100, [math.nan] * 3) is not None
+
+
 def test_a_fall_of_every_accuracy_to_guessing_is_a_divergence_since_its_first_probe():
     rule = DivergenceRule(10)
     assert rule.probe(well(1)) is None

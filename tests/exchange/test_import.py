@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from math import nan
 
 import pytest
@@ -93,7 +94,53 @@ def test_a_code_that_measures_robustness_once_gives_its_curve_and_one_probe(
     (probe,) = state.all(kinds.RobustProbe)
     assert code == 0 and (probe.clean, probe.pgd) == (0.8112, 0.4601)
     assert state.step == 12 and len(state.blocks[0].cols["loss_adv"]) > 1 and "cannot tell" in out
-    assert "cannot tell" in state.ending.text  # silence would look like health
+    # silence would look like health
+    assert verdict(state).state == "cannot tell" and "too few rows" in verdict(state).doubts
+    told = "cannot tell whether it is robust: too few rows"
+    assert told in command("status", "their")[1] and told in command("watch", "their", "--plain")[1]
+    assert "cannot tell" in command("runs")[1] and "policy" not in command("status", "their")[1]
+    code, out, _ = command("detect", "their")
+    assert code == 3 and out.startswith("their  cannot tell: too few rows (1 row judged)")
+
+
+def test_a_run_and_its_table_get_the_same_answer_without_the_number_of_classes(command, tmp_path):
+    rows = [f"{e},{c},{f},{p}" for e, (c, f, p) in enumerate([(0.7, 0.5, 0.45)] * 4)]
+    rows += [f"{e},0.1,0.1,0.1" for e in range(4, 8)]
+    (tmp_path / "their.csv").write_text(HEAD + "\n".join(rows) + "\n")
+    command("import", "their.csv")
+    assert "diverged at epoch 4" in command("detect", "their.csv")[1]
+    code, out, _ = command("detect", "their")
+    assert code == 0 and out.startswith("their  diverged at step 4")
+    assert verdict(state_of(tmp_path, "their")).state == "diverged"
+    # among two hundred classes that is no guessing
+    command("import", "their.csv", "--classes", "200", "--name", "other")
+    assert "diverged" not in command("detect", "other")[1]
+
+
+def test_a_loss_that_fails_before_the_test_at_the_end_tells_since_when(command, tmp_path):
+    text = PRINTED["fast_adversarial"]()
+    lines = text.splitlines()
+    epochs = [i for i, line in enumerate(lines) if re.search(r"- \d+ \t ", line)]
+    for i in epochs[6:]:
+        cells = lines[i].split("\t")
+        lines[i] = "\t".join([*cells[:-2], " nan ", cells[-1]])
+    (tmp_path / "their.log").write_text("\n".join(lines))
+    assert "diverged at epoch 6: its loss is nan" in command("import", "their.log")[1]
+
+
+def test_percent_without_signs_is_recognised_in_printed_lines_and_said(command, tmp_path):
+    head = "epoch {} | train_loss: 1.5 | nat_acc: {:.2f} | fgsm_acc: {:.2f} | pgd_acc: {:.2f}"
+    lines = [head.format(e, 100 * c, 100 * f, 100 * p) for e, c, f, p in ROWS]
+    (tmp_path / "their.log").write_text("\n".join(lines))
+    code, _, err = command("import", "their.log")
+    assert code == 0 and "accuracies read as percent: numbers are above 1.5" in err
+    assert accuracies(state_of(tmp_path, "their")) == EXPECTED
+    code, _, err = command("import", "their.log", "--fraction")
+    assert code == 2 and "is not an accuracy" in err
+    lines = [head.format(e, 100 * c, f, p) for e, c, f, p in ROWS]
+    (tmp_path / "mixed.log").write_text("\n".join(lines))
+    code, _, err = command("import", "mixed.log")
+    assert code == 2 and "fgsm and pgd accuracies never are above 1.5" in err
 
 
 def test_trying_says_how_it_would_be_read_and_imports_nothing(command, tmp_path):
@@ -108,7 +155,7 @@ def test_trying_a_printed_log_names_the_rules_that_fit_and_the_others(command, t
     (tmp_path / "x.log").write_text(PRINTED["fast_adversarial"]())
     code, out, _ = command("import", "--try", "x.log")
     assert code == 0 and "printed lines (fast_adversarial)" in out
-    assert "would fit as well: n_fgsm" in out
+    assert "would fit as well: n_fgsm" in out and "setting eps = 8/255" in out
 
 
 def test_rules_of_ones_own_read_what_no_other_does(command, tmp_path):
@@ -172,7 +219,7 @@ def test_a_table_of_signals_alone_is_a_run_that_nothing_is_said_of(command, tmp_
     (tmp_path / "s.csv").write_text("step,loss,lr\n" + "".join(f"{i},1.5,0.1\n" for i in range(50)))
     code, _, err = command("import", "s.csv")
     assert code == 0 and "nothing that the detector could judge by" in err
-    assert verdict(state_of(tmp_path, "s")).state == "unmeasured"
+    assert verdict(state_of(tmp_path, "s")).state == "cannot tell"
 
 
 def test_half_epochs_become_whole_steps(command, tmp_path):

@@ -9,7 +9,7 @@ from made_up.logs import PRINTED, ROWS
 
 from selffit.errors import UserError
 from selffit.exchange.sources.printed import fits
-from selffit.lines import LineReader, Row, Said, formats, parse_rules
+from selffit.lines import LineReader, Row, RuleFile, Said, formats, parse_rules
 
 RULES = r"""
 unit = "percent"
@@ -32,7 +32,7 @@ divide = { eps = 255 }
 
 
 def read(text, rules=RULES, size=0):
-    reader = LineReader(parse_rules(rules, "mine.toml"))
+    reader = LineReader(rules if isinstance(rules, RuleFile) else parse_rules(rules, "mine.toml"))
     pieces = [text[i : i + size] for i in range(0, len(text), size)] if size else [text]
     return [found for piece in pieces for found in reader.feed(piece)] + reader.close()
 
@@ -159,3 +159,19 @@ def test_the_rules_of_public_codes_say_where_they_were_looked_up():
         assert name == "general" or all(
             one.startswith("https://github.com/") for one in rules.sources
         )
+
+
+def test_without_a_place_an_accuracy_begins_the_next_row_and_a_line_is_one_row():
+    lines = "".join(f"loss {2 - i} | clean acc 0.5{i} | pgd acc 0.3{i}\n" for i in range(2))
+    rows = read(lines, formats()["general"])
+    assert [row.values for row in rows] == [
+        {"loss_adv": 2.0, "clean": 0.50, "pgd": 0.30},
+        {"loss_adv": 1.0, "clean": 0.51, "pgd": 0.31},
+    ]
+    progress = "".join(f"loss {i}\n" for i in range(9)) + "Epoch 0: clean acc 0.5\n"
+    assert [row.epoch for row in read(progress, formats()["general"])] == [None, 0.0]
+
+
+def test_shares_of_which_nothing_tells_the_unit_are_percent_once_one_is_above_one():
+    rows = read("Epoch 0: pgd acc 0.9\nEpoch 1: pgd acc 36 clean acc 0.8\n", formats()["general"])
+    assert [row.values for row in rows] == [{"pgd": 0.9}, {"pgd": 0.36, "clean": 0.008}]

@@ -35,7 +35,9 @@ class Offer:
     also: tuple[str, ...] = ()
 
 
-def read_sources(path: Path, lines: str | None = None, named: bool = False) -> Offer:
+def read_sources(
+    path: Path, lines: str | None = None, named: bool = False, unit: str | None = None
+) -> Offer:
     """Return what is in a file or folder.
 
     lines: name of a rule file of the package, or path of one: then it is a printed log. named: that
@@ -45,7 +47,7 @@ def read_sources(path: Path, lines: str | None = None, named: bool = False) -> O
     if lines is not None:
         text, said = read_any_text(path)
         rules = named_rules(lines)
-        found = fit(text, rules)
+        found = fit(text, rules, unit)
         if not found.values:
             raise UserError(
                 f"{path}: no line fits the rules of {rules.name}; --try without --lines says what "
@@ -53,7 +55,7 @@ def read_sources(path: Path, lines: str | None = None, named: bool = False) -> O
             )
         return Offer(sources=(printed_source(path, found, said),))
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, unit)
     if path.suffix == SUFFIX:
         raise UserError(f"{path}: is a run that was packed; open it with selffit open")
     if "tfevents" in path.name:
@@ -68,7 +70,7 @@ def read_sources(path: Path, lines: str | None = None, named: bool = False) -> O
         from selffit.exchange.sources.parquet import parquet_source
 
         return Offer(sources=(parquet_source(path),))
-    return _text(path, named)
+    return _text(path, named, unit)
 
 
 def table_source(path: Path) -> Source:
@@ -83,7 +85,7 @@ def table_source(path: Path) -> Source:
     )
 
 
-def _text(path: Path, named: bool) -> Offer:
+def _text(path: Path, named: bool, unit: str | None) -> Offer:
     text, said = read_any_text(path)
     start = text.lstrip()[:200]
     is_json = start.startswith("{") or (start[:1] == "[" and start[1:].lstrip()[:1] in ("{", "]"))
@@ -91,7 +93,7 @@ def _text(path: Path, named: bool) -> Offer:
         return Offer(sources=tuple(json_sources(path, text)))
     if path.suffix in _TABLES or named:
         return Offer(sources=(table_source(path),))
-    found = fits(text)
+    found = fits(text, unit)
     if found:
         best = found[0]
         read = set().union(*(row.values for row in best.rows)) if best.rows else set()
@@ -112,7 +114,7 @@ def _text(path: Path, named: bool) -> Offer:
         ) from None
 
 
-def _folder(path: Path) -> Offer:
+def _folder(path: Path, unit: str | None) -> Offer:
     files = sorted(file for file in _files(path) if file.is_file())
     if any("tfevents" in file.name for file in files):
         from selffit.exchange.sources.tensorboard import tensorboard_sources
@@ -132,7 +134,7 @@ def _folder(path: Path) -> Offer:
         file for file in files if file.suffix in (*_TABLES, *_JSON, ".log", ".parquet")
     ]
     if len(named) == 1:
-        return read_sources(named[0])
+        return read_sources(named[0], unit=unit)
     if named:
         shown = ", ".join(str(file.relative_to(path)) for file in named[:5])
         raise UserError(f"{path}: holds several logs ({shown}, …); name one of them")

@@ -14,6 +14,7 @@ from selffit.exchange.source import Source, table_of
 from selffit.exchange.write import run_name
 from selffit.lines import LineReader, Row, RuleFile, Said, formats
 from selffit.lines.catalogue import GENERAL
+from selffit.lines.reader import ABOVE_ONE
 from selffit.numbers import plural
 
 FEWEST = 3  # values that make a rule file fit
@@ -29,12 +30,18 @@ class Fit:
     values: int = 0
     matched: dict[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    percent: bool = False
+    largest: dict[str, float] = field(default_factory=dict)
 
 
-def fit(text: str, rules: RuleFile) -> Fit:
-    """Return what a rule file makes of a text."""
-    reader = LineReader(rules)
+def fit(text: str, rules: RuleFile, unit: str | None = None) -> Fit:
+    """Return what a rule file makes of a text; unit: of accuracies, where somebody says so."""
+    reader = LineReader(rules, unit)
     found = [*reader.feed(text), *reader.close()]
+    percent, largest = reader.percent, reader.largest
+    if percent:  # from the first row on
+        reader = LineReader(rules, "percent")
+        found = [*reader.feed(text), *reader.close()]
     settings: dict[str, Any] = {}
     for said in found:
         if isinstance(said, Said):
@@ -46,15 +53,17 @@ def fit(text: str, rules: RuleFile) -> Fit:
         values=reader.values,
         matched=dict(reader.matched),
         unread=tuple(reader.unread),
+        percent=percent,
+        largest=largest,
     )
 
 
-def fits(text: str) -> list[Fit]:
+def fits(text: str, unit: str | None = None) -> list[Fit]:
     """Return what the rule files of the package make of a text: the best first, none of no use.
 
     The general one comes last: it would read anything with names and numbers.
     """
-    found = [fit(text, rules) for rules in formats().values()]
+    found = [fit(text, rules, unit) for rules in formats().values()]
     useful = [one for one in found if one.values >= FEWEST]
     return sorted(
         useful,
@@ -63,9 +72,23 @@ def fits(text: str) -> list[Fit]:
 
 
 def printed_source(path: Path, found: Fit, said: Sequence[str] = ()) -> Source:
-    """Return a printed log as a source. Raises UserError where no measure was read."""
+    """Return a printed log as a source.
+
+    Raises UserError where no measure was read, and where some look like percent, others like
+    fractions.
+    """
     if not found.rows:
         raise UserError(f"{path}: no line fits the rules of {found.rules.name}")
+    small = [
+        name
+        for name in ACCURACIES
+        if found.percent and 0 < found.largest.get(name, 0.0) <= ABOVE_ONE
+    ]
+    if small:
+        raise UserError(
+            f"{path}: {' and '.join(small)} accuracies never are above {ABOVE_ONE:g}, others are "
+            "and look like percent; --percent or --fraction says what all are"
+        )
     measures = list(dict.fromkeys(name for row in found.rows for name in row.values))
     place = "step" if any(row.step is not None for row in found.rows) else "epoch"
     headed = [f"{name}_acc" if name in ACCURACIES else name for name in measures]
@@ -93,6 +116,8 @@ def printed_source(path: Path, found: Fit, said: Sequence[str] = ()) -> Source:
     roles = {name: f"{name}_acc" for name in ACCURACIES if name in measures}
     roles |= {"n": "n"} if "n" in measures else {}
     told = [*said, f"lines read by the rules of {found.rules.name}"]
+    if found.percent:
+        told.append(f"accuracies read as percent: numbers are above {ABOVE_ONE:g}")
     if counted:
         told.append("no rule reads an epoch or a step: rows counted from 0")
     return Source(
