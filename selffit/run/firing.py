@@ -1,26 +1,31 @@
-"""One word of a rule that did not watch the run: where it would have fired."""
+"""A word of a rule that calls a collapse, and what it was worth; what a screen draws of rules."""
 
+import math
 from dataclasses import dataclass
+
+HIT, FALSE, AGAIN = "hit", "false alarm", "again"  # what a firing is
 
 
 @dataclass(frozen=True, kw_only=True)
 class Firing:
-    """A rule that would have fired, and where.
+    """A rule fires: on which branch, at which step, what it says; t: the wall clock then."""
 
-    late: steps after the first probe of the fall, negative before it; None where there was none.
-    healthy: a later probe still was healthy, by the rule that found the onset. saved: epochs that
-    the branch went on for after it, NaN where that is not known. t: the wall clock then.
+    branch: str
+    step: int
+    text: str
+    t: float = math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """The firing of a rule, held against what became of its branch.
+
+    what: HIT, FALSE or AGAIN. late: steps from the onset, None where its branch has none. saved:
+    epochs that the branch went on for after a hit, NaN where that is not known, 0 of the others.
     """
 
     rule: str
-    branch: str
-    step: int
-    t: float
+    firing: Firing
+    what: str
     late: int | None
-    healthy: bool
     saved: float
-
-    @property
-    def false(self) -> bool:
-        """Whether it is a false alarm: there was no onset to find, or not yet."""
-        return self.late is None or self.healthy

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 CANNOT_TELL = 3  # exit codes
 CANNOT_READ = 2
-_RULES = "robust, signals, index, drop"  # `selffit.run.rules.RULES`, which is slow to load
+_RULES = (
+    "robust, signals, index, drop, half, gap"  # `selffit.run.rules.RULES`, which is slow to load
+)
 
 
 def detect(
@@ -121,7 +123,7 @@ def detect(
     if refused and not results and not recorded:
         raise refused[0]
     again = [Rejudged(run, limits) for run in recorded]
-    scores = [_scores(told, rules, limits) for told in again]
+    scores = [_scores(told, rules) for told in again]
     for statement in [*map(str, refused), *_assumptions(results)]:
         say(statement)
     if json:
@@ -163,15 +165,13 @@ def _sweep(
         raise typer.Exit(CANNOT_TELL)
 
 
-def _scores(told: "Rejudged", rules: "Sequence[Rule]", limits: "RuleThresholds") -> "list[Score]":
+def _scores(told: "Rejudged", rules: "Sequence[Rule]") -> "list[Score]":
     """What other rules say of a run; nothing where nobody can tell."""
-    from selffit.run.rules import Heard
     from selffit.run.sweep import score
 
-    if told.cannot_tell or not rules:
+    if told.cannot_tell:
         return []
-    heard = Heard.of(told.run, told.state, limits)
-    return [score(told.name, heard, rule) for rule in rules]
+    return [score(told.name, told.heard, rule) for rule in rules]
 
 
 def _data(score: "Score") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from selffit.run.firing import Firing
+from selffit.run.firing import Held
 from selffit.run.moments import Moment
 from selffit.run.places import position_at
 from selffit.run.recording import UNITS, Recording, Unit
@@ -25,7 +25,7 @@ class Player:
         self.choice = CHOICES[0]
         self.newest = Snapshot(loading=0.0)  # until the feed says how much has been read
         self._blank = Recording()
-        self.rules: Sequence[Firing] | None = None  # what other rules would have said
+        self.rules: Sequence[Held] | None = None  # what other rules would have said
         self.judging = False
 
     @property

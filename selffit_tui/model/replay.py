@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selffit.run.firing import Firing
+from selffit.run.firing import Held
 from selffit.run.moments import APPLIED, BRANCH, CHECKPOINT, ENDED, Moment
 from selffit.run.recording import Unit
 from selffit.vocabulary import Level, level_of
@@ -59,7 +59,7 @@ class Replay:
     choice: Choice = CHOICES[0]
     moments: Sequence[Moment] = ()
     here: Sequence[Moment] = ()
-    rules: Sequence[Firing] | None = None
+    rules: Sequence[Held] | None = None
     judging: bool = False
 
     @property

@@ -11,7 +11,8 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import without_nan
 from selffit.numbers import count, plural
 from selffit.run.follow import Follower
-from selffit.run.rerun import Judged, Rules, blocks_of, rerun
+from selffit.run.rerun import Judged
+from selffit.run.rules import Heard
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.run.told import judged
@@ -50,8 +51,8 @@ class Rejudged:
         self.name = run.name
         self.run = run
         self.state: RunState = Follower.of(run).read_all()
-        rules = replace(Rules.of(self.state), thresholds=thresholds)
-        self.found: Judged = rerun(self.state, blocks_of(run.place), rules)
+        self.heard = Heard.of(run.place, self.state, thresholds)
+        self.found: Judged = self.heard.judged
         # what somebody else's log says is judged as a table of it would be, whole rows at a time
         self.table = judged(self.state, thresholds)
         if self.table is not None:

@@ -10,12 +10,13 @@ from rich.cells import cell_len
 
 from selffit.eventlog.clean import clean
 from selffit.numbers import UNKNOWN, count, known, plural
-from selffit.run.rules import Firing, Rule
+from selffit.run.firing import HIT, Held
+from selffit.run.rules import Rule
 from selffit.run.sweep import Score, Sweep
 
 HEAD = ("RUN", "RULE", "HITS", "FALSE", "LATENCY", "SAVED")
 TRUTH = (
-    "truth: a branch has collapsed where its last 3 PGD probes (1 where it was rolled back) are "
+    "truth: a branch has collapsed where its last 3 PGD probes (1 where it was rolled back or still trains) are "
     "below half of the best at their budget while FGSM stays up; the onset is the first of those"
 )
 
@@ -68,8 +69,10 @@ def score_data(score: Score) -> dict[str, Any]:
     }
 
 
-def _firing(firing: Firing) -> dict[str, Any]:
-    return {"branch": firing.branch, "step": firing.step, "text": firing.text}
+def _firing(one: Held) -> dict[str, Any]:
+    firing = one.firing
+    at = {"branch": firing.branch, "step": firing.step, "text": firing.text}
+    return {**at, "what": one.what, "late": one.late}
 
 
 def as_csv(found: Sweep) -> str:
@@ -93,5 +96,6 @@ def rule_lines(score: Score) -> Iterator[str]:
     if score.hits:
         what += f", {cells[4]} steps from the onset, {cells[5]} epochs saved"
     yield f"rule {score.rule}: {what} (truth: {f'collapse at {told}' if told else 'no collapse'})"
-    for firing in score.firings:
-        yield f"  step {count(firing.step)} of {firing.branch}: {firing.text}"
+    for one in score.firings:
+        firing, what = one.firing, "" if one.what == HIT else f" ({one.what})"
+        yield f"  step {count(firing.step)} of {firing.branch}{what}: {firing.text}"

@@ -10,10 +10,11 @@ from rich.style import Style
 from textual.screen import Screen
 from textual.timer import Timer
 
+from selffit.detect import RuleThresholds
 from selffit.eventlog.folder import Place
-from selffit.run.counterfactual import firings
-from selffit.run.rerun import blocks_of
+from selffit.run.rules import Heard
 from selffit.run.state import RunState
+from selffit.run.truth import held_by_all
 from selffit_tui.model.clock import FASTEST
 from selffit_tui.model.player import Player
 from selffit_tui.model.scene import Scene
@@ -123,8 +124,8 @@ class PlayingScreen(Screen[None]):
     async def _judge(self, state: RunState) -> None:
         """Judges the log in a thread."""
         try:
-            blocks = await asyncio.to_thread(blocks_of, self.place)
-            self.player.rules = await asyncio.to_thread(firings, state, blocks)
+            heard = await asyncio.to_thread(Heard.of, self.place, state, RuleThresholds())
+            self.player.rules = await asyncio.to_thread(held_by_all, heard)
         finally:
             self.player.judging = False
         self.look_again()

@@ -8,43 +8,60 @@ from textual.events import Key, Resize
 from textual.screen import ModalScreen
 
 from selffit.numbers import THOUSANDS, count, known
-from selffit.run.counterfactual import MEANINGS, NAMES
-from selffit.run.firing import Firing
+from selffit.run.firing import AGAIN, FALSE, HIT, Held
+from selffit.run.rules import RULES
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
 
 WIDEST = 92
-NAME, STEP, LATE, SAVED = 9, 16, 14, 14  # cells of the columns
+NAME, STEP, LATE, SAVED = 9, 20, 14, 14  # cells of the columns
 WORKING = "judging the log by other rules; a long one takes a while"
 HEADS = (("rule", NAME), ("fires at step", STEP), ("late", LATE), ("saves", SAVED))
 
 
-def late_words(firing: Firing) -> str:
+def late_words(one: Held) -> str:
     """How late a rule is: +0, −31 steps; or that it is a false alarm."""
-    if firing.false or firing.late is None:
-        return "false alarm"
-    sign = "\u2212" if firing.late < 0 else "+"
-    return f"{sign}{count(abs(firing.late))} steps"
+    if one.what == FALSE or one.late is None:
+        return FALSE
+    sign = "\u2212" if one.late < 0 else "+"
+    return f"{sign}{count(abs(one.late))} steps"
 
 
-def saved_words(firing: Firing) -> str:
+def saved_words(one: Held) -> str:
     """The epochs that it would have saved."""
-    return f"{firing.saved:.1f} epochs" if known(firing.saved) and not firing.false else ""
+    return f"{one.saved:.1f} epochs" if one.what == HIT and known(one.saved) else ""
+
+
+def said_first(scene: Scene) -> list[Held]:
+    """What other rules say, but for what they say again, by time."""
+    told = (one for one in scene.replay.rules or () if one.what != AGAIN)
+    return sorted(told, key=lambda one: (one.firing.step, one.firing.t))
+
+
+def passed(scene: Scene, one: Held) -> bool:
+    """Whether it has been said by the time that is shown."""
+    return scene.then is None or one.firing.t <= scene.then
 
 
 def rule_words(scene: Scene, room: int) -> Line:
     """Of the rules that have fired by now the names and how late, beside their row of marks."""
     if scene.replay.judging:
         return crop([(WORKING, "dim")], min(room, len(WORKING)), scene.glyphs.ellipsis)
-    fired = [one for one in scene.replay.rules or () if scene.then is None or one.t <= scene.then]
+    fired = [one for one in said_first(scene) if passed(scene, one)]
     if not fired:
         return crop([("w: none of the other rules has fired", "dim")], room, scene.glyphs.ellipsis)
     words: Line = []
-    for one in sorted(fired, key=lambda one: (one.t, one.step)):
-        told = "false" if one.false else late_words(one).removesuffix(" steps")
-        words += [(one.rule, "faint" if one.false else "act"), (f" {told}  ", "dim")]
+    false: set[str] = set()
+    for one in fired:
+        if one.what == FALSE:
+            if one.rule not in false:
+                words += [(one.rule, "faint"), (" false  ", "dim")]
+            false.add(one.rule)
+        else:
+            late = late_words(one).removesuffix(" steps")
+            words += [(one.rule, "act"), (f" {late}  ", "dim")]
     return crop(words, room, scene.glyphs.ellipsis)
 
 
@@ -60,29 +77,33 @@ def rules_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def _table(scene: Scene, room: int) -> list[Line]:
-    """A line a firing, and below it what the rules are."""
-    firings = scene.replay.rules or ()
-    several = len({one.branch for one in firings}) > 1
+    """A line a hit, one for the false alarms of a rule, and below it what the rules are."""
+    firings = said_first(scene)
+    several = len({one.firing.branch for one in firings}) > 1
     lines: list[Line] = [[(" ", "text"), *((fit(head, cells), "dim") for head, cells in HEADS)]]
-    for name in NAMES:
+    for name in RULES:
         mine = [one for one in firings if one.rule == name]
-        lines += [_row(one, several) for one in mine] or [_silent(name)]
+        rows = [_row(one, several) for one in mine if one.what == HIT]
+        false = [one for one in mine if one.what == FALSE]
+        lines += [*rows, *([_row(false[0], several, len(false) - 1)] if false else [])]
+        lines += [] if mine else [_silent(name)]
     lines.append([])
-    for name in NAMES:
-        for index, part in enumerate(wrap(MEANINGS[name], max(1, room - NAME - 1))):
+    for name, rule in RULES.items():
+        for index, part in enumerate(wrap(rule.help, max(1, room - NAME - 1))):
             lines.append([(f" {fit(name if not index else '', NAME)}", "strong"), (part, "dim")])
     told = (
         "late: steps after the first probe of the fall; saves: epochs that the branch went on for "
-        "afterwards"
+        "afterwards; false: nothing fell there, or not yet"
     )
     return [*lines, [], *([(f" {part}", "faint")] for part in wrap(told, room))]
 
 
-def _row(one: Firing, several: bool) -> Line:
-    where = f"{count(one.step)}{f' of {one.branch}' if several else ''}"
-    style = "faint" if one.false else "text"
+def _row(one: Held, several: bool, more: int = 0) -> Line:
+    where = f"{count(one.firing.step)}{f' of {one.firing.branch}' if several else ''}"
+    where += f" +{more} more" if more else ""
+    style = "faint" if one.what == FALSE else "text"
     return [
-        (f" {fit(one.rule, NAME)}", "faint" if one.false else "act"),
+        (f" {fit(one.rule, NAME)}", "faint" if one.what == FALSE else "act"),
         (fit(where.replace(THOUSANDS, " "), STEP), style),
         (fit(late_words(one).replace(THOUSANDS, " "), LATE), style),
         (fit(saved_words(one), SAVED), style),

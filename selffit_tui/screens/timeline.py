@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from selffit.numbers import count, duration
+from selffit.run.firing import HIT
 from selffit.run.lineage import ActiveLine
 from selffit.run.moments import Moment
 from selffit.vocabulary import state_of
@@ -20,7 +21,7 @@ from selffit_tui.model.scene import Scene
 from selffit_tui.panels.header import Item, pack
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.screens.keys import key_of, shown_keys
-from selffit_tui.screens.rules import rule_words
+from selffit_tui.screens.rules import passed, rule_words, said_first
 
 LEAST_HEIGHT = 20  # lines of a terminal from which there is a timeline
 ROOMY = 34  # and from which a second rail
@@ -163,14 +164,13 @@ def rule_row(scene: Scene, width: int) -> Line:
     """Where other rules fire: their first letters, false alarms faint."""
     rail, cell = _Rail([(" ", "text")] * width), cell_of(scene, width)
     taken: set[int] = set()
-    for firing in sorted(scene.replay.rules or (), key=lambda one: (one.step, one.t)):
-        at = cell(firing.step)
+    for one in said_first(scene):
+        at = cell(one.firing.step)
         while at in taken:  # of several in one cell the next ones stand beside it
             at += 1
         taken.add(at)
-        passed = scene.then is None or firing.t <= scene.then
-        style = "act" if passed and not firing.false else "faint"
-        rail.put(at, firing.rule[0], style)
+        style = "act" if passed(scene, one) and one.what == HIT else "faint"
+        rail.put(at, one.rule[0], style)
     return _joined(rail.cells)
 
 

@@ -265,12 +265,13 @@ def test_other_rules_are_a_table_and_a_row_of_marks(drive, made_up, shown):
                 break
         await pilot.pause()
         text = shown(app)
-        assert "rule     fires at step" in text and re.search(r"half +620 +\+0 steps", text)
-        assert "the classic early stop" in text
+        assert "rule     fires at step" in text and re.search(r"robust +651 +\+0 steps", text)
+        assert re.search(r"half +620 +false alarm", text)
+        assert "whatever the budget" in text
         await pilot.press("escape")
         await pilot.pause()
         row = shown(app).splitlines()[-2]
-        assert re.search("[gdht]", row.split("  ")[0] + row[:70]) and "half +0" in row
+        assert re.search("[gdhr]", row.split("  ")[0] + row[:70]) and "robust +0" in row
         await pilot.press("at", *"300", "enter")
         assert "none of the other rules has fired" in shown(app)
         await pilot.press("w", "x")
@@ -295,6 +296,6 @@ def test_a_log_is_judged_again_once_it_has_grown(drive, made_up):
         await read(app, pilot, made_up.records(720), 720)
         await pilot.press("w")
         await done()
-        assert "today" in {one.rule for one in app.run_screen.player.rules}
+        assert "robust" in {one.rule for one in app.run_screen.player.rules}
 
     drive(made_up.records(300), judge)
