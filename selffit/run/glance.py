@@ -7,7 +7,6 @@ that was reached, so that the next glance reads on from there.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -20,8 +19,6 @@ from selffit.eventlog.tail import Mark
 from selffit.run import cache
 from selffit.run.follow import Follower, Item, LogSource, singly
 from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.summary import data_age
 
 SLICE = 10_000  # lines of one read
 WORTH_KEEPING = 4 << 20  # bytes read anew from which the place is remembered
@@ -120,37 +117,6 @@ def _continues(reached: Reached, prints: list[cache.Print]) -> bool:
     return True
 
 
-class Told(msgspec.Struct, kw_only=True):
-    """A run that has ended, as it is told from then on: `t` is the wall clock of its last event."""
-
-    prints: list[cache.Print]
-    t: float
-    summary: dict[str, Any]
-    stands: str
-
-
 def glance(run: RunDir) -> Follower:
     """Return a follower of a run that reads what a summary needs; it has read nothing yet."""
     return Follower(GlanceSource(run), run.name)
-
-
-class Memory:
-    """What is remembered of a run that has ended, as long as its files stay as they are."""
-
-    def __init__(self, run: RunDir) -> None:
-        self._path = run.path
-        self._prints = cache.prints(run.path)  # from before anything is read
-
-    def summary(self, now: float) -> tuple[dict[str, Any], str] | None:
-        """Return its summary, as of `now`, and what stands in a sentence; None where unknown."""
-        told = cache.load(self._path, Told)
-        if told is None or told.prints != self._prints:
-            return None
-        return {**told.summary, "data_age_s": data_age(told.t, now)}, told.stands
-
-    def keep(self, state: RunState, summary: dict[str, Any], stands: str) -> None:
-        """Remember these, of a run that has ended and whose log could be read whole."""
-        whole = all(notice.kind != "unreadable" for notice in state.notices)
-        if state.ending is not None and whole:
-            told = Told(prints=self._prints, t=state.heard, summary=summary, stands=stands)
-            cache.store(self._path, told)
