@@ -27,7 +27,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from made_up import run as synthetic
 from made_up.terminal import Terminal, show_run
 
+from selffit.eventlog import briefing
 from selffit.eventlog.encode import to_json
+from selffit.eventlog.folder import Folder
 from selffit.eventlog.framing import seal
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
@@ -80,13 +82,20 @@ def lines(events: int) -> Iterator[bytes]:
 
 
 def write_long_log(run_dir: Path, events: int) -> int:
-    """The log of a run of so many events; its size in bytes."""
+    """The log of a run of so many events, as another writer than ours leaves it; its bytes."""
     folder = run_dir / "log" / "trainer"
     folder.mkdir(parents=True)
     total = 0
     for number, segment in enumerate(segments(lines(events))):
         total += (folder / f"000001-{number:06d}.jsonl").write_bytes(segment)
     return total
+
+
+def leave_briefs(run_dir: Path) -> None:
+    """What our writer leaves beside the files that it has sealed."""
+    folder = run_dir / "log" / "trainer"
+    for number in range(len(list(folder.iterdir())) - 1):
+        briefing.leave(Folder(folder), "trainer", 1, number)
 
 
 def segments(lines: Iterable[bytes]) -> Iterator[bytes]:

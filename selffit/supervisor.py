@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -137,9 +138,17 @@ class Supervisor:
         while True:
             exit = self.attempt(command, restarts, after)
             if not exit.again:
+                self._leave_told()
                 return exit
             restarts -= 1
             after = self.number
+
+    def _leave_told(self) -> None:
+        """Leave in the run how it is told from now on, for those who look at many."""
+        with suppress(Exception):  # it saves others time, and is never worth a failure
+            from selffit.run.memory import leave  # with all that reads logs
+
+            leave(self.run)
 
     def _again(self, exit: Exit, restarts: int) -> bool:
         accident = exit.how in ENDINGS and ENDINGS[exit.how].accident

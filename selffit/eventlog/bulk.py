@@ -59,6 +59,10 @@ class Bulk:
         """The bytes of one of the lines, without its newline."""
         return self._data[self._starts[index] : self._ends[index]]
 
+    def text(self) -> bytes:
+        """The bytes of all lines, each with its newline."""
+        return self._data[self._starts[0] : self._ends[-1] + 1]
+
     def kinds(self) -> set[str]:
         """The kinds of its lines."""
         return {self.names[number][0] for number in set(self.of.tolist())}

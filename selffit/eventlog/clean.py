@@ -43,6 +43,8 @@ def clean(text: str) -> str:
 
     `…` stands where the text was cut.
     """
+    if text.isascii() and text.isprintable() and len(text) <= MAX_TEXT:
+        return text  # nearly every one
     if len(text) > MAX_TEXT:
         return visible(text[:MAX_TEXT])[: MAX_TEXT - 1] + "…"
     text = visible(text)

@@ -57,18 +57,23 @@ class _Reader:
         run: Place,
         skimmed: frozenset[bytes] = frozenset(),
         wanted: Callable[[str], bool] = bool,
+        briefs: Mapping[str, int] | None = None,
     ) -> None:
         """The directory need not exist yet, or hold a log yet: polls are empty until it does.
 
-        `wanted`: which streams are read, by name; all of them.
+        `wanted`: which streams are read, by name; all of them. `briefs`: see `StreamTail`.
         """
         self._run = run
         self._wanted = wanted
         self._skimmed = skimmed
+        self._briefs = briefs
         self._home = _Home()
         self._tails: dict[str, StreamTail] = {}
         self._left_over = Items()
         self._shut: set[str] = set()  # streams of which it was said that they cannot be read
+
+    def _tail(self, stream: str) -> StreamTail:
+        return StreamTail(stream, self._home, self._skimmed, self._briefs)
 
     def _poll(self, limit: int | None) -> Items:
         most = math.inf if limit is None else limit
@@ -93,7 +98,7 @@ class _Reader:
                 if name in self._tails or not self._wanted(name):
                     continue
                 if is_name(name) and len(self._tails) < _STREAMS:
-                    self._tails[name] = StreamTail(name, self._home, self._skimmed)
+                    self._tails[name] = self._tail(name)
             for tail in sorted(
                 self._tails.values(), key=lambda tail: (tail.stream != "trainer", tail.stream)
             ):
@@ -156,5 +161,5 @@ class SkimReader(_Reader):
     def go_on(self, marks: Mapping[str, Mark]) -> None:
         """Begins where another reader of this log has stopped."""
         for name, mark in marks.items():
-            self._tails[name] = StreamTail(name, self._home, self._skimmed)
+            self._tails[name] = self._tail(name)
             self._tails[name].mark = mark

@@ -109,6 +109,7 @@ class SegmentedLog:
         self._q = 1  # number of the next line
         self._q_synced = 1
         self._number = 0  # of the next segment
+        self._sealed: list[int] = []  # numbers of segments that the log went on behind
         self._in_trouble = False
         self._segment: Segment | None = self._start_segment()
         self._ballast.lay()
@@ -167,6 +168,11 @@ class SegmentedLog:
             self._in_trouble = False
         return True
 
+    def take_sealed(self) -> list[int]:
+        """Return the numbers of the segments that were sealed since this was asked last."""
+        found, self._sealed = self._sealed, []
+        return found
+
     def reclaim(self) -> bool:
         """While full: try to lay the ballast down again; True when metrics have room once more."""
         if self.full and self._ballast.lay():
@@ -184,6 +190,7 @@ class SegmentedLog:
         for _ in range(2):
             self.full = False  # metrics too may have the room of the ballast now
             complete = complete or (self.flush() and self.sync())
+            self._ballast.release()  # a rotation lays it anew
         if self._segment is not None:
             self._segment.close()
         return complete
@@ -222,6 +229,7 @@ class SegmentedLog:
             raise OSError(errno.EIO, self.error)
         segment.close()
         self._segment = None
+        self._sealed.append(self._number - 1)
         if not self.full and not self._ballast.held:
             self._ballast.lay()
 

@@ -13,16 +13,15 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from selffit.eventlog.digits import HIGHEST, Words, value_of, words_of
 from selffit.eventlog.framing import RUN, RUN_HEAD, SUFFIX, id_in
 from selffit.eventlog.records import FORMAT_VERSION
 from selffit.eventlog.sums import LONGEST, sum_told
 
 _Ints = NDArray[np.int64]
-_Words = NDArray[np.uint64]
 
 _LEAST = 64  # bytes of a line with a head and a frame
 _KINDS = 32  # different pairs of kind and branch in one block; with more it goes line by line
-_DIGITS = 8  # of a number in a head, at most: they fit into a word
 _KIND = re.compile(rb'([a-z.]{1,40})","b":"([A-Za-z0-9._-]{1,64})","s":')
 _TIME = re.compile(rb'[0-9]{1,8}(?=[0-9]{2}\.[0-9]{3},"k":")|[0-9]{1,2}(?=\.[0-9]{3},"k":")')
 _ENDING = int.from_bytes(b'"}\n', "little")
@@ -48,9 +47,7 @@ class Block:
         self.s: _Ints
         self.t: NDArray[np.float64]
         self.skimmed: NDArray[np.bool_]
-        self._words: _Words = np.ndarray(
-            (max(0, len(data) - 7),), dtype="<u8", buffer=data, strides=(1,)
-        )
+        self._words = words_of(data)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -88,7 +85,7 @@ class Block:
         if not self._have(at, prefix):
             return None
         expected = self.first_q + np.arange(len(self), dtype=np.int64)
-        if expected[-1] >= 10**_DIGITS:
+        if expected[-1] >= 10**HIGHEST:
             return None
         digits = np.searchsorted(_POWERS, expected, side="right")
         at = at + len(prefix)
@@ -142,7 +139,7 @@ class Block:
     def _steps(self, at: _Ints) -> bool:
         words = self._word(at)
         digits = np.zeros(len(self), np.int64)
-        for place in range(1, _DIGITS):
+        for place in range(1, HIGHEST):
             byte = (words >> np.uint64(8 * place)) & np.uint64(255)
             digits[(digits == 0) & (byte == ord(","))] = place
         values = _value(words, digits) if digits.all() else None
@@ -170,7 +167,7 @@ class Block:
             return False
         return sum_told(digits, end - 1 - at) == crc32(memoryview(self.data)[:end])
 
-    def _word(self, at: _Ints) -> _Words:
+    def _word(self, at: _Ints) -> Words:
         """Eight bytes each; behind the end, where no line has anything to look for, others."""
         return self._words[np.minimum(at, len(self._words) - 1)]
 
@@ -188,23 +185,10 @@ class Block:
         return found
 
 
-_POWERS = np.array([0, *(10**n for n in range(1, _DIGITS))], np.int64)
-_ZEROS = np.uint64(0x3030303030303030)
-_HIGH = np.uint64(0xF0F0F0F0F0F0F0F0)
-_SIX = np.uint64(0x0606060606060606)
+_POWERS = np.array([0, *(10**n for n in range(1, HIGHEST))], np.int64)
 
 
-def _value(words: _Words, digits: _Ints) -> _Ints | None:
-    """The numbers that begin words, of so many digits (1 to 8) each; None where one is none.
-
-    Eight digits are taken together: neighbours are joined to pairs, pairs to fours, fours to one.
-    """
-    shift = (8 * (8 - digits)).astype(np.uint64)
-    words = (words << shift) | (_ZEROS & ((np.uint64(1) << shift) - np.uint64(1)))
-    if ((words & _HIGH) != _ZEROS).any() or (((words + _SIX) & _HIGH) != _ZEROS).any():
-        return None
-    words = words - _ZEROS
-    words = (words * np.uint64(10) + (words >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
-    words = (words * np.uint64(100) + (words >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
-    words = (words * np.uint64(10000) + (words >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
-    return words.astype(np.int64)
+def _value(words: Words, digits: _Ints) -> _Ints | None:
+    """The numbers that begin words, of so many digits (1 to 8) each; None where one is none."""
+    found, are = value_of(words, digits)
+    return found if are.all() else None

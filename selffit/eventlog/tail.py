@@ -6,9 +6,11 @@ It never holds them open between two reads.
 import os
 import re
 import stat
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from selffit.eventlog import brief
 from selffit.eventlog.bulk import Bulk, Items
 from selffit.eventlog.clean import clean
 from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain, skim
@@ -83,12 +85,23 @@ class StreamTail:
     Which file it is in, and how far, is its whole state.
     """
 
-    def __init__(self, stream: str, home: Home, skimmed: frozenset[bytes] = frozenset()) -> None:
-        """Lines of the kinds in `skimmed` are verified, and given as `Unread`."""
+    def __init__(
+        self,
+        stream: str,
+        home: Home,
+        skimmed: Container[bytes] = frozenset(),
+        briefs: Mapping[str, int] | None = None,
+    ) -> None:
+        """Lines of the kinds in `skimmed` are verified, and given as `Unread`.
+
+        With `briefs`, of sealed files only those lines are given that their briefs have, where
+        there are briefs that keep as much: see `selffit.eventlog.brief`.
+        """
         self.stream = stream
         self._home = home
         self._own = b""  # where the newest line had the id of the run
         self._skimmed = skimmed
+        self._briefs = briefs
         self._place: Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
         self._in_bulk = False  # whether many lines are looked at together
@@ -132,6 +145,11 @@ class StreamTail:
             self._place = Place(attempt=attempt, number=number, start_q=self._next_q)
             self._odd_until = 0
 
+    def read_sealed(self, folder: int, place: Place, limit: float) -> tuple[bool, Items]:
+        """Read on in one file that nobody writes to; whether that is all, and what was read."""
+        out = Items()
+        return self._read_file(folder, place, True, limit, out), out
+
     def _read_file(self, folder: int, place: Place, final: bool, limit: float, out: Items) -> bool:
         """Read on in the present file; whether everything in it has been taken."""
         fd = self._open(folder, place, out)
@@ -139,6 +157,8 @@ class StreamTail:
             return True
         try:
             self._check_same(fd, place, out)
+            if self._briefs is not None and final and place.offset == 0:
+                self._take_brief(folder, fd, place, out)
             if self._skimmed and os.fstat(fd).st_size - place.offset >= _WORTH:
                 self._in_bulk = True
             done = self._read_blocks(fd, place, final, limit, out)
@@ -178,6 +198,19 @@ class StreamTail:
         self._next_q = place.start_q
         self._odd_until = 0
         place.restart()
+
+    def _take_brief(self, folder: int, fd: int, place: Place, out: Items) -> None:
+        """Take what the brief of the present file says, where there is one to be trusted."""
+        about = (self.stream, place.attempt, self._skimmed)
+        found = brief.find(folder, place.file, fd, about, self._briefs or {})
+        if found is None or not self._home.owns(found.run) or self._next_q != found.first:
+            return
+        for line in found.lines:
+            if isinstance(line, Record) and line.k == "open":
+                self._opened(place, line, out)
+            out.append(line)
+        place.offset = os.fstat(fd).st_size
+        self._next_q = found.behind
 
     def _read_blocks(self, fd: int, place: Place, final: bool, limit: float, out: Items) -> bool:
         lines_read = skips = 0

@@ -29,6 +29,7 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.segments import Line, SegmentedLog, make_line
 
 ROTATE_BYTES = 32 << 20
+WORTH_A_BRIEF = 4 << 20  # bytes of a segment of which a brief is left
 QUEUE_BYTES = 16 << 20
 BALLAST_BYTES = 1 << 20
 BATCH_SECONDS = 0.05  # an event is in the file within twice this
@@ -108,6 +109,10 @@ class EventWriter:
             self._log.close("refused")
             raise _cannot_write(name, stream, self._log.error)
 
+        self._folder = folder
+        self._attempt = attempt
+        self._has_briefs = rotate_bytes >= WORTH_A_BRIEF
+        self._briefing: Thread | None = None  # makes the briefs of segments that were sealed
         self._wake = Condition()  # guards what follows up to the blank line
         self._queue: deque[Line] = deque()
         self._queued_bytes = 0
@@ -262,10 +267,32 @@ class EventWriter:
                     sync_due = now + SYNC_SECONDS
                     self._stalled = self._stalled and not written
                 self._refusing = not written
+                self._leave_briefs()
             log.add(events + self._take(0.0)[0])
             self._complete = log.close(closing)
         finally:
             self._ended = True
+        self._leave_briefs()
+        if self._briefing is not None:
+            self._briefing.join(self._critical_timeout)
+
+    def _leave_briefs(self) -> None:
+        """Leave briefs of what was sealed, in a thread of their own: events do not wait for it."""
+        numbers = self._log.take_sealed() if self._has_briefs else []
+        if not numbers:
+            return
+        before, folder, attempt = self._briefing, self._folder, self._attempt
+
+        def leave() -> None:
+            from selffit.eventlog import briefing  # with all that reads logs
+
+            if before is not None:
+                before.join()
+            for number in numbers:
+                briefing.leave(folder.again(), folder.name, attempt, number)
+
+        self._briefing = Thread(target=leave, name=f"briefs-{folder.name}", daemon=True)
+        self._briefing.start()
 
     def _take(self, timeout: float | None) -> tuple[list[Line], str | None]:
         """What is queued, after a moment for more to come.

@@ -1,14 +1,14 @@
 """Blocks of training steps from many lines at once, as arrays.
 
-A block as a trainer writes it is taken apart by an expression, and the numbers of all blocks are
-read together. Where a single one of the lines looks otherwise, none is taken, and each has to be
-read by itself (`selffit.run.quick`).
+Only what is kept of a block is taken from its line, and the numbers of all blocks are read together
+(`selffit.run.numerals`). Where a single one of the lines is not as a trainer writes it, none is
+taken, and each has to be read by itself (`selffit.run.quick`).
 """
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, get_args
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -21,13 +21,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_NAMES = re.compile(rb'\{"v":[^{]*\{"n":[0-9]{1,7},"cols":\{((?:"[a-z_]{1,32}":\[[^]]*\],?)+)\}')
-_NAME = re.compile(rb'"([a-z_]{1,32})":\[')
-_NUMBER = rb"(-?[0-9][0-9.eE+-]*)"
-_TIMING = (b"img_s", b"sec", b"epoch")
-_WANTED = {name.encode() for name in (*DRAWN_SIGNALS, *SETTINGS)}
-_LIST = msgspec.json.Decoder(list[float])
+_TIMING = ("img_s", "sec", "epoch")
 _AMOUNT = next(part for part in get_args(Amount) if isinstance(part, Range))
+# Lines of other kinds have none of these, so nothing is required of a line.
+_Cols = msgspec.defstruct(
+    "_Cols", [(name, msgspec.Raw) for name in (*DRAWN_SIGNALS, *SETTINGS)], gc=False
+)
+_Data = msgspec.defstruct(
+    "_Data",
+    [
+        ("cols", _Cols | None, None),
+        ("n", int | None, None),
+        *((name, float | None, None) for name in _TIMING),
+    ],
+    gc=False,
+)
+_LINES: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+    msgspec.defstruct("_Line", [("d", _Data)], gc=False)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,67 +64,54 @@ def batch_of(bulk: Bulk, indices: list[int]) -> Batch | None:
     """Return the blocks that some lines tell of, None where each has to be read by itself."""
     import numpy as np
 
-    first = bulk.raw(indices[0])
-    found = _NAMES.match(first)
-    names = tuple(_NAME.findall(found[1])) if found else ()
-    match = _expression(names)
-    if match is None:
-        return None
-    rows = [match(bulk.raw(index)) for index in indices]
-    if None in rows:
-        return None
-    sizes, *texts = zip(*(row.groups() for row in rows), strict=True)
-    size = np.array(sizes, np.int64)
-    by_name = dict(zip([*filter(_WANTED.__contains__, names), *_TIMING], texts, strict=True))
     try:
-        values = _signals([by_name[name.encode()] for name in DRAWN_SIGNALS], size)
-        last = [list(map(float, by_name[name.encode()])) for name in SETTINGS]
-        timing = np.array([list(map(float, by_name[name])) for name in _TIMING])
-    except (ValueError, msgspec.MsgspecError):
+        lines = _LINES.decode_lines(bulk.text())
+        blocks = [lines[index].d for index in indices]
+        size = np.array([block.n for block in blocks], np.int64)
+        found = np.array(list(map(attrgetter(*_TIMING), blocks)), np.float64)
+        cols = [block.cols for block in blocks]
+        values, last = _signals(cols, size), _last(cols)
+    except (ValueError, TypeError, AttributeError, OverflowError, msgspec.MsgspecError):
         return None
-    if values is None:
+    if values is None or last is None:
         return None
-    timing[(timing < _AMOUNT.low) | (timing > _AMOUNT.high)] = np.nan
+    found[(found < _AMOUNT.low) | (found > _AMOUNT.high)] = np.nan
     return Batch(
         attempt=bulk.a,
         branches=[bulk.names[number][1] for number in bulk.of[indices].tolist()],
         first=bulk.s[indices],
         size=size,
         t=bulk.t[indices],
-        timing=timing.T,
-        settings=np.array(last).T,
+        timing=found,
+        settings=last,
         values=values,
     )
 
 
-def _signals(
-    columns: list[tuple[bytes, ...]], size: "NDArray[np.int64]"
-) -> "NDArray[np.float64] | None":
-    """The drawn signals of all steps; None where a block has more or fewer, or one is no number."""
+def _signals(cols: list[Any], size: "NDArray[np.int64]") -> "NDArray[np.float64] | None":
+    """The drawn signals of all steps; None where a block has more or fewer. Raises ValueError."""
     import numpy as np
 
-    total = int(size.sum())
-    if size.max() > LONGEST_BLOCK:
+    from selffit.run.numerals import Lists
+
+    if size.min() < 1 or size.max() > LONGEST_BLOCK:
         return None
-    values = np.empty((len(columns), total))
-    commas = (size - 1).tolist()
-    for row, texts in zip(values, columns, strict=True):
-        if [text.count(b",") for text in texts] != commas:
-            return None
-        row[:] = _LIST.decode(b"[%b]" % b",".join(texts))
-    return values
+    lists = Lists(_joined(cols, DRAWN_SIGNALS))
+    if not np.array_equal(lists.sizes, np.tile(size, len(DRAWN_SIGNALS))):
+        return None
+    return lists.values().reshape(len(DRAWN_SIGNALS), -1)
 
 
-@lru_cache(maxsize=16)
-def _expression(names: tuple[bytes, ...]):  # type: ignore[no-untyped-def]
-    """What matches a block with these columns; None where it lacks one, or has one twice."""
-    if len(set(names)) != len(names) or not set(names) >= _WANTED:
+def _last(cols: list[Any]) -> "NDArray[np.float64] | None":
+    """The last values of the settings; None where not each is a list. Raises ValueError."""
+    from selffit.run.numerals import Lists
+
+    lists = Lists(_joined(cols, SETTINGS))
+    if len(lists.sizes) != len(SETTINGS) * len(cols):
         return None
-    kept = {name.encode(): rb"\[([^]]+)\]" for name in DRAWN_SIGNALS}
-    kept |= {name.encode(): rb"\[(?:[0-9.,eE+-]*,)?%b\]" % _NUMBER for name in SETTINGS}
-    skipped = rb"\[[0-9.,eE+-]*\]"
-    columns = b",".join(b'"%b":%b' % (name, kept.get(name, skipped)) for name in names)
-    parts = b",".join(rb'"%b":%b' % (name, _NUMBER) for name in _TIMING)
-    begin = rb'\{"v":[^{]*\{"n":([1-9][0-9]{0,6}),"cols":\{'
-    end = rb'\}(?:,"r":"[0-9a-f]{12}")?,"c":"[0-9a-f]{8}"\}'
-    return re.compile(begin + columns + rb"\}," + parts + end).fullmatch
+    return lists.last().reshape(len(SETTINGS), -1).T
+
+
+def _joined(cols: list[Any], names: Sequence[str]) -> bytes:
+    """The lists of one column behind those of the other. Raises AttributeError for no columns."""
+    return b"".join([text for name in names for text in map(attrgetter(name), cols)])

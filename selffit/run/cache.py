@@ -1,7 +1,8 @@
-"""What viewers remember of logs, outside the runs: files that may be lost or damaged at any time.
+"""What is remembered of logs: files that may be lost or damaged at any time.
 
-They lie in the user's cache directory ($XDG_CACHE_HOME or ~/.cache, selffit/). A file that is not
-whole, of another version of the code, or about another state of the log counts for nothing.
+Viewers put them outside the runs, into the user's cache directory ($XDG_CACHE_HOME or ~/.cache,
+selffit/). A file that is not whole, of another version of the code, or about another state of the
+log counts for nothing.
 """
 
 import os
@@ -33,9 +34,8 @@ def load(run: Path, what: type[T]) -> T | None:
     try:
         fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(fd, "rb") as opened:
-            head, _, body = opened.read(LARGEST).partition(b"\n")
-        return msgspec.msgpack.decode(body, type=what) if head == _head(body) else None
-    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
+            return unpacked(opened.read(LARGEST), what)
+    except OSError:
         return None
 
 
@@ -46,17 +46,34 @@ def store(run: Path, value: object) -> None:
         return
     draft = file.with_name(f".{secrets.token_hex(8)}")
     with suppress(OSError, msgspec.MsgspecError, ValueError, OverflowError):
-        body = msgspec.msgpack.encode(value)
-        if len(body) >= LARGEST - 1024:
+        data = packed(value)
+        if len(data) >= LARGEST:
             return
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
-                made.write(_head(body) + b"\n" + body)
+                made.write(data)
             os.replace(draft, file)
         finally:
             draft.unlink(missing_ok=True)
         _tidy(str(file.parent))
+
+
+def packed(value: object) -> bytes:
+    """Return the content of a file that remembers a value. Raises what msgspec does."""
+    body = msgspec.msgpack.encode(value)
+    return _head(body) + b"\n" + body
+
+
+def unpacked(data: bytes, what: type[T]) -> T | None:
+    """Return what a file remembers, None where it is not whole or of another version."""
+    head, _, body = data.partition(b"\n")
+    if head != _head(body):
+        return None
+    try:
+        return msgspec.msgpack.decode(body, type=what)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def prints(run: Path) -> list[Print]:
@@ -100,9 +117,12 @@ def _head(body: bytes) -> bytes:
 @lru_cache(maxsize=1)
 def _code() -> bytes:
     """What changes when the code does that made of a log what is stored."""
-    package = Path(selffit.__file__).parent
-    changed = max((file.stat().st_mtime_ns for file in package.rglob("*.py")), default=0)
-    return f"{selffit.__version__} {package} {changed}".encode("ascii", "replace")
+    package, digest = Path(selffit.__file__).parent, blake2b(digest_size=8)
+    for file in sorted(package.rglob("*.py")):
+        content = file.read_bytes()
+        digest.update(b"%b %d " % (os.fsencode(file.relative_to(package)), len(content)))
+        digest.update(content)
+    return f"{selffit.__version__} {digest.hexdigest()}".encode("ascii", "replace")
 
 
 @lru_cache(maxsize=1)  # once a process

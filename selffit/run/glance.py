@@ -6,37 +6,24 @@ verified and not decoded. What was found is remembered in the user's cache direc
 that was reached, so that the next glance reads on from there.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from selffit.eventlog import kinds
-from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.decode import read
 from selffit.eventlog.folder import held
-from selffit.eventlog.kinds import KINDS
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
-from selffit.eventlog.tail import Mark, Skimmed
+from selffit.eventlog.sieve import ENOUGH, Sieve
+from selffit.eventlog.tail import Mark
 from selffit.run import cache
 from selffit.run.follow import Follower, Item, LogSource, singly
 from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.summary import data_age
 
 SLICE = 10_000  # lines of one read
 WORTH_KEEPING = 4 << 20  # bytes read anew from which the place is remembered
 
-_ENOUGH = {name: cls.KIND.enough for name, cls in KINDS.items() if cls.KIND.enough}
-_SKIMMED = frozenset(name.encode() for name in _ENOUGH)
-_STEPS = kinds.Steps.KIND.name
-_SAVED = kinds.CheckpointSaved.KIND.name
-_GONE = (kinds.CheckpointPruned.KIND.name, kinds.CheckpointDamaged.KIND.name)
-
-_Line = Record | Unread
-_Entry = tuple[int, _Line]  # its number in the log, and what was read
+_SKIMMED = frozenset(name.encode() for name in ENOUGH)
 
 
 class Reached(msgspec.Struct, kw_only=True):
@@ -51,65 +38,6 @@ class Reached(msgspec.Struct, kw_only=True):
     def items(self) -> list[Item]:
         """What was found, in the order of the log."""
         found: dict[int, Item] = {**dict(self.records), **dict(self.notices)}
-        return [found[number] for number in sorted(found)]
-
-
-class Sieve:
-    """Takes everything that a log holds, in its order, and keeps what a summary needs.
-
-    Of each kind so many of the newest as its declaration says. And the newest block of steps before
-    each checkpoint that is still there: an attempt that resumes there begins with its settings.
-    """
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._kept: list[tuple[int, Item]] = []
-        self._newest = {name: deque[_Entry](maxlen=enough) for name, enough in _ENOUGH.items()}
-        self._before: dict[str, _Entry] = {}  # by checkpoint
-
-    def take(self, item: Skimmed) -> None:
-        """One more, or many at once."""
-        if isinstance(item, Bulk):
-            self._take_many(item)
-            return
-        self._number += 1
-        if isinstance(item, Notice):
-            self._kept.append((self._number, item))
-            return
-        newest = self._newest.get(item.k)
-        if newest is not None:
-            newest.append((self._number, item))
-        elif isinstance(item, Record):
-            self._kept.append((self._number, item))
-            self._pin(item)
-
-    def _take_many(self, bulk: Bulk) -> None:
-        for kind in bulk.kinds():
-            newest = self._newest[kind]
-            assert newest.maxlen is not None
-            for index in bulk.of_kind(kind)[-newest.maxlen :]:
-                newest.append((self._number + 1 + index, bulk.line(index)))
-        self._number += len(bulk)
-
-    def _pin(self, item: Record) -> None:
-        if item.k == _SAVED:
-            saved = kinds.of_record(item)
-            assert isinstance(saved, kinds.CheckpointSaved)
-            branch, step = saved.of_branch or saved.branch, saved.of_step
-            for entry in reversed(self._newest[_STEPS]):
-                if entry[1].b == branch and entry[1].s < step:
-                    self._before[saved.id] = entry
-                    break
-        elif item.k in _GONE:
-            gone = kinds.of_record(item)
-            self._before.pop(str(getattr(gone, "id", "")), None)
-
-    def items(self) -> list[Record | Notice | Unread]:
-        """What was kept, in the order of the log."""
-        found: dict[int, Record | Notice | Unread] = dict(self._kept)
-        found.update(self._before.values())
-        for newest in self._newest.values():
-            found.update(newest)
         return [found[number] for number in sorted(found)]
 
 
@@ -136,7 +64,7 @@ class GlanceSource(LogSource):
 
     def _glance(self) -> list[Record | Notice | Unread]:
         prints = cache.prints(self._path)
-        self._reader = reader = SkimReader(self._run, _SKIMMED)
+        self._reader = reader = SkimReader(self._run, _SKIMMED, briefs=ENOUGH)
         sieve = Sieve()
         reached = cache.load(self._path, Reached) if self._remember else None
         known = 0
@@ -189,37 +117,6 @@ def _continues(reached: Reached, prints: list[cache.Print]) -> bool:
     return True
 
 
-class Told(msgspec.Struct, kw_only=True):
-    """A run that has ended, as it is told from then on: `t` is the wall clock of its last event."""
-
-    prints: list[cache.Print]
-    t: float
-    summary: dict[str, Any]
-    stands: str
-
-
 def glance(run: RunDir) -> Follower:
     """Return a follower of a run that reads what a summary needs; it has read nothing yet."""
     return Follower(GlanceSource(run), run.name)
-
-
-class Memory:
-    """What is remembered of a run that has ended, as long as its files stay as they are."""
-
-    def __init__(self, run: RunDir) -> None:
-        self._path = run.path
-        self._prints = cache.prints(run.path)  # from before anything is read
-
-    def summary(self, now: float) -> tuple[dict[str, Any], str] | None:
-        """Return its summary, as of `now`, and what stands in a sentence; None where unknown."""
-        told = cache.load(self._path, Told)
-        if told is None or told.prints != self._prints:
-            return None
-        return {**told.summary, "data_age_s": data_age(told.t, now)}, told.stands
-
-    def keep(self, state: RunState, summary: dict[str, Any], stands: str) -> None:
-        """Remember these, of a run that has ended and whose log could be read whole."""
-        whole = all(notice.kind != "unreadable" for notice in state.notices)
-        if state.ending is not None and whole:
-            told = Told(prints=self._prints, t=state.heard, summary=summary, stands=stands)
-            cache.store(self._path, told)

@@ -56,9 +56,16 @@ def _block(line: Unread) -> kinds.Steps | None:
         data = _LINE.decode(line.line).d
         cols = msgspec.structs.asdict(data.cols)
         for name in SETTINGS:
-            cols[name] = [float(bytes(cols[name])[1:-1].rpartition(b",")[2])]
+            cols[name] = [_last(bytes(cols[name]))]
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None  # also where one of them is missing, or is a text such as "NaN"
     ranged = {name: decode(getattr(data, name)) for name, decode in _RANGED}
     at = Place(line.b, line.s, line.t, line.a, line.stream)
     return kinds.Steps(at=at, cols=Columns(cols), **ranged)
+
+
+def _last(values: bytes) -> float:
+    """The last of a JSON list of numbers. Raises ValueError."""
+    if not values.startswith(b"["):
+        raise ValueError("not a list")
+    return float(values[1:-1].rpartition(b",")[2])

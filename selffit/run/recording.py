@@ -19,7 +19,7 @@ from selffit.eventlog.tail import Skimmed
 from selffit.run.lineage import line_of
 from selffit.run.moments import ENDED, Moment, moment_of
 from selffit.run.quick import STEPS, event_of
-from selffit.run.segment import Segment
+from selffit.run.segment import Segment, codes_of
 from selffit.run.state import Foldable, RunState, reduce_all
 from selffit.run.units import UNITS, Unit
 
@@ -130,8 +130,8 @@ class Recording:
         self._steps.frombytes(_risen(steps, self._state.step).tobytes())
         self._sort_blocks((self._length + 1 + places).tolist(), epochs)
         self._state = state
-        lines = [bulk.line(index) for index in (~of_steps).nonzero()[0].tolist()]
-        self._segments[-1].add_many(of_steps.tolist(), lines, state)
+        lines = b"\n".join([bulk.raw(index) for index in (~of_steps).nonzero()[0].tolist()])
+        self._segments[-1].add_many(codes_of(of_steps), (bulk.stream, bulk.a, lines), state)
         self._length += len(bulk)
         if len(self._segments[-1]) >= SEGMENT:
             self._close()

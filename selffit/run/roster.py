@@ -14,13 +14,12 @@ from pathlib import Path
 import msgspec
 
 from selffit.eventlog.clean import clean
-from selffit.run import cache
+from selffit.run import cache, memory
 from selffit.run.find import Found, survey
 from selffit.run.follow import Follower
 from selffit.run.glance import glance
 from selffit.run.labels_file import FILE, read_labels
 from selffit.run.row import Row, row_of
-from selffit.run.row_memory import remember, remembered
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState
 from selffit.vocabulary import DAMAGED, state_of
@@ -176,10 +175,10 @@ class Roster:
         if found.state:
             return
         entry.prints = cache.prints(found.run.path)
-        if (row := remembered(found.run, entry.prints)) is not None:
+        if (known := memory.remembered(found.run, entry.prints)) is not None:
             labels = entry.row.labels
             entry.row = msgspec.structs.replace(
-                row, name=name, created=found.created, labels=labels
+                known.row, name=name, created=found.created, labels=labels
             )
             self._label(entry)
             return
@@ -190,8 +189,8 @@ class Roster:
             entry.follower = follower
         else:
             entry.state = None
-            if entry.row.ended:
-                remember(found.run, entry.prints, entry.row, follower.state)
+            if (told := memory.ended(follower, name)) is not None:
+                memory.keep(found.run, entry.prints, told)
         self._label(entry)
 
     def _may_follow(self) -> bool:

@@ -1,6 +1,7 @@
 """A run as a row of a list: what it is, how it stands, and how its robust accuracy went.
 
-Made of the same state as everything else; `row_memory` remembers it of runs that have ended.
+Made of the same state as everything else; of runs that have ended it is remembered
+(`selffit.run.memory`).
 """
 
 import math

@@ -7,20 +7,39 @@ are in the arrays of the state), of heartbeats their lines, compressed.
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 from zlib import compress, decompress
 
-import msgspec
-
 from selffit.eventlog import kinds
+from selffit.eventlog.decode import skim
 from selffit.eventlog.history import Retraced
 from selffit.eventlog.records import Unread
 from selffit.run.blocks import Blocks, RetracedBlocks
 from selffit.run.state import Foldable, Kept, RunState, reduce_all
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _OTHER, _BLOCK, _LINE = 0, 1, 2
-_LINES: "msgspec.msgpack.Decoder[list[Unread]]" = msgspec.msgpack.Decoder(list[Unread])
+_Written = tuple[str, int, bytes]  # stream, attempt, and lines as they were written
+
+
+class _Any:
+    def __contains__(self, kind: object) -> bool:
+        return True
+
+
+_ANY = _Any()
+
+
+def codes_of(blocks: "NDArray[np.bool_]") -> bytes:
+    """Return what each item is: a block of steps, or another line."""
+    import numpy as np
+
+    return np.where(blocks, np.uint8(_BLOCK), np.uint8(_LINE)).tobytes()
 
 
 class Segment:
@@ -33,7 +52,8 @@ class Segment:
         self._end = state  # after all of its items
         self._codes = bytearray()  # of each item what it is
         self._others: list[Foldable] = []
-        self._lines: list[Unread] | bytes = []
+        self._lines: list[_Written] = []
+        self._closed = False
 
     def __len__(self) -> int:
         """The number of its items."""
@@ -42,29 +62,33 @@ class Segment:
     def add(self, items: Sequence[Foldable], end: RunState) -> None:
         """Take what was folded, and the state that it has led to."""
         codes = bytearray()
-        assert isinstance(self._lines, list)
         for item in items:
             if isinstance(item, kinds.Steps):
                 codes.append(_BLOCK)
-            elif isinstance(item, Unread):
+            elif isinstance(item, Unread) and item.line:
                 codes.append(_LINE)
-                self._lines.append(item)
+                self._lines.append((item.stream, item.a, item.line))
             else:
                 codes.append(_OTHER)
                 self._others.append(item)
         self._end = end
         self._codes += codes
 
-    def add_many(self, blocks: Sequence[bool], lines: Sequence[Unread], end: RunState) -> None:
-        """Take many items: which of them are blocks, and the lines of the others."""
-        assert isinstance(self._lines, list)
-        self._lines += lines
+    def add_many(self, codes: bytes, lines: _Written, end: RunState) -> None:
+        """Take many items: what each is, as `codes_of` has it, and the lines of the others."""
+        if lines[2]:
+            self._lines.append(lines)
         self._end = end
-        self._codes += bytes(_BLOCK if is_block else _LINE for is_block in blocks)
+        self._codes += codes
 
     def close(self) -> None:
         """No more will come."""
-        self._lines = compress(msgspec.msgpack.encode(self._lines), 1)
+        joined: list[_Written] = []
+        for (stream, attempt), group in groupby(self._lines, key=itemgetter(0, 1)):
+            text = b"\n".join([lines for _, _, lines in group])
+            joined.append((stream, attempt, compress(text, 1)))
+        self._lines = joined
+        self._closed = True
 
     def state_at(self, position: int) -> RunState:
         """Return the state at one of its positions."""
@@ -111,8 +135,7 @@ class Segment:
         )
 
     def _items(self) -> Iterator[Foldable]:
-        others, lines = iter(self._others), self._lines
-        unread = iter(lines if isinstance(lines, list) else _LINES.decode(decompress(lines)))
+        others, unread = iter(self._others), self._unread()
         block, blocks = len(self._state.blocks), self._end.blocks
         for code in self._codes:
             if code == _BLOCK:
@@ -120,6 +143,13 @@ class Segment:
                 block += 1
             else:
                 yield next(unread if code == _LINE else others)
+
+    def _unread(self) -> Iterator[Foldable]:
+        for stream, attempt, lines in self._lines:
+            for line in (decompress(lines) if self._closed else lines).split(b"\n"):
+                found = skim(line, stream, attempt, _ANY)
+                assert found is not None  # it was skimmed before
+                yield found
 
     def _plain(self, state: RunState) -> RunState:
         """A state like any other, from which another way can be gone."""

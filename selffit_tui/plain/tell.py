@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from selffit.numbers import count, duration
+from selffit.run import cache, memory
 from selffit.run.clocks import clock_words
-from selffit.run.glance import Memory
 from selffit.run.run_dir import RunDir
 from selffit.run.summary import status_dict
 from selffit.run.verdict import verdict
@@ -31,15 +31,18 @@ class Told:
 
 def tell(run: RunDir, *, watch: bool = True) -> Told:
     """Tell how a run stands now; `watch` as in `look`."""
-    memory = Memory(run)
-    # a folder that was renamed goes by its name of today
-    if (known := memory.summary(time.time())) is not None:
-        return Told(summary={**known[0], "run": run.name}, stands=known[1])
+    prints = cache.prints(run.path)  # from before anything is read
+    if (known := memory.remembered(run, prints)) is not None:
+        # a folder that was renamed goes by its name of today
+        return Told(summary={**known.summary(time.time()), "run": run.name}, stands=known.stands)
     seen = look(run, watch=watch)
     state, word = seen.state, seen.word()
-    summary = {**status_dict(state, word, seen.now(), seen.ahead), "run": run.name}
-    stands = sentence(state, verdict(state))
-    memory.keep(state, summary, stands)
+    if (told := memory.ended(seen, run.name)) is not None:
+        memory.keep(run, prints, told)
+        summary, stands = told.told, told.stands
+    else:
+        found = status_dict(state, word, seen.now(), seen.ahead)
+        summary, stands = {**found, "run": run.name}, sentence(state, verdict(state))
     more = [f"lost: {seen.loss()}"] if word == LOST.word else []
     if said := clock_words(seen.ahead, host_of(state)):
         more.append(said)

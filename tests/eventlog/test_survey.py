@@ -12,11 +12,11 @@ from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import run_mark, seal, suffix
 from selffit.eventlog.reader import RunReader, SkimReader
+from selffit.eventlog.sieve import Sieve
 from selffit.eventlog.sums import sum_told
 from selffit.eventlog.survey import Block
 from selffit.run import glance
 from selffit.run.follow import singly
-from selffit.run.glance import Sieve
 from selffit.run.quick import SKIMMED
 from selffit.run.state import RunState, reduce_all
 

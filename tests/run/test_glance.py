@@ -12,10 +12,11 @@ from made_up.records import alert, on, probe, record, roll_back, start, steps
 from selffit.eventlog.framing import verify
 from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
+from selffit.eventlog.sieve import Sieve
 from selffit.eventlog.writer import EventWriter
 from selffit.run import glance
 from selffit.run.follow import Follower
-from selffit.run.glance import GlanceSource, Sieve
+from selffit.run.glance import GlanceSource
 from selffit.run.run_dir import RunDir
 from selffit.run.state import RunState, reduce_all
 from selffit.run.summary import status_dict
