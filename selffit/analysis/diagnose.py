@@ -21,7 +21,6 @@ from selffit.detect.signs import of_channels
 from selffit.detect.weakening import Weakened, Weakening
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, share
 from selffit.probes.causal import causal_of, causal_record
 from selffit.probes.channels import channel_probe
@@ -174,9 +173,7 @@ def _budgets(
 
 def _alpha(config: RunConfig, eps: float) -> float:
     """The PGD step size at eps: the configured one belongs to the configured budget."""
-    if config.eps:
-        return config.probe_alpha * (eps / config.eps)
-    return METHODS["pgd"].default_alpha(eps, config.probe_steps)
+    return config.probe_alpha * (eps / config.eps) if config.eps else config.probe_alpha
 
 
 @dataclass

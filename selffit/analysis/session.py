@@ -20,7 +20,7 @@ from selffit.analysis.networks import SavedNetwork, check_images, load_checkpoin
 from selffit.analysis.past import Past
 from selffit.analysis.target import Target
 from selffit.checkpoint.errors import Damaged
-from selffit.config import RunConfig, nearest, parse_setting
+from selffit.config import FALLING_STEPS, RunConfig, nearest, parse_setting
 from selffit.data.catalogue import DATA_SETS
 from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
@@ -162,9 +162,7 @@ def _foreign(
     for said in file.said:
         _say(f"{clean(Path(path).name)}: {said}")
     assert bench.eps is not None
-    config = replace(
-        file.config, method="fgsm", eps=bench.eps, probe_alpha=2.5 * bench.eps / config.probe_steps
-    )
+    config = replace(file.config, method="fgsm", eps=bench.eps, probe_alpha=FALLING_STEPS)
     id = clean(Path(path).stem)[:64]
     network = SavedNetwork(id=id, branch="main", step=0, model=file.model, config=config)
     return network, file

@@ -11,6 +11,7 @@ from selffit.config.parsing import (
 from selffit.config.resolve import from_dict, preset_names, resolve, settled
 from selffit.config.table import (
     DEFAULT_PRESET,
+    FALLING_STEPS,
     FIELDS,
     HELDOUT,
     HOST,
@@ -22,6 +23,7 @@ from selffit.config.table import (
 
 __all__ = [
     "DEFAULT_PRESET",
+    "FALLING_STEPS",
     "FIELDS",
     "HELDOUT",
     "HOST",

@@ -15,7 +15,15 @@ from selffit.config.parsing import (
     parse_setting,
     parse_size,
 )
-from selffit.config.table import DEFAULT_PRESET, FIELDS, GROUPS, HELDOUT, OLD_NAMES, RunConfig
+from selffit.config.table import (
+    DEFAULT_PRESET,
+    FALLING_STEPS,
+    FIELDS,
+    GROUPS,
+    HELDOUT,
+    OLD_NAMES,
+    RunConfig,
+)
 from selffit.data.catalogue import DATA_SETS, DEFAULT_DIR
 from selffit.errors import UserError
 from selffit.methods import catalogue as methods
@@ -97,8 +105,7 @@ def resolve(preset: str | None = None, overrides: Mapping[str, Any] | None = Non
     _check_effect(config, overrides)
     auto = METHODS[config.method].default_alpha(config.eps, config.attack_steps)
     alpha = parse_size("alpha", sizes["alpha"], config.eps, auto)
-    auto = METHODS["pgd"].default_alpha(config.eps, config.probe_steps)
-    probe_alpha = parse_size("probe_alpha", sizes["probe_alpha"], config.eps, auto)
+    probe_alpha = parse_size("probe_alpha", sizes["probe_alpha"], config.eps, FALLING_STEPS)
     check_range("alpha", alpha)
     check_range("probe_alpha", probe_alpha)
     config = replace(config, alpha=alpha, probe_alpha=probe_alpha)

@@ -19,6 +19,7 @@ from selffit.models.catalogue import MODELS, SHORTCUTS
 Numbers = tuple[float, ...]  # on the command line with commas, in TOML and JSON a list
 GROUPS = ("data", "model", "attack", "training", "probes", "checkpoints", "policy", "run")
 DEFAULT_PRESET = "patterns"
+FALLING_STEPS = 0.0  # as probe_alpha: no constant step, but steps that fall from 2·eps to 0
 READ = {"start": 0.0, "middle": 0.5, "end": 1.0}  # of a step, from its beginning
 
 
@@ -305,9 +306,9 @@ class RunConfig:
     )
     probe_steps: int = setting(10, "probes", "PGD steps of a probe", low=1, high=1000)
     probe_alpha: float = setting(
-        -1.0,
+        FALLING_STEPS,
         "probes",
-        "PGD step size of a probe: 2/255, 0.25eps, or auto (as for the method pgd)",
+        "PGD step size of a probe: 2/255, 0.25eps, or auto: falling from 2 eps to 0",
         low=0,
         high=2,
         pixels=True,

@@ -27,9 +27,7 @@ def settings_of(
         if name not in WATCHING:
             free = ", ".join(name for name in WATCHING if name not in ("method", "eps"))
             raise UserError(f"Monitor({name}=…): is nothing that it goes by; there is {free}")
-    usual: dict[str, Any] = {
-        name: FIELDS[name].default for name in _PROBES if name != "probe_alpha"
-    }
+    usual: dict[str, Any] = {name: FIELDS[name].default for name in _PROBES}
     for name in _PROBES:
         if FIELDS[name].metadata["heldout"]:
             usual[name] = min(int(usual[name]), held)

@@ -21,6 +21,7 @@ from selffit.probes.attacks import ProbeAttack
 from selffit.probes.base import batch_of, batches, precision, probing
 from selffit.probes.channels import DEAD, channel_dominance, watching
 from selffit.probes.concentration import top_count
+from selffit.probes.steps import step_sizes
 from selffit.probes.subject import Subject
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -148,7 +149,7 @@ class CausalCheck:
             self._random = [_shuffled(living, generator) for _ in range(draws)]
             x, y = as_float(images[self._n_rank :]), labels[self._n_rank :]
             channels = {layer.name: len(layer.dominance) for layer in layers}
-            alphas = [pgd_alpha] * pgd_steps
+            alphas = step_sizes(attack.eps, pgd_alpha, pgd_steps)
             size = batch_size or batch_of(x.device, 256)
             self._report = Report(model, channels, x, y, attack, alphas, generator, size)
         self._stages = stages(model)

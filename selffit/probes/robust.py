@@ -18,6 +18,7 @@ from selffit.methods.base import (
 from selffit.methods.fgsm import fgsm
 from selffit.methods.gradient import input_gradient
 from selffit.probes.base import batch_of, batches, probing
+from selffit.probes.steps import schedule_of, step_sizes
 from selffit.probes.subject import Subject, timed
 
 
@@ -67,7 +68,8 @@ def robust_probe(
         fgsm=now.fgsm,
         pgd=now.pgd,
         pgd_steps=subject.probe_steps,
-        pgd_alpha=subject.probe_alpha,
+        pgd_alpha=step_sizes(now.eps, subject.probe_alpha, 1)[0],
+        pgd_schedule=schedule_of(subject.probe_alpha),
         final=kinds.AtFinal(eps=last[0].eps, fgsm=last[0].fgsm, pgd=last[0].pgd) if last else None,
         nonfinite=max(found.nonfinite for found in (now, *last)),
     )
@@ -85,6 +87,7 @@ def robust_accuracies(
 ) -> list[RobustAccuracy]:
     """Accuracies at several budgets (eps, pgd_alpha), which share the clean pass and its gradient.
 
+    pgd_alpha: pixels; 0: steps that fall from 2·eps to 0 (`step_sizes`).
     images: uint8 [N,C,H,W]; the generator lives on their device and is the only source of
     randomness. FGSM starts at the image, PGD at a uniform point of the ball. Our operational
     definition of PGD accuracy: an image counts only if it is classified correctly clean *and* at
@@ -127,7 +130,7 @@ def robust_accuracies(
                         y[right],
                         start[right],
                         budget.eps,
-                        [alpha] * pgd_steps,
+                        step_sizes(eps, alpha, pgd_steps),
                         multi[i].blanks,
                     )
                 )

@@ -3,7 +3,6 @@
 Better by more steps, a step size that falls, losses that cannot saturate, and targets.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -15,6 +14,7 @@ from selffit.methods.base import Gradient, uniform_start
 from selffit.methods.gradient import input_gradient
 from selffit.probes.base import batch_of, probing
 from selffit.probes.robust import survivors
+from selffit.probes.steps import cosine_steps, step_sizes
 from selffit.probes.subject import Subject, timed
 
 # The gradient at x of images with labels y: the third says which of all images they are, int64 [B].
@@ -53,13 +53,12 @@ def strong_accuracy(
 
     images: uint8 [N,C,H,W]; the generator lives on their device and is the only source of
     randomness. `weak` is the PGD accuracy of `robust_accuracies` with weak_steps of weak_alpha
-    (pixels). The losses: the margin, cross-entropy, and the margin of each of the `targets` most
-    likely wrong classes (of the clean image). Our operational definition of `pgd`: an image counts
-    only if it is right clean, at every iterate of that weak attack, and at every iterate of every
-    run; so pgd ≤ weak. A lost image is attacked no further: up to 3·steps·(2 + targets) forward
-    passes for an image that stands, few for a network without robustness. The step size falls from
-    2·eps to 0 along a half cosine (`cosine_steps`): large steps leave the small places in which a
-    masked gradient points nowhere, small ones end on the best point. A constant step of eps/4 left
+    (pixels, 0: falling). The losses: the margin, cross-entropy, and the margin of each of the
+    `targets` most likely wrong classes (of the clean image). Our operational definition of `pgd`:
+    an image counts only if it is right clean, at every iterate of that weak attack, and at every
+    iterate of every run; so pgd ≤ weak. A lost image is attacked no further: up to
+    3·steps·(2 + targets) forward passes for an image that stands, few for a network without
+    robustness. The step size falls from 2·eps to 0 (`cosine_steps`). A constant step of eps/4 left
     up to five times as much of masked networks as APGD-CE and APGD-T do (Croce and Hein 2020);
     docs/strong-attack.md compares.
 
@@ -108,7 +107,7 @@ def strong_accuracy(
         rivals = logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)
         targets = min(targets, logits.shape[1] - 1)
         right = everything[logits.argmax(1) == labels]
-        alive = weak = stand(right, entropy, [weak_alpha] * weak_steps)
+        alive = weak = stand(right, entropy, step_sizes(eps, weak_alpha, weak_steps))
         for loss in (margin, entropy, *(towards(rivals[:, i]) for i in range(targets))):
             alive = stand(alive, loss, cosine_steps(eps, steps))
     return kinds.StrongProbe(
@@ -120,11 +119,6 @@ def strong_accuracy(
         pgd=round(len(alive) / len(x), 5),
         weak=round(len(weak) / len(x), 5),
     )
-
-
-def cosine_steps(eps: float, steps: int) -> list[float]:
-    """Step sizes in pixels, falling from 2·eps to 0: eps·(1 + cos(pi·t/steps)), t = 0 … steps-1."""
-    return [eps * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]
 
 
 def margin_gradient(model: nn.Module, x: Tensor, y: Tensor, to: Tensor | None = None) -> Gradient:

@@ -37,7 +37,7 @@ class Subject:
     eps: budget in pixels of [0,1].
     attack: the one whose perturbations carry self-information, that of the training.
     probe_steps: of PGD at eps.
-    probe_alpha: its step size in pixels.
+    probe_alpha: its step size in pixels; 0: falling from 2·eps to 0.
     mean: training mean, float32 [C,H,W], for the full self-information only.
     generator: makes a fresh generator on the images' device, always of the same seed.
     reference: the network g from before the onset.

@@ -142,6 +142,7 @@ def first(network, bench, per_epoch=4):
 def test_during_a_ramp_it_is_the_budget_of_the_step_and_the_final_one(network, bench):
     robust = first(at(network, eps_ramp=1, epochs=2), bench)
     assert (robust.eps, robust.pgd_alpha, robust.final_eps) == (0.1, 0.05, 0.2)
+    assert robust.pgd_schedule == "constant"
     assert first(at(network, eps_ramp=0, epochs=2), bench).final is None
 
 

@@ -144,7 +144,7 @@ def test_a_signal_that_stays_out_asks_again_but_is_announced_once():
         alerts += detector.signals(SignalBlock(step=t, **{n: [v[t]] for n, v in columns.items()}))
         if detector.wants_probe:
             asked.append(t)
-            detector.wants_probe = False
+            detector._suspicion.wants_probe = False
     assert len(alerts) == 1
     assert len(asked) >= 2 and min(b - a for a, b in pairwise(asked)) >= 50
 

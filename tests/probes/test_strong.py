@@ -8,7 +8,8 @@ from made_up.probing import robust_accuracy
 from torch import Tensor, nn
 
 from selffit.models import build
-from selffit.probes.strong import cosine_steps, margin_gradient, strong_accuracy
+from selffit.probes.steps import cosine_steps
+from selffit.probes.strong import margin_gradient, strong_accuracy
 
 
 class Brightness(nn.Module):
@@ -95,6 +96,8 @@ def test_large_first_steps_leave_places_in_which_small_ones_are_caught():
     images, labels = grey(112, 143, 110, 146), torch.tensor([0, 1, 0, 1])
     found = measure(Labyrinth(), images, labels, 0.1, weak_steps=20, weak_alpha=0.001)
     assert found.weak > found.pgd == 0
+    # and so does an ordinary probe whose steps fall
+    assert measure(Labyrinth(), images, labels, 0.1, weak_steps=20, weak_alpha=0.0).weak == 0
 
 
 def test_the_margin_and_its_gradient():

@@ -38,7 +38,7 @@ def force(monkeypatch: pytest.MonkeyPatch, *, onset_at: int = -1, strong_at: int
         self.wants_strong = point.step == strong_at
         if point.step != onset_at:
             return []
-        self.onset_open = True
+        self._now.onset_open = True
         return [onset(point.step)]
 
     monkeypatch.setattr(Detector, "probe", probe)

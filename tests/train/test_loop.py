@@ -120,6 +120,7 @@ def test_while_the_budget_rises_probes_look_at_the_final_one_too(start):
     (_, first), (_, middle), (_, end) = log.of("probe.robust")
     assert (first["eps"], middle["eps"], end["eps"]) == pytest.approx((0.0, 0.1, 0.16))
     assert middle["pgd_alpha"] / middle["eps"] == pytest.approx(end["pgd_alpha"] / end["eps"])
+    assert end["pgd_alpha"] == pytest.approx(0.32) and end["pgd_schedule"] == "cosine"
     assert first["final"]["eps"] == middle["final"]["eps"] == 0.16
     assert end["final"] is None
 
@@ -131,7 +132,7 @@ def test_a_signal_that_leaves_its_band_asks_for_a_probe(start):
 
         def suspicious(step, columns):
             told(step, columns)
-            monitor.detector.wants_probe = step == 7
+            monitor.detector._suspicion.wants_probe = step == 7
 
         monitor.signals = suspicious
 

@@ -3,6 +3,7 @@
 import pytest
 
 from selffit.config import resolve
+from selffit.probes.steps import cosine_steps, step_sizes
 from selffit.train.schedule import Schedule
 
 PER_EPOCH = 10
@@ -89,6 +90,13 @@ def test_step_sizes_keep_their_ratio_to_the_budget_while_it_rises() -> None:
     for step in (1, 10, 49, 60):
         assert s.alpha(step) == pytest.approx(1.25 * s.eps(step))
         assert s.probe_alpha(s.eps(step)) == pytest.approx(0.25 * s.eps(step))
+
+
+def test_steps_of_probes_fall_unless_a_step_size_is_given() -> None:
+    own, given = schedule(eps=0.2), schedule(eps=0.2, probe_alpha=0.05)
+    assert step_sizes(0.2, own.probe_alpha(0.2), 4) == cosine_steps(0.2, 4)
+    assert step_sizes(0.2, given.probe_alpha(0.2), 4) == [0.05] * 4
+    assert step_sizes(0.1, given.probe_alpha(0.1), 4) == [0.025] * 4
 
 
 def test_without_a_ramp_the_budget_is_whole_from_the_first_step() -> None:

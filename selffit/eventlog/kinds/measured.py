@@ -90,7 +90,9 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     fgsm: accuracy after one step of attack.
     pgd: accuracy after pgd_steps steps.
     pgd_steps: steps of PGD.
-    pgd_alpha: its step size.
+    pgd_alpha: size of its first step.
+    pgd_schedule: of its step sizes: constant, or cosine, falling to 0 along a half cosine; older
+      logs: constant.
     final: eps, fgsm and pgd at the final budget; null where eps is already that.
     nonfinite: images for which the network's logits were not finite; an accuracy that they would
       have been a part of is NaN.
@@ -108,6 +110,7 @@ class RobustProbe(Event, frozen=True, kw_only=True):
     pgd: Share = nan
     pgd_steps: int = 0
     pgd_alpha: Pixels = nan
+    pgd_schedule: str = "constant"
     final: AtFinal | None = None
     nonfinite: int = 0
     precision: str = ""

@@ -49,8 +49,12 @@ def settled(curve: Curve) -> int:
 
 
 def _attack(curve: Curve) -> str:
-    assert curve.final is not None
-    return f"PGD-{curve.final.pgd_steps}" if curve.final.pgd_steps else UNKNOWN
+    last = curve.final
+    assert last is not None
+    if not last.pgd_steps:
+        return UNKNOWN
+    constant = last.pgd_schedule == "constant"
+    return f"PGD-{last.pgd_steps}" + ("" if constant else " with falling steps")
 
 
 def _differ(what: str, curves: Sequence[Curve], of: Callable[[Curve], str]) -> list[str]:
