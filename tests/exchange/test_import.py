@@ -101,6 +101,10 @@ def test_a_code_that_measures_robustness_once_gives_its_curve_and_one_probe(
     assert "cannot tell" in command("runs")[1] and "policy" not in command("status", "their")[1]
     code, out, _ = command("detect", "their")
     assert code == 3 and out.startswith("their  cannot tell: too few rows (1 row judged)")
+    command("report", "their", "-o", "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<p class='verdict doubtful'><b>cannot tell</b> whether it is robust" in page
+    assert ("FGSM" in page.split("</svg>")[0]) == (name == "aaer")  # the others never measure it
 
 
 def test_a_run_and_its_table_get_the_same_answer_without_the_number_of_classes(command, tmp_path):
