@@ -287,9 +287,8 @@ def test_a_framework_that_is_missing_is_named_with_its_extra(
     import importlib
     import sys
 
-    for gone in (f"selffit.{name}", "pytorch_lightning", name):
-        monkeypatch.delitem(sys.modules, gone, raising=False)
-    for gone in (name, "pytorch_lightning"):
+    monkeypatch.delitem(sys.modules, f"selffit.{name}", raising=False)
+    for gone in (name, f"{name}.pytorch", "pytorch_lightning"):
         monkeypatch.setitem(sys.modules, gone, None)
     with pytest.raises(ImportError, match=rf"install selffit\[{name}\]"):
         importlib.import_module(f"selffit.{name}")
