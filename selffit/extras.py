@@ -14,7 +14,12 @@ def needed(module: str, extra: str, why: str) -> None:
     except (ImportError, ValueError):
         missing = True
     if missing:
-        raise UserError(
-            f"{why}: that needs {module}, which is not installed here; install selffit[{extra}], "
-            f"or in a checkout run: uv run --extra {extra} selffit …"
-        )
+        raise UserError(lacking(module, extra, why))
+
+
+def lacking(module: str, extra: str, why: str) -> str:
+    """Return that a library is not installed, and how it can be."""
+    return (
+        f"{why}: that needs {module}, which is not installed here; install selffit[{extra}], "
+        f"or in a checkout run: uv run --extra {extra} …"
+    )

@@ -1,7 +1,8 @@
 """A run as one file to share: its log and what it is, without weights and without what it printed.
 
 The file is a ZIP archive of `run.json`, `attempts/` and `log/` as they lie in the run's folder, and
-of `pack.json`, which says that it is one. A run that still grows is packed as it is now.
+of `pack.json`, which says that it is one. A run that still grows is packed as it is now. The
+command of `--notify` is left out: it is of this machine, and may hold an address or a token.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.eventlog.folder import Folder
 from selffit.eventlog.identity import ATTEMPTS, RUN_FILE
+from selffit.run.notify import FIELD
 from selffit.run.run_dir import RunDir
 from selffit.run.thinning import Thinning, thin_run
 
@@ -56,7 +58,10 @@ def pack(run: RunDir, path: Path) -> int:
             archive.writestr(_member(ABOUT), json.dumps(about, indent=1) + "\n")
             with Folder.root(run.path) as root:
                 for name, folder, file in _files(root):
-                    archive.writestr(_member(name), folder.read(file))
+                    content = folder.read(file)
+                    if name == RUN_FILE:
+                        content = _without_command(content)
+                    archive.writestr(_member(name), content)
         size = draft.stat().st_size
         os.replace(draft, path)
     except OSError as error:
@@ -84,6 +89,14 @@ def _files(root: Folder) -> Iterator[tuple[str, Folder, str]]:
                         for file in sorted(stream.names()):
                             if MEMBER.fullmatch(f"log/{name}/{file}"):
                                 yield f"log/{name}/{file}", stream, file
+
+
+def _without_command(content: bytes) -> bytes:
+    """run.json as it is, but for the command of `--notify`."""
+    about = json.loads(content)
+    if FIELD not in about:
+        return content
+    return json.dumps({k: v for k, v in about.items() if k != FIELD}).encode()
 
 
 def _member(name: str) -> zipfile.ZipInfo:

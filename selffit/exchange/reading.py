@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan, nan
 from typing import Any
 
 from selffit.detect.columns import ACCURACIES, Columns, find_columns
-from selffit.detect.divergence import Diverged
+from selffit.detect.divergence import ASSUMED_CLASSES, OF_ROWS, OF_STEPS, Diverged, judge
 from selffit.detect.offline import DEFAULT_N, detect_in
 from selffit.detect.robust_rule import RuleThresholds
 from selffit.detect.trace_rows import without_summaries
@@ -199,6 +199,9 @@ def _without_probes(source: Source, wishes: Wishes, signals: Signals) -> Recordi
         for line, values in sorted(read.items(), key=lambda item: times[item[0]])
     }
     none = "no column of PGD accuracy: there is nothing that the detector could judge by"
+    found = _by_loss(samples.values(), unit, wishes.classes)
+    if found is not None:
+        none += f" but the loss; {found.text(unit)}"
     counted = [] if time is not None else ["no column of steps or epochs: rows counted from 0"]
     return _finished(
         source,
@@ -211,8 +214,18 @@ def _without_probes(source: Source, wishes: Wishes, signals: Signals) -> Recordi
         assumed=[*table.assumed, *signals.said, *said, *counted, *placed, none],
         left_out=_unread(table.left_out, ()),
         answer=None,
-        diverged=None,
+        diverged=found,
     )
+
+
+def _by_loss(samples: Iterable[Sample], unit: str, classes: int | None) -> Diverged | None:
+    """The divergence in which a training ends, as far as its loss alone tells."""
+    points = [
+        ProbePoint(sample.step, nan, nan, nan, 0, loss=sample.signals.get("loss_adv"))
+        for sample in samples
+    ]
+    how = OF_ROWS if unit == "epoch" else OF_STEPS
+    return judge(points, classes or ASSUMED_CLASSES, how, assumed=classes is None)
 
 
 # ---- parts ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from selffit.eventlog.identity import RUN_FILE
 from selffit.eventlog.names import RULE, is_name
 from selffit.exchange.pack import ABOUT, FORMAT, MEMBER
 from selffit.run.making import FOLDERS
+from selffit.run.notify import FIELD
 from selffit.run.run_dir import RunDir
 
 MOST_FILES = 10_000
@@ -55,7 +56,7 @@ def unpack(path: Path, root: Path, name: str | None = None) -> RunDir:
             for folder in FOLDERS:
                 (draft / folder).mkdir(mode=0o700)
             _extract(archive, members, draft, path)
-        RunDir.open(draft)  # its run.json can be used
+        RunDir.open(draft).remember(FIELD, None)  # its run.json can be used, and calls nothing
         try:
             if os.path.lexists(root / final):
                 raise FileExistsError

@@ -49,7 +49,8 @@ class Adapted(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [B,C,H,W] in [0,1] → logits [B,K]."""
-        logits: Tensor = self.inner(self._normalise(x))
+        found = self.inner(self._normalise(x))
+        logits: Tensor = getattr(found, "logits", found)  # as Hugging Face's networks give them
         return logits
 
     def sites(self) -> dict[str, nn.Module]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 LONGEST = 4096  # characters of a line that are looked at
 PREFIX = 200  # characters in which that of a logger ends
 BLANKS = 8  # of a longer run so many are left, for patterns take the longer the more there are
+LOOKED_AT = 50  # lines that tell whether a logger wrote them
 HELD = 1 << 16  # characters of a line that has not ended
 
 _BLANKS = re.compile(rf"\s{{{BLANKS + 1},}}")
@@ -30,6 +31,8 @@ _PREFIX = re.compile(
     | \[?(?:rank\s*)\d+\]?\s*[:|]?\s+                             # [rank0]:
     | [\w.]+(?::[\w.<>]+)?:\d+\s+[-|]\s+                          # module:function:12 -
     | [A-Za-z_][\w.]*\s+[-|]\s+(?={_LEVEL}\b)                    # my.logger - INFO -
+    | \[[\w./-]+:\d+\]\s*(?:[-:|]\s+)?                           # [train.py:12] -
+    | \d{{1,4}}:\s+(?=\[)                                         # 0: [… of srun --label
     )""",
     re.VERBOSE,
 )
@@ -87,3 +90,14 @@ def readings(line: str) -> Iterator[str]:
     if message != text:
         yield message
     yield text
+
+
+def message_of(line: str) -> str:
+    """A line without colours and without what a logger put before the message."""
+    return next(readings(line))
+
+
+def is_logged(text: str) -> bool:
+    """Whether a logger wrote most of a text: judged by its first lines."""
+    lines = [line for line in text.splitlines()[:LOOKED_AT] if line.strip()]
+    return sum(len(list(readings(line))) > 1 for line in lines) > len(lines) / 2

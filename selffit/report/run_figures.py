@@ -92,6 +92,8 @@ def accuracies(state: RunState) -> Callable[[Figure], None]:
         axes = figure.subplots()
         for branch, probes in by_branch(state.all(kinds.RobustProbe)):
             for name, colour in ACCURACIES.items():
+                if all(math.isnan(getattr(probe, name)) for probe in probes):
+                    continue  # somebody else's log need not have it
                 _pieces(axes, state, branch, probes, name, colour, ACCURACY[name].label)
             strong = [p for p in state.all(kinds.StrongProbe) if p.branch == branch]
             if strong:

@@ -27,10 +27,10 @@ from selffit.vocabulary import EVIDENCE, STEP, level_of, state_of
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --page: #fff; --dim: #666; --rule: #ddd;
-        --bad: #b3261e; --good: #1a7f5a; --box: #f5f5f5; }
+        --bad: #b3261e; --good: #1a7f5a; --warn: #b7791f; --box: #f5f5f5; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e6e6; --page: #16181b; --dim: #a0a0a0; --rule: #3a3d42; --bad: #ff8078;
-          --good: #4fd1a8; --box: #202327; DARK }
+          --good: #4fd1a8; --warn: #e8b84a; --box: #202327; DARK }
 }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page);
@@ -39,6 +39,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin-to
        border-bottom: 1px solid var(--rule); }
 .verdict { border-left: .35rem solid var(--good); background: var(--box); padding: .75rem 1rem;
            font-size: 1.05rem; } .verdict.fallen { border-color: var(--bad); }
+.verdict.doubtful { border-color: var(--warn); } .verdict.idle { border-color: var(--dim); }
 .verdict b { text-transform: uppercase; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums;
         overflow-wrap: normal; }
@@ -125,9 +126,12 @@ def run_page(state: RunState, word: str, name: str) -> str:
     return html.document(f"{name}: report", _STYLE.replace("DARK", dark), parts)
 
 
+_INK = {"caution": " doubtful", "warn": " doubtful", "idle": " idle"}  # by the ink of a headline
+
+
 def _head(state: RunState, word: str, name: str) -> str:
     found = verdict(state)
-    ill = " fallen" if found.fallen or found.level.serious else ""
+    ill = " fallen" if found.fallen or found.level.serious else _INK.get(found.level.banner, "")
     told = sentence(state, found)
     first, rest = found.state, told.removeprefix(found.state)
     policy = policy_words(state, found)

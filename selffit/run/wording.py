@@ -110,7 +110,7 @@ def _normal(state: RunState) -> list[Part]:
     else:
         best = f" of best {score(limit[0].best)}" if isfinite(limit[0].best) else ""
         forms = (f"{pgd}{best}{at}{rising}", f"{pgd}{best}{at}", f"{pgd}{best}", pgd)
-    return [part(2, *forms), part(6, f"FGSM {score(probe.fgsm)}")]
+    return [part(2, *forms), part(6, f"FGSM {score(probe.fgsm)}" if isfinite(probe.fgsm) else "")]
 
 
 def _coming(state: RunState, rank: int = 5, does: str = "") -> list[Part]:
@@ -303,7 +303,7 @@ def _now(state: RunState, importance: int = 2) -> list[Part]:
     if probe is None or not isfinite(probe.pgd):
         return []
     now = f"PGD {score(probe.pgd)}"
-    both = f"{now}, FGSM {score(probe.fgsm)}"
+    both = f"{now}, FGSM {score(probe.fgsm)}" if isfinite(probe.fgsm) else now
     return [part(importance, f"{both} at step {count(probe.step)}", both, now)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +62,10 @@ class Table:
         return f"{self.path}, line {line}"
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, message: Callable[[str], str] | None = None) -> Table:
     """Read the table in a file.
+
+    message: what of a line belongs to the table, where a logger wrote it.
 
     Delimiters are tabs, semicolons, bars, commas or blanks, whichever gives most lines the same
     number of cells. Comment lines (#, %, //), rulers, titles above the header, repeated headers and
@@ -73,6 +75,9 @@ def read_table(path: Path) -> Table:
     """
     text, assumed = read_text(path)
     lines = list(enumerate(re.split(r"\r\n|\n|\r", text), 1))
+    if message is not None:
+        lines = [(number, message(line)) for number, line in lines]
+        assumed.append("what a logger wrote before each line is left out")
     return _Reading(path, assumed).table(lines, complete=text[-1] in "\r\n")
 
 

@@ -166,8 +166,10 @@ def _text(words: str, width: int, style: str = "dim") -> Block:
 def _cause(scene: Scene, found: Verdict, width: int) -> Block:
     """The disease, what it means, and what it was called first."""
     if not found.cause:
-        if is_only_told(scene.state):
+        if is_only_told(scene.state) or scene.state.config.get("self_images") == 0:
             return _text("cause: cannot be told, for self-information is not measured", width)
+        if scene.state.ending is not None:
+            return _text("cause: not known, the run ended before self-information told", width)
         return _text("cause: not known yet, the next self-information tells", width)
     disease, diagnosis = disease_of(found.cause), found.diagnosis
     index = scene.newest_of(scene.state.all(kinds.SelfProbe))

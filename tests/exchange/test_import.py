@@ -101,6 +101,10 @@ def test_a_code_that_measures_robustness_once_gives_its_curve_and_one_probe(
     assert "cannot tell" in command("runs")[1] and "policy" not in command("status", "their")[1]
     code, out, _ = command("detect", "their")
     assert code == 3 and out.startswith("their  cannot tell: too few rows (1 row judged)")
+    command("report", "their", "-o", "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<p class='verdict doubtful'><b>cannot tell</b> whether it is robust" in page
+    assert ("FGSM" in page.split("</svg>")[0]) == (name == "aaer")  # the others never measure it
 
 
 def test_a_run_and_its_table_get_the_same_answer_without_the_number_of_classes(command, tmp_path):
@@ -344,3 +348,36 @@ def test_recorded_traces_have_the_onset_as_runs_that_they_have_as_tables(real_da
         assert found.answer is not None
         expected = found.answer.onset_step
         assert onsets[:1] == ([] if expected is None else [expected]), path.name
+
+
+def test_a_table_that_a_logger_wrote_is_read_without_its_prefixes(command, tmp_path):
+    head = "Epoch \t Seconds \t LR \t \t Train Loss \t Train Acc \t Test Acc \t FGSM Acc \t PGD Acc"
+    row = "{} \t 21.0 \t \t 0.1000 \t 1.5000 \t 0.4000 \t {:.4f} \t {:.4f} \t {:.4f}"
+    lines = [head, *(row.format(*values) for values in ROWS)]
+    text = "".join(f"[2020/01/01 00:00:{i:02d}] - {line}\n" for i, line in enumerate(lines))
+    (tmp_path / "their.log").write_text(text)
+    code, out, err = command("import", "their.log")
+    assert code == 0 and "what a logger wrote before each line is left out" in err
+    assert accuracies(state_of(tmp_path, "their")) == EXPECTED and f"onset at epoch {FALL}" in out
+
+
+def test_epochs_that_begin_again_are_said_for_these_may_be_two_runs(command, tmp_path):
+    text = PRINTED["liet"]()
+    (tmp_path / "one.log").write_text(text)
+    (tmp_path / "two.log").write_text(text + text)
+    assert "begin again" not in command("import", "one.log")[2]
+    code, _, err = command("import", "two.log")
+    told = "epochs begin again in line "
+    assert code == 0 and told in err
+    line = int(err.split(told)[1].split(":")[0])
+    assert len(text.splitlines()) < line <= len(text.splitlines()) + 4
+    assert accuracies(state_of(tmp_path, "two")) == EXPECTED
+
+
+def test_a_loss_alone_tells_of_a_divergence(command, tmp_path):
+    rows = "".join(f"{e},{1.5 if e < 6 else 'nan'},0.1\n" for e in range(12))
+    (tmp_path / "s.csv").write_text("epoch,loss,lr\n" + rows)
+    code, _, err = command("import", "s.csv")
+    assert code == 0 and "training has diverged: its loss is NaN since epoch 6" in err
+    found = verdict(state_of(tmp_path, "s"))
+    assert (found.state, found.since) == ("diverged", 6)

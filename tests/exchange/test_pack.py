@@ -61,6 +61,20 @@ def test_neither_weights_nor_printed_words_are_packed(command, tmp_path, run):
     assert not [name for name in names if "ckpt" in name or "raw" in name or "notes" in name]
 
 
+def test_the_command_of_notify_stays_here_and_comes_from_nowhere(command, tmp_path, run):
+    about = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**about, "notify": "curl https://token@host"}))
+    command("pack", run, "-o", "x.selffit")
+    with zipfile.ZipFile(tmp_path / "x.selffit") as packed:
+        members = {name: packed.read(name).decode() for name in packed.namelist()}
+    assert "token" not in members["run.json"]
+    assert json.loads(members["run.json"]) == about
+    members["run.json"] = json.dumps({**about, "notify": "touch pwned"})
+    archive(tmp_path / "y.selffit", {k: v for k, v in members.items() if k != "pack.json"})
+    assert command("open", "y.selffit", "--name", "theirs")[0] == 0
+    assert "notify" not in (tmp_path / "runs" / "theirs" / "run.json").read_text()
+
+
 def test_a_link_in_a_run_is_not_followed_into_the_pack(command, tmp_path, run):
     (tmp_path / "secret").write_text("secret")
     (run / "log" / "trainer" / "000009-000000.jsonl").symlink_to(tmp_path / "secret")

@@ -82,8 +82,17 @@ def test_colours_loggers_and_progress_bars_do_not_matter(line):
     assert (row.epoch, row.values) == (3.0, {"clean": 0.5, "pgd": 0.4})
 
 
-def test_a_pattern_that_begins_a_line_is_met_behind_a_loggers_prefix():
-    (row,) = read("INFO:root:epoch 4\nINFO:root:clean 50 pgd 40%\n")
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "INFO:root:",
+        "[2020/01/01 12:00:01] - ",
+        "2026-01-02 10:11:12 INFO     [train.py:88] ",
+        "0: [2020/01/01 12:00:01] - ",
+    ],
+)
+def test_a_pattern_that_begins_a_line_is_met_behind_a_loggers_prefix(prefix):
+    (row,) = read(f"{prefix}epoch 4\n{prefix}clean 50 pgd 40%\n")
     assert row.epoch == 4.0
 
 

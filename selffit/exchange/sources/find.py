@@ -14,6 +14,7 @@ from selffit.exchange.sources.jsons import json_sources
 from selffit.exchange.sources.printed import FEWEST, fit, fits, printed_source
 from selffit.exchange.write import run_name
 from selffit.lines import RuleFile, formats, parse_rules
+from selffit.lines.printed import is_logged, message_of
 from selffit.lines.rules import ACCURACIES
 from selffit.numbers import plural
 from selffit.tables import read_any_text, read_table
@@ -73,9 +74,12 @@ def read_sources(
     return _text(path, named, unit)
 
 
-def table_source(path: Path) -> Source:
-    """Return a table in a text file as a source. Raises UserError for what is none."""
-    table = read_table(path)
+def table_source(path: Path, logged: bool = False) -> Source:
+    """Return a table in a text file as a source; logged: a logger wrote its lines.
+
+    Raises UserError for what is none.
+    """
+    table = read_table(path, message_of if logged else None)
     ours = {name.casefold() for name in table.columns} >= _ROW_OF_OURS
     return Source(
         table=table,
@@ -101,7 +105,7 @@ def _text(path: Path, named: bool, unit: str | None) -> Offer:
             also = [f"{one.rules.name} ({plural(one.values, 'value')})" for one in found[1:]]
             return Offer(sources=(printed_source(path, best, said),), also=tuple(also))
     try:
-        source = table_source(path)
+        source = table_source(path, is_logged(text))
         find_columns(source.table.columns, str(path), {})
         return Offer(sources=(source,))
     except UserError as error:

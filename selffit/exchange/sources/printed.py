@@ -116,6 +116,11 @@ def printed_source(path: Path, found: Fit, said: Sequence[str] = ()) -> Source:
     roles = {name: f"{name}_acc" for name in ACCURACIES if name in measures}
     roles |= {"n": "n"} if "n" in measures else {}
     told = [*said, f"lines read by the rules of {found.rules.name}"]
+    if (anew := _again(found.rows, place)) is not None:
+        told.append(
+            f"{place}s begin again in line {anew}: of one that is printed twice the last counts; "
+            "where these are two runs, cut the file in two"
+        )
     if found.percent:
         told.append(f"accuracies read as percent: numbers are above {ABOVE_ONE:g}")
     if counted:
@@ -132,6 +137,17 @@ def printed_source(path: Path, found: Fit, said: Sequence[str] = ()) -> Source:
 
 def _place(row: Row, place: str) -> float | None:
     return row.step if place == "step" else row.epoch
+
+
+def _again(rows: Sequence[Row], place: str) -> int | None:
+    """The line from which on places are told that were told before; None where none is."""
+    newest = -1.0
+    for row in rows:
+        at = _place(row, place)
+        if at is not None and at < newest:
+            return row.line
+        newest = newest if at is None else at
+    return None
 
 
 def _shown(value: float | None) -> object:
