@@ -62,10 +62,10 @@ class Wavy(Network):
             for weights in self.parameters():
                 bound = 3 * weights[0].numel() ** -0.5 / 2 if weights.dim() > 1 else 0.1
                 weights.uniform_(-bound, bound, generator=draws)
-                weights += astray * torch.empty_like(weights).normal_(0, bound, generator=draws)
+                weights.add_(astray * torch.empty_like(weights).normal_(0, bound, generator=draws))
             for conv in (self.conv1, self.conv2):
                 conv.weight[0] = conv.bias[0] = 0  # type: ignore[index]
-            self.output.bias -= self(images).mean(0)  # so that it names every class
+            self.output.bias.sub_(self(images).mean(0))  # so that it names every class
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
