@@ -1,9 +1,9 @@
 """The probes beside a plain second implementation of "To make the figures yourself".
 
-That is a section of docs/self-information.md. Nothing of `selffit.probes` is used on the plain
-side: an input gradient, clipping, and means. The network's loss waves, so that a step along its
-gradient does anything at all, and no figure is 0 or 1. What draws nothing has to agree to an image,
-which rounding may flip; what draws, within four standard errors.
+That is a section of docs/self-information.md. Of `selffit.probes` only the draws are used on the
+plain side, which is an input gradient, clipping, and means. The network's loss waves, so that a
+step along its gradient does anything at all, and no figure is 0 or 1. All has to agree to an image,
+which rounding may flip; PGD, whose start is another one, within four standard errors.
 """
 
 import math
@@ -18,6 +18,7 @@ from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack
 from selffit.probes.causal import causal_check
 from selffit.probes.channels import channel_dominance
+from selffit.probes.draws import other_labels, partners, random_signs
 from selffit.probes.robust import robust_accuracies
 from selffit.probes.selfinfo import self_information
 
@@ -152,19 +153,21 @@ def test_self_information(case: Case) -> None:
     for k, accuracy in zip(found.dose.k, found.dose.acc, strict=True):
         assert same(accuracy, share(predicted(model, x + k * delta) == y)), k
 
-    draws = torch.Generator().manual_seed(2)
-    away = (y + torch.randint(1, CLASSES, (N,), generator=draws)) % CLASSES
-    donor = torch.multinomial((y[:, None] != y).float(), 1, generator=draws)[:, 0]
-    signs = EPS * (2.0 * torch.randint(0, 2, x.shape, generator=draws) - 1)
+    draws = case.generator()
+    away, donor = other_labels(y, CLASSES, draws), partners(y, draws)
+    signs = EPS * random_signs(case.images, draws)
     told = predicted(model, x + delta[donor])
     drawn = {
         "swap": predicted(model, x + fgsm(model, x, away)) == away,
         "signs": predicted(model, x + signs) == y,
         "conflict_self": told == y[donor],
         "conflict_data": told == y,
+        "control_conflict": predicted(model, x + theirs[donor]) == y[donor],
+        "control_swap": predicted(model, x + fgsm(case.other, x, away)) == away,
     }
     for name, hits in drawn.items():
-        assert near(found.values[name], share(hits)), name
+        assert same(found.values[name], share(hits)), name
+        assert 0 < share(hits) < 1, name
 
 
 def test_robust_accuracy(case: Case) -> None:
