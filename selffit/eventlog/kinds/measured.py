@@ -387,7 +387,9 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     pgd_steps: steps of PGD.
     attack: that of the training.
     base: clean, fgsm, pgd, carrier, swap of the whole network.
-    rows: stage, group, share, channels, and what is left of each accuracy.
+    rows: stage, group, share, channels, and what is left of each accuracy. Random groups were drawn
+        `draws` times: clean and fgsm are means, clean_sd and fgsm_sd the spread, the rest is of the
+        first draw. quantile, of the others: share of draws that leave no more FGSM accuracy.
     single: layer, channel, dominance, and what is left.
     budget: seconds that it was given, or null for as many as it needs.
     left: groups of channels that there was no time for.
