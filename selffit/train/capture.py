@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -42,7 +42,7 @@ class CudaCapture:
         self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call,unused-ignore]
         self._graph = torch.cuda.CUDAGraph()
         own = torch.cuda.graph_pool_handle()  # type: ignore[no-untyped-call,unused-ignore]
-        self._pool = beside._pool if isinstance(beside, CudaCapture) else own
+        self._pool: Any = beside._pool if isinstance(beside, CudaCapture) else own
 
     def warm_up(self, work: Callable[[], None]) -> None:
         """Do the work once on the side stream, where kernels and workspaces are then ready."""

@@ -1,4 +1,4 @@
-"""Gradients of probes as captured graphs: the same answers, and only where nothing else looks on."""
+"""Gradients of probes as captured graphs: the same answers, only where nothing else looks on."""
 
 import copy
 
