@@ -1,13 +1,13 @@
 """What each difference to the public codes of fast adversarial training is worth, measured once.
 
-    uv run python studies/parity.py --data-dir DIR --out docs/parity.md
+    uv run python studies/parity.py --out docs/parity.md
 
 The preset `cifar10-fgsm-8` equals the public recipe. A variant takes one part of it back, `all
 three` all that matter; `lr read in the middle` shifts the schedule by half a step, which should
 not matter, and so shows how far runs differ for no reason. All of it small enough for a CPU: a
-narrow network, few images, few epochs and a large budget (see SMALL), so that it says in which
-direction a part moves the collapse there, not where it lies at full size. Each run is an ordinary
-run of the trainer without the probes that explain.
+narrow network on the embedded set `patterns` (see SMALL), where FGSM is healthy first and collapses
+then, so that it says in which direction a part moves the onset there, not where it lies at full
+size. Each run is an ordinary run of the trainer without the probes that explain.
 
 What has been measured lies as one JSON file a run in --work and is not measured again.
 """
