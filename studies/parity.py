@@ -1,13 +1,13 @@
 """What each difference to the public codes of fast adversarial training is worth, measured once.
 
-    uv run python studies/parity.py --data-dir DIR --out docs/parity.md
+    uv run python studies/parity.py --out docs/parity.md
 
 The preset `cifar10-fgsm-8` equals the public recipe. A variant takes one part of it back, `all
 three` all that matter; `lr read in the middle` shifts the schedule by half a step, which should
 not matter, and so shows how far runs differ for no reason. All of it small enough for a CPU: a
-narrow network, few images, few epochs and a large budget (see SMALL), so that it says in which
-direction a part moves the collapse there, not where it lies at full size. Each run is an ordinary
-run of the trainer without the probes that explain.
+narrow network on the embedded set `patterns` (see SMALL), where FGSM is healthy first and collapses
+then, so that it says in which direction a part moves the onset there, not where it lies at full
+size. Each run is an ordinary run of the trainer without the probes that explain.
 
 What has been measured lies as one JSON file a run in --work and is not measured again.
 """
@@ -26,28 +26,39 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-PRESET = "cifar10-fgsm-8"
-SMALL: dict[str, Any] = {
-    "width": 8,
-    "train_images": 5000,
-    "epochs": 6,
-    "eps": "12/255",
+PLAIN: dict[str, Any] = {  # no probes but those of accuracy, twice an epoch
     "probe_images": 256,
-    "probe_every": 20,  # twice an epoch
     "self_images": 0,
     "channel_images": 0,
     "causal_images": 0,
+    "align_every": 0,
     "keep": 0,
     "threads": 1,
 }
+SMALL: dict[str, Any] = {
+    "data": "patterns",
+    "augment": "none",
+    "input_mean": "0.5",
+    "input_scale": "4",
+    "width": 8,
+    "train_images": 4000,
+    "epochs": 12,
+    "eps": "0.16",
+    "eps_ramp": 0.4,
+    "probe_every": 16,
+}
 RAW_PIXELS = {"input_mean": "0", "input_scale": "1"}
+ALL_THREE = {"shortcut": "activated", "momentum_low": 0, **RAW_PIXELS}
+SEVEN = {"preset": "patterns", "method": "pgd", "attack_steps": 7, "probe_every": 31}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "the recipe": {},
-    "all three": {"shortcut": "activated", "momentum_low": 0, **RAW_PIXELS},
-    "momentum stays at 0.9": {"momentum_low": 0},
-    "raw pixels": RAW_PIXELS,
-    "shortcut activated": {"shortcut": "activated"},
-    "lr read in the middle": {"lr_read": "middle"},
+    "the recipe": SMALL,
+    "all three": {**SMALL, **ALL_THREE},
+    "momentum stays at 0.9": {**SMALL, "momentum_low": 0},
+    "raw pixels": {**SMALL, **RAW_PIXELS},
+    "shortcut activated": {**SMALL, "shortcut": "activated"},
+    "lr read in the middle": {**SMALL, "lr_read": "middle"},
+    "PGD-7, steps of eps/4": SEVEN,
+    "PGD-7, steps of 2.5 eps/7": {**SEVEN, "alpha": "0.357eps"},
 }
 COLLAPSED = 0.5  # of the best PGD accuracy so far, with FGSM accuracy above it
 
@@ -75,7 +86,9 @@ def work(job: Job) -> dict[str, Any]:
     began = time.perf_counter()
     folder = Path(tempfile.mkdtemp(prefix="selffit-study-"))
     try:
-        config = resolve(PRESET, {**SMALL, **job.overrides, "seed": job.seed})
+        preset = job.overrides.get("preset", "cifar10-fgsm-8")
+        settings = {k: value for k, value in job.overrides.items() if k != "preset"}
+        config = resolve(preset, {**PLAIN, **settings, "seed": job.seed})
         run = RunDir.create(folder, "run", {"config": config.as_dict()})
         if code := Trainer(run, run.claim_attempt(here()), StopSwitch()).main():
             raise RuntimeError(f"{job.name}, seed {job.seed}: exit code {code}")
@@ -144,8 +157,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data-dir", required=True, help="where CIFAR-10 lies")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = none")
     parser.add_argument(
         "--work", type=Path, default=Path("runs/parity"), help="where results are kept"
@@ -157,8 +169,8 @@ def main() -> int:
         Job(
             name=name,
             seed=seed,
-            overrides={**variant, "data_dir": options.data_dir},
-            result=str(options.work / f"{name.replace(' ', '-')}-{seed}.json"),
+            overrides=variant,
+            result=str(options.work / f"{name.replace(' ', '-').replace('/', '-')}-{seed}.json"),
         )
         for seed in range(options.seeds)
         for name, variant in VARIANTS.items()

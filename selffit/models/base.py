@@ -1,6 +1,7 @@
 """What every network of the project offers: normalised input, and sites to watch channels at."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,12 @@ def own_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 class Network(nn.Module):
-    """A classifier: x float32 [B,C,H,W] in [0,1] → logits [B,K]."""
+    """A classifier: x float32 [B,C,H,W] in [0,1] → logits [B,K].
+
+    passes: a quicker way to its input gradients where there is one, see `methods.gradient`.
+    """
+
+    passes: Any = None
 
     def sites(self) -> dict[str, nn.Module]:
         """Modules in forward order whose output [B,C,H,W] is the map of one convolution layer.

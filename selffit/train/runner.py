@@ -15,19 +15,14 @@ from torch import Tensor
 
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.train.capture import Capture, CudaCapture
+from selffit.train.capture import Capture, captures_on
 from selffit.train.hostreads import HostReads
+from selffit.train.passes import Passes
 from selffit.train.scalars import Planned
 from selffit.train.setup import Setup
 from selffit.train.signals import VALUES, image_values
 
 WARM_UP = 3  # ordinary steps before a capture: libraries choose kernels, the optimiser makes state
-MakeCapture = Callable[[torch.Generator], Capture]
-
-
-def captures_on(device: torch.device) -> MakeCapture | None:
-    """How steps are captured on a device; None where they cannot be."""
-    return CudaCapture if device.type == "cuda" else None
 
 
 class Runner:
@@ -61,6 +56,7 @@ class Runner:
             self._x = x.contiguous(memory_format=torch.channels_last)
             self._y = torch.zeros(size, dtype=torch.int64, device=device)
             self._values = torch.zeros(VALUES, size, device=device)
+            setup.model.passes = Passes(setup.model, self._make, setup.images)
 
     def run(self, x: Tensor, y: Tensor, now: Planned) -> Tensor:
         """One step on a batch x [B,C,H,W], y [B]; the per-image values [7,B] of `image_values`.
@@ -125,7 +121,7 @@ class Runner:
         if self._graph is None or self._kind() != self._fingerprint:
             self._forget()
             assert self._make is not None
-            self._graph, self._fingerprint = self._make(self._generator), self._kind()
+            self._graph, self._fingerprint = self._make(self._generator, None), self._kind()
         reads = HostReads() if self._warm == 0 else None
         with reads or nullcontext():
             self._graph.warm_up(self._static)

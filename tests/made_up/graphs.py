@@ -64,7 +64,7 @@ class StandIn:
 
     all: ClassVar[list["StandIn"]] = []
 
-    def __init__(self, generator: torch.Generator) -> None:
+    def __init__(self, generator: torch.Generator, beside: object = None) -> None:
         self.warm_ups = self.replays = 0
         self._work: Callable[[], None] = lambda: None
         self._tape: list[tuple[Any, ...]] | None = None

@@ -1,0 +1,385 @@
+"""Everything about speed and exactness that only a GPU can tell, in one go of at most 8 minutes.
+
+    uv run python benchmarks/on_card.py [--json FILE] [--seconds 450] [--device cpu --small]
+
+In this order, each part with its own lines, so that what was found is there when time runs out:
+
+bits      every method, and both optimisers: 200 steps as a captured graph against the same steps
+          one operation after another, with eps, weight decay, alpha and lr changed on the way.
+          Weights, running statistics, optimiser and the signals of the last step, bit for bit, with
+          cuDNN told to be deterministic; one capture each.
+runs      a run of the trainer on an embedded set with graphs: the same bits as without them, after
+          a kill and a resume, and after an exact roll-back.
+failure   a step that reads from the host, and a capture that breaks off: training goes on, and the
+          device draws and computes as before.
+pause     how long a look for an early warning, an interval probe, its parts and the pieces of an
+          onset's full set hold training up; with captured gradients and without.
+start     from the command to the first step, by the log of a run.
+speed     the table of `train_speed.py`, in what time is left.
+
+Without a GPU (--device cpu --small) the parts that need one are left out and that is said: it shows
+that the script works. Ends with 1 where bits differ or something that must hold does not.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from train_speed import (  # type: ignore[import-not-found]
+    Bench,
+    Trained,
+    prepared,
+    random_images,
+    table,
+)
+
+from selffit.config import RunConfig, resolve
+from selffit.control.commands import new_command
+from selffit.control.ledger import Ledger
+from selffit.control.submit import submit
+from selffit.errors import UserError
+from selffit.eventlog import kinds
+from selffit.eventlog.liveness import here
+from selffit.eventlog.writer import EventWriter
+from selffit.methods import METHODS
+from selffit.methods.catalogue import users
+from selffit.run.run_dir import RunDir
+from selffit.train.begin import begin
+from selffit.train.capture import CudaCapture
+from selffit.train.loop import Loop
+from selffit.train.runner import Runner
+from selffit.train.scalars import Ahead
+from selffit.train.scores import empty_summary
+from selffit.train.setup import Setup, choose_device, cpu_name
+from selffit.train.stopping import StopSwitch
+from selffit.train.trainlog import TrainLog
+
+PAUSE, FULL = 0.2, 2.0  # seconds that a probe, and an onset's full set, may hold training up
+START = 6.0  # seconds from the command to the first step
+CHANGES: dict[float, dict[str, Any]] = {
+    0.25: {"eps": 6 / 255},
+    0.5: {"weight_decay": 1e-3},
+    0.6: {"alpha": 5 / 255},
+    0.75: {"lr_scale": 0.5},
+}
+
+
+class Report:
+    """Prints what is found, line by line, and keeps it for the JSON file."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+        self.good = True
+
+    def say(self, part: str, what: str, value: str, holds: bool | None = None) -> None:
+        """One line; `holds` is None where nothing is claimed."""
+        word = {True: "ok", False: "WRONG", None: ""}[holds]
+        print(f"{part:<8} {what:<44} {value:>30}  {word}".rstrip(), flush=True)
+        self.found.append({"part": part, "what": what, "value": value, "holds": holds})
+        self.good = self.good and holds is not False
+
+
+# ---- bits ----------------------------------------------------------------------------------------
+def steps_of(setup: Setup, steps: int, told: list[kinds.StepGraph]) -> Callable[[int, int], Tensor]:
+    """Takes the steps of a setup as the loop does, with the changes on the way."""
+    runner, ahead = Runner(setup, told.append), Ahead(setup.device, 20)
+    changes = {round(share * steps): change for share, change in CHANGES.items()}
+
+    def go(first: int, last: int) -> Tensor:
+        values = torch.empty(0)
+        for step in range(first, last):
+            if step in changes:
+                setup.adopt(replace(setup.config, **changes[step]), {})
+            x, y = setup.batches.batch(step)
+            values = runner.run(x, y, ahead.at(step, setup.schedule))
+        return values
+
+    return go
+
+
+def same_bits(a: Setup, b: Setup) -> bool:
+    """Whether weights, running statistics and optimisers of both are the same."""
+    pairs = zip(a.step.tensors(), b.step.tensors(), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def bits(bench: Bench, report: Report, width: int) -> None:
+    """Graph against eager, for every method."""
+    steps = 12 if bench.small else 200
+    images = random_images(bench.device, 4096)
+    cases = [(method, "sgd") for method in METHODS] + [("rs-fgsm", "adam")]
+    torch.backends.cudnn.deterministic = True
+    for method, optimizer in cases:
+        more: dict[str, Any] = {"attack_steps": 2} if method in users("attack_steps") else {}
+        if optimizer == "adam":
+            more |= {"optimizer": "adam", "momentum_low": 0, "lr": 1e-3, "clip_grad": 1.0}
+        settings = {"method": method, "width": width, "last_batch": "drop", **more}
+        made = {}
+        for graph in ("off", "on" if bench.cuda else "auto"):
+            setup = prepared(bench, images, resolve("cifar10-fgsm-8", {**settings, "graph": graph}))
+            told: list[kinds.StepGraph] = []
+            values = steps_of(setup, steps, told)(0, steps)
+            made[graph] = setup, values.clone(), told
+        (plain, last, _), (captured, same_last, told) = made.values()
+        holds = same_bits(plain, captured) and torch.equal(last, same_last)
+        holds = holds and [one.captured for one in told] == [True] * bench.cuda
+        value = f"{steps} steps, {len(told)} capture" if holds else "differ"
+        report.say("bits", f"{method}, {optimizer}: graph and eager", value, holds)
+    torch.backends.cudnn.deterministic = False
+
+
+# ---- runs ----------------------------------------------------------------------------------------
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def trained(
+    folder: Path, config: RunConfig, at: Mapping[int, Callable[[RunDir], None]]
+) -> tuple[Loop, list[kinds.Event]]:
+    """A run in this process; `at` says what is done at which step, once. A kill is resumed."""
+    run, waiting, told = RunDir.create(folder, None, {"config": config.as_dict()}), dict(at), []
+    while True:
+        attempt = run.claim_attempt(here())
+        with EventWriter(run.path, "trainer", attempt) as writer:
+            loop = begin(run, attempt, writer, config, StopSwitch(), empty_summary())
+            boundary, emit = loop.commander.boundary, loop.session.log.emit
+
+            def watched(loop: Loop = loop, boundary: Callable[[], None] = boundary) -> None:
+                done = loop.session.done
+                if done in waiting:
+                    loop.checkpoints.collect(wait=True)
+                    waiting.pop(done)(run)
+                    loop.commander.requests.next_poll = 0.0
+                boundary()
+
+            def heard(event: kinds.Event, *, emit: Any = emit, **where: Any) -> Any:
+                told.append(event)
+                return emit(event, **where)
+
+            loop.commander.boundary = watched  # type: ignore[method-assign]
+            loop.session.log.emit = heard  # type: ignore[method-assign]
+            try:
+                loop.run()
+            except Killed:
+                continue
+            loop.checkpoints.close()
+            return loop, told
+
+
+def kill(run: RunDir) -> None:
+    """The process dies."""
+    raise Killed
+
+
+def back(run: RunDir) -> None:
+    """Somebody rolls the run back, exactly."""
+    submit(run.path, new_command("rollback", {"to": "main-8", "exact": True}, by="on_card"))
+
+
+def runs(bench: Bench, report: Report, folder: Path) -> None:
+    """The trainer with graphs: the same bits as without, after a resume and after a roll-back."""
+    settings = {
+        **{"model": "preact-resnet18", "width": 8, "method": "rs-fgsm", "optimizer": "sgd"},
+        **{"lr": 0.05, "epochs": 3, "train_images": 800, "batch_size": 80, "holdout": 64},
+        **{"probe_images": 64, "self_images": 32, "channel_images": 32, "causal_images": 0},
+        **{"eps_ramp": 0, "checkpoint_every": 4, "keep": 9, "weight_decay": 5e-4},
+        "device": bench.device.type,
+    }
+    torch.backends.cudnn.deterministic = True
+
+    def go(graph: str, at: Mapping[int, Callable[[RunDir], None]]) -> tuple[Loop, int]:
+        config = resolve("patterns", {**settings, "graph": graph})
+        loop, told = trained(folder, config, at)
+        return loop, sum(isinstance(event, kinds.StepGraph) and event.captured for event in told)
+
+    (plain, _), (whole, captures) = go("off", {}), go("auto", {})
+    for name, (loop, count) in {
+        "with graphs, and without": (whole, captures),
+        "killed at step 14 and resumed": go("auto", {14: kill}),
+        "rolled back from 17 to 8, exactly": go("auto", {17: back}),
+    }.items():
+        holds = same_bits(plain.session.setup, loop.session.setup)
+        holds = holds and (count > 0) == bench.cuda
+        value = f"{loop.session.done} steps, {count} captures"
+        report.say("runs", name, value if holds else "differ", holds)
+    torch.backends.cudnn.deterministic = False
+
+
+# ---- failure -------------------------------------------------------------------------------------
+def failure(bench: Bench, report: Report) -> None:
+    """What a capture that breaks off leaves behind."""
+    if not bench.cuda:
+        report.say("failure", "captures that break off", "needs a GPU")
+        return
+    device = bench.device
+    stream, x = torch.cuda.current_stream(device), torch.ones(8, device=device)
+    graph = CudaCapture(torch.Generator(device))
+    broken = ""
+    try:
+        graph.capture(lambda: print(float((x * torch.rand(8, device=device)).sum())))
+    except RuntimeError as error:
+        broken = str(error).splitlines()[0][:60]
+    report.say("failure", "a read while capturing raises", broken[:30], bool(broken))
+    held = torch.cuda.current_stream(device) == stream
+    report.say("failure", "the stream is the one from before", str(held), held)
+    drawn = torch.rand(8, device=device)
+    torch.cuda.synchronize(device)
+    report.say("failure", "torch's own generator draws", "", bool((drawn >= 0).all()))
+    again, out = CudaCapture(torch.Generator(device)), torch.zeros(8, device=device)
+
+    def work() -> None:
+        out.copy_(x * 2)
+
+    again.warm_up(work)
+    again.capture(work)
+    out.zero_()
+    again.replay()
+    report.say("failure", "the next capture works", "", bool((out == 2).all()))
+
+
+# ---- pause ---------------------------------------------------------------------------------------
+def pause(bench: Bench, report: Report, width: int, log: TrainLog) -> None:
+    """Seconds that measurements take from training."""
+    images = random_images(bench.device, 4096)
+    small = {"probe_images": 64, "causal_images": 32} if bench.small else {}
+    for graph in ("auto", "off") if bench.cuda else ("off",):
+        config = resolve(
+            "cifar10-fgsm-8", {"width": width, "graph": graph, "last_batch": "drop", **small}
+        )
+        name = "graphs" if graph == "auto" else "one by one"
+        pauses(bench, report, Trained(prepared(bench, images, config), log), name)
+
+
+def pauses(bench: Bench, report: Report, loop: Trained, name: str) -> None:
+    """Those of a training that takes its steps and gradients one way."""
+    for step in range(8):
+        loop.step(step)
+    monitor, done = loop.monitor, 8
+    for _ in range(2):  # the first ones are captured
+        monitor.look(done)
+        monitor.probe(done, "interval")
+    explainer = monitor.explainer
+    explainer.healthy(done)
+    explainer.healthy(done)
+    after = explainer.aftermath(done, "interval")
+    works: dict[str, Callable[[], object]] = {
+        "a look for an early warning": lambda: monitor.look(done),
+        "an interval probe": lambda: monitor.probe(done, "interval"),
+        "of which accuracies": lambda: monitor._robust(done, "interval"),
+        "of which self-information": lambda: explainer.measure(done, "interval", full=False),
+        "of which channels": lambda: monitor._channels(done),
+    }
+    for what, work in works.items():
+        took = clock(bench, work)
+        holds = took <= PAUSE if what == "an interval probe" and bench.cuda else None
+        report.say("pause", f"{what}, {name}", f"{1e3 * took:.1f} ms", holds)
+    pieces: list[float] = []
+    going = True
+    while going:
+        began = time.perf_counter()
+        going = after.go_on(0.0)
+        bench.wait()
+        pieces.append(time.perf_counter() - began)
+    value = f"{len(pieces)} pieces, {sum(pieces):.2f} s, longest {max(pieces):.2f}"
+    holds = sum(pieces) <= FULL if bench.cuda else None
+    report.say("pause", f"the full set of an onset, {name}", value, holds)
+
+
+def clock(bench: Bench, work: Callable[[], object]) -> float:
+    """Median wall seconds of five."""
+    times = []
+    for _ in range(1 if bench.small else 5):
+        bench.wait()
+        began = time.perf_counter()
+        work()
+        bench.wait()
+        times.append(time.perf_counter() - began)
+    return sorted(times)[len(times) // 2]
+
+
+# ---- start ---------------------------------------------------------------------------------------
+def start(bench: Bench, report: Report, folder: Path) -> None:
+    """From the command to the first steps, twice: the second finds files in memory."""
+    for number in ("first", "again"):
+        began = time.time()
+        command = [sys.executable, "-m", "selffit_tui", "train", "--runs", str(folder), "--plain"]
+        command += ["--name", number, "--stop-epoch", "1", "--device", bench.device.type]
+        subprocess.run([*command, "--causal-images", "0"], stdout=subprocess.DEVNULL, check=True)
+        records = [
+            json.loads(line)
+            for file in (folder / number / "log" / "trainer").rglob("*.jsonl")
+            for line in file.read_text().splitlines()
+        ]
+        steps = min((r for r in records if r["k"] == "steps"), key=lambda r: r["s"])
+        first = steps["t"] - steps["d"]["sec"] - began
+        phases = ", ".join(
+            f"{r['d']['name']} {r['t'] - began:.1f}" for r in records if r["k"] == "phase"
+        )
+        print(f"         phases, seconds after the command: {phases}")
+        holds = first <= START if bench.cuda and number == "again" else None
+        report.say("start", f"command to first step, {number}", f"{first:.1f} s", holds)
+
+
+def main() -> int:
+    """Prints it all; returns 1 where something does not hold."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--small", action="store_true", help="narrow and short")
+    parser.add_argument("--seconds", type=float, default=450.0, help="begin nothing after that")
+    parser.add_argument("--json", type=Path, help="write what is found there too")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    bench = Bench(device, options.small, time.monotonic() + options.seconds)
+    if bench.cuda:
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = True
+    else:
+        torch.set_num_threads(1)
+    name = torch.cuda.get_device_name(device) if bench.cuda else cpu_name()
+    width = 4 if options.small else (64 if bench.cuda else 16)
+    print(f"hardware: {name}; torch {torch.__version__}; width {width}")
+    report, figures = Report(), []
+    with tempfile.TemporaryDirectory() as place, EventWriter(Path(place), "trainer", 1) as writer:
+        log, folder = TrainLog(writer, Ledger()), Path(place)
+        parts: dict[str, tuple[float, Callable[[], None]]] = {
+            "bits": (60, lambda: bits(bench, report, width)),
+            "runs": (40, lambda: runs(bench, report, folder / "runs")),
+            "failure": (5, lambda: failure(bench, report)),
+            "pause": (40, lambda: pause(bench, report, width, log)),
+            "start": (40, lambda: start(bench, report, folder / "started")),
+        }
+        for part, (needs, work) in parts.items():
+            if bench.left(part, needs):
+                began = time.perf_counter()
+                try:
+                    work()
+                except (RuntimeError, UserError, subprocess.CalledProcessError) as error:
+                    report.say(part, "broke off", str(error).splitlines()[0][:60], False)
+                print(f"         {part} took {time.perf_counter() - began:.0f} s\n", flush=True)
+        if bench.left("speed", 60):
+            same, figures = table(bench, width, [64] if options.small else [128, 512, 1024], log)
+            report.good = report.good and same
+    for what in bench.skipped:
+        print(f"skipped: {what}")
+    if options.json:
+        told = {"hardware": name, "torch": torch.__version__, "width": width}
+        told |= {"found": report.found, "speed": figures}
+        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    print("everything holds" if report.good else "something does not hold")
+    return 0 if report.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
