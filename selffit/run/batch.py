@@ -15,13 +15,12 @@ import msgspec
 from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import Amount, Range
 from selffit.eventlog.kinds import DRAWN_SIGNALS, LONGEST_BLOCK
-from selffit.run.blocks import SETTINGS
+from selffit.run.block_store import SETTINGS, TIMING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_TIMING = ("img_s", "sec", "epoch")
 _AMOUNT = next(part for part in get_args(Amount) if isinstance(part, Range))
 # Lines of other kinds have none of these, so nothing is required of a line.
 _Cols = msgspec.defstruct(
@@ -32,7 +31,7 @@ _Data = msgspec.defstruct(
     [
         ("cols", _Cols | None, None),
         ("n", int | None, None),
-        *((name, float | None, None) for name in _TIMING),
+        *((name, float | None, None) for name in TIMING),
     ],
     gc=False,
 )
@@ -68,7 +67,7 @@ def batch_of(bulk: Bulk, indices: list[int]) -> Batch | None:
         lines = _LINES.decode_lines(bulk.text())
         blocks = [lines[index].d for index in indices]
         size = np.array([block.n for block in blocks], np.int64)
-        found = np.array(list(map(attrgetter(*_TIMING), blocks)), np.float64)
+        found = np.array(list(map(attrgetter(*TIMING), blocks)), np.float64)
         cols = [block.cols for block in blocks]
         values, last = _signals(cols, size), _last(cols)
     except (ValueError, TypeError, AttributeError, OverflowError, msgspec.MsgspecError):

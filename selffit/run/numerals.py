@@ -17,9 +17,7 @@ _LIST = msgspec.json.Decoder(list[float])
 _FEW = 8  # one number of so many may look otherwise; where more do, decoding all is quicker
 _ENDS = bytes(chr(code) in ",]" for code in range(256))  # the bytes that end a number
 _TOGETHER = 1 << 15  # numbers: what is made of them on the way stays in the processor's cache
-_POWERS: _Floats = np.float64(10) ** np.arange(
-    HIGHEST + 1
-)  # exact
+_POWERS: _Floats = np.float64(10) ** np.arange(HIGHEST + 1)  # exact
 
 
 class Lists:

@@ -13,7 +13,7 @@ from selffit.eventlog.decode import read
 from selffit.eventlog.fields import Columns, fields_of
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place
 from selffit.eventlog.records import Unread
-from selffit.run.blocks import SETTINGS
+from selffit.run.block_store import SETTINGS
 
 STEPS = kinds.Steps.KIND.name
 # kinds whose lines are skimmed where a state is all that is made of them
