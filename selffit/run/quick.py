@@ -56,7 +56,7 @@ def _block(line: Unread) -> kinds.Steps | None:
         data = _LINE.decode(line.line).d
         cols = msgspec.structs.asdict(data.cols)
         for name in SETTINGS:
-            cols[name] = [_last(bytes(cols[name]))]
+            cols[name] = [last_of(bytes(cols[name]))]
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None  # also where one of them is missing, or is a text such as "NaN"
     ranged = {name: decode(getattr(data, name)) for name, decode in _RANGED}
@@ -64,8 +64,8 @@ def _block(line: Unread) -> kinds.Steps | None:
     return kinds.Steps(at=at, cols=Columns(cols), **ranged)
 
 
-def _last(values: bytes) -> float:
-    """The last of a JSON list of numbers. Raises ValueError."""
+def last_of(values: bytes) -> float:
+    """Return the last of a JSON list of numbers. Raises ValueError."""
     if not values.startswith(b"["):
         raise ValueError("not a list")
     return float(values[1:-1].rpartition(b",")[2])
