@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from made_up import run as synthetic
 from made_up.terminal import Terminal, show_run
 
-from benchmarks.viewer import leave, report
+from benchmarks.viewer import leave_view, report
 from selffit.eventlog.writer import EventWriter
 
 EVENTS_A_SECOND = 50
@@ -67,7 +67,7 @@ def played(run: Path, env: dict[str, str], seconds: float) -> None:
         cpu, written = cost(terminal, seconds)
         report("playing at 4x at 120x40: CPU a picture", 1000 * cpu / TICKS, "ms", 100.0)
         report("playing at 4x: output", written / 1000, "kB/s", 20.0)
-        leave(terminal)
+        leave_view(terminal)
 
 
 def growing(stop: threading.Event, writer: EventWriter) -> None:
@@ -126,7 +126,7 @@ def rewound(folder: Path, env: dict[str, str], seconds: float, keys: Sequence[by
         stop.set()
         writing.join()
         writer.close("done")
-        leave(terminal)
+        leave_view(terminal)
 
 
 def wait(done: Callable[[], bool], terminal: Terminal) -> float:
@@ -152,7 +152,7 @@ def main() -> None:
         env |= {"PYTHONPYCACHEPREFIX": f"{folder}/cache", "PYTHONDONTWRITEBYTECODE": ""}
         with show_run(str(options.run), 120, 40, **env) as terminal:  # warms the byte code
             terminal.wait_for(" end ", 60)
-            leave(terminal)
+            leave_view(terminal)
         played(options.run, env, options.seconds)
         rewound(Path(folder), env, options.rewind, KEYS)
 

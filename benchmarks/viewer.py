@@ -33,6 +33,8 @@ from selffit.eventlog.folder import Folder
 from selffit.eventlog.framing import seal
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
+from selffit.run.memory import leave
+from selffit.run.run_dir import RunDir
 
 SEGMENT_BYTES = 32 << 20
 BLOCK = 20  # steps of a block, as a trainer logs them by default
@@ -126,17 +128,37 @@ def first_paint(run_dir: Path, env: dict[str, str]) -> None:
         process = psutil.Process(terminal.process.pid)
         report("complete picture: CPU", sum(process.cpu_times()[:2]), "s", 3.0)
         report("complete picture: memory", process.memory_info().rss / 2**20, "MiB", 300.0)
-        leave(terminal)
+        leave_view(terminal)
 
 
 def commands(long: Path, runs: Path, env: dict[str, str]) -> None:
-    """What `status` of a long log and `runs` of many cost, without and with what is remembered."""
-    for argv, target in ((("status", str(long)), 1.0), (("runs", "--runs", str(runs)), 1.0)):
-        for when in ("cold", "warm"):
-            seconds, cpu, memory = cost_of(argv, env)
-            report(f"selffit {argv[0]}, {when}", seconds, "s", target)
-            report(f"selffit {argv[0]}, {when}: CPU", cpu, "s", target)
-            report(f"selffit {argv[0]}, {when}: memory", memory, "MiB", 200.0)
+    """What `status` of a long log and `runs` of many cost, without and with what is remembered.
+
+    First as other writers leave logs, then with what ours leave beside them; copied: known by its
+    bytes only.
+    """
+    status, every = ("status", str(long)), ("runs", "--runs", str(runs))
+    _command("status, log of another writer", status, env)
+    leave_briefs(long)
+    _command("status, log of our writer", status, env, ("cold",))
+    for file in (long / "log" / "trainer").glob("*.jsonl"):
+        os.utime(file)
+    _command("status, the same log copied", status, env, ("cold",))
+    _command("runs, of other writers", every, env)
+    for run in runs.iterdir():
+        leave(RunDir(run))
+    _command("runs, of ours", every, env, ("cold",))
+
+
+def _command(
+    name: str, argv: Sequence[str], env: dict[str, str], when: Sequence[str] = ("cold", "warm")
+) -> None:
+    with tempfile.TemporaryDirectory() as remembered:
+        for how in when:
+            seconds, cpu, memory = cost_of(argv, {**env, "XDG_CACHE_HOME": remembered})
+            report(f"{name}, {how}", seconds, "s", 1.0)
+            report(f"{name}, {how}: CPU", cpu, "s", 1.0)
+            report(f"{name}, {how}: memory", memory, "MiB", 200.0)
 
 
 def cost_of(argv: Sequence[str], env: dict[str, str]) -> tuple[float, float, float]:
@@ -203,7 +225,7 @@ def runs_screen(runs: Path, env: dict[str, str], seconds: float) -> None:
                 used, sent = sum(process.cpu_times()[:2]) - cpu, len(terminal.output) - size
                 report("Runs screen, idle: CPU", 100 * used / passed, "%", 1.0)
                 report("Runs screen, idle: output", sent / passed / 1000, "kB/s", 0.2)
-            leave(terminal)
+            leave_view(terminal)
 
 
 def _whole_list(terminal: Terminal, process: psutil.Process) -> float:
@@ -248,11 +270,11 @@ def steady(
         used, written = sum(process.cpu_times()[:2]) - cpu, len(terminal.output) - size
         stop.set()
         writing.join()
-        leave(terminal)
+        leave_view(terminal)
     return used / passed / ticks, written / passed
 
 
-def leave(terminal: Terminal) -> None:
+def leave_view(terminal: Terminal) -> None:
     """Leaves the view in order."""
     terminal.send(b"q")
     terminal.wait()
@@ -354,7 +376,7 @@ def main() -> None:
                 writer.put(event.kind, event.data, step=event.step)
         with show_run(str(short), 120, 40, **env) as terminal:  # warms the byte code
             terminal.wait_for("TRAINING", 60)
-            leave(terminal)
+            leave_view(terminal)
 
         cpu, written = steady("idle", short, env, options.seconds, 1.0, lambda stop: None)
         report("idle, the age of the data ticking: CPU", 100 * cpu, "%", 1.0)

@@ -22,6 +22,8 @@ Made from the declarations in `selffit/eventlog/kinds`; change those, then run
 
 A run is a directory, and everything that happened to it is in its log: files of lines under
 `RUN/log/trainer` (the trainer's stream) and `RUN/log/supervisor`, named `ATTEMPT-SEGMENT.jsonl`.
+(`ATTEMPT-SEGMENT.brief` beside a file, and `RUN/ended`, spare viewers the reading; they are no
+part of the log, and may be deleted.)
 A line, always ASCII, always valid JSON for `jq`, in this order of fields:
 
 ```json

@@ -5,7 +5,6 @@ Only what is kept of a block is taken from its line, and the numbers of all bloc
 taken, and each has to be read by itself (`selffit.run.quick`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, get_args
@@ -15,13 +14,13 @@ import msgspec
 from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import Amount, Range
 from selffit.eventlog.kinds import DRAWN_SIGNALS, LONGEST_BLOCK
-from selffit.run.blocks import SETTINGS
+from selffit.run.block_store import SETTINGS, TIMING
+from selffit.run.quick import last_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_TIMING = ("img_s", "sec", "epoch")
 _AMOUNT = next(part for part in get_args(Amount) if isinstance(part, Range))
 # Lines of other kinds have none of these, so nothing is required of a line.
 _Cols = msgspec.defstruct(
@@ -32,7 +31,7 @@ _Data = msgspec.defstruct(
     [
         ("cols", _Cols | None, None),
         ("n", int | None, None),
-        *((name, float | None, None) for name in _TIMING),
+        *((name, float | None, None) for name in TIMING),
     ],
     gc=False,
 )
@@ -68,12 +67,12 @@ def batch_of(bulk: Bulk, indices: list[int]) -> Batch | None:
         lines = _LINES.decode_lines(bulk.text())
         blocks = [lines[index].d for index in indices]
         size = np.array([block.n for block in blocks], np.int64)
-        found = np.array(list(map(attrgetter(*_TIMING), blocks)), np.float64)
+        found = np.array(list(map(attrgetter(*TIMING), blocks)), np.float64)
         cols = [block.cols for block in blocks]
         values, last = _signals(cols, size), _last(cols)
     except (ValueError, TypeError, AttributeError, OverflowError, msgspec.MsgspecError):
         return None
-    if values is None or last is None:
+    if values is None:
         return None
     found[(found < _AMOUNT.low) | (found > _AMOUNT.high)] = np.nan
     return Batch(
@@ -96,22 +95,21 @@ def _signals(cols: list[Any], size: "NDArray[np.int64]") -> "NDArray[np.float64]
 
     if size.min() < 1 or size.max() > LONGEST_BLOCK:
         return None
-    lists = Lists(_joined(cols, DRAWN_SIGNALS))
+    lists = Lists(
+        b"".join([text for name in DRAWN_SIGNALS for text in map(attrgetter(name), cols)])
+    )
     if not np.array_equal(lists.sizes, np.tile(size, len(DRAWN_SIGNALS))):
         return None
     return lists.values().reshape(len(DRAWN_SIGNALS), -1)
 
 
-def _last(cols: list[Any]) -> "NDArray[np.float64] | None":
-    """The last values of the settings; None where not each is a list. Raises ValueError."""
-    from selffit.run.numerals import Lists
+def _last(cols: list[Any]) -> "NDArray[np.float64]":
+    """The last values of the settings. Raises ValueError where they are no lists of numbers."""
+    import numpy as np
 
-    lists = Lists(_joined(cols, SETTINGS))
-    if len(lists.sizes) != len(SETTINGS) * len(cols):
-        return None
-    return lists.last().reshape(len(SETTINGS), -1).T
-
-
-def _joined(cols: list[Any], names: Sequence[str]) -> bytes:
-    """The lists of one column behind those of the other. Raises AttributeError for no columns."""
-    return b"".join([text for name in names for text in map(attrgetter(name), cols)])
+    found = np.empty((len(SETTINGS), len(cols)))
+    for row, name in zip(found, SETTINGS, strict=True):
+        texts = list(map(bytes, map(attrgetter(name), cols)))
+        known = {text: last_of(text) for text in set(texts)}  # they seldom change
+        row[:] = [known[text] for text in texts]
+    return found.T

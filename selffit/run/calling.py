@@ -12,7 +12,8 @@ from typing import Any
 
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import without_nan
-from selffit.run.state import Attempt, RunState
+from selffit.run.attempt import Attempt
+from selffit.run.state import RunState
 from selffit.run.verdict import verdict
 from selffit.run.word import loss
 from selffit.run.wording import cause_words, sentence

@@ -17,9 +17,7 @@ _LIST = msgspec.json.Decoder(list[float])
 _FEW = 8  # one number of so many may look otherwise; where more do, decoding all is quicker
 _ENDS = bytes(chr(code) in ",]" for code in range(256))  # the bytes that end a number
 _TOGETHER = 1 << 15  # numbers: what is made of them on the way stays in the processor's cache
-_POWERS: _Floats = np.float64(10) ** np.arange(
-    HIGHEST + 1
-)  # exact
+_POWERS: _Floats = np.float64(10) ** np.arange(HIGHEST + 1)  # exact
 
 
 class Lists:
@@ -49,28 +47,21 @@ class Lists:
 
     def values(self) -> _Floats:
         """All values, one list behind the other. Raises ValueError where one is no number."""
-        return self._read(self._starts, self._ends)
-
-    def last(self) -> _Floats:
-        """The last value of each list, shape [lists]. Raises ValueError where it is no number."""
-        return self._read(self._starts[self._last], self._ends[self._last])
-
-    def _read(self, starts: _Ints, ends: _Ints) -> _Floats:
-        """The numbers between places."""
-        values = np.empty(len(starts))
-        for begin in range(0, len(starts), _TOGETHER):
+        values = np.empty(len(self._starts))
+        for begin in range(0, len(values), _TOGETHER):
             part = slice(begin, begin + _TOGETHER)
-            values[part] = self._read_part(starts[part], ends[part])
+            values[part] = self._read(self._starts[part], self._ends[part])
         return values
 
-    def _read_part(self, starts: _Ints, ends: _Ints) -> _Floats:
+    def _read(self, starts: _Ints, ends: _Ints) -> _Floats:
         """The numbers between places."""
         minus = self._bytes[starts] == ord("-")
         at = starts + minus
         digits = ends - at - 2
+        last = len(self._bytes) - 1
         first = self._bytes[at] - np.uint8(ord("0"))  # of what is less, a high number
         fits = (digits > 0) & (digits <= HIGHEST) & (first < 10)
-        fits &= self._bytes[at + 1] == ord(".")
+        fits &= self._bytes[np.minimum(at + 1, last)] == ord(".")
         digits[~fits] = 1
         found, are_digits = leading(words_of(self._text), at + 2, digits)
         fits &= are_digits

@@ -13,7 +13,7 @@ from selffit.eventlog.decode import read
 from selffit.eventlog.fields import Columns, fields_of
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place
 from selffit.eventlog.records import Unread
-from selffit.run.blocks import SETTINGS
+from selffit.run.block_store import SETTINGS
 
 STEPS = kinds.Steps.KIND.name
 # kinds whose lines are skimmed where a state is all that is made of them
@@ -56,7 +56,7 @@ def _block(line: Unread) -> kinds.Steps | None:
         data = _LINE.decode(line.line).d
         cols = msgspec.structs.asdict(data.cols)
         for name in SETTINGS:
-            cols[name] = [_last(bytes(cols[name]))]
+            cols[name] = [last_of(bytes(cols[name]))]
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None  # also where one of them is missing, or is a text such as "NaN"
     ranged = {name: decode(getattr(data, name)) for name, decode in _RANGED}
@@ -64,8 +64,8 @@ def _block(line: Unread) -> kinds.Steps | None:
     return kinds.Steps(at=at, cols=Columns(cols), **ranged)
 
 
-def _last(values: bytes) -> float:
-    """The last of a JSON list of numbers. Raises ValueError."""
+def last_of(values: bytes) -> float:
+    """Return the last of a JSON list of numbers. Raises ValueError."""
     if not values.startswith(b"["):
         raise ValueError("not a list")
     return float(values[1:-1].rpartition(b",")[2])

@@ -18,6 +18,7 @@ from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
 from selffit.run.lineage import line_of
 from selffit.run.moments import ENDED, Moment, moment_of
+from selffit.run.packed import Whole
 from selffit.run.quick import STEPS, event_of
 from selffit.run.segment import Segment, codes_of
 from selffit.run.state import Foldable, RunState, reduce_all
@@ -54,7 +55,7 @@ class Recording:
         self._state = state
         self._segments = [Segment(0, state)]
         self._times = array("d")  # of the state after each item
-        self._steps = array("q")
+        self._steps = Whole()
         self._stays = [_Stay(0, state.branch)]
         self._units: Mapping[str, array[int]] = {unit: array("I") for unit in UNITS}
         self._moments: list[Moment] = []
@@ -127,7 +128,7 @@ class Recording:
         steps = np.where(here, bulk.s, 0) if bulk.stream == "trainer" else np.zeros_like(bulk.s)
         steps[places] = np.maximum(steps[places], ends)
         self._times.frombytes(_risen(bulk.t, self._state.t).tobytes())
-        self._steps.frombytes(_risen(steps, self._state.step).tobytes())
+        self._steps.extend(_risen(steps, self._state.step))
         self._sort_blocks((self._length + 1 + places).tolist(), epochs)
         self._state = state
         lines = b"\n".join([bulk.raw(index) for index in (~of_steps).nonzero()[0].tolist()])

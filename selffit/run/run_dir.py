@@ -5,6 +5,7 @@ RUN/attempts/000003.json     one start of the trainer: host, boot, pid, start ti
 RUN/log/<stream>/000003-000000.jsonl
 RUN/control/inbox  RUN/control/done
 RUN/ckpt  RUN/raw
+RUN/ended                    how a run that has ended is told: see `selffit.run.memory`
 
 Whoever only looks at a run goes by its path. Its trainer and its supervisor hold the folder
 (`RunDir.held`): what they write goes where that is moved, and never into a successor at its path.

@@ -17,7 +17,8 @@ from selffit.eventlog.decode import skim
 from selffit.eventlog.history import Retraced
 from selffit.eventlog.records import Unread
 from selffit.run.blocks import Blocks, RetracedBlocks
-from selffit.run.state import Foldable, Kept, RunState, reduce_all
+from selffit.run.state import Foldable, RunState, reduce_all
+from selffit.run.taking import Kept
 
 if TYPE_CHECKING:
     import numpy as np

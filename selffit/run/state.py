@@ -18,74 +18,21 @@ from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import EMPTY
 from selffit.eventlog.history import History
 from selffit.eventlog.kinds import KINDS, Event
-from selffit.eventlog.liveness import ProcessIdentity
 from selffit.eventlog.records import Notice, Record, Unread, num
 from selffit.eventlog.tail import Skimmed
+from selffit.run.attempt import Attempt as Attempt
+from selffit.run.attempt import Ending
 from selffit.run.batch import batch_of
 from selffit.run.blocks import Blocks
 from selffit.run.lineage import ActiveLine, active_line
 from selffit.run.quick import STEPS, event_of
+from selffit.run.taking import Draft, Kept, take, take_steps
 
 NAN = float("nan")
 E = TypeVar("E", bound=Event)
-Kept = History[Any] | Blocks
 Foldable = Skimmed | Event  # what a state is made of: lines of a log, or the events that they tell
 _NONE: History[Any] = History()
 _EXIT = kinds.Exited.KIND.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One start of the trainer: who it is, and how it ended, as either of the two streams tells."""
-
-    number: int = 0
-    trainer: kinds.Opened | None = None
-    supervisor: kinds.Opened | None = None
-    spawned: kinds.Spawned | None = None
-    end: kinds.End | None = None
-    exit: kinds.Exited | None = None
-
-    @property
-    def identity(self) -> ProcessIdentity | None:
-        """The process that this attempt stands or falls with, None before anything is known of it.
-
-        The trainer, as it says itself or as its supervisor started it; before that, and once it has
-        ended and another one is to be started, the supervisor.
-        """
-        watcher = None if self.supervisor is None else self.supervisor.identity
-        if self.restarting:
-            return watcher
-        if self.trainer is not None:
-            return self.trainer.identity
-        if watcher is None or self.spawned is None:
-            return watcher
-        pid, began = self.spawned.pid, self.spawned.pstart
-        return ProcessIdentity(watcher.host, watcher.boot, pid, began, watcher.pidns)
-
-    @property
-    def restarting(self) -> bool:
-        """Whether it has ended and the supervisor is starting another one."""
-        return self.exit is not None and self.exit.again
-
-    @property
-    def ending(self) -> "Ending | None":
-        """How it ended, None while it runs: the supervisor's word first; the killed have none."""
-        if self.exit is not None:
-            exit = self.exit
-            return Ending(how=exit.how, t=exit.t, text=exit.text, stderr=exit.stderr)
-        if self.end is not None:
-            return Ending(how=self.end.how, t=self.end.t, text=self.end.reason)
-        return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How an attempt ended: a name of `selffit.vocabulary`, when, why, and its last words."""
-
-    how: str
-    t: float
-    text: str
-    stderr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +214,7 @@ def reduce_all(
             if type(item).KIND.kept == "newest":
                 latest[type(item)] = item
             else:
-                _take(draft, item)
+                take(draft, item)
         else:
             _place_of(draft, item)
             _take_one(draft, item, latest)
@@ -282,15 +229,15 @@ def reduce_all(
 Latest = dict[type[Event], Record | Unread | Event]
 
 
-def _take_one(draft: dict[str, Any], item: Record | Unread, latest: Latest) -> None:
+def _take_one(draft: Draft, item: Record | Unread, latest: Latest) -> None:
     cls = KINDS.get(item.k)
     if cls is not None and cls.KIND.kept == "newest":
         latest[cls] = item
     elif (event := _event(item)) is not None:
-        _take(draft, event)
+        take(draft, event)
 
 
-def _take_many(draft: dict[str, Any], bulk: Bulk, latest: Latest) -> None:
+def _take_many(draft: Draft, bulk: Bulk, latest: Latest) -> None:
     """What every line of a bulk would do by itself, one after the other."""
     _place_of(draft, bulk.line(0))
     _place_many(draft, bulk)
@@ -306,13 +253,13 @@ def _take_many(draft: dict[str, Any], bulk: Bulk, latest: Latest) -> None:
         latest[KINDS[kind]] = bulk.line(bulk.of_kind(kind)[-1])
     last = event_of(bulk.line(indices[-1]))
     assert isinstance(last, kinds.Steps)
-    _steps(draft, last)
+    take_steps(draft, last)
     draft["step"] = max(draft["step"], int((batch.first + batch.size).max()))
     blocks = draft["kept"].get(kinds.Steps)
     draft["kept"][kinds.Steps] = (blocks or Blocks()).extend(batch, last)
 
 
-def _place_many(draft: dict[str, Any], bulk: Bulk) -> None:
+def _place_many(draft: Draft, bulk: Bulk) -> None:
     """What the lines of a bulk tell by themselves, once the first of them has been looked at."""
     times = bulk.t
     draft["t"] = max(draft["t"], float(times.max()))
@@ -332,19 +279,19 @@ def _event(item: Record | Unread | Event) -> Event | None:
     return kinds.of_record(item) if isinstance(item, Record) else event_of(item)
 
 
-def _notice(draft: dict[str, Any], notice: Notice) -> None:
+def _notice(draft: Draft, notice: Notice) -> None:
     if notice.kind == "elsewhere":
         draft["elsewhere"] = max(draft["elsewhere"], int(notice.file[:6]))
     else:
         draft["notices"] = draft["notices"].append(notice)
 
 
-def _place_of(draft: dict[str, Any], item: Record | Unread) -> None:
+def _place_of(draft: Draft, item: Record | Unread) -> None:
     _place(draft, item.a, item.t, item.stream, item.b, item.s, item.k == _EXIT)
 
 
 def _place(
-    draft: dict[str, Any], attempt: int, t: float, stream: str, branch: str, step: int, exit: bool
+    draft: Draft, attempt: int, t: float, stream: str, branch: str, step: int, exit: bool
 ) -> None:
     """What every record tells by itself."""
     if attempt > draft["attempt"]:
@@ -362,118 +309,3 @@ def _place(
         draft["started"] = t
     if stream == "trainer" and branch == draft["branch"] and step > draft["step"]:
         draft["step"] = step
-
-
-def _take(draft: dict[str, Any], event: Event) -> None:
-    cls = type(event)
-    handler = _HANDLERS.get(cls)
-    if handler is not None:
-        handler(draft, event)
-    draft["ledger"] = draft["ledger"].after(event)
-    if cls.KIND.kept:
-        kept = draft["kept"]
-        kept[cls] = _with(kept.get(cls), event)
-    if cls.KIND.listed:
-        draft["events"] = draft["events"].append(event)
-
-
-def _with(history: Kept | None, event: Event) -> Kept:
-    if isinstance(event, kinds.Steps):
-        return (history if isinstance(history, Blocks) else Blocks()).append(event)
-    return (history if isinstance(history, History) else History[Event]()).append(event)
-
-
-def _of_attempt(draft: dict[str, Any], event: Event, **known: Any) -> None:
-    number = event.at.attempt
-    before = draft["attempts"].get(number) or Attempt(number=number)
-    draft["attempts"] = {**draft["attempts"], number: replace(before, **known)}
-
-
-def _opened(draft: dict[str, Any], event: kinds.Opened) -> None:
-    if event.at.stream == "trainer":
-        draft["run"] = event.run or draft["run"]
-        _of_attempt(draft, event, trainer=event)
-    elif event.at.stream == "supervisor":
-        _of_attempt(draft, event, supervisor=event)
-
-
-def _phase(draft: dict[str, Any], event: kinds.Phase) -> None:
-    draft["phase"] = event.name
-
-
-def _run_start(draft: dict[str, Any], event: kinds.RunStart) -> None:
-    draft["start"] = event
-    draft["phase"] = "training"
-    draft["branch"] = event.branch
-
-
-def _resumed(draft: dict[str, Any], event: kinds.Resumed) -> None:
-    """An attempt goes on from a checkpoint: what an earlier one did after it is done again."""
-    for cls, history in draft["kept"].items():
-        if cls.KIND.on_branch:
-            first = event.step if cls is kinds.Steps else event.step + 1
-            draft["kept"][cls] = _without(history, event.branch, first)
-    draft["step"] = event.step
-    draft["branch"] = event.branch
-
-
-def _without(history: Kept, branch: str, first: int) -> Kept:
-    """A history but for what happened on a branch from a step on."""
-    if isinstance(history, Blocks):
-        return history.without(branch, first)
-    return History([event for event in history if event.branch != branch or event.step < first])
-
-
-def _branch(draft: dict[str, Any], event: kinds.BranchBegun) -> None:
-    draft["step"] = event.step
-    draft["branch"] = event.branch
-
-
-def _steps(draft: dict[str, Any], event: kinds.Steps) -> None:
-    draft["step"] = max(draft["step"], event.end)
-    draft["epoch"] = event.epoch
-
-
-def _saved(draft: dict[str, Any], event: kinds.CheckpointSaved) -> None:
-    draft["saves"] += 1
-    draft["unsaved"] = None
-
-
-def _save_failed(draft: dict[str, Any], event: kinds.CheckpointFailed) -> None:
-    draft["failed_saves"] += 1
-    draft["unsaved"] = event
-
-
-def _gap(draft: dict[str, Any], event: kinds.LogGap) -> None:
-    draft["dropped"] += max(0, event.dropped)
-
-
-def _end(draft: dict[str, Any], event: kinds.End) -> None:
-    _of_attempt(draft, event, end=event)
-
-
-def _spawned(draft: dict[str, Any], event: kinds.Spawned) -> None:
-    _of_attempt(draft, event, spawned=event)
-
-
-def _exit(draft: dict[str, Any], event: kinds.Exited) -> None:
-    _of_attempt(draft, event, exit=event)
-
-
-_HANDLERS = cast(
-    dict[type[Event], Callable[[dict[str, Any], Event], None]],
-    {
-        kinds.Opened: _opened,
-        kinds.Phase: _phase,
-        kinds.RunStart: _run_start,
-        kinds.Resumed: _resumed,
-        kinds.BranchBegun: _branch,
-        kinds.Steps: _steps,
-        kinds.CheckpointSaved: _saved,
-        kinds.CheckpointFailed: _save_failed,
-        kinds.LogGap: _gap,
-        kinds.End: _end,
-        kinds.Spawned: _spawned,
-        kinds.Exited: _exit,
-    },
-)

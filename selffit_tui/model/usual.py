@@ -18,7 +18,8 @@ from selffit.run.state import RunState
 from selffit.run.verdict import Verdict
 from selffit.vocabulary import DOUBTFUL, HEALTHY, RECOVERED, ROLLED_BACK, UNMEASURED
 from selffit_tui.draw.raster import first_at
-from selffit_tui.model.series import Columns, Signals
+from selffit_tui.model.series import Columns
+from selffit_tui.model.table import Signals
 
 REACH = 2_000  # steps after which a band has forgotten where it began
 WATCHED = ("abnormal", "pertalign")  # that raise a suspicion alone

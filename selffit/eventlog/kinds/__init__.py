@@ -8,10 +8,11 @@ A new kind is one class in one of these files and nothing else.
 from typing import Any
 
 from selffit.eventlog.fields import decoded
-from selffit.eventlog.kinds import control, judged, life, measured
+from selffit.eventlog.kinds import control, explaining, judged, life, measured
 from selffit.eventlog.kinds.base import *
 from selffit.eventlog.kinds.base import Event, Place, Unknown
 from selffit.eventlog.kinds.control import *
+from selffit.eventlog.kinds.explaining import *
 from selffit.eventlog.kinds.judged import *
 from selffit.eventlog.kinds.life import *
 from selffit.eventlog.kinds.measured import *
@@ -21,7 +22,7 @@ from selffit.eventlog.records import Record
 def _declared() -> dict[str, type[Event]]:
     """Every class of these files that names a kind, in the order in which they are written."""
     found: dict[str, type[Event]] = {}
-    for file in (life, measured, judged, control):
+    for file in (life, measured, explaining, judged, control):
         for value in vars(file).values():
             if isinstance(value, type) and issubclass(value, Event) and value.KIND.name:
                 found[value.KIND.name] = value

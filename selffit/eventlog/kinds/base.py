@@ -30,6 +30,11 @@ class Kind:
     streams: tuple[str, ...] = ("trainer",)
 
 
+def measurement(name: str, *, listed: bool, enough: int = 0) -> Kind:
+    """Return the flags of something that was measured at a step of a branch."""
+    return Kind(name=name, listed=listed, kept="all", on_branch=True, enough=enough)
+
+
 class Place(NamedTuple):
     """Where and when an event happened, from the record around its data.
 

@@ -15,7 +15,7 @@ from selffit.run.verdict import explained, verdict
 from selffit.run.wording import sentence
 from selffit.vocabulary import ACCURACY, ONSET, STEP, Measure
 from selffit_tui.draw.raster import Floats
-from selffit_tui.model.series import Signals
+from selffit_tui.model.table import Signals
 
 AT_FINAL = Measure(
     name="at_final",
