@@ -235,7 +235,7 @@ def test_detect_ends_with_3_where_it_cannot_tell_of_one_trace_and_says_why(comma
     assert (code, "--columns pgd=NAME" in err) == (2, True)
     code, out, err = command("detect", "--columns", "pgd=Value", "blind.csv")
     assert code == 3
-    assert "cannot tell: PGD accuracy fell by epoch 20 from 0.45 to 0.01" in out
+    assert "cannot tell: PGD accuracy fell by epoch 20 from .45 to .01" in out
     assert "FGSM accuracy was never measured" in out and "(30 rows judged)" in out
     assert "blind: read as percent" in err and "column Value taken as pgd" in err
     code, out, _ = command("detect", "--json", "--columns", "pgd=Value", "blind.csv")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from selffit.detect import Detector, ProbePoint, SignalBlock
 from selffit.eventlog.kinds import Healthy
-from selffit.numbers import count
+from selffit.numbers import count, share
 
 
 def run(accuracies, *, n=600, eps=None, clean=0.8, detector=None, every=1):
@@ -172,7 +172,7 @@ def test_a_collapse_before_pgd_ever_was_healthy_that_passes_is_no_onset_but_is_n
     """As measured at 16/255 with a random start, in warm-up: .00 with FGSM .29, then .18."""
     [alert] = run([(0.15, 0.13), (0.29, 0.0), (0.30, 0.0), (0.3, 0.18), (0.4, 0.3)], clean=0.35)
     assert (alert.level, alert.step, alert.n, alert.healthy) == ("transient", 1, 600, None)
-    assert "0.00 while FGSM accuracy is 0.29 (n=600), before PGD ever was healthy" in alert.text
+    assert ".00 while FGSM accuracy is .29 (n=600), before PGD ever was healthy" in alert.text
 
 
 def test_the_accuracy_of_a_network_that_guesses_is_no_level():
@@ -338,7 +338,7 @@ def test_a_strong_attack_that_leaves_the_accuracy_is_a_recovery():
     [alert] = detector.strong(15, 0.40, 0.44, 256)
     assert (alert.level, alert.step, alert.n) == ("recovered", 15, 256)
     assert alert.text == (
-        "PGD accuracy is back at 0.44 of 0.45 before, and a stronger attack leaves 0.40 of it "
+        "PGD accuracy is back at .44 of .45 before, and a stronger attack leaves .40 of it "
         "(n=256): the network has recovered"
     )
     assert alert.evidence == {"strong": 0.40, "pgd": 0.44, "best": 0.45}
@@ -354,7 +354,7 @@ def test_a_strong_attack_that_leaves_nothing_is_masked_gradients(rows):
     [alert] = detector.strong(15, 0.01, weak, 256)
     assert (alert.level, alert.step, alert.n, alert.confidence) == ("masked", 15, 256, None)
     assert (
-        f"back at {weak:.2f} of 0.45 before, but a stronger attack leaves 0.01 of it (n=256)"
+        f"back at {share(weak)} of .45 before, but a stronger attack leaves .01 of it (n=256)"
         in alert.text
     )
     assert alert.evidence == {"strong": 0.01, "pgd": weak, "best": 0.45}
@@ -411,7 +411,7 @@ def test_robust_accuracy_that_a_strong_attack_takes_away_is_masked_without_any_o
     assert detector.strong(7, 0.38, 0.45, 256) == [] and not detector.onset_open
     [alert] = detector.strong(7, 0.02, 0.45, 256)
     assert (alert.level, alert.step, alert.evidence) == ("masked", 7, {"strong": 0.02, "pgd": 0.45})
-    assert "PGD accuracy is 0.45, but a stronger attack leaves 0.02 (n=256)" in alert.text
+    assert "PGD accuracy is .45, but a stronger attack leaves .02 (n=256)" in alert.text
     assert detector.onset_open and detector.strong(7, 0.02, 0.45, 256) == []
     on(detector, BACK)
     assert levels(detector.strong(10, 0.40, 0.44, 256)) == ["recovered"]
@@ -443,7 +443,7 @@ def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weak
     [alert] = detector.strong(9, 0.05, 0.30, 256)
     assert (alert.level, alert.onset_low, alert.onset_step) == ("onset", 7, 9)
     assert alert.evidence["strong"] == alert.evidence["pgd"] == 0.05
-    assert "a strong attack saw it, the weaker one leaves 0.30" in alert.text
+    assert "a strong attack saw it, the weaker one leaves .30" in alert.text
     assert detector.onset_open
 
 
@@ -659,6 +659,6 @@ def test_an_onset_says_at_which_budget_the_accuracy_before_was_measured():
         [alert] = detector.probe(ProbePoint(5, 0.8, 0.6, 0.01, 600, eps=now))
         return alert.text.partition("), ")[2]
 
-    assert fall(0.1, 0.1) == fall(math.nan, math.nan) == "from 0.50"
-    assert fall(0.2, 0.1) == "from 0.50 at eps 51/255, now .100"
-    assert fall(0.09, 0.1) == "from 0.50 at eps .0900, now .100"
+    assert fall(0.1, 0.1) == fall(math.nan, math.nan) == "from .50"
+    assert fall(0.2, 0.1) == "from .50 at eps 51/255, now .100"
+    assert fall(0.09, 0.1) == "from .50 at eps .0900, now .100"

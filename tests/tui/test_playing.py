@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from selffit.run.state import RunState, reduce
 from selffit_tui.app.app import RunApp, Start
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.screens.goto import GoToScreen
@@ -299,3 +300,27 @@ def test_a_log_is_judged_again_once_it_has_grown(drive, made_up):
         assert "robust" in {one.rule for one in app.run_screen.player.rules}
 
     drive(made_up.records(300), judge)
+
+
+def test_a_roll_back_turns_the_line_where_its_branch_begins(drive, acted_on):
+    """Between the command and the branch the run stands where it was, on every surface."""
+    records = acted_on.rolled_back().records
+    state = RunState()
+    for item in records:
+        state = reduce(state, item)
+        assert state.line.branch == state.branch
+        piece = state.line.pieces[-1]
+        branch = state.ledger.branches.get(piece.branch)
+        assert branch is None or state.step >= branch.base_step
+
+    async def step(app, pilot):
+        seen = set()
+        for _ in range(30):
+            await pilot.press("left")
+            screen = app.run_screen
+            scene = screen.scene()
+            seen.add((scene.line.branch, scene.state.step))
+            assert (scene.replay.branch, scene.replay.step) == (scene.line.branch, scene.state.step)
+        assert {branch for branch, _ in seen} == {"main", "b1"}
+
+    drive(records, step)
