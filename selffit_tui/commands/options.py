@@ -34,7 +34,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable outpu
 
 
 ReadonlyOption = Annotated[
-    bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")
+    bool,
+    typer.Option(
+        "--readonly/--no-readonly", help="only watch: nothing in the view can act on the run"
+    ),
 ]
 
 NoBellOption = Annotated[
