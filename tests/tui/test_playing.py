@@ -3,11 +3,21 @@
 import re
 
 import pytest
+from textual.events import Key
 
 from selffit.run.state import RunState, reduce
 from selffit_tui.app.app import RunApp, Start
 from selffit_tui.intervene.screen import InterveneScreen
+from selffit_tui.model.scene import OVERVIEW
 from selffit_tui.screens.goto import GoToScreen
+
+NAMES = {
+    "@": "at",
+    "\n": "enter",
+    "\x1b": "escape",
+    "?": "question_mark",
+    "]": "right_square_bracket",
+}
 
 
 def first(text):
@@ -324,3 +334,25 @@ def test_a_roll_back_turns_the_line_where_its_branch_begins(drive, acted_on):
         assert {branch for branch, _ in seen} == {"main", "b1"}
 
     drive(records, step)
+
+
+def test_keys_typed_ahead_are_for_the_screen_that_those_before_them_open(drive, made_up):
+    """A chunk of keys, as a fast typist or a paste sends it, without a pause between them."""
+
+    def typed(app, keys):
+        for key in keys:
+            app.post_message(Key(NAMES.get(key, key), key))
+
+    async def go(app, pilot):
+        screen = app.run_screen
+        typed(app, "@300\n]")
+        for _ in range(20):
+            await pilot.pause()
+        assert app.screen is screen and screen.view.panel == OVERVIEW  # 3 and 0 chose no panel
+        assert screen.player.replay().step > 300 and screen.player.replay().mark is not None
+        typed(app, "?\x1b@0\n")
+        for _ in range(20):
+            await pilot.pause()
+        assert app.screen is screen and screen.player.replay().step == 0
+
+    drive(made_up.records(702), go)
