@@ -8,6 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from selffit.eventlog import kinds
+from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, num
 from selffit.numbers import UNKNOWN, count, decimals, duration, in_unit, known, pace, share, signed
@@ -223,7 +224,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         last = row["last"] or {}
         table.append(
             (
-                row["run"],
+                clean(row["run"]),
                 _state(row),
                 str(row["settings"]["method"] or UNKNOWN),
                 _setting("eps", row["settings"]["eps"]),
