@@ -16,26 +16,26 @@ def known(value: float) -> bool:
     return not math.isnan(value)
 
 
-def share(value: float, digits: int = 2) -> str:
-    """An accuracy, a cosine or a fraction, always with the same number of decimals."""
+def decimals(value: float, digits: int = 2) -> str:
+    """A number always with the same number of decimals: an epoch, a z score."""
     if math.isfinite(value):
         return f"{value:.{digits}f}"
     return UNKNOWN if math.isnan(value) else f"{value:g}"
 
 
+def share(value: float, digits: int = 2) -> str:
+    """An accuracy, a cosine or a fraction, without the zero before the point: .31, 1.00, -.12."""
+    return narrow(decimals(value, digits))
+
+
 def signed(value: float, digits: int = 2) -> str:
-    """A change with its sign."""
-    return f"{value:+.{digits}f}" if math.isfinite(value) else UNKNOWN
+    """A change of such a one with its sign: +.12."""
+    return narrow(f"{value:+.{digits}f}") if math.isfinite(value) else UNKNOWN
 
 
 def narrow(number: str) -> str:
-    """A number below 1 without its leading zero, for a narrow cell: .31, +.12."""
+    """A number below 1 without the zero before the point."""
     return number.replace("0.", ".", 1) if number.lstrip("+-").startswith("0.") else number
-
-
-def score(value: float) -> str:
-    """An accuracy where it stands in a sentence or beside a curve: .31, 1.00."""
-    return narrow(share(value))
 
 
 def small(value: float) -> str:
@@ -139,15 +139,15 @@ def in_unit(value: float, unit: str) -> str:
     if unit == "nats" and abs(value) >= 1e4:  # of a training that comes apart
         return small(value)
     if unit in ("share", "cosine", "ratio", "nats"):
-        return score(value)
+        return share(value)
     if unit == "pixels":
         return budget(value)
     if unit == "rate":
         return rate(value)
     if unit == "signed":
-        return narrow(signed(value))
+        return signed(value)
     if unit in ("z", "channels"):
-        return share(value, 1)
+        return decimals(value, 1)
     if unit == "probability":
         return p_value(value).removeprefix("p ")
     return small(value)

@@ -3,8 +3,8 @@
 Whatever a screen shows passes `folded` when a line becomes a strip, whatever is printed passes
 `one_line`, and then the outlets of `selffit.outlets`; nothing before them has to think of control
 characters or of what can be drawn. Folding keeps the number of cells, because it happens after a
-line has been laid out: an arrow and the blank after it become "->", every other character that is
-not ASCII becomes one of the same width.
+line has been laid out: an arrow and the blank after it become "->", one between two words with
+both its blanks "-->", every other character that is not ASCII becomes one of the same width.
 """
 
 import re
@@ -20,8 +20,8 @@ _BLANKS = re.compile("[\t\n\r\x0b\x0c\u00a0\u202f]")
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )
-_WITH_BLANK = {"→ ": "->", "↦ ": "->", "≥ ": ">=", "≤ ": "<="}
-_NOT_ASCII = re.compile("[→↦≥≤] |[^\x00-\x7f]")
+_WITH_BLANK = {" → ": "-->", "→ ": "->", "↦ ": "->", "≥ ": ">=", "≤ ": "<="}
+_NOT_ASCII = re.compile(r"(?:(?<=\S)|^) → (?:(?=\S)|$)|[→↦≥≤] |[^\x00-\x7f]")
 
 
 def folded(text: str, plain: bool) -> str:

@@ -40,7 +40,18 @@ def named(path: Path) -> str:
     # a word without a slash is a name in the folder of runs
     if not home and os.sep not in below:
         below = f"./{below}"
-    return quote(path.name if home else below)
+    return _quoted(path.name if home else below)
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it, on one line whatever is in it."""
+    if word.isprintable():
+        return quote(word)
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}"
+        for byte in os.fsencode(word)
+    )
+    return f"$'{''.join(plain)}'"
 
 
 def watch_command(path: Path) -> str:

@@ -2,12 +2,15 @@
 
 import io
 import json
+import re
 import sys
 from html import escape
+from pathlib import Path
 
 import pytest
 from made_up.records import alert, diagnosis, on, probe, record, roll_back, start, steps
 from rich.console import Console
+from typer.testing import CliRunner
 
 from selffit.analysis.past import Past
 from selffit.config import resolve
@@ -15,15 +18,19 @@ from selffit.eventlog import kinds
 from selffit.eventlog.writer import EventWriter
 from selffit.report.findings import Report
 from selffit.run.follow import Follower
+from selffit.run.rules import RULES
 from selffit.run.run_dir import RunDir
 from selffit.run.verdict import Verdict, verdict
 from selffit.run.wording import sentence
 from selffit_tui import cli
+from selffit_tui.draw.styles import palette
 from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.header import header_lines
+from selffit_tui.panels.list import PANELS
 from selffit_tui.plain.diagnosis import diagnosis_tables
 
+EXAMPLES = Path(__file__).parents[1] / "runs"
 CONFIG = {**resolve().as_dict(), "on_co": "rollback:n-fgsm", "epochs": 4}
 HEALTHY = [start(**CONFIG), steps(0), probe(10, 0.40, fgsm=0.5)]
 SUSPECT = [*HEALTHY, alert("suspect", 15)]
@@ -201,3 +208,31 @@ def test_a_diagnosis_tells_of_the_run_what_stands_in_it(moment):
     from selffit.report.page import page
 
     assert escape(words) in page(report)
+
+
+SHARE_OF_OLD = re.compile(r"(?<![\w.,/])[-+]?0\.\d\d(?![\w.])")
+
+
+@pytest.mark.parametrize("name", ["example-patterns-fgsm", "example-cifar10-rescue"])
+def test_every_surface_writes_a_share_without_a_zero_before_the_point(name):
+    run = RunDir.open(EXAMPLES / name)
+    rules = [word for rule in RULES for word in ("--rule", rule)]
+    told = []
+    for words in (["status"], ["detect", *rules], ["watch", "--plain"], ["compare", "--plain"]):
+        others = [str(EXAMPLES / "example-patterns-rollback")] if words[0] == "compare" else []
+        done = CliRunner().invoke(cli.app, [words[0], str(run.path), *others, *words[1:]])
+        assert done.exit_code == 0
+        told += done.output.partition("DIFFERS IN")[0].splitlines()  # then settings, as given
+    state = Follower.of(run).read_all()
+    told += [one.text for one in state.all(kinds.Alert)]
+    for panel in PANELS:
+        newest = Snapshot(state=state, position=1)
+        columns = Columns()
+        columns.take(state)
+        view = View(panel=panel.name)
+        scene = Scene(snapshot=newest, newest=newest, view=view, columns=columns, now=state.t)
+        told += [
+            "".join(text for text, _ in line) for line in panel(palette("256")).draw(scene, 120, 40)
+        ]
+    found = [line for line in told if SHARE_OF_OLD.search(line.replace("epoch 0.", ""))]
+    assert not found, found[0]

@@ -70,7 +70,7 @@ def unaligned(warned: Warned) -> str:
     return (
         f"the single step loses its direction: sign alignment {share(now.align)}, "
         f"{share(then.align)} at {step(then.step)} with the same eps, and its energy went from "
-        f"{then.energy:.2f} to {now.energy:.2f}"
+        f"{share(then.energy)} to {share(now.energy)}"
     )
 
 

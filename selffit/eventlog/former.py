@@ -1,9 +1,11 @@
 """Names that earlier versions used for commands and settings, as those of today.
 
 Logs, checkpoints, inboxes and policies may still hold them; every reader of those passes through
-here. Channels were `suppress`ed or masked, with a mode; now they are `zero`ed.
+here. Channels were `suppress`ed or masked, with a mode; now they are `zero`ed. Shares
+had a zero before the point.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from selffit.eventlog.fields import mapping
 
 OPS = {"suppress": "zero", "unsuppress": "unzero"}
 SETTINGS = {"suppress": "zeroed"}
+_SHARE = re.compile(r"(?<![\w.,/])([-+]?)0(\.\d\d)(?![\w.])")
 _GONE = "mode"  # of what an operation or the setting held; it had one value
 
 
@@ -43,6 +46,11 @@ def settings_today(values: Mapping[str, Any]) -> dict[str, Any]:
 def config_today(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a `run.start`, under the names that they have today."""
     return {OLD_NAMES.get(name, name): value for name, value in config.items()}
+
+
+def sentence_today(text: str) -> str:
+    """What the detector said, its shares written as they are today: .31, where it was 0.31."""
+    return _SHARE.sub(r"\1\2", text)
 
 
 def _layers(zeroed: Any) -> Any:

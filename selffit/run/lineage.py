@@ -48,11 +48,3 @@ def line_of(ledger: Ledger, branch: str) -> ActiveLine:
 def line_to(ledger: Ledger, branch: str, step: int) -> ActiveLine:
     """Return the line that leads to a step of a branch, and ends there."""
     return ActiveLine((*line_of(ledger, branch).pieces[:-1], Piece(branch, step)))
-
-
-def active_line(ledger: Ledger, branch: str) -> ActiveLine:
-    """Return the line of the active branch.
-
-    That is `branch`, of the newest record, where the log tells of no roll-back.
-    """
-    return line_of(ledger, ledger.branch if len(ledger.branches) > 1 else branch)

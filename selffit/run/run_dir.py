@@ -57,8 +57,8 @@ class RunDir:
 
     @property
     def name(self) -> str:
-        """The name of the run, which is that of its folder."""
-        return self.path.name
+        """The name of the run for people: that of its folder, whatever is in it made visible."""
+        return clean(self.path.name)
 
     @property
     def place(self) -> Place:
@@ -338,7 +338,7 @@ class RunDir:
             return UserError(f"cannot read run.json of {shown}: {error.strerror}")
         if self.home is not None:
             return UserError(
-                f"the folder of run {clean(self.name)} is gone: it was deleted, or moved to "
+                f"the folder of run {self.name} is gone: it was deleted, or moved to "
                 "another file system"
             )
         if self.path.is_dir():

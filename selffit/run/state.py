@@ -24,7 +24,7 @@ from selffit.run.attempt import Attempt as Attempt
 from selffit.run.attempt import Ending
 from selffit.run.batch import batch_of
 from selffit.run.blocks import Blocks
-from selffit.run.lineage import ActiveLine, active_line
+from selffit.run.lineage import ActiveLine, line_of
 from selffit.run.quick import STEPS, event_of
 from selffit.run.taking import Draft, Kept, take, take_steps
 
@@ -90,8 +90,12 @@ class RunState:
 
     @property
     def line(self) -> ActiveLine:
-        """The pieces of branches that lead to the present step."""
-        return active_line(self.ledger, self.branch)
+        """The pieces of branches that lead to the present step.
+
+        A roll-back that was decided turns it only where its branch begins: until then the run
+        stands where it was.
+        """
+        return line_of(self.ledger, self.branch)
 
     @property
     def now(self) -> Attempt:

@@ -4,7 +4,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from selffit.eventlog import kinds
-from selffit.numbers import budget, count, plural, score
+from selffit.numbers import budget, count, plural, share
 from selffit.run.ahead import next_probe, rising_to
 from selffit.run.health import healthy_probes, limits
 from selffit.run.state import RunState
@@ -98,7 +98,7 @@ def _normal(state: RunState) -> list[Part]:
     probe, limit = state.current(kinds.RobustProbe), limits(state)[-1:]
     if probe is None or probe.nonfinite or not isfinite(probe.pgd) or not limit:
         return _now(state)
-    pgd, at = f"PGD {score(probe.pgd)}", ""
+    pgd, at = f"PGD {share(probe.pgd)}", ""
     if isfinite(probe.eps):
         at = f" at eps {budget(probe.eps)}"
         final = rising_to(state)
@@ -108,9 +108,9 @@ def _normal(state: RunState) -> list[Part]:
     if limit[0].state == HEALTHY.name:
         forms = (f"{pgd} is normal{at}{rising}", f"{pgd} is normal{at}", f"{pgd} normal", pgd)
     else:
-        best = f" of best {score(limit[0].best)}" if isfinite(limit[0].best) else ""
+        best = f" of best {share(limit[0].best)}" if isfinite(limit[0].best) else ""
         forms = (f"{pgd}{best}{at}{rising}", f"{pgd}{best}{at}", f"{pgd}{best}", pgd)
-    return [part(2, *forms), part(6, f"FGSM {score(probe.fgsm)}" if isfinite(probe.fgsm) else "")]
+    return [part(2, *forms), part(6, f"FGSM {share(probe.fgsm)}" if isfinite(probe.fgsm) else "")]
 
 
 def _coming(state: RunState, rank: int = 5, does: str = "") -> list[Part]:
@@ -143,8 +143,8 @@ def moved_words(alert: kinds.Alert | None) -> tuple[str, ...]:
     told = alert.text.removeprefix("training signals moved: ")
     names = [name for name in EVIDENCE if f"{name}_usual" in alert.evidence]
     moved = [
-        f"{EVIDENCE[name].label} {score(alert.evidence[f'{name}_usual'])} → "
-        f"{score(alert.evidence[name])}"
+        f"{EVIDENCE[name].label} {share(alert.evidence[f'{name}_usual'])} → "
+        f"{share(alert.evidence[name])}"
         for name in names
         if name in alert.evidence
         and (name in told.lower() or EVIDENCE[name].label.lower() in told.lower())
@@ -166,8 +166,8 @@ def _found(state: RunState, verdict: Verdict) -> list[Part]:
         part(2, first, cause),
         part(
             3,
-            f"a strong attack leaves {score(strong)}" if strong is not None else "",
-            f"strong attack: {score(strong)}" if strong is not None else "",
+            f"a strong attack leaves {share(strong)}" if strong is not None else "",
+            f"strong attack: {share(strong)}" if strong is not None else "",
         ),
         *_fall(state, onset),
         part(
@@ -194,17 +194,17 @@ def _fall(state: RunState, onset: kinds.Alert | None) -> list[Part]:
     if best is None or then is None or probe is None:
         return _now(state, 3)
     now = probe.pgd if probe.step > onset.step else None
-    since = "" if now is None or not isfinite(now) else f", now {score(now)}"
+    since = "" if now is None or not isfinite(now) else f", now {share(now)}"
     newest = then if now is None or not isfinite(now) else now
     return [
         part(
             3,
-            f"PGD {score(best)} → {score(then)}{since}",
-            f"PGD {score(best)}→{score(then)}{since}",
-            f"PGD {score(best)}→{score(newest)}",
-            f"PGD {score(newest)}",
+            f"PGD {share(best)} → {share(then)}{since}",
+            f"PGD {share(best)}→{share(then)}{since}",
+            f"PGD {share(best)}→{share(newest)}",
+            f"PGD {share(newest)}",
         ),
-        part(6, f"FGSM now {score(probe.fgsm)}" if isfinite(probe.fgsm) else ""),
+        part(6, f"FGSM now {share(probe.fgsm)}" if isfinite(probe.fgsm) else ""),
     ]
 
 
@@ -224,7 +224,7 @@ def _diverged(state: RunState, verdict: Verdict) -> list[Part]:
             5,
             *(
                 (
-                    f"last healthy step {count(last)}, PGD {score(alert.healthy_pgd)}",
+                    f"last healthy step {count(last)}, PGD {share(alert.healthy_pgd)}",
                     f"healthy {count(last)}",
                 )
                 if last
@@ -235,7 +235,7 @@ def _diverged(state: RunState, verdict: Verdict) -> list[Part]:
 
 
 def _weakened(state: RunState, verdict: Verdict) -> list[Part]:
-    best = f" from {score(verdict.weak.best)}" if verdict.weak is not None else ""
+    best = f" from {share(verdict.weak.best)}" if verdict.weak is not None else ""
     return [
         _where("since", verdict.since),
         part(
@@ -264,9 +264,9 @@ def _rolled_back(state: RunState, verdict: Verdict) -> list[Part]:
     left = [part for part in left if part]
     asked, base = count(back.asked), count(back.base)
     if holds and probe is not None:
-        pgd = f"PGD {score(probe.pgd)}"
+        pgd = f"PGD {share(probe.pgd)}"
         now = (f"{method} holds {pgd} for {steps}", f"{method} holds {pgd}", f"holds {pgd}")
-        since = [part(2, *now), part(6, f"FGSM {score(probe.fgsm)}")]
+        since = [part(2, *now), part(6, f"FGSM {share(probe.fgsm)}")]
     else:
         begun = f"{method} for {steps}" if held else f"{method} begins"
         since = [part(2, begun, method), *_now(state, 3)]
@@ -302,8 +302,8 @@ def _now(state: RunState, importance: int = 2) -> list[Part]:
         return [part(importance, f"{not_finite(probe)} at step {count(probe.step)}")]
     if probe is None or not isfinite(probe.pgd):
         return []
-    now = f"PGD {score(probe.pgd)}"
-    both = f"{now}, FGSM {score(probe.fgsm)}" if isfinite(probe.fgsm) else now
+    now = f"PGD {share(probe.pgd)}"
+    both = f"{now}, FGSM {share(probe.fgsm)}" if isfinite(probe.fgsm) else now
     return [part(importance, f"{both} at step {count(probe.step)}", both, now)]
 
 

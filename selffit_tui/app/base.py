@@ -24,7 +24,11 @@ class TerminalApp(App[None]):
     TITLE = "selffit"
     # with a key that works everywhere; the Run screen's table of keys has one for it
     ENABLE_COMMAND_PALETTE = False
-    CSS = "Screen { background: transparent; } CommandPalette SearchIcon { display: none; }"
+    CSS = """
+    Screen { background: transparent; }
+    CommandPalette SearchIcon { display: none; }
+    ToastRack { margin-bottom: 4; }  /* above the timeline and the keys */
+    """
 
     def __init__(
         self,

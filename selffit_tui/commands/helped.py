@@ -6,7 +6,9 @@ import sys
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from selffit.errors import UserError
 from selffit.outlets import styled
+from selffit_tui.talk import typed
 
 
 def unfolded(text: str | None) -> str | None:
@@ -18,6 +20,22 @@ def unfolded(text: str | None) -> str | None:
 
 class Helped(TyperCommand):
     """A command."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read the options. Raises UserError for one without its value, and says what it takes."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            name = getattr(error, "option_name", "")
+            option = next((param for param in self.params if name in param.opts), None)
+            if not name or option is None or not error.format_message().endswith("argument."):
+                raise
+            metavar = (option.metavar or "value").strip("[]")
+            told = unfolded(getattr(option, "help", "")) or "see the help"
+            where = ctx.command_path.partition(" ")[2]
+            raise UserError(
+                f"{name} needs {metavar}: {told} (see {typed(f'{where} --help')})"
+            ) from None
 
     def format_help(self, ctx: typer.Context, formatter: object) -> None:  # type: ignore[override]
         """Prints the help."""

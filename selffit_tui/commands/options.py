@@ -64,7 +64,10 @@ def unit_of(percent: bool | None) -> str | None:
 
 
 ReadonlyOption = Annotated[
-    bool, typer.Option("--readonly", help="only watch: nothing in the view can act on the run")
+    bool,
+    typer.Option(
+        "--readonly/--no-readonly", help="only watch: nothing in the view can act on the run"
+    ),
 ]
 
 NoBellOption = Annotated[

@@ -10,7 +10,7 @@ from selffit.control.commands import HEALTHY, OPERATIONS, SOUND
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
-from selffit.numbers import count, known, plural, score
+from selffit.numbers import count, known, plural, share
 from selffit.run.state import RunState
 from selffit.run.verdict import verdict
 from selffit.vocabulary import DIVERGED
@@ -196,7 +196,7 @@ def _before_divergence(ledger: Ledger, state: RunState, target: Checkpoint) -> A
 
 
 def _begins(ledger: Ledger, target: Checkpoint) -> str:
-    pgd = f" (PGD {score(target.pgd)})" if known(target.pgd) else ""
+    pgd = f" (PGD {share(target.pgd)})" if known(target.pgd) else ""
     branch = ledger.next_branch()
     return f"Training continues from checkpoint {target.id}{pgd} on a new branch {branch}"
 
@@ -218,7 +218,7 @@ def _abandoned(ledger: Ledger, state: RunState, target: Checkpoint) -> str:
 def _back_to(ledger: Ledger, state: RunState) -> Action:
     newest = sorted(ledger.checkpoints.values(), key=lambda c: (c.step, c.id))[-SHOWN_CHECKPOINTS:]
     told = [
-        f"{c.id} PGD {score(c.pgd)}{'' if c.healthy else ' not healthy'}" for c in reversed(newest)
+        f"{c.id} PGD {share(c.pgd)}{'' if c.healthy else ' not healthy'}" for c in reversed(newest)
     ]
     fields = (
         Field(

@@ -9,6 +9,7 @@ from selffit.control.commands import Command
 from selffit_tui.intervene.dialog import CONFIRM, FORM, Dialog
 from selffit_tui.intervene.panel import DialogPanel, dialog_height
 from selffit_tui.model.scene import Scene
+from selffit_tui.panels.typed import passed_on
 
 WIDEST = 92
 
@@ -73,6 +74,8 @@ class InterveneScreen(ModalScreen[Command | None]):
 
     def on_key(self, event: Key) -> None:
         """Every key: to the form while one is filled in."""
+        if passed_on(self, event):
+            return
         event.stop()
         event.prevent_default()
         key, dialog = event.key, self.dialog

@@ -73,9 +73,9 @@ class Replay:
         return tuple(moment.step for moment in self.moments)
 
     @property
-    def gravest(self) -> Moment | None:
-        """Of the moments at the step that is shown the gravest, None without any."""
-        return max(self.here, key=rank, default=None)
+    def mark(self) -> Moment | None:
+        """The mark under the clock: of several the gravest; None without any, and live."""
+        return None if self.live else max(self.here, key=rank, default=None)
 
 
 def neighbour(moments: Sequence[Moment], choice: Choice, position: int, by: int) -> Moment | None:

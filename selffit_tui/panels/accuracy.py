@@ -11,7 +11,7 @@ import numpy as np
 
 from selffit.eventlog import kinds
 from selffit.eventlog.records import num
-from selffit.numbers import budget, count, known, score
+from selffit.numbers import budget, count, known, share
 from selffit.run.ahead import final_budget, full_budget_at
 from selffit.vocabulary import ACCURACY, STEP
 from selffit_tui.draw.raster import Raster, Trace, rasterise
@@ -136,7 +136,7 @@ def _axis_label(row: int, rows: int, parts: int, scene: Scene) -> list[Span]:
     if row * parts % max(1, rows - 1):
         return [(" " * (LEFT - 1), "text"), (scene.glyphs.upright, "frame")]
     return [
-        (score(1 - row / max(1, rows - 1)).rjust(LEFT - 2) + " ", "dim"),
+        (share(1 - row / max(1, rows - 1)).rjust(LEFT - 2) + " ", "dim"),
         (scene.glyphs.axis, "frame"),
     ]
 
@@ -161,8 +161,8 @@ def _limit_labels(raster: Raster, scene: Scene, first: int, where: Plot) -> None
     taken = [cell for cell, mark in where.marks.items() if mark.live]
     for offset, (words, value) in enumerate(
         (
-            (f"best {score(newest.best)}", newest.best),
-            (f"alarm below {score(newest.alarm)}", newest.alarm),
+            (f"best {share(newest.best)}", newest.best),
+            (f"alarm below {share(newest.alarm)}", newest.alarm),
         )
     ):
         if not known(value):
@@ -195,7 +195,7 @@ def _end_labels(scene: Scene, rows: int) -> dict[int, list[Span]]:
     placed = spaced(wanted, rows)
     labels = zip(placed, shown, strict=False)
     return {
-        row: [(f" {name[:8]:<{NAME}} ", style), (score(value).rjust(4), style)]
+        row: [(f" {name[:8]:<{NAME}} ", style), (share(value).rjust(4), style)]
         for row, (name, value, style) in labels
     }
 
@@ -305,7 +305,7 @@ def _readout(scene: Scene) -> list[Span]:
     for name, style in (("clean", "clean"), ("fgsm", "fgsm"), ("pgd", "pgd")):
         spans += [
             (f"  {ACCURACY[name].label} ", "dim"),
-            (score(scene.columns.probes.at(name, cursor)), style),
+            (share(scene.columns.probes.at(name, cursor)), style),
         ]
     return spans
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, in_unit, known, score
+from selffit.numbers import count, in_unit, known, share
 from selffit.run.verdict import newest_diagnosis, stands
 from selffit.run.wording import cause_words
 from selffit.vocabulary import EVIDENCE, ONSET, level_of
@@ -95,7 +95,7 @@ def _calm(scene: Scene, width: int) -> list[Line]:
         pgd = [p.pgd for p in state.all(kinds.RobustProbe) if known(p.pgd)]
         best = max(pgd, default=float("nan"))
         lines.append(
-            [(f"  PGD {score(probe.pgd)} of best {score(best)}, n {count(probe.n)}", "dim")]
+            [(f"  PGD {share(probe.pgd)} of best {share(best)}, n {count(probe.n)}", "dim")]
         )
     return lines
 
@@ -127,7 +127,7 @@ def alert_block(
     ]
     if alert.healthy_step is not None:
         healthy = f"    last healthy  step {count(alert.healthy_step)}"
-        lines.append([(healthy, "good"), (f"  PGD {score(alert.healthy_pgd)}", "dim")])
+        lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
     for index, part in enumerate(wrap(alert.advice, width - 7)):
         lines.append([(f"    {'→' if index == 0 else ' '} {part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
@@ -177,7 +177,7 @@ def evidence_rows(
             continue
         pairs.append((_name(name, room), _number(name, evidence)))
     if alert.confidence is not None:
-        pairs.append((_name("confidence", room), score(alert.confidence)))
+        pairs.append((_name("confidence", room), share(alert.confidence)))
     if alert.n:
         pairs.append((_name("n", room), count(alert.n)))
     wide = [pair for pair in pairs if len(pair[1]) > cell - room - 1]  # each on a row of its own

@@ -14,7 +14,7 @@ from functools import partial
 from selffit.detect.alone import alone as lone_channels
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items, mapping
-from selffit.numbers import count, known, narrow, score, share, signed
+from selffit.numbers import count, known, share, signed
 from selffit.vocabulary import CHANNEL, CONCENTRATION, EFFECT
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.glyphs import Glyphs
@@ -199,7 +199,7 @@ def _alone(layer: kinds.LayerChannels, zeroed: kinds.CausalProbe | None) -> froz
 
 
 def _response(values: Sequence[float], channel: int) -> str:
-    return score(values[channel]) if channel < len(values) and known(values[channel]) else ""
+    return share(values[channel]) if channel < len(values) and known(values[channel]) else ""
 
 
 def _since(baseline: int, step: int) -> str:
@@ -291,7 +291,7 @@ def _row(
         (f"{channel:>4} ", "text"),
         (f"{delta:>4}  ", "strong" if abs(moved) >= 5 else "dim"),
         *bar(dominance, max(0, width - FIXED - CELL * len(columns)), style, glyphs),
-        (f" {narrow(signed(dominance)):>5}", style),
+        (f" {signed(dominance):>5}", style),
         *(
             (text.rjust(CELL), causal.effect_style(text) if column.change else "dim")
             for column, text in cells
@@ -339,8 +339,8 @@ def _concentration(layer: kinds.LayerChannels, scene: Scene, width: int) -> list
         high, digits = (float(max(1, len(layer.dominance))), 1) if name == "pr" else (1.0, 2)
         spans: Line = [
             (f" {CHANNEL[name].short:<10}", "dim"),
-            (f"{narrow(share(first, digits)):>4} → ", "dim"),
-            (f"{narrow(share(now, digits)):<4}", "strong"),
+            (f"{share(first, digits):>4} → ", "dim"),
+            (f"{share(now, digits):<4}", "strong"),
         ]
         if cells >= 8:
             raster = rasterise([Trace(table.steps, column, high=high)], place, 1, glyphs)
@@ -348,14 +348,14 @@ def _concentration(layer: kinds.LayerChannels, scene: Scene, width: int) -> list
         lines.append(spans)
     if known(layer.rho):
         agree: Line = (
-            [(f"  {CHANNEL['agree'].label} ", "dim"), (score(layer.agree), "strong")]
+            [(f"  {CHANNEL['agree'].label} ", "dim"), (share(layer.agree), "strong")]
             if known(layer.agree)
             else []
         )
         lines.append(
             [
                 (" stability ", "dim"),
-                (f"{CHANNEL['rho'].label} {score(layer.rho)}", "strong"),
+                (f"{CHANNEL['rho'].label} {share(layer.rho)}", "strong"),
                 *agree,
             ]
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, score
+from selffit.numbers import count, narrow, share
 from selffit_tui.draw.raster import Trace, Window, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.marks import Mark
@@ -155,10 +155,10 @@ def _chart(
     # the end of the axis lies in the last column
     window = Window(0.0, axis.end / (columns - 0.5), columns)
     slots = _slots([(tick, window.column(tick) // across) for tick in axis.ticks], cells + 1)
-    ticks = [(start, f"{tick:g}", "dim") for tick, start in slots]
+    ticks = [(start, narrow(f"{tick:g}"), "dim") for tick, start in slots]
     values = [_texts(axis.label, ticks, "dim", width)]
     for curve in reversed(curves):  # the newest first, right below the axis
-        numbers = [(start, score(curve.at(tick)), curve.style) for tick, start in slots]
+        numbers = [(start, share(curve.at(tick)), curve.style) for tick, start in slots]
         values.append(_texts(count(curve.step), numbers, curve.style, width))
     plotted = room - headed >= FEWEST_ROWS + 3  # with its rule, the ticks and the newest values
     if plotted:
@@ -181,7 +181,8 @@ def _plot_rows(
     )
     place = Plot(window=window, cells=cells, across=glyphs.across, marks=marks, cursor=None)
     raster = rasterise([curve.trace for curve in curves], window, rows, glyphs)
-    labels = {0: "1.00", rows - 1: "0.00"} | ({rows // 2: "0.50"} if rows % 2 and rows >= 5 else {})
+    ticks = {0: 1.0, rows - 1: 0.0} | ({rows // 2: 0.5} if rows % 2 and rows >= 5 else {})
+    labels = {row: share(value) for row, value in ticks.items()}
     lines: list[Line] = []
     for row in range(rows):
         edge = glyphs.axis if row in labels else glyphs.upright

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, narrow, signed
+from selffit.numbers import count, signed
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Floats, Ints
 from selffit_tui.draw.spans import Line, Span, framed
@@ -83,7 +83,7 @@ def heat_lines(
         left = _label(begun, order, len(lanes) < len(order))
         if few:
             left = f"ch {begun[0][0]}" if len(begun[0]) == 1 else "others"
-        right = " ".join(narrow(signed(float(now[lane].mean()))) for lane in begun)
+        right = " ".join(signed(float(now[lane].mean())) for lane in begun)
         drawn = (
             _shaded(levels, held * 2 if few else held, place, scene)
             if shaded
@@ -100,7 +100,7 @@ def heat_lines(
     note: list[Span] = [(f"by dominance at step {count(probe.step)}", "dim")]
     foot = [*_said(scene, place, lanes), *_legend(shaded, glyphs, reach)]
     if few:
-        ends = f"{narrow(signed(-reach))} image {narrow(signed(reach))} self"
+        ends = f"{signed(-reach)} image {signed(reach)} self"
         return framed(body, width, height, glyphs, title, [(ends, "dim")])
     return framed([*body, *axis_rows(place, scene)], width, height, glyphs, title, note, foot)
 
@@ -225,7 +225,7 @@ def _legend(shaded: bool, glyphs: Glyphs, reach: float) -> list[Span]:
         ramp = ASCII_RAMP if glyphs.plain else RAMP
         scale = [(ramp[: LEVELS + 1], "data"), (ramp[LEVELS + 1 :], "self")]
     return [
-        (f"data {narrow(signed(-reach))} ", "dim"),
+        (f"data {signed(-reach)} ", "dim"),
         *scale,
-        (f" {narrow(signed(reach))} self", "dim"),
+        (f" {signed(reach)} self", "dim"),
     ]

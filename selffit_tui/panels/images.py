@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from selffit.eventlog import kinds
-from selffit.numbers import budget, count, known, score
+from selffit.numbers import budget, count, known, share
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.pixels import (
@@ -227,10 +227,10 @@ def _guess(
     mark, style = (
         (glyphs.symbols["recovered"], "good") if number == y else (glyphs.symbols["off"], "alert")
     )
-    name, shown = _name(number, strip, glyphs), f" {score(probability)} "
+    name, shown = _name(number, strip, glyphs), f" {share(probability)} "
     needed = cell_len(name) + len(mark)
     if needed + len(shown) > cells:
-        shown = f" {score(probability)} "
+        shown = f" {share(probability)} "
     if min(needed, FEWEST_NAME + len(mark)) + len(shown) > cells:
         shown = " "
     room = max(0, cells - len(shown) - len(mark))

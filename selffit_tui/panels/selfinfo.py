@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from selffit import vocabulary
 from selffit.eventlog import kinds
-from selffit.numbers import count, known, score
+from selffit.numbers import count, known, share
 from selffit.run.state import RunState
 from selffit.run.wording import cause_words
 from selffit.vocabulary import COMPONENT, SELF, Measure
@@ -121,12 +121,12 @@ def _head(
 
     Where there is `room` for two also what the index is made of.
     """
-    index: Line = [(f" {INDEX.label} ", "dim"), (score(probe.index), "strong")]
+    index: Line = [(f" {INDEX.label} ", "dim"), (share(probe.index), "strong")]
     disease = _disease(diagnosis, scene)
     parts: Line = [("  signs", "dim")]
     for part in COMPONENT.values():
         if known(value := probe.components.get(part.name, math.nan)):
-            parts += [(f"  {part.label} ", "dim"), (score(value), "text")]
+            parts += [(f"  {part.label} ", "dim"), (share(value), "text")]
     moved: Line = [(f"  {lead}", "text")] if lead else []
     if room >= 2 and len(parts) > 1 and width_of([*index, *parts]) < width:
         return [[*index, *parts], [(" ", "text"), *disease, *moved]]
@@ -170,7 +170,7 @@ def _foot(
         lead = lead.removeprefix("index moved ")
     parts = [lead] if lead else []
     if table.notched:
-        parts.append(f"{glyphs.mark} chance {score(table.chance)}")
+        parts.append(f"{glyphs.mark} chance {share(table.chance)}")
     if probe.reference_step is not None:
         parts.append(f"other network: step {count(probe.reference_step)}")
     if scene.view.panel != "overview":
@@ -258,7 +258,7 @@ class _Table:
         right = share_bar(value, self.bar, _style(row), self.glyphs, chance)
         if row.name == "other" and not known(value):
             right = [(fit("no healthy one" if self.bar >= 14 else "none", self.bar, ""), "faint")]
-        right.append((f"{score(value):>{NUMBER}}", _style(row) if known(value) else "faint"))
+        right.append((f"{share(value):>{NUMBER}}", _style(row) if known(value) else "faint"))
         if not self.history:
             return [[*left, *right]]
         drawn = history_rows(

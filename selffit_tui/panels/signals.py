@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from selffit.numbers import count, known, narrow, score
+from selffit.numbers import count, known, narrow, share
 from selffit.vocabulary import ACCURACY, HEALTHY, STEP, Measure
 from selffit_tui.draw.raster import Floats, Raster, Trace, first_at, rasterise
 from selffit_tui.draw.spans import Line, Span, framed
@@ -177,7 +177,7 @@ def _held(signal: Signal, scene: Scene, table: Table | Signals) -> Held | None:
     sign = "<" if usual.direction > 0 else ">"
     mean = _newest_mean(scene, table, name)
     out = name in WATCHED and usual.out(mean)
-    return Held(edge=usual.edge, words=f"usual {sign} {score(usual.edge)}", out=out)
+    return Held(edge=usual.edge, words=f"usual {sign} {share(usual.edge)}", out=out)
 
 
 def _newest_mean(scene: Scene, table: Table | Signals, name: str) -> float:
@@ -199,7 +199,7 @@ def _alarm_of_gap(scene: Scene, table: Table | Signals) -> Held | None:
     if not edge > 0:
         return None
     now = _at_cursor(scene, table, "gap")
-    return Held(edge=edge, words=f"alarm > {score(edge)}", out=now > edge)
+    return Held(edge=edge, words=f"alarm > {share(edge)}", out=now > edge)
 
 
 def _draw_edge(
@@ -235,7 +235,7 @@ def _right(row: int, rows: int, value: float, held: Held | None, limits: str) ->
     style = "alert" if held is not None and held.out else "strong"
     short = held.words.replace("usual ", "").replace("alarm ", "").replace(" ", "") if held else ""
     if row == 0:
-        spans: list[Span] = [(f" {score(value):>4}", style)]
+        spans: list[Span] = [(f" {share(value):>4}", style)]
         if held is not None and held.out:
             spans.append((" !!", style))
         elif rows == 1:

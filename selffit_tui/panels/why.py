@@ -10,7 +10,7 @@ from math import isfinite
 from selffit.control.commands import HEALTHY as TO_HEALTHY
 from selffit.control.commands import SOUND as TO_SOUND
 from selffit.eventlog import kinds
-from selffit.numbers import budget, count, in_unit, known, plural, score
+from selffit.numbers import budget, count, in_unit, known, plural, share
 from selffit.run.health import Limit, limits
 from selffit.run.reacting import in_brief
 from selffit.run.state import is_only_told
@@ -126,7 +126,7 @@ def _best(limit: Limit | None) -> str:
         return ""
     # what is expected may have been measured at another eps, while that was rising
     at = f" at eps {budget(limit.eps)}" if known(limit.eps) else ""
-    return f"best {score(limit.best)}{at}, alarm below {score(limit.alarm)}"
+    return f"best {share(limit.best)}{at}, alarm below {share(limit.alarm)}"
 
 
 def _fall(scene: Scene, found: Verdict, width: int) -> Block:
@@ -135,20 +135,20 @@ def _fall(scene: Scene, found: Verdict, width: int) -> Block:
     if onset is None or probe is None:
         return _calm(scene, found, width)
     best, limit = onset.evidence.get("best"), _limit(scene)
-    was = f"was {score(best)}" if best is not None else ""
-    alarm = f", alarm below {score(limit.alarm)}" if limit and isfinite(limit.alarm) else ""
+    was = f"was {share(best)}" if best is not None else ""
+    alarm = f", alarm below {share(limit.alarm)}" if limit and isfinite(limit.alarm) else ""
     lines = [
-        _row(ACCURACY["pgd"].label, score(probe.pgd), was + alarm, "pgd"),
+        _row(ACCURACY["pgd"].label, share(probe.pgd), was + alarm, "pgd"),
         _row(
             ACCURACY["fgsm"].label,
-            score(probe.fgsm),
-            f"{ACCURACY['gap'].label} {score(probe.fgsm - probe.pgd)}",
+            share(probe.fgsm),
+            f"{ACCURACY['gap'].label} {share(probe.fgsm - probe.pgd)}",
             "fgsm",
         ),
     ]
     strong = found.alert.evidence.get("strong") if found.alert is not None else None
     if strong is not None:
-        lines.append(_row(ACCURACY["strong"].label, score(strong), "a strong attack decides"))
+        lines.append(_row(ACCURACY["strong"].label, share(strong), "a strong attack decides"))
     low = onset.onset_low
     where = (
         f"at step {count(onset.about)}"
@@ -175,7 +175,7 @@ def _cause(scene: Scene, found: Verdict, width: int) -> Block:
     index = scene.newest_of(scene.state.all(kinds.SelfProbe))
     called = called_since(scene.state, found.onset) if found.onset is not None else None
     since = f" since {count(called)}" if called is not None else ""
-    told = f" (index {score(index.index)})" if index is not None and known(index.index) else ""
+    told = f" (index {share(index.index)})" if index is not None and known(index.index) else ""
     name = disease.name.upper() if disease.sure else f"cause {disease.name}"
     lines: Block = [[(name, "alert"), (f"{since}{told}", "dim")]]
     lines += _text(disease.meaning, width, "text")
@@ -196,13 +196,13 @@ def _suspected(scene: Scene, found: Verdict, width: int) -> Block:
             continue
         measure = EVIDENCE[name]
         value = in_unit(alert.evidence[name], measure.unit)
-        lines.append(_row(measure.short, value, f"was {score(usual)}", "warn"))
+        lines.append(_row(measure.short, value, f"was {share(usual)}", "warn"))
     if not lines and alert is not None:
         lines += _text(alert.text, width, "text")
     probe = state.current(kinds.RobustProbe)
     if probe is not None:
         words = f"at step {count(probe.step)}; {_best(_limit(scene))}".rstrip("; ")
-        lines += [_row(ACCURACY["pgd"].label, score(probe.pgd), "", "pgd"), *_text(words, width)]
+        lines += [_row(ACCURACY["pgd"].label, share(probe.pgd), "", "pgd"), *_text(words, width)]
     return [*lines, *_next(scene, width, "it decides"), *_policy(scene, width)]
 
 
@@ -240,9 +240,9 @@ def _calm(scene: Scene, found: Verdict, width: int) -> Block:
         first: Line = [(f"{symbol} no probe has looked yet", "text")]
     elif limit is not None and limit.state == HEALTHY.name:
         eps = f" at eps {budget(probe.eps)}" if known(probe.eps) else ""
-        first = [(f"{symbol} healthy: PGD {score(probe.pgd)} is normal{eps}", "good")]
+        first = [(f"{symbol} healthy: PGD {share(probe.pgd)} is normal{eps}", "good")]
     else:
-        first = [(f"{symbol} PGD {score(probe.pgd)}, FGSM {score(probe.fgsm)}", "text")]
+        first = [(f"{symbol} PGD {share(probe.pgd)}, FGSM {share(probe.fgsm)}", "text")]
     return [
         first,
         *_text(_best(limit), width),

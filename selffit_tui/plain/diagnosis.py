@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selffit.eventlog import kinds
-from selffit.numbers import UNKNOWN, budget, count, known, share, signed
+from selffit.numbers import UNKNOWN, budget, count, decimals, known, share, signed
 from selffit.report.findings import MEASURED, Findings, Report
 from selffit.report.words import (
     TYPICAL_SHARE,
@@ -127,7 +127,7 @@ def channel_table(
             layer.name,
             str(len(layer.dominance)),
             *(share(value) for value in (layer.gini, layer.top10)),
-            share(layer.pr, 1),
+            decimals(layer.pr, 1),
             *(share(value) for value in (layer.rho, layer.agree)),
             "  ".join(channel_words(layer, c, causal) for c in most_dominant(layer, named)),
         )

@@ -8,20 +8,10 @@ from typing import Any
 from rich.cells import cell_len
 
 from selffit.eventlog import kinds
+from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, num
-from selffit.numbers import (
-    UNKNOWN,
-    count,
-    duration,
-    in_unit,
-    known,
-    narrow,
-    pace,
-    score,
-    share,
-    signed,
-)
+from selffit.numbers import UNKNOWN, count, decimals, duration, in_unit, known, pace, share, signed
 from selffit.run.follow import Follower, Item
 from selffit.run.state import RunState
 from selffit.run.summary import seconds_left
@@ -113,7 +103,7 @@ def progress(block: kinds.Steps, state: RunState) -> str:
     of = f"/{epochs:g}" if known(epochs) else ""
     left = seconds_left(state)
     parts = [
-        f"epoch {share(block.epoch)}{of}",
+        f"epoch {decimals(block.epoch)}{of}",
         f"step {count(block.end)}{total}",
         f"{pace(block.img_s)} img/s",
         f"ETA {duration(left)}" if known(left) else "",
@@ -138,14 +128,14 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     speed = f"  {pace(summary['img_s'])} img/s" if summary["img_s"] else ""
     eta = f"  ETA {duration(summary['eta_s'])}" if summary["eta_s"] else ""
     lines.append(
-        f"  step {count(summary['step'])}{total}  epoch {_share(summary['epoch'])}{speed}{eta}"
+        f"  step {count(summary['step'])}{total}  epoch {_epoch(summary['epoch'])}{speed}{eta}"
         + (f"  last event {duration(age)} ago" if age is not None else "")
     )
     lines.append(
         "  " + "  ".join(f"{key} {_setting(key, value)}" for key, value in settings.items())
     )
     if last:
-        told = "  ".join(f"{ACCURACY[name].label} {_score(last[name])}" for name in PROBED)
+        told = "  ".join(f"{ACCURACY[name].label} {_share(last[name])}" for name in PROBED)
         blank = f", not finite for {count(last['nonfinite'])}" if last["nonfinite"] else ""
         lines.append(f"  at step {count(last['step'])}: {told}  (n {count(last['n'])}{blank})")
     lines.append(f"  {stands}")
@@ -168,7 +158,7 @@ def _alone(channels: Mapping[str, Any] | None) -> list[str]:
     if not channels or not channels["alone"]:
         return []
     told = [
-        f"{one['layer']} channel {one['channel']} {narrow(signed(one['fgsm']))}"
+        f"{one['layer']} channel {one['channel']} {signed(one['fgsm'])}"
         for one in channels["alone"][:3]
     ]
     more = len(channels["alone"]) - len(told)
@@ -190,12 +180,12 @@ def _trouble(trouble: Mapping[str, Any]) -> str:
     return f"{'!!' if trouble['serious'] else '!'} {trouble['name']}: {trouble['text']}"
 
 
-def _score(value: float | None) -> str:
-    return UNKNOWN if value is None else score(value)
-
-
 def _share(value: float | None) -> str:
     return UNKNOWN if value is None else share(value)
+
+
+def _epoch(value: float | None) -> str:
+    return UNKNOWN if value is None else decimals(value)
 
 
 def _setting(name: str, value: Any) -> str:
@@ -233,12 +223,12 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         last = row["last"] or {}
         table.append(
             (
-                row["run"],
+                clean(row["run"]),
                 _state(row),
                 str(row["settings"]["method"] or UNKNOWN),
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
-                *(_score(last.get(name)) for name in PROBED),
+                *(_share(last.get(name)) for name in PROBED),
                 row.get("why") or standing_words(row["verdict"]) + _named(row["troubles"]),
             )
         )

@@ -16,8 +16,9 @@ from selffit.run.sweep import Score, Sweep
 
 HEAD = ("RUN", "RULE", "HITS", "FALSE", "LATENCY", "SAVED")
 TRUTH = (
-    "truth: a branch has collapsed where its last 3 PGD probes (1 where it was rolled back or still trains) are "
-    "below half of the best at their budget while FGSM stays up; the onset is the first of those"
+    "truth: a branch has collapsed where its last 3 PGD probes (1 where it was rolled back or "
+    "still trains) are below half of the best at their budget while FGSM stays up; the onset is "
+    "the first of those"
 )
 
 

@@ -8,6 +8,7 @@ from textual.screen import Screen
 
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.model.listing.scene import Ask
+from selffit_tui.panels.typed import passed_on
 from selffit_tui.screens.prompt import Prompt
 
 
@@ -59,6 +60,8 @@ class AskingScreen(Screen[None]):
 
     async def on_key(self, event: Key) -> None:
         """Every key."""
+        if passed_on(self, event):
+            return
         if self._question is None and self._prompt is None:
             bound = self.active_bindings.get(event.key)
             if bound is not None and bound.node is self:

@@ -9,6 +9,7 @@ from textual.screen import ModalScreen
 
 from selffit_tui.draw.spans import Line, crop
 from selffit_tui.model.scene import Scene
+from selffit_tui.panels.typed import passed_on
 from selffit_tui.panels.widget import LineWidget
 
 MOST = 60  # letters
@@ -63,6 +64,8 @@ class FindScreen(ModalScreen[None]):
 
     def on_key(self, event: Key) -> None:
         """Every key."""
+        if passed_on(self, event):
+            return
         event.stop()
         event.prevent_default()
         typed = self.query_one(FindLine).typed

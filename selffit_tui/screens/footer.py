@@ -23,13 +23,15 @@ class Footer(LineWidget):
 def footer_line(scene: Scene, width: int) -> Line:
     """Keys and words from the key table; what does not fit is in the help."""
     table = keys_of(readonly=not scene.may_act)
+    # the timeline says these, while no mark under the clock takes their place
+    told = scene.replay.length and scene.replay.mark is None
     shown: list[tuple[str, str]] = [
         (
             shown_keys(key).split(" ")[0],
             "play" if key.id == "play" and not scene.goes else key.footer,
         )
         for key in table
-        if key.footer
+        if key.footer and not (told and key.id == "play")
     ]
     going = scene.newest.state.ending is None and scene.present_word != "lost"
     if width >= 100 and going:
@@ -37,7 +39,8 @@ def footer_line(scene: Scene, width: int) -> Line:
     help_key = shown.pop()
     tail: list[Span] = [(f" {help_key[0]} ", "key"), (help_key[1], "dim")]
     spans: list[Span] = []
-    for key, words in [*shown, PANELS_IN_FOOTER, MARKS_IN_FOOTER, PALETTE_IN_FOOTER]:
+    marks = [] if told else [MARKS_IN_FOOTER]
+    for key, words in [*shown, PANELS_IN_FOOTER, *marks, PALETTE_IN_FOOTER]:
         item: list[Span] = [(f" {key} ", "key"), (f"{words} ", "dim")]
         if width_of([*spans, *item, *tail]) > width:
             break

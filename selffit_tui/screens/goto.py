@@ -14,6 +14,7 @@ from selffit_tui.draw.spans import Line, framed
 from selffit_tui.intervene.dialog import Edit
 from selffit_tui.intervene.panel import edit_spans
 from selffit_tui.model.scene import Scene
+from selffit_tui.panels.typed import passed_on
 from selffit_tui.panels.widget import LineWidget
 
 WIDEST = 76
@@ -74,6 +75,8 @@ class GoToScreen(ModalScreen[int | None]):
 
     def on_key(self, event: Key) -> None:
         """Every key is for the line."""
+        if passed_on(self, event):
+            return
         event.stop()
         event.prevent_default()
         if event.key in ("escape", "ctrl+c"):

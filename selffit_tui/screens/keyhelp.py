@@ -87,7 +87,13 @@ class KeyHelpScreen(Screen[None]):
 
     CSS = "KeyHelpScreen HelpLines { width: 100%; height: 100%; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1,space,ctrl+c", "app.pop_screen", "back", show=False),
+        Binding(
+            "escape,q,question_mark,f1,space,ctrl+c",
+            "app.pop_screen",
+            "back",
+            show=False,
+            priority=True,
+        ),
         Binding("down,j", "scroll_by(1)", "down", show=False),
         Binding("up,k", "scroll_by(-1)", "up", show=False),
         Binding("pagedown", "scroll_by(10)", "down", show=False),

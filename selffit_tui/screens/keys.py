@@ -304,8 +304,9 @@ def keys_of(readonly: bool) -> tuple[Key, ...]:
     return WATCH_KEYS if readonly else RUN_KEYS
 
 
-def bindings(table: tuple[Key, ...]) -> list[BindingType]:
-    """The table as Textual wants it."""
+def bindings(table: tuple[Key, ...], at_once: bool = False) -> list[BindingType]:
+    """The table as Textual wants it; `at_once`: before the next key, see `panels.typed`."""
     return [
-        Binding(",".join(key.keys), key.action, key.help, show=False, id=key.id) for key in table
+        Binding(",".join(key.keys), key.action, key.help, show=False, id=key.id, priority=at_once)
+        for key in table
     ]

@@ -45,7 +45,11 @@ class PageScreen(Screen[None]):
     CSS = "PageScreen PagePanel { width: 100%; height: 100%; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "escape,q,question_mark,f1,t,space,enter,ctrl+c", "app.pop_screen", "back", show=False
+            "escape,q,question_mark,f1,t,space,enter,ctrl+c",
+            "app.pop_screen",
+            "back",
+            show=False,
+            priority=True,
         ),
         Binding("down,j", "scroll_by(1)", "down", show=False),
         Binding("up,k", "scroll_by(-1)", "up", show=False),

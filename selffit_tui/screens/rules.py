@@ -13,6 +13,7 @@ from selffit.run.rules import RULES
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.scene import Scene
+from selffit_tui.panels.typed import passed_on
 from selffit_tui.panels.widget import LineWidget
 
 WIDEST = 92
@@ -146,6 +147,8 @@ class RulesScreen(ModalScreen[bool]):
 
     def on_key(self, event: Key) -> None:
         """Back, with or without the marks."""
+        if passed_on(self, event):
+            return
         event.stop()
         event.prevent_default()
         if event.key in ("escape", "w", "W", "q", "enter", "space", "ctrl+c"):

@@ -42,7 +42,7 @@ class RunScreen(PlayingScreen, LookingScreen):
     """Holds what was read, is drawn and was chosen; its panels draw the scene made of these."""
 
     CSS_PATH = "run.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_KEYS, at_once=True)
 
     def __init__(
         self,

@@ -12,7 +12,6 @@ from rich.cells import cell_len
 from selffit.numbers import count, duration
 from selffit.run.firing import HIT
 from selffit.run.lineage import ActiveLine
-from selffit.run.moments import Moment
 from selffit.vocabulary import state_of
 from selffit_tui.draw.spans import Line, Span, crop, width_of
 from selffit_tui.model.clock import gap_words, speed_words
@@ -67,7 +66,7 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
         told = [status, _hint(scene, room)]
     else:
         hint = _hint(scene, room - width_of(status) - 2)
-        if not hint and _mark(scene) is not None:  # what lies here matters more than the time
+        if not hint and scene.replay.mark is not None:  # what lies here matters more than the time
             status = _trimmed(pack(_status(scene)[:1], room))
             hint = _hint(scene, room - width_of(status) - 2)
         told = [[*status, ("  ", "text"), *hint] if hint else status]
@@ -120,14 +119,9 @@ def meanwhile(scene: Scene) -> Span | None:
     return f"the run goes on{f', +{count(further)}' if further > 0 else ''}", "dim"
 
 
-def _mark(scene: Scene) -> Moment | None:
-    """The mark under the clock, None where there is none."""
-    return None if scene.replay.live else scene.replay.gravest
-
-
 def _hint(scene: Scene, room: int) -> list[Span]:
     """What the mark under the clock says; where there is none, the keys."""
-    moment = _mark(scene)
+    moment = scene.replay.mark
     if moment is not None:
         symbol, style = looks(moment)
         kind = f"{moment.kind}: " if moment.is_alert else ""

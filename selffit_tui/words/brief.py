@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from selffit.eventlog import kinds
 from selffit.eventlog.kinds import Event
-from selffit.numbers import count, score
+from selffit.numbers import count, share
 from selffit.run.wording import cause_words, moved_words
 from selffit.vocabulary import ONSET, SUSPECT, ended_badly, level_of
 from selffit_tui.words.events import event_words
@@ -52,7 +52,7 @@ def _onset(event: kinds.Alert) -> str:
     if best is None or pgd is None or fgsm is None:
         return ""
     parts = [cause_words(event.disease)] if event.disease else []
-    parts.append(f"PGD {score(best)} → {score(pgd)} while FGSM {score(fgsm)}")
+    parts.append(f"PGD {share(best)} → {share(pgd)} while FGSM {share(fgsm)}")
     if event.healthy_step is not None:
         parts.append(f"last healthy step {count(event.healthy_step)}")
     return "; ".join(parts)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from selffit.eventlog import kinds
-from selffit.numbers import budget, count, duration, known, plural, score
+from selffit.numbers import budget, count, duration, known, plural, share
 from selffit.run.state import RunState
 from selffit.run.trouble import troubles
 from selffit.run.verdict import Verdict, stands, verdict
@@ -124,7 +124,7 @@ def _best(state: RunState) -> str:
         return ""
     pgd, step = max(measured)
     at = f" at eps {budget(last.eps)}" if known(last.eps) else ""
-    return f"{ACCURACY['pgd'].label} {score(pgd)}{at}, step {count(-step)}"
+    return f"{ACCURACY['pgd'].label} {share(pgd)}{at}, step {count(-step)}"
 
 
 def _reached(probe: kinds.RobustProbe, eps: float) -> list[tuple[float, int]]:
@@ -146,11 +146,11 @@ def _final(state: RunState) -> str:
     if last.nonfinite:
         return f"{not_finite(last)} at step {count(last.step)}"
     told = "  ".join(
-        f"{ACCURACY[name].label} {score(getattr(last, name))}" for name in ("clean", "fgsm", "pgd")
+        f"{ACCURACY[name].label} {share(getattr(last, name))}" for name in ("clean", "fgsm", "pgd")
     )
     strong = state.current(kinds.StrongProbe)
     if strong is not None and strong.step == last.step and known(strong.pgd):
-        told += f"  under a strong attack {score(strong.pgd)}"
+        told += f"  under a strong attack {share(strong.pgd)}"
     return f"{told}, step {count(last.step)} (n {count(last.n)})"
 
 

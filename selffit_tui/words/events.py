@@ -11,9 +11,8 @@ from selffit.numbers import (
     count,
     duration,
     known,
-    narrow,
     plural,
-    score,
+    share,
     signed,
     size,
     small,
@@ -85,25 +84,25 @@ def _start(event: kinds.RunStart) -> str:
 
 
 def _probe(event: kinds.RobustProbe) -> str:
-    words = f"clean {score(event.clean)}  FGSM {score(event.fgsm)}  "
-    words += f"{pgd_label(event.pgd_steps)} {score(event.pgd)}  n {count(event.n)}"
+    words = f"clean {share(event.clean)}  FGSM {share(event.fgsm)}  "
+    words += f"{pgd_label(event.pgd_steps)} {share(event.pgd)}  n {count(event.n)}"
     words += f"  {not_finite(event)}" if event.nonfinite else ""
     words += f"  eps {budget(event.eps)}" if known(event.eps) else ""
     if event.final is not None:
-        words += f"  at final eps {budget(event.final.eps)}: PGD {score(event.final.pgd)}"
+        words += f"  at final eps {budget(event.final.eps)}: PGD {share(event.final.pgd)}"
     return words + ("  on suspicion" if event.why == "suspicion" else "")
 
 
 def _strong(event: kinds.StrongProbe) -> str:
     """What a strong attack leaves of the PGD accuracy of an ordinary probe."""
-    words = f"PGD {score(event.weak)} is {score(event.pgd)} under a strong attack"
+    words = f"PGD {share(event.weak)} is {share(event.pgd)} under a strong attack"
     return f"{words} ({event.how})  n {count(event.n)}"
 
 
 def _referee(event: kinds.RefereeProbe) -> str:
     """What APGD leaves, and what its first half does alone."""
-    alone = f"; APGD-CE alone {score(event.ce)}" if event.targets else ""
-    return f"{score(event.pgd)} left by {event.how}{alone}  n {count(event.n)}"
+    alone = f"; APGD-CE alone {share(event.ce)}" if event.targets else ""
+    return f"{share(event.pgd)} left by {event.how}{alone}  n {count(event.n)}"
 
 
 def _causal(event: kinds.CausalProbe) -> str:
@@ -115,8 +114,8 @@ def _causal(event: kinds.CausalProbe) -> str:
         return n
     most = min(found, key=lambda row: row.fgsm)
     parts = [
-        f"{row.group} FGSM {narrow(signed(row.fgsm - event.base.fgsm))} "
-        f"PGD {narrow(signed(row.pgd - event.base.pgd))}"
+        f"{row.group} FGSM {signed(row.fgsm - event.base.fgsm)} "
+        f"PGD {signed(row.pgd - event.base.pgd)}"
         for row in tenths
         if row.stage == most.stage and row.group in ("self", "random")
     ]
@@ -184,7 +183,7 @@ def _failed(event: kinds.Failed) -> str:
 def _checkpoint(event: kinds.CheckpointSaved) -> str:
     return _joined(
         event.id,
-        f"PGD {score(event.pgd)}" if known(event.pgd) else "",
+        f"PGD {share(event.pgd)}" if known(event.pgd) else "",
         "healthy" if event.healthy else "",
         size(event.bytes) if known(event.bytes) else "",
     )

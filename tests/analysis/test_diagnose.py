@@ -239,7 +239,7 @@ def test_a_network_that_weakened_by_the_log_is_neither_fallen_nor_healthy(judge)
     see = judge(logged(10, 0.4), *weak)
     assert see(20, 0.25, 0.2, HEALTHY) is None  # one probe tells nothing yet
     said = see(30, 0.25, 0.2, HEALTHY)
-    assert said.disease == "weakened" and "since step 20 PGD has fallen from 0.40" in said.text
+    assert said.disease == "weakened" and "since step 20 PGD has fallen from .40" in said.text
     assert judge(logged(10, 0.4), *weak, own=False)(30, 0.25, 0.2, HEALTHY) is None
 
 
@@ -270,8 +270,8 @@ def test_a_fall_is_seen_from_the_log_alone_but_not_from_other_images(judge):
 @pytest.mark.parametrize(
     ("probe", "words"),
     [
-        ((0, 0.1, 0.1, {}, 0.1), "clean accuracy 0.10 is not above guessing (0.10)"),
-        ((10, 0.15, 0.12, {}, 0.4), "PGD accuracy 0.12 is not clearly above guessing"),
+        ((0, 0.1, 0.1, {}, 0.1), "clean accuracy .10 is not above guessing (.10)"),
+        ((10, 0.15, 0.12, {}, 0.4), "PGD accuracy .12 is not clearly above guessing"),
         ((10, 0.5, math.nan, {}, 0.8), "robust accuracy was not measured"),
     ],
 )
@@ -284,13 +284,13 @@ def test_where_there_is_nothing_to_judge_by_the_reason_is_said(judge, probe, wor
 def test_few_images_cannot_show_a_fall():
     few = ProbePoint(0, 0.8, 0.5, 0.45, 16)
     rule = RobustRule(RuleThresholds(), 0.1)
-    assert doubt(few, rule) == "16 images are too few to show the loss of an accuracy of 0.50"
+    assert doubt(few, rule) == "16 images are too few to show the loss of an accuracy of .50"
     assert doubt(replace(few, n=64), rule) == ""
 
 
 def test_a_fall_of_fgsm_accuracy_as_well_is_named_and_is_no_collapse(judge):
     said = judge(logged(10, 0.4))(20, 0.14, 0.12, HEALTHY, clean=0.5)
-    told = "PGD accuracy 0.12 of 0.40 before, and FGSM fell with it to 0.14 (n=512)"
+    told = "PGD accuracy .12 of .40 before, and FGSM fell with it to .14 (n=512)"
     assert said.text == f"weakened: {told}"
 
 

@@ -221,7 +221,7 @@ def test_detect_ends_with_3_where_it_cannot_tell_of_one_trace_and_says_why(comma
     assert (code, "--columns pgd=NAME" in err) == (2, True)
     code, out, err = command("detect", "--columns", "pgd=Value", "blind.csv")
     assert code == 3
-    assert "cannot tell: PGD accuracy fell by epoch 20 from 0.45 to 0.01" in out
+    assert "cannot tell: PGD accuracy fell by epoch 20 from .45 to .01" in out
     assert "FGSM accuracy was never measured" in out and "(30 rows judged)" in out
     assert "blind: read as percent" in err and "column Value taken as pgd" in err
     code, out, _ = command("detect", "--json", "--columns", "pgd=Value", "blind.csv")
@@ -256,3 +256,22 @@ def test_a_path_that_begins_with_a_dot_is_no_name_of_a_run(command, tmp_path):
 def test_a_paragraph_of_the_help_fills_the_width(command):
     told = [" ".join(line.split()) for line in command("train", "--help")[1].split("\n")]
     assert any(line.startswith("The training survives") and len(line) > 70 for line in told)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["detect", "--sweep"], "--sweep needs FOLDER: all runs below a folder"),
+        (["replay", "--at"], "--at needs "),
+        (["ctl", "x", "note", "--by"], "--by needs "),
+    ],
+)
+def test_an_option_without_its_value_says_what_it_takes(monkeypatch, capsys, words, told):
+    code, out, err = selffit(monkeypatch, capsys, *words)
+    assert code == 2 and out == "" and told in err and err.count("\n") == 1
+    assert f"selffit {words[0]}" in err
+
+
+def test_what_was_packed_can_be_opened_to_act_on(monkeypatch, capsys):
+    code, out, _ = selffit(monkeypatch, capsys, "open", "--help")
+    assert code == 0 and "--no-readonly" in out

@@ -203,3 +203,22 @@ def test_whoever_starts_a_training_and_stops_reading_is_told_that_it_goes_on(mon
     with pytest.raises(Unwritable):
         follow_plain(RunDir.open(EXAMPLE))
     assert capsys.readouterr().err == ""
+
+
+def test_a_name_with_line_breaks_and_escapes_forges_no_line(tmp_path):
+    name = "evil\n!! ONSET \x1b[31m\udcff'"
+    folder = tmp_path / "runs" / name
+    shutil.copytree(EXAMPLE, folder)
+    for words in (["runs"], ["status", str(folder)], ["watch", "--plain", str(folder)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "selffit_tui", *map(os.fsencode, words)],
+            cwd=tmp_path,
+            capture_output=True,
+        )
+        told = (done.stdout + done.stderr).decode()
+        assert done.returncode == 0 and "evil" in told and "\x1b" not in told
+        assert not any(line.lstrip().startswith("!! ONSET \\x1b") for line in told.splitlines())
+        typed = [line.partition("selffit watch ")[2] for line in told.splitlines()]
+        for word in filter(None, typed):  # what is told to type names it, in one line
+            said = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True)
+            assert said.stdout == os.fsencode(name)

@@ -154,7 +154,7 @@ def test_a_collapse_before_pgd_ever_was_healthy_that_passes_is_no_onset_but_is_n
     """As measured at 16/255 with a random start, in warm-up: .00 with FGSM .29, then .18."""
     [alert] = run([(0.15, 0.13), (0.29, 0.0), (0.30, 0.0), (0.3, 0.18), (0.4, 0.3)], clean=0.35)
     assert (alert.level, alert.step, alert.n, alert.healthy) == ("transient", 1, 600, None)
-    assert "0.00 while FGSM accuracy is 0.29 (n=600), before PGD ever was healthy" in alert.text
+    assert ".00 while FGSM accuracy is .29 (n=600), before PGD ever was healthy" in alert.text
 
 
 def test_the_accuracy_of_a_network_that_guesses_is_no_level():

@@ -104,6 +104,6 @@ def test_an_onset_says_at_which_budget_the_accuracy_before_was_measured():
         [alert] = detector.probe(ProbePoint(5, 0.8, 0.6, 0.01, 600, eps=now))
         return alert.text.partition("), ")[2]
 
-    assert fall(0.1, 0.1) == fall(math.nan, math.nan) == "from 0.50"
-    assert fall(0.2, 0.1) == "from 0.50 at eps 51/255, now .100"
-    assert fall(0.09, 0.1) == "from 0.50 at eps .0900, now .100"
+    assert fall(0.1, 0.1) == fall(math.nan, math.nan) == "from .50"
+    assert fall(0.2, 0.1) == "from .50 at eps 51/255, now .100"
+    assert fall(0.09, 0.1) == "from .50 at eps .0900, now .100"

@@ -103,7 +103,7 @@ def test_a_fall_of_every_accuracy_to_guessing_is_a_divergence_since_its_first_pr
     found = sure(rule.probe(guessing(3)))
     assert (found.sign, found.since, found.step, found.low) == ("at chance", 2, 3, 1)
     assert (found.value, found.bound, found.n) == (0.1, 0.1, 1000)
-    assert found.evidence["best_clean"] == 0.6 and "from 0.60" in found.text("epoch")
+    assert found.evidence["best_clean"] == 0.6 and "from .60" in found.text("epoch")
     assert rule.open and rule.probe(guessing(4)) is None
 
 

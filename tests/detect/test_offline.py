@@ -98,7 +98,7 @@ def test_divergence_is_named_with_its_epoch(tmp_path):
     data = answered(tmp_path, HEADER + rows(fallen=0) + gone).as_data()
     assert (data["verdict"], data["onset"]) == ("diverged", None)
     assert data["diverged"] == {"since": 8, "sign": "at chance"}
-    assert data["text"].startswith("diverged at epoch 8: clean accuracy fell from 0.70 to 0.10")
+    assert data["text"].startswith("diverged at epoch 8: clean accuracy fell from .70 to .10")
 
 
 def test_a_low_clean_accuracy_of_many_classes_is_no_divergence(tmp_path):

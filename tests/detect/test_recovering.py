@@ -7,6 +7,7 @@ from made_up.detecting import BACK, CLIMBED, CO, HEALTHY, confirming, levels, on
 
 from selffit.detect import Detector
 from selffit.eventlog.kinds import Healthy
+from selffit.numbers import share
 
 
 # ---- recovery ------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ def test_a_strong_attack_that_leaves_the_accuracy_is_a_recovery():
     [alert] = detector.strong(15, 0.40, 0.44, 256)
     assert (alert.level, alert.step, alert.n) == ("recovered", 15, 256)
     assert alert.text == (
-        "PGD accuracy is back at 0.44 of 0.45 before, and a stronger attack leaves 0.40 of it "
+        "PGD accuracy is back at .44 of .45 before, and a stronger attack leaves .40 of it "
         "(n=256): the network has recovered"
     )
     assert alert.evidence == {"strong": 0.40, "pgd": 0.44, "best": 0.45}
@@ -67,7 +68,7 @@ def test_a_strong_attack_that_leaves_nothing_is_masked_gradients(rows):
     [alert] = detector.strong(15, 0.01, weak, 256)
     assert (alert.level, alert.step, alert.n, alert.confidence) == ("masked", 15, 256, None)
     assert (
-        f"back at {weak:.2f} of 0.45 before, but a stronger attack leaves 0.01 of it (n=256)"
+        f"back at {share(weak)} of .45 before, but a stronger attack leaves .01 of it (n=256)"
         in alert.text
     )
     assert alert.evidence == {"strong": 0.01, "pgd": weak, "best": 0.45}
@@ -124,7 +125,7 @@ def test_robust_accuracy_that_a_strong_attack_takes_away_is_masked_without_any_o
     assert detector.strong(7, 0.38, 0.45, 256) == [] and not detector.onset_open
     [alert] = detector.strong(7, 0.02, 0.45, 256)
     assert (alert.level, alert.step, alert.evidence) == ("masked", 7, {"strong": 0.02, "pgd": 0.45})
-    assert "PGD accuracy is 0.45, but a stronger attack leaves 0.02 (n=256)" in alert.text
+    assert "PGD accuracy is .45, but a stronger attack leaves .02 (n=256)" in alert.text
     assert detector.onset_open and detector.strong(7, 0.02, 0.45, 256) == []
     on(detector, BACK)
     assert levels(detector.strong(10, 0.40, 0.44, 256)) == ["recovered"]
@@ -156,7 +157,7 @@ def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weak
     [alert] = detector.strong(9, 0.05, 0.30, 256)
     assert (alert.level, alert.onset_low, alert.onset_step) == ("onset", 7, 9)
     assert alert.evidence["strong"] == alert.evidence["pgd"] == 0.05
-    assert "a strong attack saw it, the weaker one leaves 0.30" in alert.text
+    assert "a strong attack saw it, the weaker one leaves .30" in alert.text
     assert detector.onset_open
 
 

@@ -340,7 +340,7 @@ def test_what_is_too_early_to_call_masking_is_undecided_with_the_same_numbers():
     assert (masking.disease, early.disease) == ("gradient masking", "undecided")
     assert (
         early.text.startswith("undecided: no sign of self-fitting yet")
-        and "0.00 to 0.97" in early.text
+        and ".00 to .97" in early.text
     )
     assert early.evidence == masking.evidence and "masking" not in early.text
 
@@ -348,10 +348,10 @@ def test_what_is_too_early_to_call_masking_is_undecided_with_the_same_numbers():
 def test_the_text_is_one_sentence_that_names_first_what_is_there():
     found = verdict(REAL["fgsm 8/255, 122 steps after"], CHANCE, 128)
     assert found.text == (
-        "self-fitting: the network reads its own perturbation; under its own perturbation 0.66 are "
-        "right, under a healthy network's 0.40, the attack lowers the loss of 0.59 of the images; "
-        "not clear: on plain grey it is read right in 0.09 (guessing 0.10), against another image "
-        "it wins 0.02 to 0.60, label swap 0.07 (guessing 0.10) (n=128)"
+        "self-fitting: the network reads its own perturbation; under its own perturbation .66 are "
+        "right, under a healthy network's .40, the attack lowers the loss of .59 of the images; "
+        "not clear: on plain grey it is read right in .09 (guessing .10), against another image "
+        "it wins .02 to .60, label swap .07 (guessing .10) (n=128)"
     )
     (masking,) = MASKING.values()
     text = verdict(masking, CHANCE, 512).text

@@ -192,7 +192,7 @@ def small(command, tmp_path):
 def test_figures_are_written_as_svg_and_png_with_what_they_show(command, tmp_path, small):
     pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
     code, _, err = command("export", small, "--figures", "pictures")
-    assert code == 0 and "PGD accuracy is at most 0.40 (epoch 0)" in err
+    assert code == 0 and "PGD accuracy is at most .40 (epoch 0)" in err
     names = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert names == {"accuracies.svg", "accuracies.png"}
 

@@ -102,7 +102,7 @@ def test_no_two_figures_share_an_id(pages):
 def test_each_figure_says_what_it_shows_in_this_run(states):
     told = {name: [f.shows for f in figures_of(state)] for name, state in states.items()}
     fell, held = (" ".join(told[name]).replace("\u00a0", " ") for name in told)
-    assert "collapses at step 1 032 to 0.00 while FGSM accuracy is" in fell
+    assert "collapses at step 1 032 to .00 while FGSM accuracy is" in fell
     assert "Across the onset at step 1 032, abnormal batch goes from" in fell
     assert "clear from step" in fell and "have a dominance above 0.5 at step" in fell
     assert "dotted is what was left behind on main" in held
@@ -110,7 +110,7 @@ def test_each_figure_says_what_it_shows_in_this_run(states):
 
 def test_an_intervention_says_what_came_of_it(states):
     ((_, told),) = sentences.outcomes(states["example-patterns-rollback"])
-    assert re.match(r"PGD 0\.\d\d before \(step .*\), 0\.3\d at step", told)
+    assert re.match(r"PGD \.\d\d before \(step .*\), \.3\d at step", told)
     table = "".join(interventions(states["example-patterns-rollback"]))
     assert "what came of it" in table and "method fgsm → n-fgsm" in table and told in table
 

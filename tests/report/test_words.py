@@ -16,13 +16,13 @@ def found(*events: kinds.Event) -> Findings:
 
 def test_the_referee_is_told_beside_the_strong_attack():
     assert referee_sentence(found(STRONG, REFEREE)) == (
-        "Referee (APGD-CE and APGD-T, 100 steps, 9 targets) leaves 0.22, APGD-CE alone 0.25; the "
-        "strong attack 0.21, 2 images apart (n 256; referee 3.5 s; strong attack 1.2 s)."
+        "Referee (APGD-CE and APGD-T, 100 steps, 9 targets) leaves .22, APGD-CE alone .25; the "
+        "strong attack .21, 2 images apart (n 256; referee 3.5 s; strong attack 1.2 s)."
     )
     assert referee_sentence(found(STRONG)) == ""
     alone = kinds.RefereeProbe(n=64, pgd=0.5, ce=0.5, steps=100)
     assert referee_sentence(found(STRONG, alone)) == (
-        "Referee (APGD-CE, 100 steps) leaves 0.50 (n 64; strong attack 1.2 s)."
+        "Referee (APGD-CE, 100 steps) leaves .50 (n 64; strong attack 1.2 s)."
     )
 
 
@@ -35,8 +35,8 @@ def test_a_channel_that_alone_carries_fgsm_accuracy_says_how_much():
     causal = kinds.CausalProbe(
         at=kinds.Place(step=11460), n=128, base=kinds.Effects(fgsm=0.94), single=single
     )
-    assert channel_words(layer, 0, causal) == "0 (+0.83; alone: FGSM -0.62)"
-    assert channel_words(layer, 1, causal) == "1 (+0.10)"
-    assert channel_words(layer, 0, None) == "0 (+0.83)"
-    assert "0.94" in alone_sentence(causal) and f"step {count(11460)}" in alone_sentence(causal)
+    assert channel_words(layer, 0, causal) == "0 (+.83; alone: FGSM -.62)"
+    assert channel_words(layer, 1, causal) == "1 (+.10)"
+    assert channel_words(layer, 0, None) == "0 (+.83)"
+    assert "(.94)" in alone_sentence(causal) and f"step {count(11460)}" in alone_sentence(causal)
     assert alone_sentence(None) == ""

@@ -164,7 +164,7 @@ def test_the_participation_ratio_is_drawn_as_a_share_of_the_channels(scene, made
     text = plain_text(channel_lines(whole, 48, 16), ascii=True)
     line = next(line for line in text.split("\n") if "particip." in line)
     # it falls from high to low
-    assert "13.0 ->5.6" in line and "'" in line and "." in line.split("5.6")[1]
+    assert "13.0-->5.6" in line and "'" in line and "." in line.split("5.6")[1]
 
 
 def test_a_check_that_lies_is_drawn_all_the_same(scene, channels, record):

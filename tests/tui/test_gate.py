@@ -36,7 +36,9 @@ def test_whatever_becomes_a_strip_is_harmless_and_has_its_width(text, width, pla
     ("text", "wanted"),
     [
         ("żółw", "???w"),
-        ("eps 8/255 → 0.350", "eps 8/255 ->0.350"),
+        ("    → roll back", "    ->roll back"),
+        (" → .160", "-->.160"),  # a span of its own
+        ("eps 8/255 → 0.350", "eps 8/255-->0.350"),
         ("z ≥ 3, ΔFGSM −0.31 ×2 x + k·delta…", "z >=3, dFGSM -0.31 x2 x + k*delta~"),
         ("1\u00a0032 steps", "1 032 steps"),
         ("漢字\u0301", "????"),

@@ -7,7 +7,7 @@ import pytest
 from made_up.looks import SETS, plain_text
 
 from selffit.control.ledger import Branch, Ledger
-from selffit.run.lineage import ActiveLine, Piece, active_line
+from selffit.run.lineage import ActiveLine, Piece, line_of
 from selffit.run.state import RunState, reduce_all
 from selffit.run.verdict import verdict
 from selffit_tui.model.marks import INTERVENTION, Mark, neighbour_mark
@@ -35,16 +35,16 @@ def test_the_line_goes_through_every_ancestor_up_to_where_it_was_left():
         "b3": Branch("b3", "main", 400),
     }
     ledger = Ledger(branches=branches, branch="b2")
-    line = active_line(ledger, "b2")
+    line = line_of(ledger, "b2")
     assert line == ActiveLine((Piece("main", 500), Piece("b1", 620), Piece("b2")))
     assert line.holds("main", 500) and not line.holds("main", 501) and not line.holds("b3", 401)
     ledger = replace(ledger, branch="b3")
-    assert active_line(ledger, "b3") == ActiveLine((Piece("main", 400), Piece("b3")))
+    assert line_of(ledger, "b3") == ActiveLine((Piece("main", 400), Piece("b3")))
 
 
 def test_a_log_without_roll_backs_is_one_line_whatever_its_branch_is_called():
-    assert active_line(Ledger(), "main") == ActiveLine()
-    assert active_line(Ledger(), "other") == ActiveLine((Piece("other"),))
+    assert line_of(Ledger(), "main") == ActiveLine()
+    assert line_of(Ledger(), "other") == ActiveLine((Piece("other"),))
 
 
 def test_after_a_roll_back_the_curves_are_the_parents_then_the_branchs(acted_on):

@@ -84,7 +84,7 @@ def test_marks_are_gone_to_in_the_order_in_which_they_became_known(saved):
     gone = []
     while player.mark(-1, 0.0):
         replay = player.replay()
-        gone.append((looks(replay.gravest)[0], replay.branch, replay.gravest.step))
+        gone.append((looks(replay.mark)[0], replay.branch, replay.mark.step))
     assert gone == [
         ("applied", "b1", 558),
         ("applied", "main", 702),
@@ -96,7 +96,7 @@ def test_marks_are_gone_to_in_the_order_in_which_they_became_known(saved):
 def test_a_mark_on_an_abandoned_branch_selects_that_branch(saved):
     player = playing(saved)
     assert player.newest.state.line.branch == "b1"
-    while player.replay().gravest is None or player.replay().gravest.kind != "onset":
+    while player.replay().mark is None or player.replay().mark.kind != "onset":
         player.mark(-1, 0.0)
     state = player.drawn().state
     assert state.branch == "main" and state.line.branch == "main"
@@ -110,9 +110,9 @@ def test_a_filter_chooses_which_marks(saved):
         player.end()
         assert player.mark(-1, 0.0)
         if player.choice.name == "alert":
-            assert player.replay().gravest.kind == "onset"
+            assert player.replay().mark.kind == "onset"
         if player.choice.name == "checkpoint":
-            assert player.replay().gravest.kind == "checkpoint"
+            assert player.replay().mark.kind == "checkpoint"
         player.next_choice()
     assert names == ["mark", "alert", "act", "checkpoint"]
 
@@ -120,7 +120,7 @@ def test_a_filter_chooses_which_marks(saved):
 def test_a_place_is_gone_to_as_it_is_named(fell):
     player = playing(fell)
     player.go(player.position("onset"), 0.0)
-    moment = player.replay().gravest
+    moment = player.replay().mark
     assert moment.kind == "onset" and moment.step == 620
     assert player.replay().step == 651  # where it became known
     with pytest.raises(UserError, match="beyond the end"):

@@ -3,10 +3,21 @@
 import re
 
 import pytest
+from textual.events import Key
 
+from selffit.run.state import RunState, reduce
 from selffit_tui.app.app import RunApp, Start
 from selffit_tui.intervene.screen import InterveneScreen
+from selffit_tui.model.scene import OVERVIEW
 from selffit_tui.screens.goto import GoToScreen
+
+NAMES = {
+    "@": "at",
+    "\n": "enter",
+    "\x1b": "escape",
+    "?": "question_mark",
+    "]": "right_square_bracket",
+}
 
 
 def first(text):
@@ -299,3 +310,49 @@ def test_a_log_is_judged_again_once_it_has_grown(drive, made_up):
         assert "robust" in {one.rule for one in app.run_screen.player.rules}
 
     drive(made_up.records(300), judge)
+
+
+def test_a_roll_back_turns_the_line_where_its_branch_begins(drive, acted_on):
+    """Between the command and the branch the run stands where it was, on every surface."""
+    records = acted_on.rolled_back().records
+    state = RunState()
+    for item in records:
+        state = reduce(state, item)
+        assert state.line.branch == state.branch
+        piece = state.line.pieces[-1]
+        branch = state.ledger.branches.get(piece.branch)
+        assert branch is None or state.step >= branch.base_step
+
+    async def step(app, pilot):
+        seen = set()
+        for _ in range(30):
+            await pilot.press("left")
+            screen = app.run_screen
+            scene = screen.scene()
+            seen.add((scene.line.branch, scene.state.step))
+            assert (scene.replay.branch, scene.replay.step) == (scene.line.branch, scene.state.step)
+        assert {branch for branch, _ in seen} == {"main", "b1"}
+
+    drive(records, step)
+
+
+def test_keys_typed_ahead_are_for_the_screen_that_those_before_them_open(drive, made_up):
+    """A chunk of keys, as a fast typist or a paste sends it, without a pause between them."""
+
+    def typed(app, keys):
+        for key in keys:
+            app.post_message(Key(NAMES.get(key, key), key))
+
+    async def go(app, pilot):
+        screen = app.run_screen
+        typed(app, "@300\n]")
+        for _ in range(20):
+            await pilot.pause()
+        assert app.screen is screen and screen.view.panel == OVERVIEW  # 3 and 0 chose no panel
+        assert screen.player.replay().step > 300 and screen.player.replay().mark is not None
+        typed(app, "?\x1b@0\n")
+        for _ in range(20):
+            await pilot.pause()
+        assert app.screen is screen and screen.player.replay().step == 0
+
+    drive(made_up.records(702), go)

@@ -200,6 +200,19 @@ def test_the_footer_fits_into_eighty_columns(drive, made_up, shown, readonly):
     drive(made_up.records(702), look, size=(80, 24), readonly=readonly)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_footer_repeats_no_key_of_the_timeline(drive, made_up, shown, size):
+    async def look(app, pilot):
+        *_, timeline, footer = shown(app).rstrip("\n").split("\n")
+        assert "space hold" in timeline and "space" not in footer and "[ ]" not in footer
+        await pilot.press("left_square_bracket")  # a mark takes the place of the keys
+        await pilot.pause()
+        *_, timeline, footer = shown(app).rstrip("\n").split("\n")
+        assert "space" not in timeline and "space play" in footer
+
+    drive(made_up.records(702), look, size=size)
+
+
 def test_a_resized_terminal_is_rearranged(drive, made_up, shown):
     async def resize(app, pilot):
         for width, height in ((80, 24), (1, 1), (3, 50), (300, 2), (30, 8), (200, 70), (120, 40)):

@@ -327,7 +327,7 @@ def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(s
     now, before = lines[lines.index(ticks) + 1 :][:2]
     assert " 620 " in now and " 310 " in before
     for tick, value, earlier in (
-        ("0.5", ".21", ".56"),
+        (" .5", ".21", ".56"),
         ("1 ", ".95", ".39"),
         ("1.5", ".85", ".22"),
     ):

@@ -5,6 +5,7 @@ from math import nan
 from typing import ClassVar
 
 from selffit.eventlog.fields import MaybeSigned, Part, Share
+from selffit.eventlog.former import sentence_today
 from selffit.eventlog.kinds.base import Event, Kind, today
 from selffit.vocabulary import level_of
 
@@ -48,8 +49,8 @@ class Alert(Event, frozen=True, kw_only=True):
     disease: str = ""
 
     def __post_init__(self) -> None:
-        """Call the level as it is called now."""
-        today(self, level=level_of(self.level).name)
+        """Call the level as it is called now, and write its sentence so."""
+        today(self, level=level_of(self.level).name, text=sentence_today(self.text))
 
     @property
     def healthy_step(self) -> int | None:
@@ -95,3 +96,7 @@ class Diagnosis(Event, frozen=True, kw_only=True):
     index_step: int | None = None
     lead: MaybeSigned = None
     leads: Mapping[str, int] = {}
+
+    def __post_init__(self) -> None:
+        """Write its sentence as it is written now."""
+        today(self, text=sentence_today(self.text))

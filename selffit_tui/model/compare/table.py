@@ -6,7 +6,7 @@ from typing import Any
 
 from selffit.config import FIELDS
 from selffit.eventlog.clean import clean
-from selffit.numbers import UNKNOWN, budget, count, rate, score
+from selffit.numbers import UNKNOWN, budget, count, rate, share
 from selffit.run.wording import cause_words
 from selffit.vocabulary import ACCURACY
 from selffit_tui.model.compare.curves import Curve
@@ -19,10 +19,10 @@ RESULTS: tuple[Result, ...] = (  # a column each: what it is called, and what a 
     ("state", lambda curve: curve.word),
     ("eps", lambda curve: budget(curve.budget)),
     *(
-        (ACCURACY[name].label, lambda curve, name=name: score(_of(curve.final, name)))
+        (ACCURACY[name].label, lambda curve, name=name: share(_of(curve.final, name)))
         for name in PROBED
     ),
-    ("best PGD", lambda curve: score(curve.best.pgd)),
+    ("best PGD", lambda curve: share(curve.best.pgd)),
     ("n", lambda curve: count(curve.final.n) if curve.final else UNKNOWN),
     ("step", lambda curve: count(curve.final.step) if curve.final else UNKNOWN),
     ("onset", lambda curve: UNKNOWN if curve.onset is None else count(curve.onset)),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selffit.numbers import budget, count, in_unit, known, narrow, share, small
+from selffit.numbers import budget, count, in_unit, known, share, small
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.raster import Raster, Trace, Window, first_at, rasterise
 from selffit_tui.draw.spans import Line, Span, crop, framed
@@ -189,7 +189,7 @@ def _ends(
     ]
     labels: dict[int, list[Span]] = {}
     for row, (value, curve) in zip(spaced(wanted, rows), found, strict=False):
-        text = f" {curve.letter} {narrow(in_unit(value, compared.measure.unit))}"
+        text = f" {curve.letter} {in_unit(value, compared.measure.unit)}"
         more = f"@{budget(curve.budget)}" if tell else ""
         labels[row] = [(text, ink_of(curve.ink)), (more, "dim")]
     return {row: crop(line, RIGHT) for row, line in labels.items()}
@@ -238,7 +238,7 @@ def _readout(
     spans: list[Span] = [(f"{AXIS[scene.view.aligned]} {at}", "cursor")]
     for curve, trace in zip(curves, traces, strict=True):
         value = value_at(trace, cursor)
-        text = narrow(in_unit(value, compared.measure.unit)) if known(value) else "-"
+        text = in_unit(value, compared.measure.unit) if known(value) else "-"
         spans.append((f"  {curve.letter} {text}", ink_of(curve.ink)))
     return spans
 

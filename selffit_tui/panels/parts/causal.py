@@ -6,7 +6,7 @@ our operational definition, see `selffit.probes.causal`.
 """
 
 from selffit.eventlog import kinds
-from selffit.numbers import count, known, narrow, percent, score, signed
+from selffit.numbers import count, known, percent, share, signed
 from selffit.vocabulary import EFFECT, GROUPS
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, Span, fill, width_of
@@ -33,7 +33,7 @@ def effect(left: kinds.Effects, base: kinds.Effects, name: str) -> str:
         return ""
     if round(change, 2) == 0:
         return "0"
-    return narrow(signed(change)) if abs(change) < 0.995 else signed(change, 1)
+    return signed(change) if abs(change) < 0.995 else signed(change, 1)
 
 
 def effect_style(text: str) -> str:
@@ -116,5 +116,5 @@ def _table(
 
 def _base(probe: kinds.CausalProbe, width: int) -> Line:
     """The accuracies of the whole network, from which the changes are."""
-    cells = [score(probe.base.value(name)).rjust(CELL) for name in _columns(width)]
+    cells = [share(probe.base.value(name)).rjust(CELL) for name in _columns(width)]
     return [(" none zeroed".ljust(NAMES), "dim"), ("".join(cells), "dim")]

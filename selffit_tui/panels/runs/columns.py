@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from selffit.numbers import UNKNOWN, age, budget, known, score
+from selffit.numbers import UNKNOWN, age, budget, known, share
 from selffit.run.row import Row
 from selffit.vocabulary import ACCURACY, STANDING, state_of
 from selffit_tui.draw.spans import Line
@@ -90,7 +90,7 @@ def _epoch(row: Row, scene: ListScene, width: int) -> Line:
 def _score(name: str, of_best: bool, style: str) -> Cell:
     def cell(row: Row, scene: ListScene, width: int) -> Line:
         value = getattr(row.best if of_best else row.now, name)
-        return [(score(value), style)]
+        return [(share(value), style)]
 
     return cell
 

@@ -1,6 +1,6 @@
 """What there is to say of the run under the cursor."""
 
-from selffit.numbers import age, budget, count, known, plural, score
+from selffit.numbers import age, budget, count, known, plural, share
 from selffit.run.row import Row
 from selffit.vocabulary import ACCURACY, STANDING, state_of
 from selffit_tui.draw.format import wrap
@@ -70,8 +70,8 @@ def _scores(row: Row, width: int) -> Line:
     for name in ("clean", "fgsm", "pgd"):
         line += [
             (f"{ACCURACY[name].label} ", "dim"),
-            (score(getattr(row.now, name)), name),
-            (f" best {score(getattr(row.best, name))}   ", "dim"),
+            (share(getattr(row.now, name)), name),
+            (f" best {share(getattr(row.best, name))}   ", "dim"),
         ]
     at = f"at eps {budget(row.budget)}, " if known(row.budget) else ""
     return [*line, (f"{at}{plural(row.n, 'image')}", "faint")]
@@ -80,7 +80,7 @@ def _scores(row: Row, width: int) -> Line:
 def _brief(row: Row, width: int) -> Line:
     line: Line = []
     for name in ("clean", "fgsm", "pgd"):
-        now, best = (score(getattr(scores, name)) for scores in (row.now, row.best))
+        now, best = (share(getattr(scores, name)) for scores in (row.now, row.best))
         line += [
             ("  " if line else "", "dim"),
             (f"{ACCURACY[name].label} ", "dim"),

@@ -23,7 +23,7 @@ def head_line(scene: ListScene, width: int) -> Line:
         said.append(f"{alive} live")
     if scene.view.marks:
         said.append(f"{len(scene.view.marks)} marked")
-    left.append((f"  {f' {scene.glyphs.bullet} '.join(said)}", "text"))
+    left.append((f"  {', '.join(said)}", "text"))
     if scene.unread:
         left.append((f"  reading, {scene.unread} to go", "warn"))
     if scene.view.query.text:
