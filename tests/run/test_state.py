@@ -383,6 +383,7 @@ def test_a_resumed_attempt_drops_what_comes_again_from_every_history():
         items += [probe(step, 0.4), self_probe(step), strong(step), causal(step), images(step)]
         items += [diagnosis(step), alert("suspect", step)]
         items += [record("probe.channels", {"layers": []}, step), record("probe.align", {}, step)]
+        items += [record("probe.ahead", {}, step)]
         items += [record("probe.referee", {}, step)]
     resumed = record("resumed", {"branch": "main"}, 10, attempt=2)
     state = reduce(reduce_all(RunState(), items), resumed)

@@ -150,6 +150,24 @@ class AlignProbe(Event, frozen=True, kw_only=True):
     sec: Amount = nan
 
 
+class AheadProbe(Event, frozen=True, kw_only=True):
+    """What stands at a larger budget than the training's, see `selffit.probes.ahead`.
+
+    n: images.
+    eps: that budget.
+    fgsm: accuracy after a single step.
+    pgd: share that is right after it and after a few more steps.
+    sec: that it took.
+    """
+
+    KIND: ClassVar[Kind] = _kept("probe.ahead", listed=False)
+    n: int
+    eps: Pixels = nan
+    fgsm: Share = nan
+    pgd: Share = nan
+    sec: Amount = nan
+
+
 class LayerChannels(Part, frozen=True, kw_only=True):
     """Channel dominance of one layer: our definition, see `selffit.probes.channels`.
 
