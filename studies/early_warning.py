@@ -1,10 +1,11 @@
 """How far the early warnings lead, and how often they are false: the open set of step-level traces.
 
-    uv run python studies/early_warning.py                       the table, from the shipped traces
+    uv run python studies/early_warning.py [--out docs/early-warning.md]
     uv run python studies/early_warning.py record RUN… [--data-dir DIR]
 
-The table is that of docs/early-warning.md: each trace of runs/early-warning is heard by the
-detector as the trainer would have it. `record` makes such a trace of a run that was trained with
+The first prints the table of docs/early-warning.md, from the shipped traces: each one of
+runs/early-warning is heard by the detector as the trainer would have it. `record` makes such a
+trace of a run that was trained with
 
     selffit train --preset SET --method METHOD --seed N --keep 10000 --probe-every 26
         --checkpoint-every 13      (patterns: 31 and 31)
@@ -14,7 +15,7 @@ one at the alignment, every other one ahead.
 
 A trace is a CSV file, gzipped, a row a step (abnormal, pertalign, acc_adv, loss_clean, loss_adv:
 the training signals of that step, `selffit.detect.SignalBlock`); where it was measured after that
-many steps also a look (looked: images; eps, align, energy; ahead_fgsm, ahead_pgd at 1.25·eps), and
+many steps also a look (looked: images; eps, align, energy; ahead_fgsm, ahead_pgd at 1.4·eps), and
 a probe (n images; clean, fgsm, pgd at eps; final_eps, final_fgsm, final_pgd). The name says image
 set, method, seed and, where it is not the preset's, eps.
 """
@@ -271,6 +272,15 @@ def judged(folder: Path = FOLDER) -> list[Told]:
     ]
 
 
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+
+
+def insert(path: Path, text: str) -> None:
+    """Put the table between the two marks of a document."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+
+
 def main(arguments: Iterable[str] | None = None) -> int:
     """Print the table, or record traces."""
     parser = argparse.ArgumentParser(
@@ -279,11 +289,14 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("what", nargs="?", choices=("record",))
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--data-dir", default="", help="where MNIST lies")
+    parser.add_argument("--out", type=Path, help="write the table into this document")
     options = parser.parse_intermixed_args(None if arguments is None else list(arguments))
     for path in options.runs:
         write(FOLDER / f"{path.name}.csv.gz", record(path, options.data_dir))
         print(path.name, file=sys.stderr)
-    if not options.runs:
+    if options.out:
+        insert(options.out, "\n".join(table(judged())))
+    elif not options.runs:
         print("\n".join(table(judged())))
     return 0
 

@@ -1,6 +1,6 @@
 """The early warning while eps rises: a collapse shows at larger budgets first.
 
-Our operational definition. Every look (`selffit.probes.ahead`) says at 1.25·eps how many images a
+Our operational definition. Every look (`selffit.probes.ahead`) says at 1.4·eps how many images a
 single step leaves, and how many of those three more steps leave. The last two looks are taken
 together: a warning, where less than half is left, by three standard errors of guessing at one half.
 That is the rule by which an onset is judged (PGD accuracy below half of what it could be while FGSM
