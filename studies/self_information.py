@@ -223,7 +223,7 @@ def values(
         singles=0,
     )
     says = of_probe(about, 1 / images.classes, of_channels(causal))
-    found |= {"verdict": says.disease, "signs": says.clear}
+    found |= {"verdict": says.disease, "clear": says.clear}
     for row in causal.rows:
         if row.stage == causal.rows[-1].stage:
             for name in ("fgsm", "pgd", "carrier"):

@@ -71,7 +71,12 @@ class AlignmentRule:
         if self._looks and not _same(look.eps, self._looks[-1].eps):
             self._begin()
         first = look.step - SPAN_STEPS
-        self._looks = [old for old in (*self._looks, look) if old.step >= first][-LOOKS:]
+
+        def near(looks: list[Look]) -> list[Look]:
+            # at this budget: one that creeps differs little from look to look, and is another
+            return [old for old in looks if old.step >= first and _same(old.eps, look.eps)]
+
+        self._looks = [*near(self._looks), look][-LOOKS:]
         if len(self._looks) < LOOKS:
             return None
         now = Look(
@@ -80,7 +85,7 @@ class AlignmentRule:
             mean([old.align for old in self._looks]),
             mean([old.energy for old in self._looks]),
         )
-        self._means = [*(old for old in self._means if old.step >= first), now]
+        self._means = [*near(self._means), now]
         then = max(self._means, key=lambda old: old.align)
         fall = 1 - now.align / then.align if then.align > 0 else 0.0
         if self.out:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from selffit.detect import wording
+from selffit.detect.ahead import AheadLook
 from selffit.detect.alignment import Look
 from selffit.detect.falling import Falling
 from selffit.detect.recovering import Recovering
@@ -98,6 +99,10 @@ class Detector:
         It asks for a probe as the signals do.
         """
         return self._suspicion.look(look)
+
+    def ahead(self, look: AheadLook) -> list[Alert]:
+        """Take a look beyond the budget; returns [] or one `suspect` alert, as `alignment`."""
+        return self._suspicion.look_ahead(look)
 
     def probe(self, point: ProbePoint) -> list[Alert]:
         """Take one probe point; returns [] or one alert: `onset`, `recovered` or `transient`.
@@ -208,6 +213,7 @@ class Detector:
             "bands": self._suspicion.bands.state(),
             "references": self.rule.state(),
             "alignment": self._suspicion.alignment.state(),
+            "ahead": self._suspicion.ahead.state(),
             "onset_open": self._now.onset_open,
             "_healthy": self._now.healthy,
         }
@@ -228,6 +234,7 @@ class Detector:
         state = {**later, **state}
         self._suspicion.bands.restore(state["bands"])
         self._suspicion.alignment.restore(state.get("alignment", ()))
+        self._suspicion.ahead.restore(state.get("ahead", ()))
         self.rule.restore(state["references"])
         self._now.onset_open, self._now.healthy = state["onset_open"], state["_healthy"]
         for part, names in self._parts:

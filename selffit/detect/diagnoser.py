@@ -28,7 +28,8 @@ class Diagnoser:
         self.onset: int | None = None  # step of the onset that is open
         self._told: dict[str, Any] = {}  # of the newest diagnosis of that onset
         self._signs: set[str] = set()  # of self-fitting that were told of since the onset
-        # probes in a row since the onset without a sign of self-fitting, and the first of them
+        # probes since the onset that rule out self-fitting, with none between that shows a sign of
+        # it, and the first of them
         self._absent = 0
         self._absent_since = 0
         # what the causal check of that onset said, and the newest probe for it to stand beside
@@ -58,12 +59,14 @@ class Diagnoser:
             return None
         # a full set may follow the light one of the same step: that is no second look
         again = self._probe is not None and self._probe.at[:2] == probe.at[:2]
-        absent = self._verdict(probe).disease == MASKING
-        if not absent:
+        verdict = self._verdict(probe)
+        if verdict.clear:
             self._absent = 0
-        elif not (again and self._absent):
+        elif verdict.disease == MASKING and not (again and self._absent):
             self._absent_since = self._absent_since if self._absent else probe.step
             self._absent += 1
+        # a sign that is neither clear nor ruled out says nothing: whoever looks more often meets
+        # more of those, and the answer has to be the same
         self._probe = probe
         return self._tell(probe)
 
@@ -86,10 +89,10 @@ class Diagnoser:
         return of_probe(probe, self._chance, self._channels)
 
     def _settled(self, probe: kinds.SelfProbe, absent: int, since: int) -> Verdict:
-        """The verdict after so many probes since the onset without a sign of self-fitting."""
+        """The verdict after so many probes since the onset that rule out self-fitting."""
         verdict = self._verdict(probe)
         enough = lasted(absent, since, probe.step, PATIENCE, self._per_epoch)
-        return verdict if enough or not absent else too_early(verdict)
+        return verdict if enough or verdict.disease != MASKING else too_early(verdict)
 
     def _tell(self, probe: kinds.SelfProbe) -> kinds.Diagnosis | None:
         verdict = self._settled(probe, self._absent, self._absent_since)

@@ -1,4 +1,4 @@
-"""What raises `suspect`: training signals that leave their bands, and the early warning.
+"""What raises `suspect`: training signals that leave their bands, and the early warnings.
 
 Either asks for a multi-step probe, which decides.
 """
@@ -6,6 +6,7 @@ Either asks for a multi-step probe, which decides.
 from __future__ import annotations
 
 from selffit.detect import wording
+from selffit.detect.ahead import AheadLook, AheadRule
 from selffit.detect.alignment import AlignmentRule, Look
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.situation import Situation, finite
@@ -25,6 +26,7 @@ class Suspicion:
         self.wants_probe = False
         self.bands = SignalBands()
         self.alignment = AlignmentRule()
+        self.ahead = AheadRule()
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
         self._is_out = False
@@ -77,21 +79,39 @@ class Suspicion:
     def look(self, look: Look) -> list[Alert]:
         """Take a look at the alignment of input gradients; returns [] or one alert."""
         warned = self.alignment.hear(look)
-        if warned is None or self._situation.onset_open:
+        if warned is None:
             return []
-        if self._may_ask(look.step):
-            self._ask(look.step)
         evidence = {
             "align": warned.now.align,
             "align_usual": warned.then.align,
             "energy": warned.now.energy,
             "energy_usual": warned.then.energy,
         }
+        return self._early(look.step, wording.unaligned(warned), evidence)
+
+    def look_ahead(self, look: AheadLook) -> list[Alert]:
+        """Take a look beyond the budget; returns [] or one alert."""
+        seen = self.ahead.hear(look)
+        if seen is None:
+            return []
+        evidence = {
+            "ahead_eps": seen.eps,
+            "ahead_fgsm": seen.single,
+            "ahead_pgd": seen.all,
+            "z": seen.z,
+        }
+        return self._early(look.step, wording.ahead(seen), evidence)
+
+    def _early(self, step: int, text: str, evidence: dict[str, float]) -> list[Alert]:
+        if self._situation.onset_open:
+            return []
+        if self._may_ask(step):
+            self._ask(step)
         return [
             self._situation.alert(
                 "suspect",
-                look.step,
-                wording.unaligned(warned),
+                step,
+                text,
                 evidence=finite(evidence),
                 advice="an early warning: a collapse may follow within some hundred steps; a "
                 "multi-step probe looks now",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from selffit.detect.ahead import Ahead
 from selffit.detect.alignment import Warned
 from selffit.detect.robust_rule import HealthyLevel
 from selffit.detect.signs import Sign
@@ -71,6 +72,14 @@ def unaligned(warned: Warned) -> str:
         f"the single step loses its direction: sign alignment {share(now.align)}, "
         f"{share(then.align)} at {step(then.step)} with the same eps, and its energy went from "
         f"{share(then.energy)} to {share(now.energy)}"
+    )
+
+
+def ahead(seen: Ahead) -> str:
+    """That little stands at a larger budget."""
+    return (
+        f"beyond the budget, at eps {budget(seen.eps)}, a few steps more than one leave "
+        f"{share(seen.all)} of FGSM accuracy {share(seen.single)} (n={count(seen.n)})"
     )
 
 

@@ -21,6 +21,7 @@ from selffit.detect import (
     SignalBlock,
     point_of,
 )
+from selffit.detect.ahead import ahead_of
 from selffit.detect.alignment import look_of
 from selffit.detect.diagnoser import Diagnoser
 from selffit.eventlog import kinds
@@ -35,6 +36,7 @@ from selffit.run.state import RunState, classes_of, is_only_told
 HEARD: tuple[type[kinds.Event], ...] = (
     kinds.Steps,
     kinds.AlignProbe,
+    kinds.AheadProbe,
     kinds.RobustProbe,
     kinds.StrongProbe,
     kinds.SelfProbe,
@@ -201,6 +203,9 @@ class Judge:
             case kinds.AlignProbe():
                 if not self.divergence.open:
                     yield from detector.alignment(look_of(event))
+            case kinds.AheadProbe():
+                if not self.divergence.open:
+                    yield from detector.ahead(ahead_of(event))
             case kinds.RobustProbe():
                 yield from self._alerted(self.divergence.probe(point_of(event)))
                 alerts = detector.probe(point_of(event))

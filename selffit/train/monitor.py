@@ -6,8 +6,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 from selffit.detect import Detector, Diverged, DivergenceRule, ProbePoint, SignalBlock, point_of
+from selffit.detect.ahead import ahead_of
 from selffit.detect.alignment import look_of
 from selffit.eventlog import kinds
+from selffit.probes.ahead import ahead_probe
 from selffit.probes.align import align_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
@@ -18,6 +20,7 @@ from selffit.train.trainlog import TrainLog
 from selffit.train.watched import Watched
 
 RANKING_IMAGES = 256  # where channel probes are off and a command needs a ranking all the same
+AHEAD_EVERY = 2  # looks for an early warning of which one looks ahead as well
 # that the detector looks at
 BLOCK_SIGNALS = tuple(field.name for field in fields(SignalBlock) if field.name != "step")
 
@@ -111,10 +114,16 @@ class Monitor:
         return due and self.setup.schedule.eps(step) > 0
 
     def look(self, step: int) -> None:
-        """Measure how straight the loss is, and let the detector judge it."""
-        found = align_probe(self.explainer.subject(step), self.setup.config.align_images)
-        self.log.emit(found, step=step)
-        for alert in self.detector.alignment(look_of(found)):
+        """Measure how straight the loss is, every other time look ahead; the detector judges."""
+        subject, n = self.explainer.subject(step), self.setup.config.align_images
+        straight = align_probe(subject, n)
+        self.log.emit(straight, step=step)
+        alerts = self.detector.alignment(look_of(straight))
+        if step % (AHEAD_EVERY * self.setup.config.align_every) == 0:
+            ahead = ahead_probe(subject, n)
+            self.log.emit(ahead, step=step)
+            alerts += self.detector.ahead(ahead_of(ahead))
+        for alert in alerts:
             self._suspicion = True
             self._write(alert)
 

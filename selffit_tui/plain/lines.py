@@ -164,7 +164,7 @@ def _alone(channels: Mapping[str, Any] | None) -> list[str]:
     more = len(channels["alone"]) - len(told)
     said = ", ".join(told) + (f" and {more} more" if more > 0 else "")
     return [
-        f"  alone carry FGSM accuracy {_score(channels['base']['fgsm'])}: {said}"
+        f"  alone carry FGSM accuracy {_share(channels['base']['fgsm'])}: {said}"
         f"  (step {count(channels['step'])}, n {count(channels['n'])})"
     ]
 

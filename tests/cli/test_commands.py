@@ -266,12 +266,12 @@ def test_a_paragraph_of_the_help_fills_the_width(command):
         (["ctl", "x", "note", "--by"], "--by needs "),
     ],
 )
-def test_an_option_without_its_value_says_what_it_takes(monkeypatch, capsys, words, told):
-    code, out, err = selffit(monkeypatch, capsys, *words)
+def test_an_option_without_its_value_says_what_it_takes(selffit, words, told):
+    code, out, err = selffit(*words)
     assert code == 2 and out == "" and told in err and err.count("\n") == 1
     assert f"selffit {words[0]}" in err
 
 
-def test_what_was_packed_can_be_opened_to_act_on(monkeypatch, capsys):
-    code, out, _ = selffit(monkeypatch, capsys, "open", "--help")
+def test_what_was_packed_can_be_opened_to_act_on(selffit):
+    code, out, _ = selffit("open", "--help")
     assert code == 0 and "--no-readonly" in out

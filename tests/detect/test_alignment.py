@@ -44,6 +44,13 @@ def test_nothing_is_said_while_the_budget_rises():
     assert warnings(found) == []
 
 
+def test_a_budget_that_creeps_is_another_one_in_time():
+    found = [Look(13 * i, 0.1 * 1.01**i, 0.9 - 0.02 * i, -0.1 - 0.05 * i) for i in range(40)]
+    assert warnings(found) == []
+    steady = [Look(look.step, 0.1, look.align, look.energy) for look in found]
+    assert warnings(steady)
+
+
 def test_a_new_budget_is_no_fall():
     later = looks([(0.2, -1.0)] * 6, eps=0.2, begin=240)
     assert warnings(looks(HEALTHY) + later) == []

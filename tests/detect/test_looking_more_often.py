@@ -118,11 +118,21 @@ def test_gradient_masking_is_named_after_as_many_steps():
         "swap": 0.02,
     }
 
-    def named(interval: int) -> int:
+    def named(interval: int, unclear: int = 0, clear: int = 0) -> int:
+        """The step at which it is named.
+
+        Every unclear-th probe has a carrier that is neither clear nor ruled out, every clear-th an
+        abnormal share.
+        """
         diagnoser = Diagnoser(0.1, EPOCH)
         onset = kinds.Alert(at=kinds.Place(step=400), level="onset", text="", onset_step=400)
-        for step in range(400, END, interval):
-            probe = kinds.SelfProbe(at=kinds.Place(step=step), n=512, values=nothing)
+        for i, step in enumerate(range(400, END, interval)):
+            values = dict(nothing)
+            if unclear and i % unclear == unclear - 1:
+                values["carrier_grey"] = 0.18
+            if clear and i % clear == clear - 1:
+                values["abnormal"] = 0.9
+            probe = kinds.SelfProbe(at=kinds.Place(step=step), n=512, values=values)
             diagnoser.measured(probe)
             if step == 400:
                 diagnoser.opened(onset, probe)
@@ -133,3 +143,5 @@ def test_gradient_masking_is_named_after_as_many_steps():
 
     assert named(EPOCH) == 400 + 2 * EPOCH
     assert named(26) == named(EPOCH)
+    assert named(26, unclear=2) == named(EPOCH)  # no sign, and no evidence against one
+    assert named(26, clear=4) == END

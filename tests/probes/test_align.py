@@ -4,32 +4,17 @@ import math
 
 import pytest
 import torch
+from made_up.probing import subject_of
 from torch import nn
 
-from selffit.eventlog import kinds
 from selffit.probes.align import align_probe
-from selffit.probes.attacks import ProbeAttack
-from selffit.probes.subject import Subject
 
 X = torch.randint(0, 256, (8, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator())
 Y = torch.arange(8) % 2
 
 
 def subject(model, eps):
-    return Subject(
-        model=model,
-        at=kinds.Place(branch="main", step=40),
-        images=X,
-        labels=Y,
-        classes=2,
-        class_names=(),
-        eps=eps,
-        attack=ProbeAttack(eps),
-        probe_steps=2,
-        probe_alpha=eps,
-        mean=None,
-        generator=torch.Generator,
-    )
+    return subject_of(model, X, Y, eps)
 
 
 class Linear(nn.Module):

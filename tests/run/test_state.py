@@ -383,13 +383,14 @@ def test_a_resumed_attempt_drops_what_comes_again_from_every_history():
         items += [probe(step, 0.4), self_probe(step), strong(step), causal(step), images(step)]
         items += [diagnosis(step), alert("suspect", step)]
         items += [record("probe.channels", {"layers": []}, step), record("probe.align", {}, step)]
+        items += [record("probe.ahead", {}, step)]
         items += [record("probe.referee", {}, step)]
     resumed = record("resumed", {"branch": "main"}, 10, attempt=2)
     state = reduce(reduce_all(RunState(), items), resumed)
     made_again = [kind for kind in kinds.KINDS.values() if kind.KIND.on_branch]
     told = {kind: [entry.step for entry in state.all(kind)] for kind in made_again}
     del told[kinds.Steps]  # nothing was trained
-    assert len(told) == 10 and told == {kind: [10] for kind in told}
+    assert len(told) == 11 and told == {kind: [10] for kind in told}
 
 
 def test_status_has_the_newest_self_information_and_what_it_means():

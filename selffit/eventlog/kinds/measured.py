@@ -134,6 +134,24 @@ class AlignProbe(Event, frozen=True, kw_only=True):
     sec: Amount = nan
 
 
+class AheadProbe(Event, frozen=True, kw_only=True):
+    """What stands at a larger budget than the training's, see `selffit.probes.ahead`.
+
+    n: images.
+    eps: that budget.
+    fgsm: accuracy after a single step.
+    pgd: share that is right after it and after a few more steps.
+    sec: that it took.
+    """
+
+    KIND: ClassVar[Kind] = measurement("probe.ahead", listed=False)
+    n: int
+    eps: Pixels = nan
+    fgsm: Share = nan
+    pgd: Share = nan
+    sec: Amount = nan
+
+
 class StrongProbe(Event, frozen=True, kw_only=True):
     """What a strong attack leaves of PGD accuracy.
 

@@ -1,0 +1,86 @@
+"""The early warning by what stands beyond the budget."""
+
+import json
+import math
+
+import pytest
+
+from selffit.detect import Detector
+from selffit.detect.ahead import AheadLook, AheadRule
+
+
+def looks(shares, n=128, every=60):
+    """(single, all) as shares of the images."""
+    return [
+        AheadLook(every * i, 0.1, n, single * n, left * n)
+        for i, (single, left) in enumerate(shares)
+    ]
+
+
+def warnings(found):
+    rule = AheadRule()
+    return [look.step for look in found if rule.hear(look)]
+
+
+SOUND = [(0.9, 0.85)] * 4
+FALLEN = [(0.9, 0.25)] * 4
+
+
+def test_less_than_half_in_two_looks_warns_once():
+    assert warnings(looks(SOUND + FALLEN)) == [300]
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        SOUND * 3,
+        [(0.4, 0.25)] * 9,  # a weak network, as sound as it is at its own budget
+        [(0.9, 0.85), (0.9, 0.3)] * 4,  # one look in two
+        [(0.3, 0.13)] * 9,  # below half by less than chance explains
+        [(0.0, 0.0)] * 4,
+        [(math.nan, 0.0)] * 4,
+    ],
+)
+def test_no_warning(shares):
+    assert warnings(looks(shares)) == []
+
+
+def test_fewer_images_need_a_clearer_fall():
+    assert warnings(looks([(0.9, 0.35)] * 3, n=512)) and not warnings(
+        looks([(0.9, 0.35)] * 3, n=32)
+    )
+
+
+def test_looks_far_apart_are_not_taken_together():
+    assert warnings(looks(FALLEN, every=400)) == []
+
+
+def test_after_it_has_come_back_it_may_warn_again():
+    assert warnings(looks((SOUND + FALLEN) * 2)) == [300, 780]
+
+
+def test_it_is_a_suspicion_that_calls_a_probe_and_says_what_was_seen():
+    detector = Detector()
+    [alert] = [a for look in looks(SOUND + FALLEN) for a in detector.ahead(look)]
+    assert alert.level == "suspect" and detector.wants_probe
+    assert alert.evidence["ahead_pgd"] < alert.evidence["ahead_fgsm"] / 2
+    assert "beyond the budget" in alert.text
+
+
+def test_it_goes_on_where_a_checkpoint_was_taken():
+    found = looks(SOUND + FALLEN + SOUND + FALLEN)
+    whole = Detector()
+    expected = [(a.step, a.text) for look in found for a in whole.ahead(look)]
+    for cut in range(len(found)):
+        first, second = Detector(), Detector()
+        told = [a for look in found[:cut] for a in first.ahead(look)]
+        second.restore(json.loads(json.dumps(first.state(), allow_nan=False)))
+        told += [a for look in found[cut:] for a in second.ahead(look)]
+        assert [(a.step, a.text) for a in told] == expected
+
+
+def test_a_state_from_before_there_were_such_looks_is_read():
+    detector = Detector()
+    state = detector.state()
+    del state["ahead"]
+    detector.restore(state)
