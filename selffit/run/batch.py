@@ -14,8 +14,7 @@ import msgspec
 from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import Amount, Range
 from selffit.eventlog.kinds import DRAWN_SIGNALS, LONGEST_BLOCK
-from selffit.run.block_store import SETTINGS, TIMING
-from selffit.run.quick import last_of
+from selffit.run.quick import SETTINGS, TIMING, last_of
 
 if TYPE_CHECKING:
     import numpy as np

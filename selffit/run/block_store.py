@@ -2,18 +2,14 @@
 
 from array import array
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selffit.eventlog.kinds import Steps
 from selffit.eventlog.records import num
+from selffit.run.batch import Batch
 from selffit.run.packed import Steady, Whole
+from selffit.run.quick import SETTINGS, TIMING
 from selffit.run.step_values import StepValues
-
-if TYPE_CHECKING:
-    from selffit.run.batch import Batch
-
-SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
-TIMING = ("img_s", "sec", "epoch")
 
 
 class BlockStore:

@@ -13,7 +13,8 @@ from msgspec.structs import force_setattr
 
 from selffit.eventlog.fields import Columns
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place, Steps
-from selffit.run.block_store import SETTINGS, BlockStore
+from selffit.run.block_store import BlockStore
+from selffit.run.quick import SETTINGS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,9 @@ from selffit.eventlog.decode import read
 from selffit.eventlog.fields import Columns, fields_of
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place
 from selffit.eventlog.records import Unread
-from selffit.run.block_store import SETTINGS
 
+SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
+TIMING = ("img_s", "sec", "epoch")
 STEPS = kinds.Steps.KIND.name
 # kinds whose lines are skimmed where a state is all that is made of them
 SKIMMED = frozenset(name.encode() for name in (STEPS, kinds.Host.KIND.name))
