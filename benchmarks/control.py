@@ -45,7 +45,7 @@ def boundary() -> tuple[float, float]:
     from selffit.config import resolve
     from selffit.eventlog.liveness import here
     from selffit.eventlog.writer import EventWriter
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
     from selffit.train.begin import begin
     from selffit.train.scores import empty_summary
     from selffit.train.stopping import StopSwitch

@@ -52,7 +52,7 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.methods import METHODS
 from selffit.methods.catalogue import users
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.begin import begin
 from selffit.train.capture import CudaCapture
 from selffit.train.loop import Loop

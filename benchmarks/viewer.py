@@ -33,8 +33,8 @@ from selffit.eventlog.folder import Folder
 from selffit.eventlog.framing import seal
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
-from selffit.run.memory import leave
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.listing.memory import leave
 
 SEGMENT_BYTES = 32 << 20
 BLOCK = 20  # steps of a block, as a trainer logs them by default
@@ -284,7 +284,7 @@ def charts() -> None:
     """Milliseconds to draw the two charts at 120×40 with few and with many points."""
     from selffit.eventlog.kinds import DRAWN_SIGNALS
     from selffit.eventlog.records import Record
-    from selffit.run.state import RunState, reduce_all
+    from selffit.run.folded.state import RunState, reduce_all
     from selffit_tui.model.scene import Scene, Snapshot, View
     from selffit_tui.model.series import Columns
     from selffit_tui.panels.signals import signal_lines
@@ -314,7 +314,7 @@ def charts() -> None:
 def strips() -> None:
     """Milliseconds to draw what is measured at probes, at 120×40: a long run with a wide layer."""
     from selffit.eventlog.records import Record
-    from selffit.run.state import RunState, reduce_all
+    from selffit.run.folded.state import RunState, reduce_all
     from selffit_tui.model.scene import Scene, Snapshot, View
     from selffit_tui.model.series import Columns
     from selffit_tui.panels.heat import heat_lines

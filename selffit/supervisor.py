@@ -33,8 +33,8 @@ from selffit.eventlog.liveness import for_pid, here
 from selffit.eventlog.writer import EventWriter
 from selffit.outlets import FILE_ENCODING, speaking
 from selffit.postmortem import Exit, MemoryKills, classify, last_lines, trainer_end
-from selffit.run.making import HOST_MODULE, is_hosted
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.making import HOST_MODULE, is_hosted
+from selffit.run.folder.run_dir import RunDir
 from selffit.vocabulary import ENDINGS, exit_code
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Supervisor:
     def _leave_told(self) -> None:
         """Leave in the run how it is told from now on, for those who look at many."""
         with suppress(Exception):  # it saves others time, and is never worth a failure
-            from selffit.run.memory import leave  # with all that reads logs
+            from selffit.run.listing.memory import leave  # with all that reads logs
 
             leave(self.run)
 

@@ -202,8 +202,8 @@ def record(path: Path, data_dir: str) -> dict[int, Row]:
     from selffit.probes.ahead import ahead_probe
     from selffit.probes.align import align_probe
     from selffit.probes.subject import Subject, probe_attack, probe_generator
-    from selffit.run.rerun import blocks_of
-    from selffit.run.run_dir import RunDir
+    from selffit.run.again.rerun import blocks_of
+    from selffit.run.folder.run_dir import RunDir
     from selffit.train.schedule import Schedule
 
     torch.set_num_threads(1)

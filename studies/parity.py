@@ -79,7 +79,7 @@ def work(job: Job) -> dict[str, Any]:
     from selffit.config import resolve
     from selffit.eventlog import kinds
     from selffit.eventlog.liveness import here
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
     from selffit.train.__main__ import Trainer
     from selffit.train.stopping import StopSwitch
 

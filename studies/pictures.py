@@ -10,8 +10,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 from selffit_tui.app.screenshot import save_screenshot
 
 ROOT = Path(__file__).parents[1]

@@ -29,7 +29,7 @@ def measured(path: Path, last: bool) -> Iterator[tuple[str, kinds.StrongProbe, k
     from selffit.checkpoint.store import CheckpointStore
     from selffit.data import load
     from selffit.probes.subject import training_mean
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
 
     torch.set_num_threads(1)
     run, cpu = RunDir.open(path), torch.device("cpu")

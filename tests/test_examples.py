@@ -9,8 +9,8 @@ from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce, reduce_all
+from selffit.run.folded.state import RunState, reduce, reduce_all
+from selffit.run.folder.run_dir import RunDir
 
 RUNS = Path(__file__).parents[1] / "runs"
 EXAMPLES = sorted(RUNS.glob("example-*"))

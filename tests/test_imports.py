@@ -132,7 +132,7 @@ def test_a_trainer_takes_steps_and_probes_without_loading_torchs_compiler(tmp_pa
         "import pathlib\n"
         "from selffit.config import resolve\n"
         "from selffit.eventlog.writer import EventWriter\n"
-        "from selffit.run.run_dir import RunDir\n"
+        "from selffit.run.folder.run_dir import RunDir\n"
         "from selffit.train.begin import begin\n"
         "from selffit.train.scores import empty_summary\n"
         "from selffit.train.stopping import StopSwitch\n"

@@ -17,11 +17,11 @@ from selffit.config import resolve
 from selffit.eventlog import kinds
 from selffit.eventlog.writer import EventWriter
 from selffit.report.findings import Report
+from selffit.run.again.rules import RULES
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.rules import RULES
-from selffit.run.run_dir import RunDir
-from selffit.run.verdict import Verdict, verdict
-from selffit.run.wording import sentence
+from selffit.run.judged.verdict import Verdict, verdict
+from selffit.run.judged.wording import sentence
 from selffit_tui import cli
 from selffit_tui.draw.styles import palette
 from selffit_tui.model.scene import Scene, Snapshot, View

@@ -17,7 +17,7 @@ from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
 from selffit.eventlog.writer import EventWriter
 from selffit.postmortem import Exit, classify, last_lines, signal_name, trainer_end
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.supervisor import PASSED_ON, Supervisor, main
 
 
@@ -74,8 +74,8 @@ def test_sigterm_is_passed_on_to_the_trainer(run: RunDir) -> None:
     ready = run.path / "ready"
     code = f"import pathlib, time; pathlib.Path({str(ready)!r}).touch(); time.sleep(60)"
     program = (
-        "import sys, pathlib; from selffit.supervisor import *; from selffit.run.run_dir import "
-        "RunDir\n"
+        "import sys, pathlib; from selffit.supervisor import *\n"
+        "from selffit.run.folder.run_dir import RunDir\n"
         f"s = Supervisor(RunDir.open(pathlib.Path({str(run.path)!r}))); s.install()\n"
         f"print(s.attempt([sys.executable, '-c', {code!r}]).how)"
     )
@@ -105,7 +105,7 @@ def test_it_starts_the_attempt_that_was_asked_for_and_no_other(
 
 
 def test_a_run_that_somebody_else_goes_on_with_is_not_started_again(run: RunDir) -> None:
-    took_over = f"from selffit.run.run_dir import *; RunDir.open(Path({str(run.path)!r}))"
+    took_over = f"from selffit.run.folder.run_dir import *; RunDir.open(Path({str(run.path)!r}))"
     took_over += ".claim_attempt(ProcessIdentity('node7', 'b', 1, 1.0)); raise SystemExit(1)"
     exit = Supervisor(run).run_all(5, [sys.executable, "-c", took_over])
     assert (exit.how, exit.again, run.newest_attempt()) == ("crashed", False, 2)

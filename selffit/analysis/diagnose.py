@@ -30,7 +30,7 @@ from selffit.probes.selfinfo import self_probe
 from selffit.probes.strip import strip_probe
 from selffit.probes.strong import strong_probe
 from selffit.probes.subject import Subject, probe_attack, probe_generator
-from selffit.run.wording import not_finite
+from selffit.run.judged.wording import not_finite
 from selffit.train.schedule import Schedule
 from selffit.vocabulary import CANNOT_TELL, DIVERGED, WEAKENED
 

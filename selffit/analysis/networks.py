@@ -20,7 +20,7 @@ from selffit.eventlog.fields import items, mapping
 from selffit.eventlog.former import settings_today
 from selffit.models.base import Network
 from selffit.models.zeroing import Zeroing
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.setup import build_network, layers
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from selffit.eventlog import kinds
+from selffit.run.folded.lineage import line_to
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.lineage import line_to
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.summary import verdict_dict
-from selffit.run.verdict import verdict
-from selffit.run.wording import sentence
+from selffit.run.judged.summary import verdict_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
 from selffit.vocabulary import DIVERGED
 
 E = TypeVar("E", bound=kinds.Event)

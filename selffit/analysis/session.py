@@ -29,7 +29,7 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.encode import to_json
 from selffit.models.catalogue import MODELS
 from selffit.probes.subject import training_mean
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
 from selffit.train.setup import choose_device, sensible_threads
 
 IMAGES = 512  # by default

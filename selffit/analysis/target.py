@@ -12,8 +12,8 @@ from selffit.checkpoint.manifest import is_id, parse_id
 from selffit.checkpoint.store import FOLDER, CheckpointStore
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.find import find_run
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.find import find_run
+from selffit.run.folder.run_dir import RunDir
 
 PICKLES = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".bin", ".safetensors")
 

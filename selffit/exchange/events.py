@@ -16,8 +16,8 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.records import Record
 from selffit.exchange.recording import Recording, Sample
-from selffit.run.rerun import Rules, rerun
-from selffit.run.state import RunState, reduce_all
+from selffit.run.again.rerun import Rules, rerun
+from selffit.run.folded.state import RunState, reduce_all
 from selffit.vocabulary import DIVERGED, IMPORTED, STEP
 
 BLOCK = 50  # steps of a block

@@ -19,11 +19,11 @@ from selffit.eventlog.clean import clean
 from selffit.exchange.tables import Sheet, alerts, branches, probes, steps
 from selffit.exchange.tags import ABOUT, tag_of
 from selffit.extras import needed
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.summary import verdict_dict
-from selffit.run.verdict import verdict
-from selffit.run.wording import sentence
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.judged.summary import verdict_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
 
 
 def to_csv(sheet: Sheet) -> str:

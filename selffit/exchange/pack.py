@@ -21,9 +21,9 @@ from selffit.errors import UserError
 from selffit.eventlog.clean import clean
 from selffit.eventlog.folder import Folder
 from selffit.eventlog.identity import ATTEMPTS, RUN_FILE
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.folder.thinning import Thinning, thin_run
 from selffit.run.notify import FIELD
-from selffit.run.run_dir import RunDir
-from selffit.run.thinning import Thinning, thin_run
 
 ABOUT = "pack.json"
 FORMAT = 1
@@ -37,7 +37,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same file
 
 
 def pack_thinned(run: RunDir, path: Path, how: Thinning | None = None) -> int:
-    """Pack a thinned copy of a run (see `run/thinning.py`), as `pack` does; the run stays whole."""
+    """Pack a thinned copy (`selffit.run.folder.thinning`) as `pack` does; the run stays whole."""
     run.info()
     with tempfile.TemporaryDirectory(prefix="selffit-") as folder:
         copy = Path(folder) / run.name

@@ -9,9 +9,9 @@ from typing import Any
 
 from selffit.eventlog import kinds
 from selffit.eventlog.records import num
-from selffit.run.rerun import blocks_of
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.again.rerun import blocks_of
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.vocabulary import ACCURACY, SELF, STEP
 
 

@@ -22,9 +22,9 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.identity import RUN_FILE
 from selffit.eventlog.names import RULE, is_name
 from selffit.exchange.pack import ABOUT, FORMAT, MEMBER
-from selffit.run.making import FOLDERS
+from selffit.run.folder.making import FOLDERS
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.notify import FIELD
-from selffit.run.run_dir import RunDir
 
 MOST_FILES = 10_000
 MOST_BYTES = 8 << 30  # of all files, unpacked

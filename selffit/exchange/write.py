@@ -19,7 +19,7 @@ from selffit.eventlog.names import is_name
 from selffit.eventlog.writer import EventWriter
 from selffit.exchange.events import events_of
 from selffit.exchange.recording import Recording
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 QUEUE_BYTES = 1 << 30  # nothing is dropped: an import waits for the disk
 LONGEST_NAME = 64

@@ -36,9 +36,9 @@ from selffit.lines import Row, Said
 from selffit.numbers import plural
 from selffit.outlets import speaking
 from selffit.postmortem import MemoryKills, last_lines, signal_name
+from selffit.run.again.rerun import Judge, Rules
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.rerun import Judge, Rules
-from selffit.run.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.requests import Requests
 from selffit.train.scores import Summary, empty_summary

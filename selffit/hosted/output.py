@@ -11,7 +11,7 @@ from typing import IO
 
 from selffit.errors import UserError
 from selffit.eventlog.folder import root_of
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 MOST = 16 << 20  # bytes of a file in raw/; one older file is kept beside it
 _PIECE = 1 << 16

@@ -18,8 +18,8 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.folder import Place, root_of
 from selffit.eventlog.jsonfile import read_small, write_new
 from selffit.lines import RuleFile, formats, parse_rules
-from selffit.run.making import PROGRAM
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.making import PROGRAM
+from selffit.run.folder.run_dir import RunDir
 
 FILE = "program.json"  # in the folder of the run; it is not packed, for it tells of folders
 

@@ -18,12 +18,12 @@ from selffit.eventlog import kinds
 from selffit.eventlog.folder import root_of
 from selffit.eventlog.liveness import here
 from selffit.hosted.program import FILE
-from selffit.run.lineage import line_to
-from selffit.run.making import is_hosted
-from selffit.run.rerun import Judge, Rules, blocks_of, heard_until
+from selffit.run.again.rerun import Judge, Rules, blocks_of, heard_until
+from selffit.run.folded.lineage import line_to
+from selffit.run.folded.state import RunState
+from selffit.run.folder.making import is_hosted
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.resumable import taken_over
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
 from selffit.train.monitor import Monitor as Measuring
 from selffit.train.resume import read_past, wait_for_predecessors
 

@@ -24,7 +24,7 @@ from selffit.hosted.network import device_of
 from selffit.hosted.program import Program
 from selffit.hosted.resuming import attempt_at, remember
 from selffit.hosted.settings import WATCHING
-from selffit.run.making import PROGRAM
+from selffit.run.folder.making import PROGRAM
 from selffit.train.aftermath import PAUSE
 from selffit.train.blocks import Blocks
 from selffit.train.host import Heartbeat

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from selffit.eventlog import kinds
 from selffit.report.figures import ACCURACIES, FAINT, INK, ONSET, SELF
-from selffit.run.state import RunState, unit_of
+from selffit.run.folded.state import RunState, unit_of
 from selffit.vocabulary import ACCURACY, COMPONENT, STEP, level_of
 from selffit.vocabulary import SELF as OF_SELF
 

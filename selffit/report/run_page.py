@@ -18,11 +18,11 @@ from selffit.report import html, run_figures, sentences
 from selffit.report.figures import causal_effects
 from selffit.report.findings import Findings
 from selffit.report.page import causal_table, channel_table
-from selffit.run.reacting import policy_words
-from selffit.run.state import RunState
-from selffit.run.trouble import troubles
-from selffit.run.verdict import stands, verdict
-from selffit.run.wording import sentence
+from selffit.run.folded.state import RunState
+from selffit.run.judged.reacting import policy_words
+from selffit.run.judged.trouble import troubles
+from selffit.run.judged.verdict import stands, verdict
+from selffit.run.judged.wording import sentence
 from selffit.vocabulary import EVIDENCE, STEP, level_of, state_of
 
 _STYLE = """

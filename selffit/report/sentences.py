@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from selffit.eventlog import kinds
 from selffit.numbers import count, plural, share, signed
 from selffit.report.run_figures import by_branch, channel_probes, signal_means
-from selffit.run.state import RunState, unit_of
-from selffit.run.verdict import verdict
+from selffit.run.folded.state import RunState, unit_of
+from selffit.run.judged.verdict import verdict
 from selffit.vocabulary import ONSET, STEP
 
 DOMINANT = 0.5  # dominance from which a channel answers to the perturbation far more than content

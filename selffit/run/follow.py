@@ -14,12 +14,12 @@ from selffit.eventlog.liveness import is_alive
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
-from selffit.run.clocks import writer_ahead
-from selffit.run.quick import SKIMMED
-from selffit.run.recording import Recording
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
-from selffit.run.word import loss, silent_for, state_word
+from selffit.run.folded.clocks import writer_ahead
+from selffit.run.folded.quick import SKIMMED
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folded.word import loss, silent_for, state_word
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.recording.recording import Recording
 from selffit.vocabulary import LOST, SILENT, state_of
 
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor

@@ -12,8 +12,8 @@ from selffit.eventlog.folder import Place
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Skimmed
+from selffit.run.folded.quick import SKIMMED
 from selffit.run.follow import LogSource, singly
-from selffit.run.quick import SKIMMED
 
 _TRAINER = "trainer"
 _Key = tuple[int, float]  # attempt and wall clock

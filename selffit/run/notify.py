@@ -25,9 +25,9 @@ from selffit.eventlog.folder import root_of
 from selffit.eventlog.identity import begun_here
 from selffit.eventlog.records import Unread
 from selffit.eventlog.tail import Skimmed
-from selffit.run.calling import Calls, call_data
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower, LogSource, singly
-from selffit.run.run_dir import RunDir
+from selffit.run.judged.calling import Calls, call_data
 
 FIELD = "notify"  # of run.json
 LIMIT = 30.0  # seconds that a command may take

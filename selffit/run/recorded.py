@@ -8,16 +8,16 @@ from typing import Any
 from selffit.errors import UserError
 from selffit.eventlog.fields import without_nan
 from selffit.eventlog.folder import held
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import state_word
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
 from selffit.run.in_time import TimedSource
-from selffit.run.moments import Moment
-from selffit.run.places import position_at
-from selffit.run.recording import Recording
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.summary import status_dict, verdict_dict
-from selffit.run.units import Unit
-from selffit.run.word import state_word
+from selffit.run.judged.summary import status_dict, verdict_dict
+from selffit.run.recording.moments import Moment
+from selffit.run.recording.places import position_at
+from selffit.run.recording.recording import Recording
+from selffit.run.recording.units import Unit
 
 _SLICE = 10_000  # items of one read
 

@@ -1,8 +1,8 @@
 """Whether a run may be gone on with by another attempt, and from which attempt it is taken over.
 
-By the rule of `selffit.run.word`: not while it is heard or its process is there. Where the process
-cannot be seen from here (another machine, a container), its silence has to last; whoever knows
-better takes the run over.
+By the rule of `selffit.run.folded.word`: not while it is heard or its process is there. Where the
+process cannot be seen from here (another machine, a container), its silence has to last; whoever
+knows better takes the run over.
 """
 
 import time
@@ -12,11 +12,11 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import is_alive
 from selffit.numbers import age
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import LOST_AFTER, host_of, silent_for
+from selffit.run.folder.making import is_hosted
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import WATCH_SECONDS, Follower
-from selffit.run.making import is_hosted
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.word import LOST_AFTER, host_of, silent_for
 from selffit.vocabulary import COPY, is_foreign
 
 FINISHING_SECONDS = 60.0  # that a run which is taken over has for its end

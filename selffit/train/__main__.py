@@ -18,7 +18,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.outlets import speaking
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.host import Heartbeat
 from selffit.train.scores import empty_summary
 from selffit.train.stopping import Stop, StopSwitch, superseded

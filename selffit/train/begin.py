@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from selffit.config import RunConfig
 from selffit.control.policy import policy_of
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.commander import Commander
 from selffit.train.loop import Loop

@@ -26,7 +26,7 @@ from selffit.control.settings import live_settings
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.former import settings_today
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.session import Saved, Session
 from selffit.train.stopping import superseded
 

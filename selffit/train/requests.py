@@ -6,7 +6,7 @@ from selffit.control.commands import POLICY, Command, new_command, outlived
 from selffit.control.inbox import Inbox, Rejected
 from selffit.control.policy import Policy
 from selffit.control.refusal import Refusal
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.trainlog import TrainLog
 
 POLL_SECONDS = 0.25

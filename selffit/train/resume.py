@@ -14,9 +14,9 @@ from selffit.control.ledger import Ledger
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import is_alive
+from selffit.run.folded.state import Attempt, RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.state import Attempt, RunState
 from selffit.train.checkpoints import Checkpoints
 from selffit.train.session import Saved, Session
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 # How a run ends at a signal. It saves first, whichever it is; those that schedulers send before
 # they take a machine away ask for more than a stop: that the run goes on elsewhere.

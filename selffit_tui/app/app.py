@@ -12,11 +12,11 @@ from rich.console import RenderableType
 from textual.events import Event, Key
 
 from selffit.errors import UserError
+from selffit.run.folded.word import refusal
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Source
-from selffit.run.run_dir import RunDir
-from selffit.run.trouble import left_with
-from selffit.run.word import refusal
-from selffit.run.wording import closing
+from selffit.run.judged.trouble import left_with
+from selffit.run.judged.wording import closing
 from selffit.vocabulary import state_of
 from selffit_tui.app.bell import Bell
 from selffit_tui.app.browsing import BrowsingApp

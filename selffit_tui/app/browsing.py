@@ -7,8 +7,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Source
-from selffit.run.run_dir import RunDir
 from selffit_tui.app.base import TerminalApp
 from selffit_tui.app.visit import Visit
 from selffit_tui.draw.glyphs import Glyphs

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from selffit.run.calling import LAST_WORD_SECONDS, Calls, call_data
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.judged.calling import LAST_WORD_SECONDS, Calls, call_data
 from selffit.run.notify import Notifier
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
 from selffit_tui.app.bell import Bell
 from selffit_tui.model.scene import Snapshot
 

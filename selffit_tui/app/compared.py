@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from selffit.errors import UserError
 from selffit.named_file import check_place, write_whole
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.app.app import RunsApp
 from selffit_tui.app.screenshot import LOAD_SECONDS
 from selffit_tui.draw.glyphs import BRAILLE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.style import Style
 
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.draw.spans import Line, Span, framed
 from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget

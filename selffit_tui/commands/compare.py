@@ -11,7 +11,7 @@ from selffit_tui.commands.options import JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put, put_json
 
 if TYPE_CHECKING:
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
 
 Branches = dict[str, tuple[str, ...]]
 
@@ -95,7 +95,7 @@ def found_runs(tokens: list[str], root: Path) -> tuple[dict[str, "RunDir"], Bran
 
 def _found(token: str, root: Path) -> tuple["RunDir", str]:
     """A run, and the branch of it that is meant, "" for none."""
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
 
     try:
         return find_run(token, root), ""

@@ -171,7 +171,7 @@ def _ask(
     Raises UserError for bad input, typer.Exit for other than success.
     """
     from selffit.control.commands import new_command
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
     from selffit_tui.intervene.ask import Asking
     from selffit_tui.talk import me, put_json
 

@@ -21,15 +21,14 @@ from selffit_tui.talk import RUNS, put, put_json, say
 if TYPE_CHECKING:
     from selffit.detect import RuleThresholds
     from selffit.detect.offline import TraceResult
-    from selffit.run.rules import Rule
-    from selffit.run.sweep import Score
+    from selffit.run.again.rules import Rule
+    from selffit.run.again.sweep import Score
     from selffit_tui.plain.rejudged import Rejudged
 
 CANNOT_TELL = 3  # exit codes
 CANNOT_READ = 2
-_RULES = (
-    "robust, signals, index, drop, half, gap"  # `selffit.run.rules.RULES`, which is slow to load
-)
+# those of `selffit.run.again.rules.RULES`, which is slow to load
+_RULES = "robust, signals, index, drop, half, gap"
 
 
 def detect(
@@ -89,8 +88,8 @@ def detect(
     """
     from selffit.detect.offline import detect_traces
     from selffit.detect.traces import Reading, parse_columns
-    from selffit.run.find import find_run
-    from selffit.run.rules import RULES, chosen
+    from selffit.run.again.rules import RULES, chosen
+    from selffit.run.folder.find import find_run
     from selffit_tui.plain.rejudged import Rejudged, parse_thresholds
     from selffit_tui.plain.swept import rule_lines
 
@@ -149,8 +148,8 @@ def _sweep(
     folder: Path, names: Sequence[str], limits: "RuleThresholds", json: bool, csv: bool
 ) -> None:
     """All runs of a folder by these rules."""
-    from selffit.run.rules import chosen
-    from selffit.run.sweep import sweep
+    from selffit.run.again.rules import chosen
+    from selffit.run.again.sweep import sweep
     from selffit_tui.plain.swept import as_csv, data, lines
 
     rules = chosen(names)
@@ -167,7 +166,7 @@ def _sweep(
 
 def _scores(told: "Rejudged", rules: "Sequence[Rule]") -> "list[Score]":
     """What other rules say of a run; nothing where nobody can tell."""
-    from selffit.run.sweep import score
+    from selffit.run.again.sweep import score
 
     if told.cannot_tell:
         return []

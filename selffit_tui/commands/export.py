@@ -47,7 +47,7 @@ def export(
     """
     from selffit.exchange import export as formats
     from selffit.exchange.tables import SHEETS, sheet
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
     from selffit.run.follow import Follower
 
     wanted = [

@@ -37,7 +37,7 @@ def open_screen(
     The terminal is asked whether its paper is light where nobody says so.
     Raises UserError where the trainer refused to start, or there is no such place to start at.
     """
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
     from selffit_tui.app.app import RunApp
     from selffit_tui.app.background import ask
     from selffit_tui.plain.follow import put_card

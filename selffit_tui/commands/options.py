@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from selffit.config import FIELDS
-from selffit.run.units import PLACES
+from selffit.run.recording.units import PLACES
 
 RunsOption = Annotated[
     Path,

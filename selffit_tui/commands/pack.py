@@ -25,7 +25,7 @@ def pack(
     from selffit.exchange.pack import SUFFIX, pack_thinned
     from selffit.exchange.pack import pack as pack_run
     from selffit.numbers import size
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
 
     found = find_run(run, runs)
     place = output or Path(f"{found.name}{SUFFIX}")

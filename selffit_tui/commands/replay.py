@@ -8,7 +8,7 @@ import typer
 
 from selffit.errors import UserError
 from selffit.numbers import plural
-from selffit.run.units import PLACES, UNITS
+from selffit.run.recording.units import PLACES, UNITS
 from selffit_tui.commands.options import (
     JsonOption,
     LightOption,
@@ -20,8 +20,8 @@ from selffit_tui.commands.options import (
 from selffit_tui.talk import RUNS, put_json, say, typed
 
 if TYPE_CHECKING:
-    from selffit.run.run_dir import RunDir
-    from selffit.run.units import Unit
+    from selffit.run.folder.run_dir import RunDir
+    from selffit.run.recording.units import Unit
 
 
 def replay(
@@ -73,7 +73,7 @@ def replay(
     change the speed, e goes to the end. With --json, what it would show, as data: a line at every
     mark, from --at on; with --record, as a film.
     """
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
     from selffit_tui.plain.follow import is_plain_terminal
 
     if json and record is not None:

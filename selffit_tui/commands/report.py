@@ -14,7 +14,7 @@ from selffit_tui.commands.options import RunArgument, RunsOption
 from selffit_tui.talk import RUNS, put, say
 
 if TYPE_CHECKING:
-    from selffit.run.state import RunState
+    from selffit.run.folded.state import RunState
 
 
 def report(
@@ -31,7 +31,7 @@ def report(
     `selffit diagnose --html` measures the checkpoints anew.
     """
     needs_figures("report")
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
     from selffit.run.follow import Follower
 
     found = find_run(run, runs)

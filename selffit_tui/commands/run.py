@@ -16,7 +16,7 @@ from selffit_tui.commands.train import held_back, pass_signals_on, remove_refuse
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
 
 START_SECONDS = 30.0  # that a command which is left to itself is waited for
 POLL_SECONDS = 0.05
@@ -163,7 +163,7 @@ def _settings(
 def _started(made: "RunDir") -> str:
     """Wait until the program runs or has ended. Raises UserError where it could not be run."""
     from selffit.run.follow import Follower
-    from selffit.run.wording import closing
+    from selffit.run.judged.wording import closing
     from selffit_tui.plain.follow import check_refused
 
     follower, until = Follower.of(made), time.monotonic() + START_SECONDS

@@ -10,9 +10,9 @@ from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """List all runs, newest first; then the folders that cannot be read as one, and why."""
-    from selffit.run.find import survey
-    from selffit.run.state import RunState
-    from selffit.run.summary import status_dict
+    from selffit.run.folded.state import RunState
+    from selffit.run.folder.find import survey
+    from selffit.run.judged.summary import status_dict
     from selffit_tui.plain.tell import tell
 
     check_folder(runs)

@@ -16,7 +16,7 @@ def status(
 
     Exit code 1 where its log cannot be read.
     """
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
     from selffit_tui.plain.tell import tell, tell_at
 
     found = find_run(run, runs)

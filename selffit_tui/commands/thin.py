@@ -29,8 +29,8 @@ def thin(
     copy shows the same verdicts, marks and accuracies. Blocks of steps next to an alert stay.
     """
     from selffit.numbers import size
-    from selffit.run.find import find_run
-    from selffit.run.thinning import Thinning, thin_run
+    from selffit.run.folder.find import find_run
+    from selffit.run.folder.thinning import Thinning, thin_run
 
     how = Thinning(blocks=blocks, channels=channels, beats=beats)
     made = thin_run(find_run(run, runs), out, how)

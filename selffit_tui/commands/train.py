@@ -40,7 +40,7 @@ from selffit_tui.commands.options import (
 from selffit_tui.talk import RUNS, put, say, watch_command
 
 if TYPE_CHECKING:
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
 
 # set where a command is the job of a scheduler, which kills all of it once the command has ended
 JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "KUBERNETES_SERVICE_HOST")
@@ -111,9 +111,9 @@ def train(
     8/255 --seed 3[/bold].
     """
     from selffit import supervisor
+    from selffit.run.folder.run_dir import RunDir
     from selffit.run.notify import FIELD, words_of
     from selffit.run.resumable import Finished, taken_over
-    from selffit.run.run_dir import RunDir
     from selffit_tui.plain.follow import (
         follow_plain,
         is_plain_terminal,
@@ -196,7 +196,7 @@ def train(
 def create(name: str | None, runs: Path, preset: str | None, settings: dict[str, Any]) -> "RunDir":
     """Make the folder of a new run. Raises UserError for settings that cannot be."""
     from selffit.control.policy import policy_of
-    from selffit.run.run_dir import RunDir
+    from selffit.run.folder.run_dir import RunDir
     from selffit_tui.commands.impossible import refuse_impossible
 
     config = resolve(preset, settings)
@@ -280,7 +280,7 @@ def find_resumable(token: str, runs: Path, given: Mapping[str, Any]) -> "RunDir"
 
     Raises UserError where settings were `given` beside it that decide what is trained.
     """
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
 
     fixed = [name for name, value in given.items() if value is not None and name not in HOST]
     if fixed:

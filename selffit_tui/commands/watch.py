@@ -51,7 +51,7 @@ def watch(
     Any number of people can watch, and leaving changes nothing. From the view the run can be acted
     on (key i).
     """
-    from selffit.run.find import find_run
+    from selffit.run.folder.find import find_run
     from selffit.run.notify import words_of
 
     found = find_run(run, runs)

@@ -11,8 +11,8 @@ from selffit.control.ledger import Checkpoint, Ledger
 from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, known, plural, share
-from selffit.run.state import RunState
-from selffit.run.verdict import verdict
+from selffit.run.folded.state import RunState
+from selffit.run.judged.verdict import verdict
 from selffit.vocabulary import DIVERGED
 from selffit_tui.words.commands import cure, label, value
 

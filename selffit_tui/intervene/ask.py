@@ -8,9 +8,9 @@ from typing import Any
 from selffit.control.commands import Command
 from selffit.control.submit import submit
 from selffit.numbers import age
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import GONE_SECONDS
-from selffit.run.run_dir import RunDir
-from selffit.run.summary import verdict_dict
+from selffit.run.judged.summary import verdict_dict
 from selffit.vocabulary import LOST, is_foreign, state_of
 from selffit_tui.model.requests import Answer, answer, hindrance
 from selffit_tui.plain.follow import look

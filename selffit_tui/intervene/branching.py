@@ -2,7 +2,7 @@
 
 from selffit.control.ledger import Checkpoint, Ledger
 from selffit.numbers import count
-from selffit.run.lineage import line_to
+from selffit.run.folded.lineage import line_to
 from selffit_tui.intervene.dialog import Dialog
 from selffit_tui.model.scene import Scene
 

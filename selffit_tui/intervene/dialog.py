@@ -10,7 +10,7 @@ from selffit.control.admission import admit, new_settings
 from selffit.control.commands import OPERATIONS, Command, new_command
 from selffit.control.ledger import Ledger
 from selffit.control.refusal import Refusal
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
 from selffit_tui.intervene.actions import Action, actions, not_offered
 from selffit_tui.words.commands import change
 

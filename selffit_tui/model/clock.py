@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from selffit.numbers import duration
-from selffit.run.recording import Unit
+from selffit.run.recording.recording import Unit
 
 # recorded seconds a second; the last: a step of the chosen unit each time that it is drawn
 FASTEST = math.inf

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selffit.eventlog import kinds
-from selffit.run.lineage import ActiveLine
-from selffit.run.moments import moment_of
-from selffit.run.state import RunState
+from selffit.run.folded.lineage import ActiveLine
+from selffit.run.folded.state import RunState
+from selffit.run.recording.moments import moment_of
 from selffit.vocabulary import level_of
 
 INTERVENTION = "applied"

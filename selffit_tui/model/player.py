@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from selffit.run.firing import Held
-from selffit.run.moments import Moment
-from selffit.run.places import position_at
-from selffit.run.recording import UNITS, Recording, Unit
+from selffit.run.again.firing import Held
+from selffit.run.recording.moments import Moment
+from selffit.run.recording.places import position_at
+from selffit.run.recording.recording import UNITS, Recording, Unit
 from selffit_tui.model.clock import Clock
 from selffit_tui.model.replay import CHOICES, Replay, neighbour
 from selffit_tui.model.scene import Snapshot

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selffit.run.firing import Held
-from selffit.run.moments import APPLIED, BRANCH, CHECKPOINT, ENDED, Moment
-from selffit.run.recording import Unit
+from selffit.run.again.firing import Held
+from selffit.run.recording.moments import APPLIED, BRANCH, CHECKPOINT, ENDED, Moment
+from selffit.run.recording.recording import Unit
 from selffit.vocabulary import Level, level_of
 from selffit_tui.model.clock import Clock
 

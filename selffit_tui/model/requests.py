@@ -10,8 +10,8 @@ from selffit.control.commands import Command
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
 from selffit.numbers import age
-from selffit.run.state import RunState
-from selffit.run.word import silent_for
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import silent_for
 from selffit.vocabulary import SILENT, state_of
 
 PATIENCE = 10.0  # seconds without an answer before we say what may be wrong

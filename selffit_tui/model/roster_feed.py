@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from selffit.run.roster import Roster
-from selffit.run.row import Row
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.listing.roster import Roster
+from selffit.run.listing.row import Row
 
 SLICE_SECONDS = 0.2  # of reading, after which what is on show may be something else
 OFFER_SECONDS = 0.5

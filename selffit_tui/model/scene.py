@@ -7,13 +7,13 @@ from typing import Protocol, TypeVar
 
 from selffit.control.ledger import Ledger
 from selffit.eventlog import kinds
-from selffit.run.ahead import next_probe
-from selffit.run.health import Limit, limits
-from selffit.run.lineage import ActiveLine
-from selffit.run.recording import Recording
-from selffit.run.state import RunState
-from selffit.run.verdict import Verdict, verdict
-from selffit.run.word import state_word
+from selffit.run.folded.lineage import ActiveLine
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import state_word
+from selffit.run.judged.ahead import next_probe
+from selffit.run.judged.health import Limit, limits
+from selffit.run.judged.verdict import Verdict, verdict
+from selffit.run.recording.recording import Recording
 from selffit.vocabulary import state_of
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.raster import Window, window

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from selffit.eventlog import kinds
-from selffit.run.blocks import Blocks
-from selffit.run.lineage import ActiveLine
-from selffit.run.state import RunState
+from selffit.run.folded.blocks import Blocks
+from selffit.run.folded.lineage import ActiveLine
+from selffit.run.folded.state import RunState
 from selffit_tui.draw.raster import Floats
 from selffit_tui.model.marks import MARKED, Mark, marks
 from selffit_tui.model.table import Signals as Signals

@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.types import SignalBlock
 from selffit.eventlog import kinds
-from selffit.run.lineage import ActiveLine
-from selffit.run.state import RunState
-from selffit.run.verdict import Verdict
+from selffit.run.folded.lineage import ActiveLine
+from selffit.run.folded.state import RunState
+from selffit.run.judged.verdict import Verdict
 from selffit.vocabulary import DOUBTFUL, HEALTHY, RECOVERED, ROLLED_BACK, UNMEASURED
 from selffit_tui.draw.raster import first_at
 from selffit_tui.model.series import Columns

@@ -12,7 +12,7 @@ import numpy as np
 from selffit.eventlog import kinds
 from selffit.eventlog.records import num
 from selffit.numbers import budget, count, known, share
-from selffit.run.ahead import final_budget, full_budget_at
+from selffit.run.judged.ahead import final_budget, full_budget_at
 from selffit.vocabulary import ACCURACY, STEP
 from selffit_tui.draw.raster import Raster, Trace, rasterise
 from selffit_tui.draw.spans import Line, Span, framed

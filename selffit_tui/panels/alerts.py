@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from selffit.eventlog import kinds
 from selffit.numbers import count, in_unit, known, share
-from selffit.run.verdict import newest_diagnosis, stands
-from selffit.run.wording import cause_words
+from selffit.run.judged.verdict import newest_diagnosis, stands
+from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import EVIDENCE, ONSET, level_of
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs

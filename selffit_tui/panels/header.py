@@ -8,13 +8,13 @@ from selffit.eventlog import kinds
 from selffit.eventlog.fields import text
 from selffit.eventlog.records import num
 from selffit.numbers import age, budget, count, duration, known, pace, percent, rate, size
-from selffit.run.ahead import budget_now, rising_to
-from selffit.run.reacting import in_brief
-from selffit.run.standing import Standing, standing
-from selffit.run.state import RunState
-from selffit.run.summary import seconds_left
-from selffit.run.trouble import troubles
-from selffit.run.word import loss, silent_for
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import loss, silent_for
+from selffit.run.judged.ahead import budget_now, rising_to
+from selffit.run.judged.reacting import in_brief
+from selffit.run.judged.standing import Standing, standing
+from selffit.run.judged.summary import seconds_left
+from selffit.run.judged.trouble import troubles
 from selffit.vocabulary import LOST, SILENT, state_of
 from selffit_tui.draw.format import fit
 from selffit_tui.draw.spans import Line, Span, crop, spread, width_of

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from selffit import vocabulary
 from selffit.eventlog import kinds
 from selffit.numbers import count, known, share
-from selffit.run.state import RunState
-from selffit.run.wording import cause_words
+from selffit.run.folded.state import RunState
+from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import COMPONENT, SELF, Measure
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, framed, width_of

@@ -11,11 +11,11 @@ from selffit.control.commands import HEALTHY as TO_HEALTHY
 from selffit.control.commands import SOUND as TO_SOUND
 from selffit.eventlog import kinds
 from selffit.numbers import budget, count, in_unit, known, plural, share
-from selffit.run.health import Limit, limits
-from selffit.run.reacting import in_brief
-from selffit.run.state import is_only_told
-from selffit.run.verdict import Verdict, called_since, explained
-from selffit.run.wording import cause_words, parts
+from selffit.run.folded.state import is_only_told
+from selffit.run.judged.health import Limit, limits
+from selffit.run.judged.reacting import in_brief
+from selffit.run.judged.verdict import Verdict, called_since, explained
+from selffit.run.judged.wording import cause_words, parts
 from selffit.vocabulary import (
     ACCURACY,
     DIVERGED,

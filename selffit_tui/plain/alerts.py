@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from selffit.eventlog import kinds
 from selffit.numbers import count
-from selffit.run.state import RunState
-from selffit.run.verdict import verdict
-from selffit.run.wording import cause_words
+from selffit.run.folded.state import RunState
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import level_of
 from selffit_tui.words.next_steps import advice
 

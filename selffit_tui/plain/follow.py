@@ -12,15 +12,15 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.liveness import for_pid
 from selffit.numbers import count
 from selffit.outlets import Unwritable
-from selffit.run.calling import Calls, call_data
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import refusal
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.glance import glance
+from selffit.run.judged.calling import Calls, call_data
+from selffit.run.judged.trouble import left_with
+from selffit.run.judged.wording import closing
+from selffit.run.listing.glance import glance
 from selffit.run.notify import Notifier
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.trouble import left_with
-from selffit.run.word import refusal
-from selffit.run.wording import closing
 from selffit.vocabulary import ENDINGS, LOST
 from selffit_tui.talk import dumb, named, put, say, watch_command
 

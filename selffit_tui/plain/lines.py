@@ -12,11 +12,11 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, num
 from selffit.numbers import UNKNOWN, count, decimals, duration, in_unit, known, pace, share, signed
+from selffit.run.folded.state import RunState
 from selffit.run.follow import Follower, Item
-from selffit.run.state import RunState
-from selffit.run.summary import seconds_left
-from selffit.run.verdict import verdict
-from selffit.run.wording import cause_words, closing, sentence
+from selffit.run.judged.summary import seconds_left
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import cause_words, closing, sentence
 from selffit.vocabulary import (
     ACCURACY,
     COPY,

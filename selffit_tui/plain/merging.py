@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from selffit.eventlog.decode import read
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
+from selffit.run.folded.quick import SKIMMED
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower, Item, singly
-from selffit.run.quick import SKIMMED
-from selffit.run.run_dir import RunDir
 
 SLICE = 10_000  # items of one read
 TRAINER = "trainer"

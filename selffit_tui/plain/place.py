@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.talk import named
 from selffit_tui.words.end_card import Place
 

@@ -10,13 +10,13 @@ from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import without_nan
 from selffit.numbers import count, plural
+from selffit.run.again.rerun import Judged
+from selffit.run.again.rules import Heard
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.rerun import Judged
-from selffit.run.rules import Heard
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.told import judged
-from selffit.run.wording import cause_words
+from selffit.run.judged.told import judged
+from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import DIVERGED, MASKED, ONSET, SIGN
 
 FOUND = (ONSET.name, MASKED.name)

@@ -10,9 +10,9 @@ from rich.cells import cell_len
 
 from selffit.eventlog.clean import clean
 from selffit.numbers import UNKNOWN, count, known, plural
-from selffit.run.firing import HIT, Held
-from selffit.run.rules import Rule
-from selffit.run.sweep import Score, Sweep
+from selffit.run.again.firing import HIT, Held
+from selffit.run.again.rules import Rule
+from selffit.run.again.sweep import Score, Sweep
 
 HEAD = ("RUN", "RULE", "HITS", "FALSE", "LATENCY", "SAVED")
 TRUTH = (

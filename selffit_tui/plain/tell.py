@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from selffit.numbers import count, duration
-from selffit.run import cache, memory
-from selffit.run.clocks import clock_words
-from selffit.run.run_dir import RunDir
-from selffit.run.summary import status_dict
-from selffit.run.verdict import verdict
-from selffit.run.word import host_of
-from selffit.run.wording import sentence
+from selffit.run.folded.clocks import clock_words
+from selffit.run.folded.word import host_of
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.judged.summary import status_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
+from selffit.run.listing import cache, memory
 from selffit.vocabulary import LOST
 from selffit_tui.plain.follow import look
 

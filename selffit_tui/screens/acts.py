@@ -6,9 +6,9 @@ from pathlib import Path
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.labels import LONGEST_NOTE, Labels, parse_tags
-from selffit.run.labels_file import read_labels, write_labels
-from selffit.run.removal import remove_run
+from selffit.run.folder.labels import LONGEST_NOTE, Labels, parse_tags
+from selffit.run.folder.labels_file import read_labels, write_labels
+from selffit.run.listing.removal import remove_run
 from selffit_tui.model.listing.scene import ListScene, ListView
 from selffit_tui.model.roster_feed import RosterFeed, Rows
 from selffit_tui.screens.asking import AskingScreen

@@ -15,8 +15,8 @@ from textual.widget import Widget
 
 from selffit.errors import UserError
 from selffit.named_file import check_place, write_whole
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.picture import offline
 from selffit_tui.draw.spans import Line

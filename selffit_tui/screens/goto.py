@@ -8,7 +8,7 @@ from textual.events import Key, Paste, Resize
 from textual.screen import ModalScreen
 
 from selffit.errors import UserError
-from selffit.run.units import PLACES
+from selffit.run.recording.units import PLACES
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, framed
 from selffit_tui.intervene.dialog import Edit

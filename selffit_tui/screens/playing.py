@@ -12,9 +12,9 @@ from textual.timer import Timer
 
 from selffit.detect import RuleThresholds
 from selffit.eventlog.folder import Place
-from selffit.run.rules import Heard
-from selffit.run.state import RunState
-from selffit.run.truth import held_by_all
+from selffit.run.again.rules import Heard
+from selffit.run.again.truth import held_by_all
+from selffit.run.folded.state import RunState
 from selffit_tui.model.clock import FASTEST
 from selffit_tui.model.player import Player
 from selffit_tui.model.scene import Scene

@@ -8,8 +8,8 @@ from textual.events import Key, Resize
 from textual.screen import ModalScreen
 
 from selffit.numbers import THOUSANDS, count, known
-from selffit.run.firing import AGAIN, FALSE, HIT, Held
-from selffit.run.rules import RULES
+from selffit.run.again.firing import AGAIN, FALSE, HIT, Held
+from selffit.run.again.rules import RULES
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, crop, framed
 from selffit_tui.model.scene import Scene

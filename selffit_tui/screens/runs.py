@@ -15,8 +15,8 @@ from textual.widget import Widget
 
 from selffit.eventlog.clean import clean
 from selffit.numbers import age
-from selffit.run.row import Row
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.listing.row import Row
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.draw.spans import Line
 from selffit_tui.model.listing.letters import LETTERS, toggled

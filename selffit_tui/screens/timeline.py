@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from selffit.numbers import count, duration
-from selffit.run.firing import HIT
-from selffit.run.lineage import ActiveLine
+from selffit.run.again.firing import HIT
+from selffit.run.folded.lineage import ActiveLine
 from selffit.vocabulary import state_of
 from selffit_tui.draw.spans import Line, Span, crop, width_of
 from selffit_tui.model.clock import gap_words, speed_words

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from selffit.eventlog import kinds
 from selffit.eventlog.kinds import Event
 from selffit.numbers import count, share
-from selffit.run.wording import cause_words, moved_words
+from selffit.run.judged.wording import cause_words, moved_words
 from selffit.vocabulary import ONSET, SUSPECT, ended_badly, level_of
 from selffit_tui.words.events import event_words
 

@@ -11,10 +11,10 @@ from rich.cells import cell_len
 
 from selffit.eventlog import kinds
 from selffit.numbers import budget, count, duration, known, plural, share
-from selffit.run.state import RunState
-from selffit.run.trouble import troubles
-from selffit.run.verdict import Verdict, stands, verdict
-from selffit.run.wording import not_finite, sentence
+from selffit.run.folded.state import RunState
+from selffit.run.judged.trouble import troubles
+from selffit.run.judged.verdict import Verdict, stands, verdict
+from selffit.run.judged.wording import not_finite, sentence
 from selffit.vocabulary import ACCURACY, LEVELS, LOST, state_of
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line

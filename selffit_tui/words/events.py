@@ -17,7 +17,7 @@ from selffit.numbers import (
     size,
     small,
 )
-from selffit.run.wording import cause_words, not_finite
+from selffit.run.judged.wording import cause_words, not_finite
 from selffit.vocabulary import level_of, state_of
 from selffit_tui.words.accuracy import pgd_label
 from selffit_tui.words.commands import applied, asked, change

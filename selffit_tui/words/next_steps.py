@@ -6,9 +6,9 @@
 from shlex import quote
 
 from selffit.config import preset_names
-from selffit.run.reacting import policy_words, the_policy
-from selffit.run.state import RunState
-from selffit.run.verdict import Verdict
+from selffit.run.folded.state import RunState
+from selffit.run.judged.reacting import policy_words, the_policy
+from selffit.run.judged.verdict import Verdict
 from selffit.vocabulary import DIVERGED, ENDINGS, LOST, MASKED, ONSET
 from selffit_tui.talk import typed
 

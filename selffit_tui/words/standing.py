@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selffit.numbers import count
-from selffit.run.wording import cause_words
+from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import ROLLED_BACK, STANDING, SUSPECT, TRANSIENT, WEAKENED
 
 

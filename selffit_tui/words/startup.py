@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from selffit.eventlog import kinds
 from selffit.eventlog.history import History
 from selffit.numbers import duration
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
 from selffit.vocabulary import state_of
 from selffit_tui.draw.spans import Line
 

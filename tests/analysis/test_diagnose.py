@@ -23,7 +23,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
 from selffit.probes.causal import BRIEF_SHARES
 from selffit.probes.subject import training_mean
-from selffit.run.state import RunState, reduce
+from selffit.run.folded.state import RunState, reduce
 
 E = TypeVar("E", bound=kinds.Event)
 

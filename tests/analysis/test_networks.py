@@ -17,7 +17,7 @@ from selffit.checkpoint.store import CheckpointStore
 from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 CPU = torch.device("cpu")
 

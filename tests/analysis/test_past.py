@@ -8,7 +8,7 @@ import pytest
 from selffit.analysis.past import Past
 from selffit.eventlog import kinds
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 
 @pytest.fixture

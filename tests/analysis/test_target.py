@@ -5,7 +5,7 @@ import pytest
 from selffit.analysis.target import find_reference, find_target, looks_like_a_pickle
 from selffit.checkpoint.store import CheckpointStore
 from selffit.errors import UserError
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 IDS = ("main-0", "main-5", "main-10", "b2-7", "b10-6")
 

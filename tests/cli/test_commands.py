@@ -12,7 +12,7 @@ import pytest
 
 from selffit.config import resolve
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 
 @pytest.fixture

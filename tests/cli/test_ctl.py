@@ -19,7 +19,7 @@ from selffit.control.settings import live_settings
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 
 class Trainer:

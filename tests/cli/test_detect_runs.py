@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
 COLLAPSE = EXAMPLES / "example-patterns-fgsm"

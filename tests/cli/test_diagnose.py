@@ -18,7 +18,7 @@ from selffit.data import load_set
 from selffit.data.imageset import as_float
 from selffit.models import build
 from selffit.models.base import own_tensors
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui import cli
 from selffit_tui.commands import diagnose as command
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from selffit.eventlog.liveness import here
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.supervisor import main
 from selffit_tui.commands.train import calls_for
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from selffit.run.glance import glance
+from selffit.run.folded.word import state_word
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.judged.summary import status_dict
+from selffit.run.listing.glance import glance
 from selffit.run.recorded import Recorded
-from selffit.run.run_dir import RunDir
-from selffit.run.summary import status_dict
-from selffit.run.word import state_word
 
 RUNS = Path(__file__).parents[2] / "runs"
 

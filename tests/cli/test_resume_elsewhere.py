@@ -8,7 +8,7 @@ import pytest
 
 from selffit.config import FIELDS, HOST, resolve, settled
 from selffit.errors import UserError
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.commands.train import amend, find_resumable
 
 NOTHING: dict[str, Any] = {"preset": None, "name": None, **dict.fromkeys(FIELDS)}

@@ -15,7 +15,7 @@ import typer.main
 from made_up.forks import FULL, UNREAD, run_all
 
 from selffit.outlets import Unwritable
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.cli import app
 from selffit_tui.plain.follow import follow_plain
 

@@ -15,7 +15,7 @@ import typer
 from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.plain.follow import wait_for_life
 
 SETTINGS = {

@@ -16,7 +16,7 @@ from selffit.detect.traces import Reading, parse_columns, read_traces
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.reader import RunReader
-from selffit.run.state import RunState, reduce_all
+from selffit.run.folded.state import RunState, reduce_all
 
 HEADER = ",".join(NAMES) + "\n"
 NAN = math.nan

@@ -10,8 +10,8 @@ from selffit.detect import ProbePoint, point_of
 from selffit.detect.robust_rule import RobustRule, RuleThresholds
 from selffit.detect.weakening import Weakened, Weakening
 from selffit.eventlog import kinds
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
 WELL = (0.50, 0.40)

@@ -18,9 +18,9 @@ from selffit.eventlog.reader import RunReader, SkimReader
 from selffit.eventlog.records import Notice, Unread
 from selffit.eventlog.sieve import ENOUGH, Sieve
 from selffit.eventlog.writer import EventWriter
+from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.follow import singly
-from selffit.run.state import RunState, reduce_all
-from selffit.run.summary import status_dict
+from selffit.run.judged.summary import status_dict
 
 NOW = 1.9e9
 SKIMMED = frozenset(name.encode() for name in ENOUGH)

@@ -17,11 +17,11 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
 from selffit.eventlog.writer import EventWriter
+from selffit.run.folded.state import RunState
+from selffit.run.folded.word import state_word
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.summary import status_dict
-from selffit.run.word import state_word
+from selffit.run.judged.summary import status_dict
 from selffit_tui.plain.lines import status_lines
 from selffit_tui.plain.tell import tell
 

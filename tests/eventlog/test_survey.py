@@ -15,10 +15,10 @@ from selffit.eventlog.reader import RunReader, SkimReader
 from selffit.eventlog.sieve import Sieve
 from selffit.eventlog.sums import sum_told
 from selffit.eventlog.survey import Block
-from selffit.run import glance
+from selffit.run.folded.quick import SKIMMED
+from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.follow import singly
-from selffit.run.quick import SKIMMED
-from selffit.run.state import RunState, reduce_all
+from selffit.run.listing import glance
 
 NAMES = ("loss_clean", "loss_adv", "acc_adv", "abnormal", "pertalign", "delta")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from selffit.eventlog import kinds
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
 NAME = "example-patterns-rollback"

@@ -10,10 +10,10 @@ from made_up.logs import FALL, PRINTED, ROWS
 
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.run.find import list_runs
+from selffit.run.folder.find import list_runs
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.verdict import verdict
+from selffit.run.judged.verdict import verdict
 
 HEAD = "epoch,clean_acc,fgsm_acc,pgd_acc\n"
 CSV = HEAD + "".join(f"{e},{c:.4f},{f:.4f},{p:.4f}\n" for e, c, f, p in ROWS)

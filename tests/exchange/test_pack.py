@@ -12,10 +12,10 @@ import pytest
 
 from selffit.eventlog import kinds
 from selffit.exchange import unpack
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.verdict import verdict
-from selffit.run.wording import sentence
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
 ABOUT = json.dumps({"pack": 1, "name": "theirs", "id": "0" * 12})

@@ -9,8 +9,8 @@ import pytest
 from made_up.logs import ROWS
 
 from selffit.eventlog import kinds
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 
 EXPECTED = [(epoch, round(pgd, 4)) for epoch, *_, pgd in ROWS]
 

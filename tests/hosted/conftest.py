@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from selffit.hosted.program import Program, create
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 
 @pytest.fixture

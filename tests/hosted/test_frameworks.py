@@ -17,9 +17,9 @@ from selffit import Monitor
 from selffit.control.commands import new_command
 from selffit.control.submit import submit
 from selffit.eventlog import kinds
-from selffit.run.rerun import blocks_of
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.again.rerun import blocks_of
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 
 needs_lightning = pytest.mark.skipif(
     find_spec("lightning") is None, reason="selffit[lightning] is not installed"

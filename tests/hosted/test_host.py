@@ -20,7 +20,7 @@ from selffit.eventlog.liveness import here
 from selffit.hosted import output
 from selffit.hosted.__main__ import Host
 from selffit.hosted.program import Program, create, read
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.supervisor import Supervisor
 
 Make = Callable[..., RunDir]

@@ -21,9 +21,9 @@ from selffit.control.submit import submit
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.probes.robust import robust_probe
-from selffit.run.rerun import blocks_of
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.again.rerun import blocks_of
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.train import monitor as measuring
 from selffit.train.signals import MEASURED
 

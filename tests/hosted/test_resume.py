@@ -15,8 +15,8 @@ from selffit.control.commands import new_command
 from selffit.control.submit import submit
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 
 QUIET: dict[str, Any] = {
     "self_images": 16,

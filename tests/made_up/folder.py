@@ -6,7 +6,7 @@ from pathlib import Path
 from made_up import run as synthetic
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import seal
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 HOSTILE = "esc\x1b[31mred\u202e"
 CREATED = synthetic.START - 60.0

@@ -1,8 +1,8 @@
 """What somebody's program prints while its training collapses, and the state of its run."""
 
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
 
 FALLS = """
 for epoch in range(1, 13):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from selffit.eventlog.writer import EventWriter
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 
 pytest.importorskip("matplotlib", reason="figures need the extra `figures` (matplotlib)")
 

@@ -14,9 +14,9 @@ from selffit.eventlog.fields import Columns
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place, Steps
 from selffit.eventlog.reader import RunReader, SkimReader
 from selffit.eventlog.writer import EventWriter
-from selffit.run.blocks import Blocks
-from selffit.run.quick import SKIMMED
-from selffit.run.state import RunState, reduce_all
+from selffit.run.folded.blocks import Blocks
+from selffit.run.folded.quick import SKIMMED
+from selffit.run.folded.state import RunState, reduce_all
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
 

@@ -13,10 +13,10 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
-from selffit.run.calling import Calls, call_data, calls
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.judged.calling import Calls, call_data, calls
 from selffit.run.notify import kept_command, run_command, words_of
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
 from selffit.supervisor import Supervisor
 
 ITEMS = synthetic.records()

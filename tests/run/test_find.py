@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from selffit.eventlog.liveness import here
-from selffit.run.find import find_run, survey
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.find import find_run, survey
+from selffit.run.folder.run_dir import RunDir
 
 ODD = ["my run (copy)", "实验-1", "a%20b", "-dash", "x" * 200, "esc\x1b[2J"]
 

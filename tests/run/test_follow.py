@@ -9,11 +9,11 @@ from made_up.records import record, start, steps
 
 from selffit.eventlog.liveness import here
 from selffit.run import follow
-from selffit.run.clocks import clock_words, writer_ahead
+from selffit.run.folded.clocks import clock_words, writer_ahead
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folded.word import LOST_AFTER
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
-from selffit.run.word import LOST_AFTER
 
 NOW = 1_800_000_000.0
 

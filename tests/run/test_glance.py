@@ -14,14 +14,14 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.sieve import Sieve
 from selffit.eventlog.writer import EventWriter
-from selffit.run import glance
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.glance import GlanceSource
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
-from selffit.run.summary import status_dict
-from selffit.run.verdict import verdict
-from selffit.run.wording import sentence
+from selffit.run.judged.summary import status_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
+from selffit.run.listing import glance
+from selffit.run.listing.glance import GlanceSource
 from selffit_tui.plain.tell import tell
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))

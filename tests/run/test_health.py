@@ -4,9 +4,9 @@ from itertools import pairwise
 
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
-from selffit.run.health import healthy_probes
-from selffit.run.row import best
-from selffit.run.state import RunState, reduce, reduce_all
+from selffit.run.folded.state import RunState, reduce, reduce_all
+from selffit.run.judged.health import healthy_probes
+from selffit.run.listing.row import best
 
 ACCURACIES = [0.45, 0.46, 0.44, 0.02, 0.01, 0.43, 0.45, 0.03, 0.47]
 

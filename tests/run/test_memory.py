@@ -7,10 +7,10 @@ import pytest
 from made_up import folder as made_up_folder
 from made_up import run as synthetic
 
-from selffit.run import cache, memory
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.roster import Roster
-from selffit.run.run_dir import RunDir
+from selffit.run.listing import cache, memory
+from selffit.run.listing.roster import Roster
 from selffit.supervisor import Supervisor
 from selffit_tui.plain.tell import tell
 

@@ -6,8 +6,8 @@ from made_up.run import records
 
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.run.places import position_at
-from selffit.run.recording import Recording
+from selffit.run.recording.places import position_at
+from selffit.run.recording.recording import Recording
 
 
 @pytest.fixture(scope="module")

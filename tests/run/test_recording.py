@@ -19,14 +19,14 @@ from selffit.eventlog.framing import seal
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record, Unread
 from selffit.eventlog.tail import Skimmed
-from selffit.run import recording as recording_module
+from selffit.run.folded.state import RunState, reduce, reduce_all
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower, singly
 from selffit.run.in_time import TimedSource
+from selffit.run.judged.summary import status_dict
 from selffit.run.recorded import Recorded
-from selffit.run.recording import UNITS, Recording
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce, reduce_all
-from selffit.run.summary import status_dict
+from selffit.run.recording import recording as recording_module
+from selffit.run.recording.recording import UNITS, Recording
 
 SAMPLED = 10  # positions of a real log that the quick test looks at
 

@@ -8,9 +8,9 @@ from made_up.records import probe, record, start, steps
 
 from selffit.detect import RuleThresholds
 from selffit.eventlog import kinds
+from selffit.run.again.rerun import Judged, Rules, blocks_of, rerun
+from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.follow import Follower, LogSource
-from selffit.run.rerun import Judged, Rules, blocks_of, rerun
-from selffit.run.state import RunState, reduce_all
 
 EXAMPLES = Path(__file__).parents[2] / "runs"
 

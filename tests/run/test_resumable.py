@@ -12,8 +12,8 @@ from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
 from selffit.run import follow, resumable
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.resumable import Finished, taken_over
-from selffit.run.run_dir import RunDir
 
 ELSEWHERE = {**here().as_data(), "host": "node7", "boot": "another"}
 

@@ -10,13 +10,13 @@ from made_up import run as synthetic
 from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
-from selffit.run import removal
-from selffit.run.glance import glance as whole
-from selffit.run.labels import Labels
-from selffit.run.labels_file import FILE, read_labels, write_labels
-from selffit.run.removal import remove_run
-from selffit.run.roster import Roster
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.labels import Labels
+from selffit.run.folder.labels_file import FILE, read_labels, write_labels
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.listing import removal
+from selffit.run.listing.glance import glance as whole
+from selffit.run.listing.removal import remove_run
+from selffit.run.listing.roster import Roster
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_what_somebody_looks_at_is_read_first(root):
 def test_a_run_that_has_ended_is_remembered_and_read_again_when_its_log_changes(root, monkeypatch):
     before = read_all(Roster(root))
     with monkeypatch.context() as patched:
-        patched.setattr("selffit.run.roster.glance", lambda run: pytest.fail("read again"))
+        patched.setattr("selffit.run.listing.roster.glance", lambda run: pytest.fail("read again"))
         roster = Roster(root)
         roster.look()
         assert roster.read(["fallen", "healthy"], 60.0)
@@ -85,7 +85,7 @@ def test_one_run_that_cannot_be_read_at_all_does_not_hide_the_others(root, monke
             raise ValueError("\x1b[2J")
         return whole(run)
 
-    monkeypatch.setattr("selffit.run.roster.glance", glance)
+    monkeypatch.setattr("selffit.run.listing.roster.glance", glance)
     rows = read_all(Roster(root))
     assert rows["fallen"].why == "its log cannot be read: ValueError in reading it"
     assert rows["healthy"].verdict == "healthy"
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written_to_refuses_labels_with_a_sentence(root,
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("selffit.run.labels_file.replace", refuse)
+    monkeypatch.setattr("selffit.run.folder.labels_file.replace", refuse)
     with pytest.raises(UserError, match="cannot keep tags and notes in healthy: Permission denied"):
         write_labels(RunDir.open(root / "healthy"), Labels(("x",)))
 

@@ -15,8 +15,8 @@ import pytest
 from selffit.errors import UserError
 from selffit.eventlog.liveness import ProcessIdentity, here
 from selffit.eventlog.names import is_name
-from selffit.run.find import find_run, list_runs
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.find import find_run, list_runs
+from selffit.run.folder.run_dir import RunDir
 
 
 def claimed_by(run: RunDir, attempt: int) -> ProcessIdentity | None:
@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
         import resource, sys
         from pathlib import Path
         from selffit.errors import UserError
-        from selffit.run.run_dir import RunDir
+        from selffit.run.folder.run_dir import RunDir
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         try:
             RunDir.create(Path(sys.argv[1]) / "new" / "runs", "x", {"pad": "y" * 1000})
@@ -157,7 +157,7 @@ def test_an_attempt_claimed_by_another_in_between_is_skipped(
 ) -> None:
     run = make(tmp_path, "r")
     run.claim_attempt(here())
-    monkeypatch.setattr("selffit.run.run_dir.newest_attempt", lambda folder: 0)
+    monkeypatch.setattr("selffit.run.folder.run_dir.newest_attempt", lambda folder: 0)
     assert run.claim_attempt(here()) == 2
 
 

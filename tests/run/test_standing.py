@@ -3,10 +3,10 @@
 import pytest
 from made_up.records import alert, diagnosis, on, probe, record, roll_back, start, steps
 
-from selffit.run.standing import fitted, standing
-from selffit.run.state import RunState, reduce_all
-from selffit.run.verdict import verdict
-from selffit.run.wording import part, sentence
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.judged.standing import fitted, standing
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import part, sentence
 
 HEALTHY = [start(on_co="alert", eps=0.16), steps(0), probe(10, 0.40, fgsm=0.5)]
 ONSET = alert(

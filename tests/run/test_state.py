@@ -23,9 +23,9 @@ from selffit.eventlog import kinds
 from selffit.eventlog.history import History
 from selffit.eventlog.liveness import here
 from selffit.eventlog.records import Notice
-from selffit.run.state import RunState, reduce, reduce_all
-from selffit.run.summary import seconds_left, status_dict
-from selffit.run.word import LOST_AFTER, SILENT_AFTER, state_word
+from selffit.run.folded.state import RunState, reduce, reduce_all
+from selffit.run.folded.word import LOST_AFTER, SILENT_AFTER, state_word
+from selffit.run.judged.summary import seconds_left, status_dict
 
 
 def only(history):

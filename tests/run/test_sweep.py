@@ -12,13 +12,13 @@ from msgspec import structs
 from selffit.detect import RuleThresholds
 from selffit.errors import UserError
 from selffit.eventlog.writer import EventWriter
-from selffit.run.firing import Firing
-from selffit.run.rerun import Rules, rerun
-from selffit.run.rules import RULES, Heard, Rule, chosen
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
-from selffit.run.sweep import score, sweep
-from selffit.run.truth import truth
+from selffit.run.again.firing import Firing
+from selffit.run.again.rerun import Rules, rerun
+from selffit.run.again.rules import RULES, Heard, Rule, chosen
+from selffit.run.again.sweep import score, sweep
+from selffit.run.again.truth import truth
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.commands import detect
 from selffit_tui.plain import swept
 

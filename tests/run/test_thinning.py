@@ -9,13 +9,13 @@ import pytest
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Notice
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
+from selffit.run.folder.thinning import Thinning, thin_run, thinned
 from selffit.run.follow import Follower
-from selffit.run.reacting import policy_words
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
-from selffit.run.thinning import Thinning, thin_run, thinned
-from selffit.run.verdict import verdict
-from selffit.run.wording import sentence
+from selffit.run.judged.reacting import policy_words
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
 from selffit_tui.model.marks import marks
 
 RUNS = Path(__file__).parents[2] / "runs"

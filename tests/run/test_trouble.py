@@ -4,11 +4,11 @@ import pytest
 from made_up.records import record, start, steps
 
 from selffit.eventlog.records import Notice
-from selffit.run.state import RunState, reduce_all
-from selffit.run.summary import status_dict
-from selffit.run.trouble import left_with, troubled, troubles
-from selffit.run.verdict import verdict
-from selffit.run.wording import closing, sentence
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.judged.summary import status_dict
+from selffit.run.judged.trouble import left_with, troubled, troubles
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import closing, sentence
 from selffit_tui.plain.lines import runs_table, status_lines
 
 FAILED = record("ckpt.failed", {"id": "main-10", "reason": "No space left on device"}, 10)

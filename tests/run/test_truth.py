@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from selffit.detect import RuleThresholds
 from selffit.eventlog import kinds
-from selffit.run.firing import AGAIN, FALSE, HIT
+from selffit.run.again.firing import AGAIN, FALSE, HIT
+from selffit.run.again.rules import RULES, Heard
+from selffit.run.again.truth import held_by_all
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.rules import RULES, Heard
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
-from selffit.run.truth import held_by_all
 from selffit_tui.cli import app
 from selffit_tui.model.replay import Replay
 from selffit_tui.model.scene import Scene, Snapshot, View

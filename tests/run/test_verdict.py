@@ -7,12 +7,12 @@ from made_up.records import alert, diagnosis, on, probe, record, roll_back, star
 
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
-from selffit.run.reacting import policy_words
-from selffit.run.state import RunState, reduce_all
-from selffit.run.summary import status_dict
-from selffit.run.verdict import verdict
-from selffit.run.word import state_word
-from selffit.run.wording import sentence
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folded.word import state_word
+from selffit.run.judged.reacting import policy_words
+from selffit.run.judged.summary import status_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
 
 HEALTHY = [start(on_co="alert"), steps(0), probe(10, 0.40, fgsm=0.5)]
 FALLEN = probe(20, 0.01, fgsm=0.9)

@@ -15,7 +15,7 @@ from selffit.control.submit import submit
 from selffit.eventlog import kinds
 from selffit.eventlog.liveness import here
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.begin import begin
 from selffit.train.loop import Loop
 from selffit.train.scores import empty_summary

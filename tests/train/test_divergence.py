@@ -15,10 +15,10 @@ from selffit.control.policy import parse_policy
 from selffit.detect import ProbePoint
 from selffit.detect.divergence import OF_STEPS
 from selffit.eventlog.liveness import here
+from selffit.run.folded.word import state_word
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.verdict import verdict
-from selffit.run.word import state_word
+from selffit.run.judged.verdict import verdict
 from selffit.train import checkpoints
 from selffit.train.__main__ import Trainer
 from selffit.train.requests import Requests

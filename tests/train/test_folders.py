@@ -20,7 +20,7 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 PATIENCE = 240.0  # seconds; importing torch on a busy machine takes its time
 LIVE = {

@@ -15,7 +15,7 @@ from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Record
 from selffit.eventlog.writer import EventWriter
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit.train.__main__ import Trainer
 from selffit.train.host import Heartbeat
 from selffit.train.stopping import Stop, StopSwitch

@@ -21,7 +21,7 @@ from selffit.control.ledger import Ledger
 from selffit.control.submit import submit
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 
 # A process that has torch loaded and forks a trainer for each run directory that it reads: starting
 # one then takes milliseconds. It answers with the trainer's process id, and with its exit status

@@ -18,8 +18,8 @@ from selffit.errors import UserError
 from selffit.eventlog.liveness import here
 from selffit.eventlog.reader import RunReader
 from selffit.eventlog.records import Notice, Record
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 from selffit.train.__main__ import Trainer, explain
 from selffit.train.resume import check_resumable
 from selffit.train.stopping import Stop, StopSwitch

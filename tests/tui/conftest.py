@@ -13,7 +13,7 @@ from made_up.looks import SETS
 
 from selffit.eventlog.clean import clean, clean_data
 from selffit.eventlog.records import Record
-from selffit.run.state import RunState, reduce_all
+from selffit.run.folded.state import RunState, reduce_all
 from selffit_tui.app.app import RunApp, Start
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.model.scene import Scene, Snapshot, View

@@ -7,7 +7,7 @@ import pytest
 from made_up.rollback import rolled_back
 
 from selffit.run.in_time import TimedSource
-from selffit.run.recording import Recording
+from selffit.run.recording.recording import Recording
 from selffit_tui.draw.raster import Window
 from selffit_tui.draw.styles import palette
 from selffit_tui.model.player import Player

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.strip import Segment, Strip
 
 from selffit.errors import UserError
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.app.cast import Reel, cells, differing, save_cast
 
 RUN = Path(__file__).parents[2] / "runs" / "example-patterns-rollback"

@@ -3,8 +3,8 @@
 import pytest
 from made_up.records import alert, probe, record, steps
 
-from selffit.run.recording import Recording
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
+from selffit.run.recording.recording import Recording
 from selffit_tui.model.clock import FASTEST, IDLE, SPEEDS, SQUEEZED, Clock, speed_words
 
 

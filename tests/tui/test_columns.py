@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up.histories import histories
 
-from selffit.run.recording import Recording
-from selffit.run.state import RunState, reduce_all
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.recording.recording import Recording
 from selffit_tui.model.series import Columns, smooth
 
 

@@ -10,7 +10,7 @@ import pytest
 from made_up.looks import SETS, plain_text
 from made_up.records import probe, record, start
 
-from selffit.run.state import RunState, reduce_all
+from selffit.run.folded.state import RunState, reduce_all
 from selffit_tui.draw.spans import width_of
 from selffit_tui.model.compare.curves import ALIGNED, MEASURES, NAMES, curves_of
 from selffit_tui.model.compare.doubts import doubts, settled

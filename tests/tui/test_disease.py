@@ -7,10 +7,10 @@ import re
 import pytest
 from made_up.looks import plain_text
 
-from selffit.run.state import RunState, reduce_all
-from selffit.run.summary import status_dict
-from selffit.run.verdict import verdict
-from selffit.run.wording import sentence
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.judged.summary import status_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import sentence
 from selffit_tui.draw.glyphs import ASCII
 from selffit_tui.model.scene import View
 from selffit_tui.panels.alerts import alert_lines

@@ -8,9 +8,9 @@ import typer.main
 from made_up import run as synthetic
 from made_up.records import probe, record, start
 
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState, reduce_all
 from selffit_tui.cli import app
 from selffit_tui.plain.follow import follow_plain
 from selffit_tui.plain.lines import PlainLines

@@ -9,9 +9,9 @@ from made_up import impossible
 
 from selffit.eventlog.kinds import KINDS
 from selffit.run.follow import Follower, LogSource
-from selffit.run.summary import status_dict
-from selffit.run.verdict import verdict
-from selffit.run.wording import closing, sentence
+from selffit.run.judged.summary import status_dict
+from selffit.run.judged.verdict import verdict
+from selffit.run.judged.wording import closing, sentence
 from selffit_tui.draw.styles import palette
 from selffit_tui.intervene.actions import actions
 from selffit_tui.model.scene import OVERVIEW, View

@@ -11,8 +11,8 @@ from selffit.config import FIELDS
 from selffit.control import lines
 from selffit.control.commands import Command
 from selffit.eventlog import kinds
-from selffit.run.state import RunState, reduce_all
-from selffit.run.verdict import verdict
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.judged.verdict import verdict
 from selffit_tui.intervene.dialog import CONFIRM, FORM, LIST, Dialog, Edit
 from selffit_tui.intervene.panel import dialog_height, dialog_lines
 from selffit_tui.intervene.screen import InterveneScreen

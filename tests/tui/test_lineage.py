@@ -7,9 +7,9 @@ import pytest
 from made_up.looks import SETS, plain_text
 
 from selffit.control.ledger import Branch, Ledger
-from selffit.run.lineage import ActiveLine, Piece, line_of
-from selffit.run.state import RunState, reduce_all
-from selffit.run.verdict import verdict
+from selffit.run.folded.lineage import ActiveLine, Piece, line_of
+from selffit.run.folded.state import RunState, reduce_all
+from selffit.run.judged.verdict import verdict
 from selffit_tui.model.marks import INTERVENTION, Mark, neighbour_mark
 from selffit_tui.model.series import Columns
 from selffit_tui.panels.accuracy import accuracy_lines

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from made_up.looks import SETS, plain_text
 
 from selffit.errors import UserError
-from selffit.run.labels import Labels, parse_tags
-from selffit.run.row import Row, Scores, thinned
+from selffit.run.folder.labels import Labels, parse_tags
+from selffit.run.listing.row import Row, Scores, thinned
 from selffit_tui.draw.spans import width_of
 from selffit_tui.model.listing.letters import LETTERS, ink_of, toggled
 from selffit_tui.model.listing.order import Order, in_order

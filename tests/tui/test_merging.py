@@ -5,8 +5,8 @@ from made_up import run as synthetic
 from selffit.eventlog import kinds
 from selffit.eventlog.records import Record
 from selffit.eventlog.writer import EventWriter
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
-from selffit.run.run_dir import RunDir
 from selffit_tui.plain.merging import Merged
 
 

@@ -4,7 +4,7 @@ import pytest
 from made_up import run as synthetic
 from made_up.records import record
 
-from selffit.run.state import RunState, reduce_all
+from selffit.run.folded.state import RunState, reduce_all
 from selffit_tui.draw.glyphs import BRAILLE
 from selffit_tui.words.startup import coming_up, lines
 

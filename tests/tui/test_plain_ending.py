@@ -1,6 +1,6 @@
 """How plain lines end."""
 
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
 from selffit_tui.plain.lines import PlainLines
 
 

@@ -6,8 +6,8 @@ from made_up import run as synthetic
 from made_up.records import steps
 
 from selffit.errors import UserError
-from selffit.run.recording import Recording
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
+from selffit.run.recording.recording import Recording
 from selffit_tui.model.player import Player
 from selffit_tui.model.replay import CHOICES, looks
 from selffit_tui.model.scene import Snapshot

@@ -5,7 +5,7 @@ import re
 import pytest
 from textual.events import Key
 
-from selffit.run.state import RunState, reduce
+from selffit.run.folded.state import RunState, reduce
 from selffit_tui.app.app import RunApp, Start
 from selffit_tui.intervene.screen import InterveneScreen
 from selffit_tui.model.scene import OVERVIEW

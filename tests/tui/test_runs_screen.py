@@ -8,8 +8,8 @@ import pytest
 from made_up import folder as made_up_folder
 from made_up.looks import SETS
 
-from selffit.run.labels_file import read_labels
-from selffit.run.run_dir import RunDir
+from selffit.run.folder.labels_file import read_labels
+from selffit.run.folder.run_dir import RunDir
 from selffit_tui.app.app import RunApp, RunsApp
 from selffit_tui.model.compare.scene import CompareView
 from selffit_tui.screens.compare import CompareScreen

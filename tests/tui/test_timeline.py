@@ -9,8 +9,8 @@ from made_up.looks import SETS, plain_text
 from made_up.records import record, steps
 from rich.cells import cell_len
 
-from selffit.run.recording import Recording
-from selffit.run.state import RunState
+from selffit.run.folded.state import RunState
+from selffit.run.recording.recording import Recording
 from selffit_tui.draw.styles import palette
 from selffit_tui.model.player import Player
 from selffit_tui.model.scene import Scene, Snapshot, View

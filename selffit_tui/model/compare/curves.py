@@ -8,11 +8,11 @@ import numpy as np
 
 from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
-from selffit.run.lineage import ActiveLine, line_of
-from selffit.run.row import SAME_BUDGET, Scores, best
-from selffit.run.state import RunState
-from selffit.run.verdict import explained, verdict
-from selffit.run.wording import sentence
+from selffit.run.folded.lineage import ActiveLine, line_of
+from selffit.run.folded.state import RunState
+from selffit.run.judged.verdict import explained, verdict
+from selffit.run.judged.wording import sentence
+from selffit.run.listing.row import SAME_BUDGET, Scores, best
 from selffit.vocabulary import ACCURACY, ONSET, STEP, Measure
 from selffit_tui.draw.raster import Floats
 from selffit_tui.model.table import Signals

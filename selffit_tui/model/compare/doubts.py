@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from selffit.numbers import UNKNOWN, budget, count, known
-from selffit.run.row import SAME_BUDGET
+from selffit.run.listing.row import SAME_BUDGET
 from selffit_tui.model.compare.curves import Compared, Curve
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from threading import Event, Lock, Thread
 
 from selffit.eventlog.folder import held
+from selffit.run.folded.state import RunState
+from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower, LogSource
-from selffit.run.run_dir import RunDir
-from selffit.run.state import RunState
 
 POLL_SECONDS = 0.5
 SLICE = 2000  # items of one read of one run

@@ -7,7 +7,7 @@ from typing import Any
 from selffit.config import FIELDS
 from selffit.eventlog.clean import clean
 from selffit.numbers import UNKNOWN, budget, count, rate, share
-from selffit.run.wording import cause_words
+from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import ACCURACY
 from selffit_tui.model.compare.curves import Curve
 

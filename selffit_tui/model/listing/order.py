@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from selffit.run.row import Row
+from selffit.run.listing.row import Row
 from selffit_tui.model.listing.values import ORDERS, Asked, Value
 
 

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from selffit.config import parse_number
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit.run.row import Row
+from selffit.run.listing.row import Row
 from selffit_tui.model.listing.values import ASKED, Asked
 
 Test = Callable[[Row, float], bool]

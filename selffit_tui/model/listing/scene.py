@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from selffit.run.row import Row
+from selffit.run.listing.row import Row
 from selffit_tui.draw.glyphs import BRAILLE, Glyphs
 from selffit_tui.model.listing.order import Order, in_order
 from selffit_tui.model.listing.query import Query

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selffit.config import FIELDS
-from selffit.run.row import Row
+from selffit.run.listing.row import Row
 from selffit.vocabulary import ACCURACY, STANDING, state_of
 
 Value = float | str | tuple[str, ...]  # several: any of them

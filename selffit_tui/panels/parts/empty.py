@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from selffit.eventlog import kinds
 from selffit.numbers import count
-from selffit.run.state import is_only_told
+from selffit.run.folded.state import is_only_told
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line
 from selffit_tui.model.scene import Scene

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from selffit.numbers import known
-from selffit.run.row import thinned
+from selffit.run.listing.row import thinned
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.panels.parts.bars import LEVELS, PLAIN_LEVELS
 

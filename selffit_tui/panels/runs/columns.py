@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from selffit.numbers import UNKNOWN, age, budget, known, share
-from selffit.run.row import Row
+from selffit.run.listing.row import Row
 from selffit.vocabulary import ACCURACY, STANDING, state_of
 from selffit_tui.draw.spans import Line
 from selffit_tui.model.listing.letters import ink_of

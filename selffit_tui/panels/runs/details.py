@@ -1,7 +1,7 @@
 """What there is to say of the run under the cursor."""
 
 from selffit.numbers import age, budget, count, known, plural, share
-from selffit.run.row import Row
+from selffit.run.listing.row import Row
 from selffit.vocabulary import ACCURACY, STANDING, state_of
 from selffit_tui.draw.format import wrap
 from selffit_tui.draw.spans import Line, Span, framed

@@ -1,0 +1,1 @@
+"""The directory of a run: making, finding, naming, labelling, thinning it."""

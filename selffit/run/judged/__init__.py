@@ -1,0 +1,1 @@
+"""What stands of a run, in words: verdict, health, what will happen by itself."""

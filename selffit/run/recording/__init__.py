@@ -1,0 +1,1 @@
+"""A run that can be played: states at every place of its log, forwards and backwards."""
