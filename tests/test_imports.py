@@ -90,7 +90,7 @@ def test_the_screen_loads_no_torch():
     [
         "eventlog.reader",
         "eventlog.writer",
-        "run.state",
+        "run.folded.state",
         "detect",
         "vocabulary",
         "numbers",

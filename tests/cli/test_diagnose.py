@@ -123,7 +123,7 @@ def test_one_checkpoint_as_tables_for_a_narrow_terminal(diagnose, run):
     assert code == 0, err
     assert max(map(len, out.splitlines())) <= 80
     for words in (
-        "checkpoint clean FGSM  PGD strong index",
+        "checkpoint clean FGSM PGD strong index",
         "cannot tell",
         "One cannot tell whether robust accuracy has fallen in 1 of 1 network;",
         "guessing: 0.10",
