@@ -126,7 +126,7 @@ def test_one_checkpoint_as_tables_for_a_narrow_terminal(diagnose, run):
         "checkpoint clean FGSM PGD strong index",
         "cannot tell",
         "One cannot tell whether robust accuracy has fallen in 1 of 1 network;",
-        "guessing: 0.10",
+        "guessing: .10",
         "the network of step 5",
         "dose:",
         "conv2",
