@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
 
+from selffit.lines.headed import Header, header_of
 from selffit.lines.printed import Splitter, readings
 from selffit.lines.rules import ACCURACIES, PLACES, SHARES, UNITS, Rule, RuleFile
 from selffit.tables import number
 
+BUDGETS = ("eps", "alpha")  # in pixels of [0,1]: what is larger is in levels of 255
 ABOVE_ONE = 1.5  # what is larger is no fraction that was rounded
 
 
@@ -56,10 +58,11 @@ class LineReader:
 
     unit: of accuracies, "percent" or "fraction", where somebody says so. Without it a percent sign
     decides, then the rule file; then all are percent from the first row on in which one is above
-    1.5: `percent` says that this was found, `largest` what led to it, by measure.
+    1.5: `percent` says that this was found, `largest` what led to it, by measure. headed: read rows
+    under a header where the rules do.
     """
 
-    def __init__(self, rules: RuleFile, unit: str | None = None) -> None:
+    def __init__(self, rules: RuleFile, unit: str | None = None, headed: bool = True) -> None:
         self.rules = rules
         self.unit = unit
         self.percent = False
@@ -68,6 +71,8 @@ class LineReader:
         self.values = 0  # that were read
         self.unread: list[str] = []  # groups that are no number, the first few
         self._split = Splitter()
+        self._header: Header | None = None  # the newest line of names
+        self._headed = headed and rules.headed
         self._open = _Open()
         self._usual: frozenset[str] = frozenset()  # measures of the row before
         self._placed = False  # a line has told a place in time
@@ -93,9 +98,17 @@ class LineReader:
 
     def _line(self, at: int, line: str) -> Iterator[Row | Said]:
         told = list(readings(line))
+        header = next((found for text in told if (found := header_of(text))), None)
+        if header is not None:
+            self._header = header
+        elif self._header is not None and self._headed:
+            words = (self._header.in_words(text) for text in told)
+            told += [text for text in words if text is not None][:1]
         values: dict[str, float] = {}  # of the line as a whole: it is about one place
         bare: set[str] = set()
         for rule in self.rules.rules:
+            if rule.under and self._header and not rule.under.search(self._header.text):
+                continue
             match = next((m for text in told if (m := rule.pattern.search(text))), None)
             if match is None:
                 continue
@@ -144,6 +157,8 @@ class LineReader:
                     by = UNITS["percent" if percent else str(self.unit)]
                 elif name not in rule.over:
                     bare.add(name)
+            if name in BUDGETS and value / by > 1.0:
+                by = 255.0
             found[name] = value / by
         return found, bare
 

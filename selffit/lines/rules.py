@@ -18,8 +18,8 @@ MEASURES = (*PLACES, *ACCURACIES, "n", *STEP)
 SHARES = (*ACCURACIES, *(name for name, one in STEP.items() if one.unit == "share"))
 UNITS = {"percent": 100.0, "fraction": 1.0}
 MOST_RULES = 100
-_OF_A_FILE = {"about", "sources", "unit", "row", "rule"}
-_OF_A_RULE = {"name", "pattern", "like", "unit", "divide", "set", "settings"}
+_OF_A_FILE = {"about", "sources", "unit", "row", "headed", "rule"}
+_OF_A_RULE = {"name", "pattern", "like", "under", "unit", "divide", "set", "settings"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,17 @@ class Rule:
     """One kind of line.
 
     name: what it is, in words. pattern: searched for in a line without colours, and without the
-    logger's prefix first. like: a line that it reads, () where none is given. over: what a
-    group's number is divided by, by group. says: settings that are so where it matches.
-    settings: its groups are settings of the run, in the words of the line, not measures.
+    logger's prefix first. like: a line that it reads, () where none is given. under: searched for
+    in the header above the line, where one was printed (`selffit.lines.headed`): under another one
+    the line is not read, for its numbers mean something else. over: what a group's number is
+    divided by, by group. says: settings that are so where it matches. settings: its groups are
+    settings of the run, in the words of the line, not measures.
     """
 
     name: str
     pattern: re.Pattern[str]
     like: tuple[str, ...] = ()
+    under: re.Pattern[str] | None = None
     over: Mapping[str, float] = field(default_factory=dict)
     says: Mapping[str, Any] = field(default_factory=dict)
     settings: bool = False
@@ -50,7 +53,8 @@ class RuleFile:
     """The rules for what one code prints.
 
     name: of the file. about: what prints so. sources: where that can be looked up. row: the
-    measures that complete a row, () where only the next place in time does.
+    measures that complete a row, () where only the next place in time does. headed: rows of
+    numbers under a header are read as "name: number" pairs, too.
     """
 
     name: str
@@ -58,6 +62,7 @@ class RuleFile:
     sources: tuple[str, ...]
     row: frozenset[str]
     rules: tuple[Rule, ...]
+    headed: bool = False
 
 
 def parse_rules(text: str, name: str) -> RuleFile:
@@ -85,8 +90,12 @@ def parse_rules(text: str, name: str) -> RuleFile:
         raise UserError(f"{name}: row names {', '.join(lost)}, which no rule reads")
     if not given - set(PLACES):
         raise UserError(f"{name}: no rule reads a measure; groups may be {', '.join(MEASURES)}")
+    headed = data.get("headed", False)
+    if not isinstance(headed, bool):
+        raise UserError(f"{name}: headed is true or false")
     return RuleFile(
         name=name,
+        headed=headed,
         about=str(data.get("about", "")),
         sources=tuple(_texts(data.get("sources", []), f"{name}: sources")),
         row=row,
@@ -102,10 +111,10 @@ def _rule(data: Any, where: str, unit: float | None) -> Rule:
     where = f"{where} ({name})" if "name" in data else where
     if not isinstance(data.get("pattern"), str):
         raise UserError(f"{where}: has no pattern; give a regular expression in '…'")
-    try:
-        pattern = re.compile(data["pattern"])
-    except (re.error, RecursionError, OverflowError) as error:
-        raise UserError(f"{where}: the pattern is no regular expression: {error}") from None
+    pattern = _compiled(data["pattern"], f"{where}: the pattern")
+    under = data.get("under")
+    if not isinstance(under, str | None):
+        raise UserError(f"{where}: under is a regular expression in '…', for the header above")
     groups = tuple(pattern.groupindex)
     says = data.get("set", {})
     settings = data.get("settings", False)
@@ -124,6 +133,7 @@ def _rule(data: Any, where: str, unit: float | None) -> Rule:
         name=name,
         pattern=pattern,
         like=tuple(_texts([like] if isinstance(like, str) else like, f"{where}: like")),
+        under=None if under is None else _compiled(under, f"{where}: under"),
         over=_divisors(data, groups, where, unit),
         says=says,
         settings=settings,
@@ -132,6 +142,13 @@ def _rule(data: Any, where: str, unit: float | None) -> Rule:
         if pattern.search(line.strip()) is None:
             raise UserError(f"{where}: the pattern does not match its own example {line!r}")
     return rule
+
+
+def _compiled(text: str, where: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UserError(f"{where} is no regular expression: {error}") from None
 
 
 def _divisors(

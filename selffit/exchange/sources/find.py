@@ -97,7 +97,8 @@ def _text(path: Path, named: bool, unit: str | None) -> Offer:
         return Offer(sources=tuple(json_sources(path, text)))
     if path.suffix in _TABLES or named:
         return Offer(sources=(table_source(path),))
-    found = fits(text, unit)
+    # rows under a header are a table, if they can be: it knows more names of columns
+    found = fits(text, unit, headed=False)
     if found:
         best = found[0]
         read = set().union(*(row.values for row in best.rows)) if best.rows else set()
@@ -109,7 +110,7 @@ def _text(path: Path, named: bool, unit: str | None) -> Offer:
         find_columns(source.table.columns, str(path), {})
         return Offer(sources=(source,))
     except UserError as error:
-        if found:
+        if found := fits(text, unit):
             return Offer(sources=(printed_source(path, found[0], said),))
         known = ", ".join(formats())
         raise UserError(

@@ -34,13 +34,17 @@ class Fit:
     largest: dict[str, float] = field(default_factory=dict)
 
 
-def fit(text: str, rules: RuleFile, unit: str | None = None) -> Fit:
-    """Return what a rule file makes of a text; unit: of accuracies, where somebody says so."""
-    reader = LineReader(rules, unit)
+def fit(text: str, rules: RuleFile, unit: str | None = None, headed: bool = True) -> Fit:
+    """Return what a rule file makes of a text.
+
+    unit: of accuracies, where somebody says so. headed: with rows under a header, where the rules
+    read these.
+    """
+    reader = LineReader(rules, unit, headed)
     found = [*reader.feed(text), *reader.close()]
     percent, largest = reader.percent, reader.largest
     if percent:  # from the first row on
-        reader = LineReader(rules, "percent")
+        reader = LineReader(rules, "percent", headed)
         found = [*reader.feed(text), *reader.close()]
     settings: dict[str, Any] = {}
     for said in found:
@@ -58,12 +62,12 @@ def fit(text: str, rules: RuleFile, unit: str | None = None) -> Fit:
     )
 
 
-def fits(text: str, unit: str | None = None) -> list[Fit]:
+def fits(text: str, unit: str | None = None, headed: bool = True) -> list[Fit]:
     """Return what the rule files of the package make of a text: the best first, none of no use.
 
     The general one comes last: it would read anything with names and numbers.
     """
-    found = [fit(text, rules, unit) for rules in formats().values()]
+    found = [fit(text, rules, unit, headed) for rules in formats().values()]
     useful = [one for one in found if one.values >= FEWEST]
     return sorted(
         useful,
