@@ -8,8 +8,8 @@ from selffit.lines.headed import header_of
 
 HEAD = "Epoch \t Eps \t\t Train Loss \t Clean Acc \t FGSM Acc \t PGD Acc\n"
 ROWS = "".join(
-    f"[2026/01/02 10:11:{12 + epoch}] - {epoch} \t 0.{epoch}200 \t 1.2345 \t 0.7{epoch}00 \t 0.4400 \t "
-    f"0.3{epoch}00\n"
+    f"[2026/01/02 10:11:{12 + epoch}] - {epoch} \t 0.{epoch}200 \t 1.2345 \t 0.7{epoch}00 \t "
+    f"0.4400 \t 0.3{epoch}00\n"
     for epoch in range(5)
 )
 LOG = "[2026/01/02 10:11:11] - " + HEAD + ROWS
