@@ -1,7 +1,7 @@
 """Runs of somebody's programs."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,17 @@ import pytest
 
 from selffit.hosted.program import Program, create
 from selffit.run.folder.run_dir import RunDir
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny networks are faster on one thread, and other tests get theirs back."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A Monitor inside the trainers of Lightning and of Hugging Face, where these are installed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,7 @@ QUIET: dict[str, Any] = {
 Fit = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def an_attack(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> dict[str, Any]:

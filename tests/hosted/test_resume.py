@@ -1,12 +1,11 @@
 """A second attempt at a watched loop: the same run goes on, as our own trainings do."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from made_up import rs_fgsm
 from made_up.hosted import FALLS, state_of
 
@@ -28,12 +27,7 @@ QUIET: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
