@@ -19,6 +19,8 @@ HINT = "name a file in a folder that exists and that you can write to"
 def check_place(path: Path, option: str) -> None:
     """Raises UserError where no file of this name could be written; `option` asked for it."""
     try:
+        if str(path) == "-":  # elsewhere that is stdout: nobody wants a file of that name
+            raise ValueError("/dev/stdout is what to write to stdout")
         mode = _mode(path)
         if mode is None:
             folder = path.absolute().parent

@@ -121,3 +121,9 @@ def test_what_is_no_regular_file_is_written_to_as_it_is():
     check_place(Path("/dev/null"), "--html")
     with pytest.raises(UserError, match="No space left"):
         write_whole(Path("/dev/full"), "x", "--html")
+
+
+def test_a_lone_dash_is_no_file_and_stdout_is_named_instead(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="/dev/stdout"):
+        check_place(Path("-"), "--screenshot")

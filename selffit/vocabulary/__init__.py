@@ -36,6 +36,7 @@ from selffit.vocabulary.levels import (
     WEAKENED,
     Level,
     level_of,
+    standing_of,
 )
 from selffit.vocabulary.measures import ACCURACY, STEP, Measure
 from selffit.vocabulary.selfinfo import COMPONENT, SELF, SIGN, VALUES
@@ -111,5 +112,6 @@ __all__ = [
     "exit_code",
     "is_foreign",
     "level_of",
+    "standing_of",
     "state_of",
 ]

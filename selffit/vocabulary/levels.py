@@ -134,6 +134,11 @@ STANDING: Mapping[str, Level] = {
 _BY_ANY_NAME = {name: level for level in LEVELS.values() for name in (level.name, *level.aliases)}
 
 
+def standing_of(name: str) -> Level:
+    """The level of what stands; one that only a newer version knows is drawn like a suspicion."""
+    return STANDING.get(name) or level_of(name)
+
+
 def level_of(name: str) -> Level:
     """The level of that name, or of an older one; an unknown one is drawn like a suspicion."""
     known = _BY_ANY_NAME.get(name)

@@ -39,6 +39,17 @@ def without_answers(data: bytes) -> bytes:
     return _NAME.sub(b"", _COLOUR.sub(b"", data))
 
 
+def paper(light: bool | None) -> tuple[bool, bytes]:
+    """Return whether to draw for light paper, and what was typed while the terminal was asked.
+
+    `light`: what somebody said of it; None: the terminal is asked.
+    """
+    if light is not None:
+        return light, b""
+    found, typed = ask()
+    return bool(found), typed
+
+
 def ask(moment: float = MOMENT) -> tuple[bool | None, bytes]:
     """Ask the terminal for its paper, and return what it says and what else was typed.
 

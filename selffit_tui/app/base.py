@@ -27,7 +27,11 @@ class TerminalApp(App[None]):
     CSS = """
     Screen { background: transparent; }
     CommandPalette SearchIcon { display: none; }
-    ToastRack { margin-bottom: 4; }  /* above the timeline and the keys */
+    ToastRack { margin-bottom: 4; overflow-y: hidden; }  /* above the timeline and the keys */
+    Toast { width: auto; max-width: 100%; padding: 0 1; border: round ansi_green; }
+    Toast.-information { border: round ansi_green; }
+    Toast.-warning { border: round ansi_yellow; }
+    .-plain Toast.-information, .-plain Toast.-warning { border: ascii ansi_default; }
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class TerminalApp(App[None]):
         self.paper = paper if self.colours == "256" else "ansi_default"
         self.clock = clock
         self.ended_by = 0
+        self.set_class(self.glyphs.plain, "-plain")
 
     def run_in_terminal(self, mouse: bool = False, typed: bytes = b"") -> None:
         """Runs the app; `typed`: what was typed before.

@@ -23,14 +23,18 @@ def save_comparison(
     view: CompareView,
     target: Path,
     size: str = "120x40",
+    light: bool = False,
 ) -> None:
     """Writes the Compare screen of runs by letter as an SVG file, once all logs have been read.
 
-    Raises UserError for an impossible size or a file that cannot be written.
+    `light`: on light paper. Raises UserError for an impossible size, or a file that cannot be
+    written.
     """
     wanted = size_of(size)
     check_place(target, "--screenshot")
-    app = RunsApp(Path(), runs, branches=branches, view=view, colours="256", glyphs=BRAILLE)
+    app = RunsApp(
+        Path(), runs, branches=branches, view=view, colours="256", glyphs=BRAILLE, light=light
+    )
     pictures: list[str] = []
 
     async def shoot(pilot: Pilot[object]) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from selffit.errors import UserError
 from selffit.eventlog.clean import clean
-from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.commands.options import JsonOption, LightOption, RunsOption
 from selffit_tui.talk import RUNS, put, put_json
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def compare(
         str, typer.Option("--measure", help="what is compared, e.g. pgd, clean, loss_adv")
     ] = "pgd",
     plain: Annotated[bool, typer.Option("--plain", help="a table instead of the screen")] = False,
+    light: LightOption = None,
     screenshot: Annotated[
         Path | None,
         typer.Option(
@@ -64,14 +65,16 @@ def compare(
     if screenshot is not None:
         from selffit_tui.app.compared import save_comparison
 
-        save_comparison(lettered, branches, view, screenshot, size)
+        save_comparison(lettered, branches, view, screenshot, size, light=bool(light))
     elif json or csv or plain or is_plain_terminal():
         _print(lettered, branches, view, json=json, csv=csv)
     else:
         from selffit_tui.app.app import RunsApp
+        from selffit_tui.app.background import paper
 
-        app = RunsApp(runs, lettered, branches=branches, view=view)
-        app.run_in_terminal()
+        light, typed_ahead = paper(light)
+        app = RunsApp(runs, lettered, branches=branches, view=view, light=light)
+        app.run_in_terminal(typed=typed_ahead)
         if app.code:
             raise typer.Exit(app.code)
 

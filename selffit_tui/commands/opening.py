@@ -39,17 +39,17 @@ def open_screen(
     """
     from selffit.run.folder.run_dir import RunDir
     from selffit_tui.app.app import RunApp
-    from selffit_tui.app.background import ask
+    from selffit_tui.app.background import paper
+    from selffit_tui.draw.format import wrap
     from selffit_tui.plain.follow import put_card
+    from selffit_tui.words import end_card
 
-    look, typed = look or Look(), b""
-    light = look.light
-    if light is None:
-        light, typed = ask()
+    look = look or Look()
+    light, typed = paper(look.light)
     app = RunApp(
         path,
         readonly=readonly,
-        light=bool(light),
+        light=light,
         start=start,
         bell=look.bell,
         notify=look.notify,
@@ -61,6 +61,7 @@ def open_screen(
     if outcome.going_on:
         say(f"left the view; training goes on. Come back with: {watch_command(path)}")
     elif outcome.text:
-        say(outcome.text)
+        first, *rest = wrap(outcome.text, end_card.WIDTH)
+        say("\n".join([first, *(f"  {part}" for part in rest)]))
         put_card(RunDir(path), app.run_screen.newest.state, outcome.word)
     return outcome.code

@@ -48,9 +48,11 @@ def open_runs() -> int | None:
     folder = Path(os.environ.get("SELFFIT_RUNS") or RUNS)
     check_folder(folder)
     from selffit_tui.app.app import RunsApp
+    from selffit_tui.app.background import paper
 
-    app = RunsApp(folder)
-    app.run_in_terminal()
+    light, typed_ahead = paper(None)
+    app = RunsApp(folder, light=light)
+    app.run_in_terminal(typed=typed_ahead)
     return app.code
 
 

@@ -12,6 +12,23 @@ def fit(line: str, width: int, ellipsis: str = "…") -> str:
     return set_cell_size(line, width)
 
 
+def fit_middle(text: str, width: int, ellipsis: str = "…") -> str:
+    """A name in exactly `width` cells; where it is too long both ends of it stay.
+
+    Names of runs differ at their ends more often than where they begin.
+    """
+    room = width - cell_len(ellipsis)
+    if cell_len(text) <= width or room < 2:
+        return fit(text, width, ellipsis)
+    head = set_cell_size(text, room * 2 // 5)
+    tail = ""
+    for character in reversed(text):
+        if cell_len(head + character + tail) > room:
+            break
+        tail = character + tail
+    return fit(head + ellipsis + tail, width)
+
+
 def wrap(words: str, width: int) -> list[str]:
     """Lines of at most `width` cells, broken between words where possible; [] for no text."""
     if width <= 0:

@@ -46,6 +46,8 @@ class Trace:
     """One line: steps in rising order, their values, and the range of the value axis.
 
     `dotted`: only every second dot is drawn, and none in a cell that another line goes through.
+    `dash`: of a dotted line so many columns are drawn, and as many left out, in turn; from 2 on it
+    looks dashed.
     """
 
     x: Floats
@@ -54,6 +56,7 @@ class Trace:
     low: float = 0.0
     high: float = 1.0
     dotted: bool = False
+    dash: int = 1
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,8 @@ def rasterise(traces: Sequence[Trace], window: Window, rows: int, glyphs: Glyphs
             low, high = low[: cells * glyphs.across], high[: cells * glyphs.across]
             dots = (dot_row >= low) & (dot_row <= high) & (low >= 0)
             if trace.dotted:
-                dots &= np.where(low == high, np.arange(len(low)) % 2 == 0, dot_row % 2 == 0)
+                on = np.arange(len(low)) // trace.dash % 2 == 0
+                dots &= np.where((low == high) | (trace.dash > 1), on, dot_row % 2 == 0)
             blocks = dots.reshape(rows, glyphs.down, cells, glyphs.across)
             own = np.einsum("rdca,da->rc", blocks, weights)
             mine = own > 0

@@ -3,7 +3,7 @@
 from rich.cells import cell_len
 
 from selffit.numbers import age, count
-from selffit_tui.draw.format import wrap
+from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.spans import Line, Span, crop, fill, width_of
 from selffit_tui.model.requests import PATIENCE, Request, answer, hindrance, shown
 from selffit_tui.model.scene import Scene
@@ -11,6 +11,8 @@ from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.commands import asked
 
 REASON_LINES = 3
+LEAST_WORDS = 12  # cells of what was asked, without which it is left out
+ARROW: Span = (" → ", "faint")
 
 
 class RequestBar(LineWidget):
@@ -39,27 +41,34 @@ def request_lines(scene: Scene, width: int) -> list[Line]:
     if waiting:
         way.append((f"  +{len(waiting)} waiting", "dim"))
     words = asked(request.command.op, request.command.args)
-    room = max(12, width - width_of(way) - 7)
-    what = (
-        crop([(words, "strong")], room, glyphs.ellipsis)
-        if cell_len(words) > room
-        else [(words, "strong")]
-    )
-    first: Line = [(f" {glyphs.symbols['applied']} ", "act"), *what, ("   ", "text"), *way]
+    room = width - width_of(way) - 7
+    if room < cell_len(words):  # how it stands matters more than how it came there
+        way = _newest(way)
+        room = width - width_of(way) - 7
+    what: Line = []
+    if room >= LEAST_WORDS:
+        shown_words = fit(words, room, glyphs.ellipsis) if cell_len(words) > room else words
+        what = [(shown_words, "strong"), ("   ", "text")]
+    first: Line = [(f" {glyphs.symbols['applied']} ", "act"), *what, *way]
     parts = wrap(reason, max(1, width - 4))
     if len(parts) > REASON_LINES:
         parts = [*parts[: REASON_LINES - 1], parts[REASON_LINES - 1][: width - 5] + glyphs.ellipsis]
     return [crop(first, width, glyphs.ellipsis), *([(f"   {part}", "text")] for part in parts)]
 
 
+def _newest(way: list[Span]) -> list[Span]:
+    """The last stage alone, with what is said behind it."""
+    begin = max((place + 1 for place, span in enumerate(way) if span == ARROW), default=0)
+    return way[begin:]
+
+
 def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
     """The stages of a request, the last one bright, and why it came to that."""
-    arrow: Span = (" → ", "faint")
     if request.error:
         return [("not sent", "alert"), ("   esc: dismiss", "dim")], request.error
     state = scene.newest.state
     found = answer(request.command.id, state)
-    past: list[Span] = [("requested", "faint"), arrow]
+    past: list[Span] = [("requested", "faint"), ARROW]
     if found.state in ("submitted", "received"):
         stage = "requested" if request.written else "being sent"
         if found.state == "received":
@@ -71,7 +80,7 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
         why = hindrance(state, scene.present_word, scene.now + scene.newest.ahead)
         return [
             *stages,
-            arrow,
+            ARROW,
             (f"no answer for {age(waited)}", "alert"),
             ("   esc: dismiss", "dim"),
         ], why
@@ -83,7 +92,7 @@ def _way(request: Request, scene: Scene) -> tuple[list[Span], str]:
         words = f"applied at step {step}"
         if request.command.op == "rollback":
             words += f", on as branch {branch}"
-        return [*past, ("received", "faint"), arrow, (words, "good")], ""
+        return [*past, ("received", "faint"), ARROW, (words, "good")], ""
     return [
         *past,
         ("refused" if found.state == "rejected" else "failed and undone", "alert"),

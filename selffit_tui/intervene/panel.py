@@ -1,5 +1,7 @@
 """The box in which interventions are chosen, filled in and confirmed."""
 
+from rich.cells import cell_len
+
 from selffit_tui.draw.format import fit, wrap
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.spans import Line, Span, framed
@@ -8,6 +10,8 @@ from selffit_tui.model.scene import Scene
 from selffit_tui.panels.widget import LineWidget
 from selffit_tui.words.commands import asked
 
+RECOMMENDED = "recommended"
+POINTER = 3  # cells before a title
 NOW_WIDTH = 20  # cells at most for the current value beside an action
 LABEL = 16
 ABOUT = 8  # lines below the list, for what the chosen action does
@@ -75,18 +79,29 @@ def _list(dialog: Dialog, glyphs: Glyphs, width: int, rows: int) -> list[Line]:
         len(dialog.actions),
     )
     shown = list(enumerate(dialog.actions))[first : first + rows]
+    now_width = _now_width(dialog, width)
     lines: list[Line] = []
     for place, action in shown:
         chosen = place == dialog.index
         pointer = glyphs.symbols["chosen"] if chosen else " "
-        right = "recommended" if action.recommended else action.now
-        left = max(1, width - min(NOW_WIDTH, width // 5) - 1) if right else width
+        right = action.now
+        if action.recommended and cell_len(action.title) + POINTER + 2 + len(RECOMMENDED) <= width:
+            right = RECOMMENDED
+        left = max(1, width - max(now_width, len(right)) - 1) if right else width
         words = fit(f" {pointer} {action.title}", left, glyphs.ellipsis)
         style = "chosen" if chosen else "text"
         tail = fit(right, width - left, glyphs.ellipsis)
         beside = "alert" if action.recommended else "dim"
         lines.append([(words, style), (tail, "chosen" if chosen else beside)])
     return lines + [[] for _ in range(rows - len(lines))]
+
+
+def _now_width(dialog: Dialog, width: int) -> int:
+    """The cells of the current values: as many as they need, where the titles leave those."""
+    valued = [(cell_len(one.title), cell_len(one.now)) for one in dialog.actions if one.now]
+    free = min((width - title - POINTER - 2 for title, _ in valued), default=0)
+    longest = max((now for _, now in valued), default=0)
+    return max(min(NOW_WIDTH, width // 5), min(longest, free))
 
 
 def _about(dialog: Dialog, glyphs: Glyphs, room: int) -> list[Line]:

@@ -1,6 +1,6 @@
 """The accuracy chart: clean, FGSM and PGD accuracy on held-out images, and what they are held to.
 
-Lines are named where they end. Below them, dotted, the best PGD accuracy that the detector expects
+Lines are named where they end. Below them, dashed, the best PGD accuracy that the detector expects
 at the budget of each probe, and the limit below which a probe counts as fallen.
 """
 
@@ -31,6 +31,7 @@ STYLES = ("final", "clean", "fgsm", "pgd")
 PAST = ("clean", "fgsm", "pgd")  # of what was left behind
 PAST_STYLES = ("past_clean", "past_fgsm", "past_pgd")
 LETTERS = {"final_pgd": "f", "clean": "c", "fgsm": "F", "pgd": "P"}  # along lines without colours
+DASH = 4  # columns of a dash of a limit
 LETTER_EVERY = 15  # cells
 ROOM_FOR_EPS = 11  # lines from which the budget has one
 NAME = 6  # cells of a line's name at its end
@@ -143,11 +144,11 @@ def _axis_label(row: int, rows: int, parts: int, scene: Scene) -> list[Span]:
 
 # ---- limits ----------------------------------------------------------------------------
 def _limit_traces(scene: Scene) -> list[Trace]:
-    """The best and the alarm limit at each probe, dotted."""
+    """The best and the alarm limit at each probe, dashed: not like what was left behind."""
     found = scene.limits
     steps = np.array([limit.step for limit in found], dtype=np.float64)
     return [
-        Trace(steps, np.array([getattr(one, name) for one in found]), dotted=True)
+        Trace(steps, np.array([getattr(one, name) for one in found]), dotted=True, dash=DASH)
         for name in LIMITS
     ]
 

@@ -63,7 +63,9 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
     alerts = state.all(kinds.Alert)
     for alert in reversed(alerts):
         diagnosis = newest_diagnosis(state, alert) if alert.level == ONSET.name else None
-        body += alert_block(alert, inner, glyphs, stands(alert, scene.line), diagnosis)
+        live = stands(alert, scene.line)
+        folded = not live and scene.view.panel != AlertPanel.name
+        body += alert_block(alert, inner, glyphs, live, diagnosis, folded=folded)
     if not len(alerts):
         body += _calm(scene, inner)
     rows = max(0, height - 2)
@@ -106,11 +108,13 @@ def alert_block(
     glyphs: Glyphs,
     live: bool = True,
     diagnosis: kinds.Diagnosis | None = None,
+    *,
+    folded: bool = False,
 ) -> list[Line]:
     """One alert: headline, disease and what to do first, then evidence and the detector's words.
 
-    `diagnosis` is the newest one of the onset. Of what a roll-back left behind (not `live`) only
-    the headline.
+    `diagnosis` is the newest one of the onset. `live`: no roll-back has left it behind. `folded`:
+    the headline alone.
     """
     level = level_of(alert.level)
     style, symbol = level.banner if live else "dim", glyphs.symbols[level.symbol]
@@ -119,10 +123,12 @@ def alert_block(
         (f" {symbol:<2} {level.label} ", style),
         (f" step {count(step)}", "strong"),
     ]
-    if not live:
-        return [[*headline, (f"  on {alert.branch}, left behind", "dim")], []]
+    where = _noticed(alert, glyphs) if live else f"  on {alert.branch}, left behind"
+    headline.append((where, "dim"))
+    if folded:
+        return [headline, []]
     lines: list[Line] = [
-        [*headline, (_noticed(alert, glyphs), "dim")],
+        headline,
         *_disease(alert, diagnosis, width, glyphs),
     ]
     if alert.healthy_step is not None:

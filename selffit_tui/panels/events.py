@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from selffit.eventlog import kinds
 from selffit.eventlog.kinds import Event
 from selffit.numbers import count, duration
 from selffit_tui.draw.format import fit
@@ -85,7 +86,11 @@ def event_lines(scene: Scene, width: int, height: int) -> list[Line]:
 def _filled(scene: Scene, events: Sequence[Event], free: int) -> list[Event]:
     """Important events and, where there is room, the newest others between them."""
     told = {id(event) for event in events}
-    others = [event for event in in_time(scene) if id(event) not in told][-free:]
+    others = [
+        event
+        for event in in_time(scene)
+        if id(event) not in told and not isinstance(event, kinds.CheckpointPruned)  # housekeeping
+    ][-free:]
     return sorted([*events, *others], key=lambda event: event.t)
 
 

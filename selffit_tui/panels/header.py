@@ -26,6 +26,7 @@ Item = tuple[int, list[Span]]  # importance (1 stays longest) and spans
 
 # seconds after which the age of the data is shown as a warning; the heartbeat comes every 2 s
 OLD = 15.0
+ROOMY = 60  # cells of a terminal from which the age of the data is said in words
 
 
 class Age(LineWidget):
@@ -35,8 +36,9 @@ class Age(LineWidget):
     """
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
-        """The age in one line."""
-        return [crop(age_spans(scene), width)]
+        """The age in one line, in as many words as there is room for."""
+        forms = [spans for spans in age_forms(scene) if width_of(spans) <= width]
+        return [crop(forms[0] if forms else [], width)]
 
 
 class Header(LineWidget):
@@ -63,14 +65,15 @@ def header_lines(scene: Scene, width: int, height: int) -> list[Line]:
 
 
 def pack(items: list[Item], width: int) -> list[Span]:
-    """The items side by side, two blanks apart.
+    """The items side by side, two blanks apart, in less than `width` cells.
 
     The least important ones are left out until the rest fits.
     """
     kept = [item for item in items if item[1]]
     while kept and sum(width_of(spans) + 2 for _, spans in kept) > width + 1:
         kept.remove(max(kept, key=lambda item: item[0]))
-    return [span for _, spans in kept for span in (*spans, ("  ", "text"))]
+    spaced = [span for _, spans in kept for span in (*spans, ("  ", "text"))]
+    return spaced[:-1]
 
 
 # ---- what stands -----------------------------------------------------------------------
@@ -107,30 +110,35 @@ def age_width(scene: Scene, width: int) -> int:
 
     0 where the state of the run needs the room.
     """
-    wanted = width_of(age_spans(scene))
+    forms = age_forms(scene)
+    wanted = width_of(forms[0 if width >= ROOMY else -1])
     return wanted if wanted + 14 <= width else 0
 
 
-def age_spans(scene: Scene) -> list[Span]:
-    """How old the data are, or what matters more: the past is on show, the log is being read."""
+def age_forms(scene: Scene) -> list[list[Span]]:
+    """How old the data are, or what matters more: the past is on show, the log is being read.
+
+    The longest words first.
+    """
     newest, glyphs = scene.newest, scene.glyphs
     if not scene.replay.live:
         clock, behind = scene.replay.clock, newest.state.step - scene.replay.step
         if clock.playing:
-            return [(f" REPLAY {speed_words(clock.speed)} ", "paused")]
+            return [[(f" REPLAY {speed_words(clock.speed)} ", "paused")]]
         words = f" {count(behind)} steps behind" if scene.working and behind > 0 else ""
-        return [(f" HELD{words} {glyphs.bullet} space: play ", "paused")]
+        return [[(f" HELD{words} {glyphs.bullet} space: play ", "paused")]]
     if newest.loading is not None:
-        return [(f"loading {percent(newest.loading)} ", "warn")]
+        return [[(f"loading {percent(newest.loading)} ", "warn")]]
     if not newest.state.heard:
-        return [("waiting for the first event ", "dim")]
+        return [[("waiting for the first event ", "dim")]]
     ending = newest.state.ending
     now = scene.now + newest.ahead
     if ending is not None:
-        return [(f"ended {age(now - ending.t)} ago ", "dim")]
+        return [[(f"ended {age(now - ending.t)} ago ", "dim")]]
     seconds = silent_for(newest.state, now)
-    words = f"{age(seconds):>4} " if scene.narrow else f"data {age(seconds):>4} ago "
-    return [(words, "warn" if seconds > OLD else "dim")]
+    told, style = f"{age(seconds):>4} ", "warn" if seconds > OLD else "dim"
+    forms = (f"data {told}ago ", f"{told}ago ", told)
+    return [[(words, style)] for words in (forms[1:] if scene.narrow else forms)]
 
 
 def _state_items(scene: Scene) -> list[Item]:
@@ -178,7 +186,7 @@ def _policy(scene: Scene) -> list[Item]:
 def _machine(scene: Scene) -> list[Item]:
     """Device, its load and memory."""
     host = scene.state.last(kinds.Host)
-    if host is None:
+    if host is None or scene.state.ending is not None:  # nobody works there any more
         return []
     items: list[Item] = []
     if known(host.gpu):
@@ -232,7 +240,7 @@ def _left(scene: Scene) -> list[Span]:
     left = seconds_left(scene.state)
     waits = scene.word in (SILENT.word, "paused")
     ended = scene.state.ending is not None or state_of(scene.word).left
-    if ended or waits or not known(left):
+    if ended or waits or not left > 0:  # what comes behind the last step takes no steps' time
         return []
     return [("ETA ", "dim"), (duration(left), "text")]
 
@@ -259,11 +267,11 @@ def _progress(scene: Scene, width: int) -> Line:
         way = "ahead" if newest.ahead > 0 else "behind"
         right.append((1, [(f"its clock is {age(abs(newest.ahead))} {way}", "warn")]))
     host = state.last(kinds.Host)
-    if host is not None and known(host.disk_free):
+    if host is not None and known(host.disk_free) and state.ending is None:
         right.append((5, [("disk ", "dim"), (f"{size(host.disk_free)} free", "text")]))
     if newest.log_bytes:
         right.append((4, [("log ", "dim"), (size(newest.log_bytes), "text")]))
-    tail = pack(right, max(0, width // 2))
+    tail: Line = [*pack(right, max(0, width // 2)), (" ", "text")]
     head: Line = [(" ", "text"), *_epoch(state), (" ", "text")]
     rest: Line = [(" ", "text"), *pack(pieces, width)]
     room = width - width_of(head) - width_of(rest) - width_of(tail) - 2
@@ -278,6 +286,7 @@ def _short(scene: Scene, width: int) -> Line:
     room = width - width_of(right) - 1
     total = count(state.steps_total) if state.steps_total else ""
     done: list[Span] = [(count(state.step), "text"), (f"/{total}", "dim")] if total else []
+    of_step: list[Span] = [("step ", "dim")]  # where there is room for it
     items: list[Item] = [*_state_items(scene)]
     if state.config:
         items += [
@@ -294,7 +303,12 @@ def _short(scene: Scene, width: int) -> Line:
         (1, [(trouble.name, "alert" if trouble.serious else "warn")]) for trouble in troubles(state)
     ]
     spans = pack([*items, *wrong], room)
-    if done and done[0] in spans and (free := room - width_of(spans)) >= 8:
+    if done and done[0] in spans:
         place = spans.index(done[0])
-        spans[place:place] = [*progress_bar(scene, min(18, free - 1)), (" ", "text")]
+        free = room - width_of(spans)
+        if free > width_of(of_step):
+            spans[place:place] = of_step
+            free -= width_of(of_step)
+        if free >= 8:
+            spans[place:place] = [*progress_bar(scene, min(18, free - 1)), (" ", "text")]
     return spread(spans, right, width, scene.glyphs.ellipsis)

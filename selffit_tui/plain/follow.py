@@ -138,7 +138,7 @@ def follow_plain(
     run = run.held()
     follower, live = Follower.of(run), process is not None or is_live(run)
     items_of, lines = Merged(run, follower), PlainLines(named(run.path), live)
-    caller = _Caller(run, notify)
+    caller, waiting = _Caller(run, notify), False
     try:
         while True:
             # Asked before the poll: what ended a run is in the log before its process is gone.
@@ -150,9 +150,13 @@ def follow_plain(
             if items:
                 continue
             caller.look(follower)
-            check_refused(follower.state)
+            state = follower.state
+            check_refused(state)
             if over:
                 break
+            if not waiting and process is None and not (state.heard or len(state.notices)):
+                waiting = True
+                say(f"waiting for the first event of {named(run.path)}")
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         say(f"\nleft; training goes on. Come back with: {watch_command(run.path)}")

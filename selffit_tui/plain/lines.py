@@ -11,7 +11,18 @@ from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import items
 from selffit.eventlog.records import Notice, num
-from selffit.numbers import UNKNOWN, count, decimals, duration, in_unit, known, pace, share, signed
+from selffit.numbers import (
+    UNKNOWN,
+    age,
+    count,
+    decimals,
+    duration,
+    in_unit,
+    known,
+    pace,
+    share,
+    signed,
+)
 from selffit.run.folded.state import RunState
 from selffit.run.follow import Follower, Item
 from selffit.run.judged.summary import seconds_left
@@ -25,11 +36,13 @@ from selffit.vocabulary import (
     ending_word,
     level_of,
 )
+from selffit_tui.draw.format import fit
 from selffit_tui.plain.alerts import alert_lines
 from selffit_tui.words.events import describe
 from selffit_tui.words.standing import standing_words
 
 PROGRESS_SECONDS = 5.0
+WIDEST = 24  # cells of a word in the table of runs
 # kinds of events after which something else may stand
 TURNING = (kinds.RobustProbe, kinds.Alert, kinds.Diagnosis, kinds.BranchBegun, kinds.Resumed)
 PROBED = ("clean", "fgsm", "pgd")  # accuracies of an ordinary probe
@@ -124,12 +137,12 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
         f"{summary['run']}  {_state(summary)}  attempt {summary['attempt']}  branch "
         f"{summary['branch']}"
     ]
-    age = summary["data_age_s"]
+    silent = summary["data_age_s"]
     speed = f"  {pace(summary['img_s'])} img/s" if summary["img_s"] else ""
     eta = f"  ETA {duration(summary['eta_s'])}" if summary["eta_s"] else ""
     lines.append(
         f"  step {count(summary['step'])}{total}  epoch {_epoch(summary['epoch'])}{speed}{eta}"
-        + (f"  last event {duration(age)} ago" if age is not None else "")
+        + (f"  last event {age(silent)} ago" if silent is not None else "")
     )
     lines.append(
         "  " + "  ".join(f"{key} {_setting(key, value)}" for key, value in settings.items())
@@ -142,7 +155,8 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     lines += _alone(summary.get("channels"))
     if policy := summary["verdict"]["policy"]:
         lines.append(f"  policy: {policy}")
-    lines += [f"  {_alert(alert)}" for alert in summary["alerts"]]
+    # of what was left behind little is said: two in one place are the same line
+    lines += dict.fromkeys(f"  {_alert(alert)}" for alert in summary["alerts"])
     lines += [f"  {_trouble(trouble)}" for trouble in summary["troubles"]]
     if summary["ending"]:
         lines.append(
@@ -215,6 +229,11 @@ def _named(troubles: Sequence[Mapping[str, Any]]) -> str:
     return f"; {mark}{names}" if names else ""
 
 
+def _cell(text: str) -> str:
+    """Words of a log in a column: one that is hostile must not push the others away."""
+    return fit(text, WIDEST) if cell_len(text) > WIDEST else text
+
+
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`selffit runs` for people: one aligned line a run."""
     head = ("RUN", "STATE", "METHOD", "EPS", "EPOCH", *_HEADS, "VERDICT")
@@ -224,8 +243,8 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         table.append(
             (
                 clean(row["run"]),
-                _state(row),
-                str(row["settings"]["method"] or UNKNOWN),
+                _cell(_state(row)),
+                _cell(str(row["settings"]["method"] or UNKNOWN)),
                 _setting("eps", row["settings"]["eps"]),
                 f"{row['epoch']:.1f}" if row["epoch"] is not None else UNKNOWN,
                 *(_share(last.get(name)) for name in PROBED),

@@ -48,7 +48,7 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ),
     ("dotted lines", "what a roll-back left behind; it stays in the log and counts no more"),
     (
-        "dotted best, alarm",
+        "dashed best, alarm",
         "what a healthy network reaches at the budget of each probe, and the "
         "PGD accuracy below which a probe counts as fallen",
     ),

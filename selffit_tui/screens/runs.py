@@ -192,7 +192,7 @@ class RunsScreen(ActsOnRuns):
         asked = len(ask_lines(self.scene(), width))
         details = 6
         sizes: dict[type[Widget], int] = {
-            RunsDetails: details if height >= 20 else 0,
+            RunsDetails: details if height >= 20 and self.shown else 0,
             AskLines: min(asked, 3),
         }
         for kind, lines in sizes.items():

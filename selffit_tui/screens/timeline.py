@@ -61,13 +61,13 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
         height -= 1
         row: Line = [(" ", "text"), *rule_row(scene, rail), ("  ", "text")]
         below = [crop([*row, *rule_words(scene, room)], width, scene.glyphs.ellipsis)]
-    status = _trimmed(pack(_status(scene), room))
+    status = pack(_status(scene), room)
     if height > 1:
         told = [status, _hint(scene, room)]
     else:
         hint = _hint(scene, room - width_of(status) - 2)
         if not hint and scene.replay.mark is not None:  # what lies here matters more than the time
-            status = _trimmed(pack(_status(scene)[:1], room))
+            status = pack(_status(scene)[:1], room)
             hint = _hint(scene, room - width_of(status) - 2)
         told = [[*status, ("  ", "text"), *hint] if hint else status]
     rails = rail_lines(scene, rail, height)
@@ -76,10 +76,6 @@ def timeline_lines(scene: Scene, width: int, height: int) -> list[Line]:
         for line, words in zip(rails, [*told, *[[]] * (height - len(told))], strict=True)
     ]
     return above + below
-
-
-def _trimmed(spans: list[Span]) -> list[Span]:
-    return spans[:-1] if spans and not spans[-1][0].strip() else spans
 
 
 # ---- what is said ----------------------------------------------------------------------------
@@ -136,14 +132,19 @@ def _hint(scene: Scene, room: int) -> list[Span]:
             continue
         if id == "play" and scene.goes:
             words = "hold"
-        shown = shown_keys(key_of(id), scene.glyphs.plain).split(" ")[0]
+        shown = _first_key(id, scene)
         if id == "step-forth":
             words = scene.replay.unit
-            shown = f"{shown_keys(key_of('step-back'), scene.glyphs.plain).split(' ')[0]}{shown}"
+            between = "/" if scene.glyphs.plain else ""  # there, arrows are words
+            shown = f"{_first_key('step-back', scene)}{between}{shown}"
         if id == "mark-next":
             words, shown = scene.replay.choice.name, "[ ]"
         items.append((place, [(shown, "key"), (f" {words}", "dim")]))
-    return _trimmed(pack(items, room))
+    return pack(items, room)
+
+
+def _first_key(id: str, scene: Scene) -> str:
+    return shown_keys(key_of(id), scene.glyphs.plain).split(" ")[0]
 
 
 # ---- the rails -------------------------------------------------------------------------------

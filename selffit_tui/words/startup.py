@@ -6,6 +6,7 @@ from selffit.eventlog import kinds
 from selffit.eventlog.history import History
 from selffit.numbers import duration
 from selffit.run.folded.state import RunState
+from selffit.run.judged.trouble import shut_out
 from selffit.vocabulary import state_of
 from selffit_tui.draw.spans import Line
 
@@ -29,7 +30,7 @@ DONE, NOW = "recovered", "running"  # names of symbols
 def coming_up(state: RunState) -> bool:
     """Whether nothing of a run is there to be seen yet but that it is coming up."""
     measured = len(state.blocks) or len(state.all(kinds.RobustProbe))
-    return not measured and state.ending is None
+    return not measured and state.ending is None and shut_out(state) is None
 
 
 def begun(state: RunState) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import pytest
 from made_up.records import alert, diagnosis, on, probe, record, roll_back, start, steps
 
+from selffit.eventlog.records import Notice
 from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.judged.standing import fitted, standing
 from selffit.run.judged.verdict import verdict
@@ -53,7 +54,7 @@ def test_an_onset_tells_cause_fall_and_last_healthy_step():
 
 def test_at_80_columns_an_onset_keeps_cause_and_fall():
     told = line(*NAMED, width=76)
-    assert told.startswith("ONSET at 20 │ self-fitting │ PGD .40") and "healthy 10" in told
+    assert told.startswith("ONSET at step 20 │ self-fitting │ PGD .40") and "healthy 10" in told
 
 
 def test_at_45_columns_an_onset_is_named_with_its_cause():
@@ -117,6 +118,38 @@ def test_the_line_and_the_sentence_are_made_of_the_same_parts():
     state = fold(*NAMED)
     told = sentence(state, verdict(state))
     assert told == line(*NAMED, width=400).replace("ONSET", "onset").replace(" │", ";")
+
+
+def test_room_that_is_left_goes_back_to_words_that_were_shortened():
+    found = [part(2, "the whole cause", "cause"), part(5, "in 62 steps", "62")]
+    assert fitted("healthy", found, 32) == "healthy │ the whole cause │ 62"
+    found = [part(2, "a cause of many many words", "cause"), part(5, "in 62 steps", "62")]
+    assert fitted("healthy", found, 31) == "healthy │ cause │ in 62 steps"
+
+
+@pytest.mark.parametrize("width", range(30, 130))
+def test_the_time_to_the_next_probe_never_loses_its_unit(width):
+    state = fold(start(eps=0.16, eps_ramp=0.5), steps(0), probe(10, 0.40, fgsm=0.5, eps=0.089))
+    told = standing(state, "training").line(width).replace("\xa0", " ")
+    assert "probe" not in told or told.endswith((" steps", " step"))
+
+
+def test_a_suspicion_in_words_gives_way_to_its_first_words():
+    text = "the single step loses its direction: sign alignment .21, .32 at step 840"
+    told = line(*HEALTHY, alert("suspect", 12, t=101.0, text=text), width=76)
+    assert told == "SUSPECT since 12 │ the single step loses its direction │ probe in 38 steps"
+
+
+def test_a_log_that_nobody_can_read_is_not_called_starting():
+    newer = Notice("version", "trainer", "000001-000000.jsonl", 0, "written in format 7")
+    told = standing(fold(newer), "starting")
+    assert told.line(120).startswith("NEWER LOG │ log/trainer/000001-000000.jsonl: written in")
+    assert told.banner == "caution"
+
+
+def test_nothing_measured_is_a_sentence():
+    state = fold(start(), steps(0))
+    assert sentence(state, verdict(state)).startswith("unmeasured: ")
 
 
 def test_what_matters_least_is_left_out_first_and_the_first_part_never():

@@ -459,6 +459,12 @@ def test_a_history_continued_twice_is_two_histories(moves):
     assert [tuple(version) for version in versions] == models
 
 
+def test_the_epoch_goes_back_with_a_roll_back():
+    back = roll_back("b1", base=50, asked=100)
+    state = reduce_all(RunState(), [start(), steps(0, 100), *back])
+    assert (state.step, state.epoch) == (50, 1.0)
+
+
 def test_a_roll_back_makes_its_branch_the_active_one_and_keeps_the_abandoned_part():
     before = reduce_all(RunState(), [start(), steps(0), probe(10, 0.4), steps(10), probe(20, 0.01)])
     change = {"op": "rollback", "new": {"method": "n-fgsm", "eps": 0.1}, "branch": "b1"}

@@ -7,6 +7,7 @@ import pytest
 from made_up.terminal import Terminal
 from textual.events import MouseDown
 
+from selffit_tui.app import background
 from selffit_tui.app.background import is_light, without_answers
 from selffit_tui.app.decoder import InputDecoder
 from selffit_tui.draw.styles import palette
@@ -84,3 +85,11 @@ def test_ink_and_paper_differ_enough_to_be_read(light):
 def test_every_style_is_there_on_either_paper():
     for colours in ("256", "ansi", "none"):
         assert palette(colours).keys() == palette(colours, light=True).keys()
+
+
+def test_what_somebody_says_of_the_paper_is_not_asked_for(monkeypatch):
+    monkeypatch.setattr(background, "ask", lambda: (True, b"q"))
+    assert background.paper(False) == (False, b"")
+    assert background.paper(None) == (True, b"q")
+    monkeypatch.setattr(background, "ask", lambda: (None, b""))
+    assert background.paper(None) == (False, b"")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_two_budgets_are_never_silently_the_same_measure(fallen):
     assert other.budget != fallen.budget
     said = " ".join(doubts([fallen, other], [PGD]))
     assert "different budgets: A .350, B" in said and "not the same measure" in said
-    assert "eps is not yet that on A until step" in said
+    assert "accuracies of A before step 713 are at other budgets" in said
     assert "different budgets" not in " ".join(doubts([fallen, other], [CLEAN]))
     assert not doubts([other, other], [PGD])
     picture = scene([fallen, other])
@@ -191,3 +192,20 @@ def test_a_run_without_anything_is_a_line_without_anything():
     assert "nothing was measured" in plain_text(charts_lines(scene([curve]), 80, 20))
     assert results([curve])[0][1:] == ["starting", *["-"] * 6, "-", "-", "-"][: len(RESULTS) - 1]
     assert comparison_lines([curve], PGD)
+
+
+def test_in_a_narrow_table_values_that_differ_stand_beside_each_other(fallen):
+    items = [start(method="n-fgsm", data_dir="/somewhere/far/away/from/here"), probe(0, 0.4)]
+    other = curves_of("B", "small", state(items), "finished")[0]
+    lines = plain_text(table_lines(scene([fallen, other]), 41)).split("\n")
+    head = next(line for line in lines if line.startswith("differs in"))
+    assert head.split() == ["differs", "in", "A", "B"]
+    method = next(line for line in lines if line.startswith("method"))
+    assert method.split()[1:] == ["fgsm", "n-fgsm"]
+    assert max(map(len, lines)) <= 41
+
+
+def test_the_branch_of_a_long_name_stays_in_the_table(branches):
+    long = [replace(curve, run="a-run-with-a-name-that-is-long") for curve in branches]
+    told = plain_text(table_lines(scene(long), 76))
+    assert ":b1" in told and ":main" in told

@@ -53,8 +53,8 @@ def onset(record):
     return make
 
 
-def alert_text(scene, items, width=80, height=30, **more):
-    return plain_text(alert_lines(scene(items, View(panel="alerts"), **more), width, height))
+def alert_text(scene, items, width=80, height=30, panel="alerts", **more):
+    return plain_text(alert_lines(scene(items, View(panel=panel), **more), width, height))
 
 
 def banner(scene, items, width=100):
@@ -117,9 +117,11 @@ def test_an_onset_without_a_step_is_diagnosed_by_the_step_of_its_alert(scene, on
     assert "gradient masking (first self-fitting), step 31" in alert_text(scene, [*items, told])
 
 
-def test_of_an_onset_left_behind_only_the_headline_remains(scene, acted_on):
-    text = alert_text(scene, acted_on.rolled_back().records)
+def test_of_an_onset_left_behind_the_evidence_is_folded_and_not_lost(scene, acted_on):
+    text = alert_text(scene, acted_on.rolled_back().records, panel="overview")
     assert "left behind" in text and SELF not in text
+    alone = alert_text(scene, acted_on.rolled_back().records)
+    assert "left behind" in alone and SELF in alone and "best PGD" in alone
     assert SELF not in banner(scene, acted_on.rolled_back().records)
 
 
@@ -177,3 +179,19 @@ def test_a_verdict_that_just_fits_is_not_cut_off(scene, onset):
     for width in range(20, 140):
         line = header_lines(whole, width, 5)[0][0][0]
         assert "…" not in line or width < 40, f"{width}: {line}"
+
+
+def test_two_alerts_left_behind_in_one_place_are_one_line_of_status(onset):
+    state = reduce_all(RunState(run="x"), onset(""))
+    summary = status_dict(state, "training", 0.0)
+    (told,) = summary["alerts"]
+    gone = told | {"stands": False}
+    lines = status_lines(summary | {"alerts": [gone, gone]}, "")
+    assert sum("left behind" in line for line in lines) == 1
+
+
+def test_hostile_words_do_not_push_the_columns_of_the_runs_apart(onset):
+    summary = status_dict(reduce_all(RunState(run="x"), onset("")), "training", 0.0)
+    odd = summary | {"state": "x" * 300, "verdict": summary["verdict"] | {"state": "crumbled"}}
+    lines = runs_table([summary, odd])
+    assert max(map(len, lines)) < 160 and "crumbled" in lines[2]

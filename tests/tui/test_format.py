@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean, clean_data
-from selffit_tui.draw.format import fit, wrap
+from selffit_tui.draw.format import fit, fit_middle, wrap
 from selffit_tui.words.diagnosis import lead_words
 from selffit_tui.words.events import describe
 
@@ -29,6 +29,17 @@ def test_wrapped_lines_are_no_wider_than_asked_and_lose_nothing(text, width):
     lines = wrap(clean(text), width)
     assert all(cell_len(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == clean(text).replace(" ", "")
+
+
+@given(st.text(max_size=40), st.integers(0, 40))
+def test_a_name_cut_in_its_middle_has_exactly_its_width(name, width):
+    assert cell_len(fit_middle(name, width)) == width
+
+
+def test_names_that_differ_at_their_ends_can_be_told_apart_where_they_are_cut():
+    names = ("example-cifar10-fgsm", "example-cifar10-rescue", "example-patterns-fgsm")
+    cut = [fit_middle(name, 15) for name in names]
+    assert cut[0] == "examp…ar10-fgsm" and len(set(cut)) == 3
 
 
 def test_every_kind_of_event_has_one_line(made_up):

@@ -188,6 +188,28 @@ def test_the_life_of_a_request_comes_from_the_log(acting, acted_on, shown):
     acting(acted_on.with_checkpoints(702), live)
 
 
+def test_where_there_is_little_room_the_newest_stage_of_a_request_is_told(acting, acted_on, shown):
+    async def live(at):
+        await at.pilot.press("i", "enter", "y")
+        (file,) = await sent(at)
+        command, log = Command(**file), at.log
+        log.emit(lines.received(command), 702)
+        await at.grow()
+        assert strip(shown(at.app)).endswith("◆ roll back to main-558, method… received")
+        log.emit(lines.applied(log.ledger, command, {"method": "n-fgsm"}, branch="b1"), 702)
+        await at.grow()
+        assert strip(shown(at.app)).endswith("◆ applied at step 702, on as branch b1")
+        assert "requested" not in strip(shown(at.app))
+
+    acting(acted_on.with_checkpoints(702), live, size=(45, 30))
+
+
+@pytest.mark.parametrize("width", [43, 60, 90])
+def test_current_values_are_whole_in_every_width(acted_on, width):
+    text = box(dialog_of(acted_on.with_checkpoints(702)), "braille", width)
+    assert "at the end" in text and "recommen…" not in text
+
+
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 @pytest.mark.parametrize("glyphs", ["braille", "ascii"])
 def test_a_refusal_is_shown_with_its_reason_however_hostile(acting, acted_on, shown, size, glyphs):

@@ -20,6 +20,7 @@ from selffit_tui.panels.parts.spark import spark
 from selffit_tui.panels.runs.details import detail_lines
 from selffit_tui.panels.runs.head import head_line
 from selffit_tui.panels.runs.table import table_lines
+from selffit_tui.words.standing import standing_words
 
 NOW = 1_000_000.0
 
@@ -211,3 +212,48 @@ def test_the_cursor_stays_in_sight():
     shown = chosen(ROWS, ListView(), NOW)
     assert moved(ListView(), shown, 99, 3).at == shown[-1].name
     assert moved(ListView(), (), 3, 3).first == 0
+
+
+def alone(one):
+    """A list of one row."""
+    glyphs, view = SETS["braille"], ListView(at=one.name)
+    return ListScene(rows=(one,), shown=(one,), view=view, folder="r", now=NOW, glyphs=glyphs)
+
+
+def details(width, **more):
+    one = row("a", stands="onset at step 1; " * 9, settings={"model": "small", **more})
+    return plain_text(detail_lines(alone(one), width, 6)).split("\n")
+
+
+@pytest.mark.parametrize("width", [45, 60, 80])
+def test_settings_that_there_is_no_room_for_are_left_out_whole(width):
+    told = details(width, batch_size=128, lr=0.05)[-2].strip("│ ").split("  ")
+    whole = ["step 0/100", "data cifar10", "model small", "seed 1", "batch size 128", "lr .0500"]
+    assert told == whole[: len(told)] and len(told) >= 3
+
+
+def test_a_verdict_that_goes_on_says_so():
+    assert details(45)[2].rstrip("│ ").endswith("…")
+
+
+def test_where_cells_are_few_a_verdict_loses_whole_words():
+    onset = {"state": "onset", "cause": "self-fitting", "since": 1032}
+    told = [standing_words(onset, width).replace("\xa0", " ") for width in (0, 21, 18, 3)]
+    assert told[:2] == ["!! onset @1 032 self-fitting", "!! onset self-fitting"]
+    assert told[2:] == ["!! onset @1 032", "!! onset"]
+    unsure = onset | {"cause": "undecided"}
+    assert standing_words(unsure, 21).replace("\xa0", " ") == "!! onset @1 032"
+
+
+def test_a_level_that_only_a_newer_version_knows_is_shown_by_its_name():
+    odd = row("odd", verdict="crumbled", since=5)
+    for width in (45, 80, 120):
+        assert "crumbled" in plain_text(table_lines(alone(odd), width, 3))
+    assert plain_text(detail_lines(alone(odd), 80, 6))
+    by = [one.name for one in ORDERS].index("verdict")
+    assert odd in in_order([odd, *ROWS], Order(by=by), NOW)
+
+
+def test_of_a_log_that_nobody_can_read_the_list_tells_that_first():
+    shut = row("newer", verdict="unmeasured", troubles=("newer log",), serious=True)
+    assert "newer log" in plain_text(table_lines(alone(shut), 45, 3))

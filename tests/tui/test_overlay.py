@@ -4,6 +4,7 @@ import pytest
 from made_up import run as synthetic
 from made_up.records import record
 
+from selffit.eventlog.records import Notice
 from selffit.run.folded.state import RunState, reduce_all
 from selffit_tui.draw.glyphs import BRAILLE
 from selffit_tui.words.startup import coming_up, lines
@@ -102,3 +103,8 @@ def test_the_card_of_an_ended_run_comes_when_it_is_asked_for(drive, shown):
 
     drive(synthetic.records(), look)
     assert seen == [True, False, True]
+
+
+def test_a_log_that_nobody_can_read_is_not_coming_up():
+    newer = Notice("version", "trainer", "000001-000000.jsonl", 0, "written in format 7")
+    assert coming_up(reduce_all(RunState(), [])) and not coming_up(reduce_all(RunState(), [newer]))

@@ -117,6 +117,12 @@ def test_a_dotted_line_has_every_second_dot_and_gives_way_to_other_lines():
     assert both.rows == ["⣀⣀⠄⠄"] and both.owners.tolist() == [[1, 1, 0, 0]]
 
 
+def test_a_dashed_line_does_not_look_like_a_dotted_one_even_in_ascii():
+    dashed = trace([0.0] * 12, dotted=True, dash=4)
+    assert rasterise([dashed], Window(0, 1, 12), 1, BRAILLE).rows == ["⣀⣀  ⣀⣀"]
+    assert rasterise([dashed], Window(0, 1, 12), 1, ASCII).rows == ["....    ...."]
+
+
 def test_values_outside_the_axis_lie_on_its_edge():
     low, high, _ = runs(trace([5.0, -5.0]), Window(0, 1, 2), 4)
     assert low[0] == 0 and high[1] == 3

@@ -132,3 +132,8 @@ def test_the_end_of_a_run_is_told_by_its_word():
     lost = scene_at(FELL, "end")
     lost = replace(lost, newest=replace(lost.newest, alive=False), now=NOW + 900)
     assert "? end at 700" in plain_text(timeline_lines(lost, 120, 1))
+
+
+def test_arrows_that_are_words_are_kept_apart():
+    told = plain_text(timeline_lines(scene_at(SAVED, "end", "", "ascii"), 120, 2), ascii=True)
+    assert "left/right" in told

@@ -67,8 +67,7 @@ def _resumed(draft: Draft, event: kinds.Resumed) -> None:
         if cls.KIND.on_branch:
             first = event.step if cls is kinds.Steps else event.step + 1
             draft["kept"][cls] = _without(history, event.branch, first)
-    draft["step"] = event.step
-    draft["branch"] = event.branch
+    _at(draft, event)
 
 
 def _without(history: Kept, branch: str, first: int) -> Kept:
@@ -79,8 +78,16 @@ def _without(history: Kept, branch: str, first: int) -> Kept:
 
 
 def _branch(draft: Draft, event: kinds.BranchBegun) -> None:
+    _at(draft, event)
+
+
+def _at(draft: Draft, event: Event) -> None:
+    """Training goes on from the step of an event, on its branch."""
     draft["step"] = event.step
     draft["branch"] = event.branch
+    start: kinds.RunStart | None = draft["start"]
+    if start is not None and start.steps_per_epoch > 0:
+        draft["epoch"] = event.step / start.steps_per_epoch
 
 
 def take_steps(draft: Draft, event: kinds.Steps) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from selffit.numbers import count
 from selffit.run.folded.state import RunState
+from selffit.run.judged.trouble import shut_out
 from selffit.run.judged.verdict import Verdict, verdict
 from selffit.run.judged.wording import COMING, Part, part, parts
 from selffit.vocabulary import COPY, LEVELS, RECOVERED, UNMEASURED, WEAKENED, ended_badly, state_of
@@ -57,6 +58,9 @@ def standing(state: RunState, word: str = "", why: str = "") -> Standing:
     """
     found = verdict(state)
     looks, ending = state_of(word), state.ending
+    if (shut := shut_out(state)) is not None:
+        shown = (part(2, shut.text),)
+        return Standing(symbol="unknown", banner=CAUTION, head=shut.name.upper(), parts=shown)
     if word and (looks.left or (ending is not None and looks.bad and word != found.state)):
         of = f"of {state.run[:64]}" if word == COPY.word else ""
         told = why or (looks.meaning if ending is None else "")
@@ -120,23 +124,36 @@ def fitted(
     """Return the words of parts behind a head, as many and as long as fit into `width` cells.
 
     All get a little shorter before one gets much shorter, and what matters least goes before what
-    matters most gets that short. A first part of rank 1 goes on with the head's sentence; it is
-    never left out.
+    matters most gets that short; what is left of the room then goes back to those that were
+    shortened. A first part of rank 1 goes on with the head's sentence; it is never left out.
     """
     kept = [(one, 0) for one in found if one.forms]  # and how often it was shortened
-    told = _joined(head, kept, wide)
+
+    def fits(parts: list[tuple[Part, int]], joint: str = wide) -> bool:
+        return measure(_joined(head, parts, joint)) <= width
+
     for stage in range(1, max((len(one.forms) for one, _ in kept), default=0) + 1):
         for _ in range(2 * len(kept)):
-            if measure(told) <= width:
-                return told
+            if fits(kept):
+                return _joined(head, _more(kept, fits), wide)
             kept = _less(kept, stage)
-            told = _joined(head, kept, wide)
-        if measure(told) > width:
-            told = _joined(head, kept, JOINT)
-    while measure(told) > width and len(less := _without(kept, 2)) < len(kept):
+    while not fits(kept, JOINT) and len(less := _without(kept, 2)) < len(kept):
         kept = less
-        told = _joined(head, kept, JOINT)
-    return told
+    return _joined(head, kept, wide if fits(kept) else JOINT)
+
+
+def _more(
+    kept: list[tuple[Part, int]], fits: Callable[[list[tuple[Part, int]]], bool]
+) -> list[tuple[Part, int]]:
+    """The parts with longer words again where those fit, the most important first."""
+    for index in sorted(range(len(kept)), key=lambda index: kept[index][0].rank):
+        one, cut = kept[index]
+        for longer in range(cut):
+            tried = [*kept[:index], (one, longer), *kept[index + 1 :]]
+            if fits(tried):
+                kept = tried
+                break
+    return kept
 
 
 def _less(kept: list[tuple[Part, int]], stage: int) -> list[tuple[Part, int]]:

@@ -32,6 +32,13 @@ def troubles(state: RunState) -> list[Trouble]:
     return sorted(found, key=lambda trouble: not trouble.serious)
 
 
+def shut_out(state: RunState) -> Trouble | None:
+    """Return what keeps everybody from reading a log; None where anything of it could be read."""
+    if state.heard:
+        return None
+    return next((trouble for trouble in _reading(state) if trouble.serious), None)
+
+
 def troubled(state: RunState) -> bool:
     """Whether something serious is wrong with a run that has ended."""
     return state.ending is not None and any(trouble.serious for trouble in troubles(state))

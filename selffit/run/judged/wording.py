@@ -51,6 +51,8 @@ def sentence(state: RunState, verdict: Verdict) -> str:
     if not told:
         return verdict.state
     joint = " " if told[0].islower() else ", "  # "onset at step 30", but "healthy, PGD .40"
+    if verdict.state == UNMEASURED.name:
+        joint = ": "
     return f"{verdict.state}{joint}{told}"
 
 
@@ -123,8 +125,8 @@ def _coming(state: RunState, rank: int = 5, does: str = "") -> list[Part]:
     left = step - state.step
     if not left:
         return [part(rank, f"{COMING} is being made{does and ' and' + does}", f"{COMING} now")]
-    told = f"{COMING} in {plural(left, 'step')}{does}"
-    return [part(rank, told, f"{COMING} in {count(left)}")]
+    steps = plural(left, "step")
+    return [part(rank, f"{COMING} in {steps}{does}", f"{COMING} in {steps}", f"probe in {steps}")]
 
 
 def _suspect(state: RunState, verdict: Verdict) -> list[Part]:
@@ -149,7 +151,7 @@ def moved_words(alert: kinds.Alert | None) -> tuple[str, ...]:
         if name in alert.evidence
         and (name in told.lower() or EVIDENCE[name].label.lower() in told.lower())
     ]
-    return (", ".join(moved), moved[0]) if moved else (told,)
+    return (", ".join(moved), moved[0]) if moved else (told, told.partition(": ")[0])
 
 
 def _found(state: RunState, verdict: Verdict) -> list[Part]:

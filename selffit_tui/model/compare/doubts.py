@@ -32,9 +32,10 @@ def _budgets(curves: Sequence[Curve]) -> list[str]:
         said.append(
             f"different budgets: {told}; accuracies under attack are not the same measure there"
         )
-    rising = [f"{c.letter} until step {count(step)}" for c in curves if (step := settled(c))]
+    rising = [f"{c.letter} before step {count(step)}" for c in curves if (step := settled(c))]
     if rising:
-        said.append(f"eps is not yet that on {', '.join(rising)}: earlier accuracies are at others")
+        own = "its last ones" if len(rising) == 1 else "their last ones"
+        said.append(f"accuracies of {', '.join(rising)} are at other budgets than {own}")
     return said
 
 

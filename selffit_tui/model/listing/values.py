@@ -7,7 +7,7 @@ from typing import Any
 
 from selffit.config import FIELDS
 from selffit.run.listing.row import Row
-from selffit.vocabulary import ACCURACY, STANDING, state_of
+from selffit.vocabulary import ACCURACY, standing_of, state_of
 
 Value = float | str | tuple[str, ...]  # several: any of them
 
@@ -37,9 +37,9 @@ def _grave(row: Row, now: float) -> float:
     """How grave what stands is: the gravest last."""
     if row.why:
         return 9.0
-    level = STANDING.get(row.verdict)
-    if level is None:
+    if not row.verdict:
         return math.nan
+    level = standing_of(row.verdict)
     return level.rank * 2.0 + (level.style == "warn")
 
 

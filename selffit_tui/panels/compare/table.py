@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from selffit.config import HOST
-from selffit_tui.draw.format import fit, wrap
+from selffit_tui.draw.format import fit, fit_middle, wrap
 from selffit_tui.draw.spans import Line, framed
 from selffit_tui.model.compare.curves import Curve
 from selffit_tui.model.compare.doubts import doubts
@@ -14,7 +14,7 @@ from selffit_tui.model.compare.table import RESULTS, as_text, differences, resul
 from selffit_tui.model.listing.letters import ink_of
 from selffit_tui.panels.widget import LineView
 
-WIDEST_NAME, WIDEST_VALUE = 24, 22
+WIDEST_NAME, WIDEST_VALUE, LEAST_VALUE = 24, 22, 8
 # left out first where there is little room, by their titles
 SPARED = ("n", "step", "state", "cause", "clean", "FGSM", "eps", "best PGD")
 
@@ -71,7 +71,8 @@ def _results(curves: Sequence[Curve], width: int, scene: CompareScene) -> list[L
         for i in kept:
             free = widths[i] - cell_len(values[i])
             right = i > 1 and titles[i] != "cause" and free > 0
-            told.append(" " * free + values[i] if right else fit(values[i], widths[i], ellipsis))
+            cut = fit if i else fit_middle  # of a run the branch stands at the end of its name
+            told.append(" " * free + values[i] if right else cut(values[i], widths[i], ellipsis))
         return "  ".join(told)
 
     lines: list[Line] = [[("    ", "text"), (cells(titles), "dim")]]
@@ -92,7 +93,8 @@ def _differences(
     name_cells = max(len("differs in"), *(cell_len(name) for name, _ in found))
     name_cells = min(name_cells, max(8, width // 3))
     wide = max(cell_len(text) for row in texts for text in row)
-    wide = min(max(3, wide), WIDEST_VALUE)
+    share = (width - name_cells) // len(curves) - 2  # so that values stand beside each other
+    wide = min(max(3, wide), WIDEST_VALUE, max(LEAST_VALUE, share))
     columns = max(1, (width - name_cells) // (wide + 2))
     ellipsis = scene.glyphs.ellipsis
     lines: list[Line] = []

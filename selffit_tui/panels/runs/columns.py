@@ -8,8 +8,9 @@ from rich.cells import cell_len
 
 from selffit.numbers import UNKNOWN, age, budget, known, share
 from selffit.run.listing.row import Row
-from selffit.vocabulary import ACCURACY, STANDING, state_of
-from selffit_tui.draw.spans import Line
+from selffit.vocabulary import ACCURACY, UNMEASURED, standing_of, state_of
+from selffit_tui.draw.format import fit_middle
+from selffit_tui.draw.spans import Line, Span
 from selffit_tui.model.listing.letters import ink_of
 from selffit_tui.model.listing.scene import ListScene
 from selffit_tui.panels.parts.spark import spark
@@ -46,7 +47,9 @@ def _mark(row: Row, scene: ListScene, width: int) -> Line:
 
 
 def _name(row: Row, scene: ListScene, width: int) -> Line:
-    return [(row.shown, "strong")]
+    name = row.shown
+    shown = fit_middle(name, width, scene.glyphs.ellipsis) if cell_len(name) > width else name
+    return [(shown, "strong")]
 
 
 def _symbol(row: Row, scene: ListScene, width: int) -> Line:
@@ -98,13 +101,18 @@ def _score(name: str, of_best: bool, style: str) -> Cell:
 def _verdict(row: Row, scene: ListScene, width: int) -> Line:
     if row.why:
         return [(row.why, "warn")]
-    if row.verdict not in STANDING:
+    if not row.verdict:
         return [("" if row.read else "not read yet", "faint")]
     stands = {"state": row.verdict, "cause": row.cause, "since": row.since}
-    line: Line = [(standing_words(stands), STANDING[row.verdict].style)]
-    if row.troubles:
-        line.append((f"; {', '.join(row.troubles)}", "alert" if row.serious else "warn"))
-    return line
+    style = standing_of(row.verdict).style
+    troubles = ", ".join(row.troubles)
+    if not troubles:
+        return [(standing_words(stands, width), style)]
+    room = max(1, width - cell_len(troubles) - 2)
+    wrong: Span = (troubles, "alert" if row.serious else "warn")
+    if row.verdict == UNMEASURED.name:  # what is wrong is all that there is to tell
+        return [wrong]
+    return [(f"{standing_words(stands, room)}; ", style), wrong]
 
 
 def _curve(row: Row, scene: ListScene, width: int) -> Line:

@@ -25,7 +25,7 @@ def table_lines(scene: ListScene, width: int, height: int) -> list[Line]:
         return []
     rows = scene.shown[scene.view.first : scene.view.first + height - HEAD]
     columns = fitting(width, rows, scene)
-    lines = [_titles(columns, scene, width)]
+    lines = [_titles(columns, scene, width)] if rows else []
     here = scene.row
     for row in rows:
         line = _line([(c, n, c.cell(row, scene, n)) for c, n in columns], scene, width)
