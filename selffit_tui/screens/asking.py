@@ -1,6 +1,6 @@
 """A screen that may ask for something in a line of its own, and tells news there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.style import Style
 from textual.events import Key, Paste
@@ -9,6 +9,8 @@ from textual.screen import Screen
 from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.model.listing.scene import Ask
 from selffit_tui.panels.typed import passed_on
+from selffit_tui.screens.keyhelp import KeyHelpScreen
+from selffit_tui.screens.keys import Key as Command
 from selffit_tui.screens.prompt import Prompt
 
 
@@ -50,6 +52,20 @@ class AskingScreen(Screen[None]):
         """Asks a question; y does it."""
         self._question = question, does
         self.redraw()
+
+    def help_with(
+        self, heading: str, table: Sequence[Command], legend: Sequence[tuple[str, str]]
+    ) -> None:
+        """Shows the keys of a table, and what words mean."""
+        page = KeyHelpScreen(
+            self._inks,
+            self._glyphs,
+            heading=heading,
+            table=table,
+            legend=legend,
+            ascii_because=self._ascii_because,
+        )
+        self.app.push_screen(page)
 
     @property
     def asked(self) -> Ask | None:

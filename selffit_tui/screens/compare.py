@@ -31,7 +31,7 @@ from selffit_tui.panels.parts.charting import LEFT, RIGHT
 from selffit_tui.panels.widget import LineView
 from selffit_tui.screens.asking import AskingScreen
 from selffit_tui.screens.exporting import exported, kind_of, path_of
-from selffit_tui.screens.keyhelp import HelpPage, KeyHelpScreen, keys_line
+from selffit_tui.screens.keyhelp import keys_line
 from selffit_tui.screens.keys import bindings
 from selffit_tui.screens.listkeys import COMPARE_KEYS
 from selffit_tui.screens.prompt import Prompt
@@ -194,14 +194,8 @@ class CompareScreen(AskingScreen):
 
     def action_help(self) -> None:
         """Shows the keys and the measures."""
-        page = HelpPage(
-            title="compare: keys and measures",
-            table=COMPARE_KEYS,
-            legend=[(one.measure.label, one.measure.meaning) for one in MEASURES],
-            glyphs=self._glyphs,
-            ascii_because=self._ascii_because,
-        )
-        self.app.push_screen(KeyHelpScreen(self._inks, page))
+        legend = [(one.measure.label, one.measure.meaning) for one in MEASURES]
+        self.help_with("compare: keys and measures", COMPARE_KEYS, legend)
 
     def action_back(self) -> None:
         """Takes away the news, the cursor; then back."""

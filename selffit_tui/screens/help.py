@@ -14,11 +14,9 @@ from selffit.vocabulary import (
     STEP,
     WEAKENED,
 )
-from selffit_tui.draw.format import wrap
 from selffit_tui.draw.glyphs import Glyphs
-from selffit_tui.draw.spans import Line
-from selffit_tui.screens.keys import keys_of, shown_keys
-from selffit_tui.screens.page import PageScreen, entry_lines, two_columns
+from selffit_tui.screens.keyhelp import KeyHelpScreen
+from selffit_tui.screens.keys import keys_of
 
 _SHOWN = (  # of the screens, in their order
     *(ACCURACY[name] for name in ("clean", "fgsm", "pgd")),
@@ -67,46 +65,23 @@ SYMBOLS = (
 )
 
 
-NAMES = 20  # cells of a word of the legend
-KEYS = 17  # cells of the keys
-TWO_FROM = 110  # cells from which keys and legend stand side by side
-
-
-def help_lines(
-    width: int, glyphs: Glyphs, ascii_because: str, readonly: bool = False
-) -> list[Line]:
-    """Keys, legend and, in ASCII, why; side by side where there is room."""
-    lines: list[Line] = []
-    if ascii_because:
-        text = (
-            f"drawn in ASCII because {ascii_because}; SELFFIT_ASCII=0 draws in Unicode all the same"
-        )
-        lines += [[(part, "warn")] for part in wrap(text, width)] + [[]]
-    keys = [(shown_keys(key, glyphs.plain), "key", key.help) for key in keys_of(readonly)]
+def legend(glyphs: Glyphs) -> list[tuple[str, str]]:
+    """What is on show, and what it means: the marks, then the words."""
     marks = [(f"{glyphs.symbols[symbol]} {word}", meaning) for symbol, word, meaning in SYMBOLS]
-    legend = [(name, "strong", meaning) for name, meaning in (*marks, *LEGEND)]
-    if width < TWO_FROM:
-        return [*lines, *entry_lines(keys, KEYS, width), [], *entry_lines(legend, NAMES, width)]
-    left = width * 9 // 20
-    return lines + two_columns(
-        entry_lines(keys, KEYS, left - 2),
-        entry_lines(legend, NAMES, width - left),
-        left,
-    )
+    return [*marks, *LEGEND]
 
 
-class HelpScreen(PageScreen):
-    """The keys and the legend."""
-
-    heading = "keys and legend"
+class HelpScreen(KeyHelpScreen):
+    """The keys and the legend of the Run screen."""
 
     def __init__(
         self, styles: dict[str, Style], glyphs: Glyphs, ascii_because: str, readonly: bool = False
     ) -> None:
-        super().__init__(styles, glyphs)
-        self._ascii_because = ascii_because
-        self._readonly = readonly
-
-    def lines(self, width: int) -> list[Line]:
-        """All of it."""
-        return help_lines(width, self._glyphs, self._ascii_because, self._readonly)
+        super().__init__(
+            styles,
+            glyphs,
+            heading="keys and legend",
+            table=keys_of(readonly),
+            legend=legend(glyphs),
+            ascii_because=ascii_because,
+        )

@@ -1,6 +1,6 @@
 """A page of text that can be scrolled, in a screen of its own: it has room in any terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.style import Style
@@ -60,7 +60,7 @@ class PageScreen(Screen[None]):
     ]
     heading = ""
 
-    def __init__(self, styles: dict[str, Style], glyphs: Glyphs) -> None:
+    def __init__(self, styles: Mapping[str, Style], glyphs: Glyphs) -> None:
         super().__init__()
         self._inks = styles
         self._glyphs = glyphs

@@ -37,7 +37,7 @@ from selffit_tui.panels.runs.head import RunsHead
 from selffit_tui.panels.runs.table import HEAD, RunsTable
 from selffit_tui.panels.widget import LineView
 from selffit_tui.screens.acts import ActsOnRuns
-from selffit_tui.screens.keyhelp import HelpPage, KeyHelpScreen, keys_line
+from selffit_tui.screens.keyhelp import keys_line
 from selffit_tui.screens.keys import bindings
 from selffit_tui.screens.listkeys import RUNS_KEYS
 from selffit_tui.screens.prompt import Prompt
@@ -221,17 +221,11 @@ class RunsScreen(ActsOnRuns):
 
     def action_help(self) -> None:
         """Shows the keys and what the columns mean."""
-        page = HelpPage(
-            title="runs: keys and columns",
-            table=RUNS_KEYS,
-            legend=[
-                *meanings().items(),
-                ("filter", f"for instance: {EXAMPLE}; name:a,b is any of these, * any characters"),
-            ],
-            glyphs=self._glyphs,
-            ascii_because=self._ascii_because,
-        )
-        self.app.push_screen(KeyHelpScreen(self._inks, page))
+        legend = [
+            *meanings().items(),
+            ("filter", f"for instance: {EXAMPLE}; name:a,b is any of these, * any characters"),
+        ]
+        self.help_with("runs: keys and columns", RUNS_KEYS, legend)
 
     def action_back(self) -> None:
         """One thing after the other is taken away; then back."""

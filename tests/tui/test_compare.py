@@ -77,7 +77,7 @@ def test_lines_are_aligned_by_step_epoch_or_onset(fallen, healthy):
     picture = scene([fallen, healthy], aligned="onset")
     assert picture.on_axis == (fallen,) and picture.left_out == (healthy,)
     text = plain_text(charts_lines(picture, 100, 20))
-    assert "not drawn (no onset): B" in text and "from onset" in text
+    assert "not drawn (no onset): B" in text and "by onset" in text
 
 
 def test_two_budgets_are_never_silently_the_same_measure(fallen):

@@ -36,7 +36,7 @@ def test_the_age_of_the_data_says_what_it_is_where_there_is_room(scene):
     assert [bool(re.search("data .*ago|ago|[0-9]", w)) for w in words] == [True] * 3
     narrow = scene(LIVE, narrow=True)
     assert age_width(narrow, 80) > age_width(narrow, 45) > 0
-    line = Age.draw(None, narrow, age_width(narrow, 80), 1)[0]
+    line = Age({}).draw(narrow, age_width(narrow, 80), 1)[0]
     assert "ago" in plain_text([line])
 
 

@@ -10,7 +10,9 @@ from selffit_tui.model.scene import View
 from selffit_tui.panels.events import event_lines
 from selffit_tui.panels.events import shown as events_shown
 from selffit_tui.panels.list import PANELS
-from selffit_tui.screens.help import help_lines
+from selffit_tui.screens.help import legend
+from selffit_tui.screens.keyhelp import help_lines
+from selffit_tui.screens.keys import RUN_KEYS
 from selffit_tui.screens.words import WordsScreen, words_of
 
 
@@ -159,7 +161,7 @@ def test_a_diagnosis_that_is_known_already_is_no_news(made_up, scene, record):
 def test_keys_and_legend_stand_side_by_side_where_there_is_room(width):
     from selffit_tui.draw.glyphs import BRAILLE
 
-    first = plain_text(help_lines(width, BRAILLE, "")[:1])
+    first = plain_text(help_lines(RUN_KEYS, legend(BRAILLE), width, BRAILLE)[:1])
     assert "leave the view" in first and "SUSPECT" in first
 
 

@@ -14,7 +14,8 @@ from selffit_tui.panels.images import ImagePanel
 from selffit_tui.panels.list import TABS
 from selffit_tui.panels.selfinfo import SelfPanel
 from selffit_tui.panels.widget import LineWidget
-from selffit_tui.screens.help import HelpScreen, help_lines
+from selffit_tui.screens.help import HelpScreen, legend
+from selffit_tui.screens.keyhelp import help_lines
 from selffit_tui.screens.keys import RUN_KEYS, shown_keys
 
 HOSTILE = "[/b][red]\x1b[2J\u202eevil\u2066 \x9b31m"
@@ -228,7 +229,7 @@ def test_the_help_lists_every_key_and_comes_back(drive, made_up, shown):
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         assert f"{shown_keys(RUN_KEYS[0], False):<17}{RUN_KEYS[0].help}" in shown(app)
-        text = plain_text(help_lines(108, BRAILLE, ""))
+        text = plain_text(help_lines(RUN_KEYS, legend(BRAILLE), 108, BRAILLE))
         assert all(f"{shown_keys(key, False):<17}{key.help}" in text for key in RUN_KEYS)
         await pilot.press("escape")
         assert app.screen is app.run_screen
@@ -249,10 +250,10 @@ def test_every_command_has_two_keys_and_none_needs_what_terminals_take():
 
 
 def test_the_help_says_why_it_is_drawn_in_ascii():
-    lines = help_lines(76, ASCII, "the locale LC_ALL=C is not UTF-8")
+    lines = help_lines(RUN_KEYS, legend(ASCII), 76, ASCII, "the locale LC_ALL=C is not UTF-8")
     text = plain_text(lines, ascii=True)
     assert "because the locale LC_ALL=C is not UTF-8" in text and text.isascii()
-    assert "because" not in plain_text(help_lines(76, BRAILLE, ""))
+    assert "because" not in plain_text(help_lines(RUN_KEYS, legend(BRAILLE), 76, BRAILLE, ""))
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

@@ -14,7 +14,7 @@ from selffit_tui.model.compare.doubts import budgets_differ
 from selffit_tui.model.compare.scene import CompareScene, on_axis
 from selffit_tui.model.listing.letters import ink_of
 from selffit_tui.panels.accuracy import axis_parts, spaced
-from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, plot_row, ticks
+from selffit_tui.panels.parts.charting import LEFT, RIGHT, Plot, Stamp, plot_row, ruled
 from selffit_tui.panels.widget import LineView
 
 EVERY = 15  # cells between two letters on a line
@@ -197,34 +197,16 @@ def _ends(
 
 def _place_axis(plot: Plot, curves: Sequence[Curve], scene: CompareScene) -> list[Line]:
     """The rule with ticks and the onset of each line, and below it the numbers."""
-    glyphs = scene.glyphs
-    rule: list[Span] = [(glyphs.rule, "frame") for _ in range(plot.cells)]
-    labels = [" "] * plot.cells
-    free = 0
-    for step in ticks(plot):
-        cell, text = plot.cell(step), count(step)
-        start = min(cell, plot.cells - len(text))
-        if start >= free and 0 <= cell < plot.cells:
-            rule[cell] = (glyphs.tick, "frame")
-            labels[start : start + len(text)] = text
-            free = start + len(text) + 2
+    stamps: list[Stamp] = []
     for curve in curves:
         if curve.onset is None:
             continue
         at = on_axis(curve, scene.view.aligned, np.array([float(curve.onset)]))
-        cell = plot.cell(float(at[0]))
-        for offset, character in enumerate(f"!!{curve.letter}"):
-            if 0 <= cell + offset < plot.cells:
-                style = "alert" if offset < 2 else ink_of(curve.ink)
-                rule[cell + offset] = (character, style)
-    if plot.cursor is not None:
-        rule[plot.cursor] = (glyphs.symbols["up"], "cursor")
-    corner = (glyphs.corner, "frame")
-    name = AXIS[scene.view.aligned]
-    return [
-        [(" " * (LEFT - 1), "text"), corner, *rule],
-        [(name.rjust(LEFT - 1) + " ", "faint"), ("".join(labels), "dim")],
-    ]
+        said: Line = [("!!", "alert"), (curve.letter, ink_of(curve.ink))]
+        stamps.append((plot.cell(float(at[0])), said))
+    aligned = scene.view.aligned
+    name = AXIS[aligned] if len(AXIS[aligned]) <= LEFT - 2 else f"by {aligned}"
+    return ruled(plot, scene.glyphs, name, stamps)
 
 
 def _readout(

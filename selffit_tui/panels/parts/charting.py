@@ -1,9 +1,10 @@
 """What the charts share: plot lines with marks and cursor, and the steps axis below them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from selffit.numbers import count
+from selffit_tui.draw.glyphs import Glyphs
 from selffit_tui.draw.raster import Raster, Window
 from selffit_tui.draw.spans import Line, Span
 from selffit_tui.model.marks import INTERVENTION, Mark
@@ -12,6 +13,7 @@ from selffit_tui.panels.widget import Picture
 
 LEFT = 10  # cells left of the plot in every chart, so that steps line up across them
 RIGHT = 13  # cells right of it
+Stamp = tuple[int, Line]  # a cell of the rule, and what is written over it from there on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,18 @@ def plot_row(
 
 def axis_rows(plot: Plot, scene: Scene) -> list[Line]:
     """The rule with ticks and marks, and below it the step numbers."""
-    glyphs = scene.glyphs
+    stamps: list[Stamp] = [
+        (cell, [(scene.glyphs.symbols[mark.symbol], mark.style if mark.live else "faint")])
+        for cell, mark in sorted(plot.marks.items())
+    ]
+    return ruled(plot, scene.glyphs, "step", stamps)
+
+
+def ruled(plot: Plot, glyphs: Glyphs, name: str, stamps: Iterable[Stamp]) -> list[Line]:
+    """The rule with ticks and what is stamped over it from a cell on; below it the numbers.
+
+    `name`: of the axis, in at most LEFT - 2 cells.
+    """
     rule: list[Span] = [(glyphs.rule, "frame") for _ in range(plot.cells)]
     labels = [" "] * plot.cells
     free = 0
@@ -91,19 +104,17 @@ def axis_rows(plot: Plot, scene: Scene) -> list[Line]:
             rule[cell] = (glyphs.tick, "frame")
             labels[start : start + len(text)] = text
             free = start + len(text) + 2
-    for cell, mark in sorted(plot.marks.items()):
-        text = glyphs.symbols[mark.symbol]
-        for offset, character in enumerate(text[: plot.cells - cell]):
-            rule[cell + offset] = (
-                character,
-                mark.style if mark.live else "faint",
-            )
+    for cell, line in stamps:
+        inked = [(character, style) for text, style in line for character in text]
+        for offset, span in enumerate(inked):
+            if 0 <= cell + offset < plot.cells:
+                rule[cell + offset] = span
     if plot.cursor is not None:
         rule[plot.cursor] = (glyphs.symbols["up"], "cursor")
     corner = (glyphs.corner, "frame")
     return [
         [(" " * (LEFT - 1), "text"), corner, *rule],
-        [("step".rjust(LEFT - 2), "faint"), ("  ", "text"), ("".join(labels), "dim")],
+        [(name.rjust(LEFT - 2), "faint"), ("  ", "text"), ("".join(labels), "dim")],
     ]
 
 
