@@ -9,6 +9,7 @@ from selffit_tui.panels.list import NAMES
 from selffit_tui.screens.keys import keys_of, shown_keys
 from selffit_tui.screens.looking import LookingScreen
 
+LEAVE = "leave"
 BEHIND = 0.5  # an intervention that matches as well comes first
 Command = tuple[str, str, Callable[[], object]]  # its title, what it does, and the doing
 
@@ -33,7 +34,9 @@ class EverythingProvider(Provider):
         screen = self.screen
         if not isinstance(screen, LookingScreen):
             return
-        for key in keys_of(readonly=not screen.scene().may_act):
+        keys = keys_of(readonly=not screen.scene().may_act)
+        # leaving comes last: enter, where nothing was typed yet, takes the first
+        for key in sorted(keys, key=lambda key: key.id == LEAVE):
             if key.id != "palette":
                 title = f"panel {key.id}: {key.help}" if key.id in NAMES else key.help
                 yield title, f"key {shown_keys(key)}", _running(screen, key.action)

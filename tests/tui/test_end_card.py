@@ -1,17 +1,21 @@
 """The end card, and what a person is advised to type."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import typer.main
 from made_up import run as synthetic
-from made_up.records import probe, record, start
+from made_up.looks import plain_text
+from made_up.records import probe, record, start, steps
 
 from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
 from selffit_tui.cli import app
+from selffit_tui.model.scene import View
+from selffit_tui.panels.events import event_lines
 from selffit_tui.plain.follow import follow_plain
 from selffit_tui.plain.lines import PlainLines
 from selffit_tui.plain.place import place_of
@@ -123,3 +127,22 @@ def test_the_last_plain_lines_are_the_card(capsys):
     assert last[1].startswith(
         "  best    PGD .31 at eps .160, step 868"
     ) and "  next    " in "\n".join(last)
+
+
+def test_lines_of_a_run_that_has_said_nothing_yet_say_that_they_wait(tmp_path, monkeypatch, capsys):
+    shutil.copy(RUNS / "example-patterns-fgsm" / "run.json", tmp_path / "run.json")
+    (tmp_path / "log" / "trainer").mkdir(parents=True)
+
+    def left(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", left)
+    assert follow_plain(RunDir.open(tmp_path)) == 130
+    assert "waiting for the first event of" in capsys.readouterr().err
+
+
+def test_news_of_checkpoints_that_were_removed_do_not_fill_the_list(scene):
+    gone = record("ckpt.pruned", {"id": "main-0"}, 30)
+    items = [start(), steps(0), probe(10, 0.4), gone]
+    assert "removed" not in plain_text(event_lines(scene(items), 100, 6))
+    assert "removed" in plain_text(event_lines(scene(items, View(every=True)), 100, 6))

@@ -338,6 +338,17 @@ def test_the_palette_finds_an_intervention_by_its_name(acting, acted_on):
     acting(acted_on.with_checkpoints(702), find)
 
 
+def test_enter_in_a_palette_where_nothing_was_typed_does_not_leave(drive, made_up):
+    async def hasty(app, pilot):
+        await pilot.press("colon")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert app.is_running and not app._exit
+
+    drive(made_up.records(), hasty)
+
+
 # ---- the dialog without a screen  --------------------------------------------------------
 def dialog_of(log, layer="conv1"):
     state = reduce_all(RunState(), log.records)

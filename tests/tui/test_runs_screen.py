@@ -295,11 +295,32 @@ def test_sorting_goes_through_the_columns_and_the_cursor_stays_on_its_run(root, 
     drive(list_app(root), steps)
 
 
+@pytest.mark.parametrize("glyphs", SETS)
+@pytest.mark.parametrize("size", [(120, 40), (45, 30)])
+def test_news_lie_in_a_box_of_their_own_in_the_characters_of_the_screen(root, shown, glyphs, size):
+    words = "the run goes on: it has a card when it ends"
+
+    async def go():
+        app = list_app(root, glyphs)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await until(pilot, lambda: ready(app.screen))
+            app.notify(words)
+            await until(pilot, lambda: "the run goes on" in shown(app))
+            lines = shown(app).split("\n")
+            (said,) = [line for line in lines if "the run goes on" in line]
+            edge = "|" if glyphs == "ascii" else "│"
+            assert said.endswith(f" {edge}") and len(said) == size[0]
+            assert glyphs != "ascii" or shown(app).isascii()
+
+    asyncio.run(go())
+
+
 def test_an_empty_folder_says_how_to_begin(tmp_path, shown):
     async def steps(app, pilot):
         await until(pilot, lambda: "there are no runs in" in shown(app))
         await pilot.press("enter", "d", "t", "n", "c", "space", "j", "G")
         assert "selffit train" in shown(app)
+        assert "verdict" not in shown(app) and "╭" not in shown(app)  # no empty table and box
 
     app = RunsApp(tmp_path / "none", clock=lambda: NOW, colours="256", glyphs=SETS["braille"])
 
