@@ -188,14 +188,18 @@ class Follower:
 
     def _hear(self, items: Iterable[Skimmed]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""
-        records = [item for item in singly(items) if not isinstance(item, Notice)]
+        records = [item for item in items if not isinstance(item, Notice)]
         newest = max((record.a for record in records), default=0)
         if newest < self.state.attempt or not newest:
             return
         if newest != self._arrived_of:
             self._arrived_of = newest
             self._arrivals.clear()
-        last = max(record.t for record in records if record.a == newest)
+        last = max(
+            float(record.t.max()) if isinstance(record, Bulk) else record.t
+            for record in records
+            if record.a == newest
+        )
         self._arrivals.append(last - self._clock())
 
     def read_all(self) -> RunState:
