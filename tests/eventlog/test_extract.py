@@ -314,6 +314,12 @@ def test_what_the_supervisor_said_in_between_stands_there(tmp_path):
     same(found, without(tmp_path / "run", tmp_path), range(0, len(found), 23))
 
 
+def test_the_newest_state_alone_is_the_same(tmp_path):
+    write(tmp_path / "run")
+    follower = Follower(LogSource(tmp_path / "run", extract.always))
+    assert told(follower.read_all()) == told(Follower(LogSource(tmp_path / "run")).read_all())
+
+
 def test_whoever_needs_single_lines_gets_them(tmp_path):
     write(tmp_path / "run")
     follower, lines = Follower(LogSource(tmp_path / "run")), 0
