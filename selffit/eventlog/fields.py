@@ -25,6 +25,7 @@ from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from selffit.eventlog.numbered import Numbers
 from selffit.eventlog.records import num
 
 EMPTY: Mapping[str, Any] = {}
@@ -93,9 +94,11 @@ def items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-def numbers(value: Any) -> dict[str, float]:
+def numbers(value: Any) -> Mapping[str, float]:
     """Return a logged mapping with its values as numbers, NaN where one is none."""
-    return {name: num(entry) for name, entry in mapping(value).items()}
+    if not isinstance(value, Mapping) or not value:
+        return EMPTY
+    return Numbers({name: num(entry) for name, entry in value.items()})
 
 
 def floats(value: Any) -> Floats:
