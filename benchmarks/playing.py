@@ -119,6 +119,11 @@ def rewound(folder: Path, env: dict[str, str], seconds: float, keys: Sequence[by
         report("rewound: output", (written - size) / passed / 1000, "kB/s", 40.0)
         grown = (process.memory_info().rss - memory) / 2**20
         report(f"memory that {passed:.0f} s of it take", grown, "MiB", 50.0)
+        terminal.send(b"e")
+        terminal.read(2.0)
+        terminal.send(b"[")  # held at a mark: what is live already is not said again
+        terminal.wait_for(" held ", 20, since=len(terminal.output))
+        terminal.read(2.0)
         held = len(terminal.output)
         terminal.send(b"e")
         waited = wait(lambda: b"live " in terminal.output[held:], terminal)

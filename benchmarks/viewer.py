@@ -94,7 +94,7 @@ def write_long_log(run_dir: Path, events: int) -> int:
 
 
 def leave_briefs(run_dir: Path) -> None:
-    """What our writer leaves beside the files that it has sealed."""
+    """What our writer leaves beside the files that it has sealed: briefs and extracts."""
     folder = run_dir / "log" / "trainer"
     for number in range(len(list(folder.iterdir())) - 1):
         briefing.leave(Folder(folder), "trainer", 1, number)
@@ -112,22 +112,23 @@ def segments(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(segment)
 
 
-def first_paint(run_dir: Path, env: dict[str, str]) -> None:
+def first_paint(whose: str, run_dir: Path, env: dict[str, str]) -> None:
     """Seconds to the first recognisable text, to a whole picture, and for a key while loading."""
+    what = f"complete picture, log of {whose}"
     begin = time.monotonic()
     with show_run(str(run_dir), 120, 40, **env) as terminal:
         terminal.wait_for("accuracy on", 60)
-        report("first paint with a long log", time.monotonic() - begin, "s", 1.0)
+        report(f"first paint, long log of {whose}", time.monotonic() - begin, "s", 1.0)
         pressed, size = time.monotonic(), len(terminal.output)
         terminal.send(b"?")
         terminal.wait_for("keys and legend", 60, since=size)
         report("key answered while it loads", time.monotonic() - pressed, "s", 0.25)
         terminal.send(b"q")
         terminal.wait_for(LAST_WORDS, 600)
-        report("complete picture of a long log", time.monotonic() - begin, "s", 3.0)
+        report(what, time.monotonic() - begin, "s", 3.0)
         process = psutil.Process(terminal.process.pid)
-        report("complete picture: CPU", sum(process.cpu_times()[:2]), "s", 3.0)
-        report("complete picture: memory", process.memory_info().rss / 2**20, "MiB", 300.0)
+        report(f"{what}: CPU", sum(process.cpu_times()[:2]), "s", 3.0)
+        report(f"{what}: memory", process.memory_info().rss / 2**20, "MiB", 300.0)
         leave_view(terminal)
 
 
@@ -399,8 +400,9 @@ def main() -> None:
         size = write_long_log(long, options.events)
         (long / "run.json").write_text('{"v":1,"name":"long","created":1790000000}')
         print(f"a log of {options.events} events, {size / 2**20:.0f} MiB")
-        first_paint(long, env)
+        first_paint("another writer", long, env)
         commands(long, Path(folder) / "runs", env)
+        first_paint("our writer", long, env)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """`python -m selffit_tui` is the `selffit` command."""
 
-from selffit_tui.cli import main
+from selffit_tui.start import main
 
 main()

@@ -22,7 +22,7 @@ from selffit_tui.commands.ctl import ctl
 from selffit_tui.commands.detect import detect
 from selffit_tui.commands.diagnose import diagnose
 from selffit_tui.commands.export import export
-from selffit_tui.commands.helped import Announced, Helped, HelpedGroup
+from selffit_tui.commands.helped import Helped, HelpedGroup
 from selffit_tui.commands.import_ import import_
 from selffit_tui.commands.pack import open_, pack
 from selffit_tui.commands.replay import replay
@@ -49,7 +49,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
-app.command(cls=Announced)(train)
+app.command(cls=Helped)(train)
 app.command(cls=Helped, context_settings={"allow_interspersed_args": False})(run)
 for looking in (watch, replay, status, runs, compare, detect, diagnose, thin):
     app.command(cls=Helped)(looking)
@@ -61,7 +61,7 @@ app.add_typer(ctl)
 
 
 def main() -> None:
-    """The console entry point."""
+    """Do what the command line says, and end; `selffit_tui.start` is the console entry point."""
     sys.exit(speaking(command_line))
 
 

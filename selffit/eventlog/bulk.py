@@ -4,12 +4,23 @@ They come from `selffit.eventlog.survey`, which needs numpy; to know them one do
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selffit.eventlog.records import Unread
 
 if TYPE_CHECKING:
+    from selffit.eventlog.batch import Told
     from selffit.eventlog.survey import Block
+
+
+class Lines(NamedTuple):
+    """So many lines as they were written, without the newline of the last; `packed`: by zlib."""
+
+    stream: str
+    attempt: int
+    number: int
+    text: bytes
+    packed: bool
 
 
 class Bulk:
@@ -17,9 +28,10 @@ class Bulk:
 
     The same as the `Unread` of each, which `line` and iteration make. `a`: attempt. `t`: wall
     clocks, `s`: steps, shape [lines]. `names`: kind and branch of each class of lines, `of`: the
-    class of each line.
+    class of each line. `told`: what its blocks of steps tell, where that is known already.
     """
 
+    told: "Told | None" = None
     __slots__ = ("_data", "_ends", "_starts", "a", "first_q", "names", "of", "s", "stream", "t")
 
     def __init__(self, block: "Block", begin: int, end: int) -> None:
@@ -36,16 +48,20 @@ class Bulk:
         self._ends = block.ends[begin:end]
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self.of)
 
     def __iter__(self) -> Iterator[Unread]:
         return map(self.line, range(len(self)))
 
     def line(self, index: int) -> Unread:
         """One of the lines."""
+        return self.place(index, self.raw(index))
+
+    def place(self, index: int, line: bytes = b"") -> Unread:
+        """What the head of one of the lines says."""
         kind, branch = self.names[self.of[index]]
         return Unread(
-            line=self.raw(index),
+            line=line,
             stream=self.stream,
             a=self.a,
             q=self.first_q + index,
@@ -62,6 +78,21 @@ class Bulk:
     def text(self) -> bytes:
         """The bytes of all lines, each with its newline."""
         return self._data[self._starts[0] : self._ends[-1] + 1]
+
+    def lines(self, indices: list[int]) -> Lines:
+        """All lines that are no blocks of steps, which are at these indices."""
+        text = b"\n".join([self.raw(index) for index in indices])
+        return Lines(self.stream, self.a, len(indices), text, False)
+
+    def part(self, begin: int, end: int) -> "Bulk":
+        """The lines from one index to another."""
+        found = Bulk.__new__(Bulk)
+        for name in ("stream", "a", "names", "_data"):
+            setattr(found, name, getattr(self, name))
+        found.first_q = self.first_q + begin
+        for name in ("of", "s", "t", "_starts", "_ends"):
+            setattr(found, name, getattr(self, name)[begin:end])
+        return found
 
     def kinds(self) -> set[str]:
         """The kinds of its lines."""

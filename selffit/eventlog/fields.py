@@ -20,15 +20,18 @@ from array import array
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from selffit.eventlog.numbered import Numbers
 from selffit.eventlog.records import num
 
 EMPTY: Mapping[str, Any] = {}
 Floats = NewType("Floats", Sequence[float])  # an array("f"): float32, compact
 Columns = NewType("Columns", Mapping[str, Any])  # lists by name, as they were logged
+_NAME = 32  # characters of a name
 NULL = "null"  # beside float: an unknown number is written as null, not as "NaN"
 
 
@@ -73,7 +76,12 @@ def maybe_step(value: Any) -> int | None:
 
 def text(value: Any) -> str:
     """Return a logged value as text, '' when it is none."""
-    return value if isinstance(value, str) else ""
+    return shared(value) if isinstance(value, str) else ""
+
+
+def shared(value: str) -> str:
+    """Return the same text, of which there is one where it is short: most are names, told often."""
+    return intern(value) if len(value) <= _NAME and type(value) is str else value
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -86,9 +94,11 @@ def items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-def numbers(value: Any) -> dict[str, float]:
+def numbers(value: Any) -> Mapping[str, float]:
     """Return a logged mapping with its values as numbers, NaN where one is none."""
-    return {name: num(entry) for name, entry in mapping(value).items()}
+    if not isinstance(value, Mapping) or not value:
+        return EMPTY
+    return Numbers({name: num(entry) for name, entry in value.items()})
 
 
 def floats(value: Any) -> Floats:
@@ -119,7 +129,7 @@ def _maybe_number(value: Any) -> float | None:
 
 
 def _maybe_text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return shared(value) if isinstance(value, str) else None
 
 
 _PLAIN: dict[Any, Decode] = {

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from selffit.eventlog.bulk import Items
 from selffit.eventlog.folder import Folder, Place, root_of
@@ -13,6 +14,9 @@ from selffit.eventlog.kinds.life import BOTH
 from selffit.eventlog.names import is_name
 from selffit.eventlog.records import Notice
 from selffit.eventlog.tail import Item, Mark, Skimmed, StreamTail
+
+if TYPE_CHECKING:
+    from selffit.eventlog.extract import Wanted
 
 _STREAMS = 64  # followed at most
 _OURS = ("", *BOTH)  # the folder of all streams, and the streams of a run
@@ -58,22 +62,25 @@ class _Reader:
         skimmed: frozenset[bytes] = frozenset(),
         wanted: Callable[[str], bool] = bool,
         briefs: Mapping[str, int] | None = None,
+        extracts: "Wanted | None" = None,
     ) -> None:
         """The directory need not exist yet, or hold a log yet: polls are empty until it does.
 
-        `wanted`: which streams are read, by name; all of them. `briefs`: see `StreamTail`.
+        `wanted`: which streams are read, by name; all of them. `briefs`, `extracts`: see
+        `StreamTail`.
         """
         self._run = run
         self._wanted = wanted
         self._skimmed = skimmed
         self._briefs = briefs
+        self._extracts = extracts
         self._home = _Home()
         self._tails: dict[str, StreamTail] = {}
         self._left_over = Items()
         self._shut: set[str] = set()  # streams of which it was said that they cannot be read
 
     def _tail(self, stream: str) -> StreamTail:
-        return StreamTail(stream, self._home, self._skimmed, self._briefs)
+        return StreamTail(stream, self._home, self._skimmed, self._briefs, self._extracts)
 
     def _poll(self, limit: int | None) -> Items:
         most = math.inf if limit is None else limit

@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from selffit.eventlog import brief
 from selffit.eventlog.bulk import Bulk, Items
@@ -16,6 +16,9 @@ from selffit.eventlog.clean import clean
 from selffit.eventlog.decode import Damaged, NewerFormat, decode, is_plain, skim
 from selffit.eventlog.framing import MAX_LINE, RUN, id_in
 from selffit.eventlog.records import FORMAT_VERSION, Notice, Record, Unread
+
+if TYPE_CHECKING:
+    from selffit.eventlog.extract import Wanted
 
 SEGMENT_NAME = re.compile(r"([0-9]{6})-([0-9]{6})\.jsonl")
 # no link, and no FIFO that would block
@@ -91,17 +94,21 @@ class StreamTail:
         home: Home,
         skimmed: Container[bytes] = frozenset(),
         briefs: Mapping[str, int] | None = None,
+        extracts: "Wanted | None" = None,
     ) -> None:
         """Lines of the kinds in `skimmed` are verified, and given as `Unread`.
 
         With `briefs`, of sealed files only those lines are given that their briefs have, where
-        there are briefs that keep as much: see `selffit.eventlog.brief`.
+        there are briefs that keep as much: see `selffit.eventlog.brief`. With `extracts`, what
+        sealed files say is taken from their extracts, where there are any and that allows it: see
+        `selffit.eventlog.extract`.
         """
         self.stream = stream
         self._home = home
         self._own = b""  # where the newest line had the id of the run
         self._skimmed = skimmed
         self._briefs = briefs
+        self._extracts = extracts
         self._place: Place | None = None
         self._next_q: int | None = 1  # None: anything goes, after a file of a newer version
         self._in_bulk = False  # whether many lines are looked at together
@@ -159,6 +166,8 @@ class StreamTail:
             self._check_same(fd, place, out)
             if self._briefs is not None and final and place.offset == 0:
                 self._take_brief(folder, fd, place, out)
+            if self._extracts is not None and final and place.offset == 0:
+                self._take_extract(folder, fd, place, out)
             if self._skimmed and os.fstat(fd).st_size - place.offset >= _WORTH:
                 self._in_bulk = True
             done = self._read_blocks(fd, place, final, limit, out)
@@ -211,6 +220,24 @@ class StreamTail:
             out.append(line)
         place.offset = os.fstat(fd).st_size
         self._next_q = found.behind
+
+    def _take_extract(self, folder: int, fd: int, place: Place, out: Items) -> None:
+        """Take what the extract of the present file says, where there is one to be trusted."""
+        size = os.fstat(fd).st_size
+        if self._extracts is None or size < _WORTH:
+            return
+        from selffit.eventlog import extract
+
+        found = extract.find(folder, place.file, fd, (self.stream, place.attempt), self._extracts)
+        if found is None or self._next_q != found.head.first or not self._home.owns(found.head.run):
+            return
+        for item in found.items:
+            if isinstance(item, bytes):
+                self._line(item, is_plain(item), place, out)
+            else:
+                out.append(item)
+                self._next_q = item.first_q + len(item)
+            place.offset = size
 
     def _read_blocks(self, fd: int, place: Place, final: bool, limit: float, out: Items) -> bool:
         lines_read = skips = 0

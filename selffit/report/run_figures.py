@@ -200,7 +200,8 @@ def signal_means(state: RunState) -> tuple[list[float], dict[str, list[float]]]:
     line, blocks = state.line, state.blocks
     if not len(blocks):
         return [], {}
-    steps, values = blocks.arrays()
+    rising, values = blocks.arrays()
+    steps = np.asarray(rising)
     held = np.zeros(len(steps), dtype=bool)
     for branch, begin, end in blocks.rows(0):
         stands = line.end(branch)
@@ -210,7 +211,7 @@ def signal_means(state: RunState) -> tuple[list[float], dict[str, list[float]]]:
         return [], {}
     last = int(steps.max()) + 1
     bins = min(BINS, max(1, len(np.unique(steps))))
-    place = steps.astype(np.int64) * bins // last
+    place = steps * bins // last
     found: dict[str, list[float]] = {}
     for row, name in zip(values, kinds.DRAWN_SIGNALS, strict=True):
         fine = np.isfinite(row)

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from selffit.eventlog.bulk import Bulk, size_of
 from selffit.eventlog.decode import read
@@ -21,6 +21,9 @@ from selffit.run.folded.word import loss, silent_for, state_word
 from selffit.run.folder.run_dir import RunDir
 from selffit.run.recording.recording import Recording
 from selffit.vocabulary import LOST, SILENT, state_of
+
+if TYPE_CHECKING:
+    from selffit.eventlog.extract import Wanted
 
 GONE_SECONDS = 2.0  # a trainer that has just gone may still be reported on by its supervisor
 # what is called dead by its silence alone is watched for so long first: more than a heartbeat
@@ -73,9 +76,11 @@ class LogSource:
     Blocks of steps and heartbeats are not decoded before somebody asks for what they say.
     """
 
-    def __init__(self, run: Place) -> None:
+    def __init__(self, run: Place, extracts: "Wanted | None" = None) -> None:
+        """With `extracts`, for whoever needs no single lines: see `selffit.eventlog.extract`."""
         self._run = run
-        self._reader = SkimReader(run, SKIMMED)
+        self._extracts = extracts
+        self._reader = SkimReader(run, SKIMMED, extracts=extracts)
 
     def poll(self, limit: int | None = None) -> Sequence[Skimmed]:
         """Return what is new, about `limit` lines at most."""
@@ -83,7 +88,7 @@ class LogSource:
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = SkimReader(self._run, SKIMMED)
+        self._reader = SkimReader(self._run, SKIMMED, extracts=self._extracts)
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
@@ -188,14 +193,18 @@ class Follower:
 
     def _hear(self, items: Iterable[Skimmed]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""
-        records = [item for item in singly(items) if not isinstance(item, Notice)]
+        records = [item for item in items if not isinstance(item, Notice)]
         newest = max((record.a for record in records), default=0)
         if newest < self.state.attempt or not newest:
             return
         if newest != self._arrived_of:
             self._arrived_of = newest
             self._arrivals.clear()
-        last = max(record.t for record in records if record.a == newest)
+        last = max(
+            float(record.t.max()) if isinstance(record, Bulk) else record.t
+            for record in records
+            if record.a == newest
+        )
         self._arrivals.append(last - self._clock())
 
     def read_all(self) -> RunState:

@@ -5,6 +5,7 @@ that the trainer did. That makes no difference to the newest state, but to those
 replays a run wants to see the restart between its attempts.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from selffit.eventlog.bulk import Bulk, Items, size_of
@@ -32,7 +33,9 @@ class TimedSource(LogSource):
 
     def restart(self) -> None:
         """Begin again from the first item."""
-        self._reader = SkimReader(self._run, SKIMMED, lambda stream: stream == _TRAINER)
+        self._reader = SkimReader(
+            self._run, SKIMMED, lambda stream: stream == _TRAINER, extracts=self._alone
+        )
         self._others = SkimReader(self._run, SKIMMED, lambda stream: stream != _TRAINER)
         self._reached: dict[str, _Key] = {}  # of each stream
         self._held: list[tuple[_Key, Skimmed]] = []  # of others, not reached by the trainer yet
@@ -45,14 +48,15 @@ class TimedSource(LogSource):
             for one in singly(self._others.poll(limit))
             if not isinstance(one, Notice) or one.stream in self._others.marks()
         ]
+        self._held = [*self._held, *self._keyed(others)]
+        self._held.sort(key=lambda one: one[0])  # each stream stays in its order
         trainer = self._reader.poll(limit)
-        held = [*self._held, *self._keyed(others)]
+        held = self._held
         if not held:
             return trainer
-        held.sort(key=lambda one: one[0])  # each stream stays in its order
         ready = Items()
         taken = 0
-        for key, item in self._keyed(_apart(trainer, held[0][0], held[-1][0])):
+        for key, item in self._keyed(self._apart(trainer)):
             while taken < len(held) and held[taken][0] <= key:
                 ready.append(held[taken][1])
                 taken += 1
@@ -73,15 +77,21 @@ class TimedSource(LogSource):
                 key = self._reached[item.stream] = max(key, (item.a, t))
             yield key, item
 
+    def _apart(self, items: Iterable[Skimmed]) -> Iterator[Skimmed]:
+        """Bulks as they are where nothing of others can belong between their lines."""
+        for item in items:
+            if isinstance(item, Bulk) and not self._alone(
+                item.a, float(item.t.min()), float(item.t.max())
+            ):
+                yield from item
+            else:
+                yield item
 
-def _apart(items: Iterable[Skimmed], first: _Key, last: _Key) -> Iterator[Skimmed]:
-    """Bulks as they are where nothing of others can belong between their lines."""
-    for item in items:
-        if not isinstance(item, Bulk) or _outside(item, first, last):
-            yield item
-        else:
-            yield from item
+    def _alone(self, attempt: int, begin: float, end: float) -> bool:
+        """Whether nothing of others that is known belongs between two clocks of an attempt."""
+        first = bisect_left(self._held, (attempt, begin), key=_key)
+        return first == len(self._held) or _key(self._held[first]) > (attempt, end)
 
 
-def _outside(bulk: Bulk, first: _Key, last: _Key) -> bool:
-    return last < (bulk.a, float(bulk.t.min())) or (bulk.a, float(bulk.t.max())) < first
+def _key(one: tuple[_Key, Skimmed]) -> _Key:
+    return one[0]

@@ -2,6 +2,9 @@
 
 import inspect
 import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -16,6 +19,33 @@ def unfolded(text: str | None) -> str | None:
     if not text:
         return text
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
+
+
+# what the help of typer loads, and ours never draws
+_SPARED = (("rich.markdown", "Markdown"), ("rich.traceback", "Traceback"))
+
+
+class _Late(type):
+    """A class that stands for one of the same name, whose module is loaded once it is used."""
+
+    def __call__(cls, *args: Any, **named: Any) -> Any:
+        return getattr(import_module(cls.__module__), cls.__name__)(*args, **named)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(getattr(import_module(cls.__module__), cls.__name__), name)
+
+
+def _load_drawing() -> None:
+    """Load what draws the help, with stand-ins for what would take longer than all of it."""
+    late = [(module, name) for module, name in _SPARED if module not in sys.modules]
+    for module, name in late:
+        sys.modules[module] = ModuleType(module)
+        setattr(sys.modules[module], name, _Late(name, (), {"__module__": module}))
+    try:
+        import typer.rich_utils  # noqa: F401
+    finally:
+        for module, _ in late:
+            del sys.modules[module]
 
 
 class Helped(TyperCommand):
@@ -40,19 +70,9 @@ class Helped(TyperCommand):
     def format_help(self, ctx: typer.Context, formatter: object) -> None:  # type: ignore[override]
         """Prints the help."""
         self.help = unfolded(self.help)
+        _load_drawing()
         with styled():
             super().format_help(ctx, formatter)  # type: ignore[arg-type]
-
-
-class Announced(Helped):
-    """A command that does much before it has something to show: a person is told at once."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        """Reads the options, which alone takes half a second where they are many."""
-        helps = bool({*args} & {*ctx.help_option_names})
-        if sys.stderr.isatty() and not helps:
-            print("reading the settings …", file=sys.stderr, flush=True)
-        return super().parse_args(ctx, args)
 
 
 class HelpedGroup(TyperGroup):
@@ -61,5 +81,6 @@ class HelpedGroup(TyperGroup):
     def format_help(self, ctx: typer.Context, formatter: object) -> None:  # type: ignore[override]
         """Prints the help."""
         self.help = unfolded(self.help)
+        _load_drawing()
         with styled():
             super().format_help(ctx, formatter)  # type: ignore[arg-type]

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selffit.run.folded.rising import Rising
 from selffit_tui.draw.glyphs import Glyphs
 
 Floats = NDArray[np.float64]
+Steps = Floats | Rising  # in rising order
 Ints = NDArray[np.int64]
 
 
@@ -50,7 +52,7 @@ class Trace:
     looks dashed.
     """
 
-    x: Floats
+    x: Steps
     y: Floats
     _: KW_ONLY
     low: float = 0.0
@@ -103,7 +105,7 @@ def window(first: float, last: float, columns: int) -> Window:
     return Window(start, width, columns)
 
 
-def first_at(x: Floats, step: float, after: bool = False) -> int:
+def first_at(x: Steps, step: float, after: bool = False) -> int:
     """The place of the first of rising steps that is at a step or behind it; `after`: behind it."""
     if after and np.issubdtype(x.dtype, np.integer):
         step = np.floor(step) + 1
@@ -111,7 +113,7 @@ def first_at(x: Floats, step: float, after: bool = False) -> int:
     return int(np.searchsorted(x, _of_kind(x, np.array(step)), side="right" if after else "left"))
 
 
-def _of_kind(x: Floats, steps: NDArray[Any]) -> NDArray[Any]:
+def _of_kind(x: Steps, steps: NDArray[Any]) -> NDArray[Any]:
     """Steps to look for among whole numbers as such: else all of those would be converted."""
     if not np.issubdtype(x.dtype, np.integer):
         return steps
@@ -135,25 +137,29 @@ def runs(trace: Trace, window: Window, height: int) -> tuple[Ints, Ints, int]:
     end = first_at(trace.x, window.end) + 1
     x, y = trace.x[begin:end], trace.y[begin:end]
     finite = np.isfinite(y)
-    gaps_before = None
+    kept: Ints | None = None  # the places of what is drawn, where that is not all
     if not finite.all():
-        gaps_before = np.cumsum(~finite)[finite]
-        x, y = x[finite], y[finite]
-    if not len(x) or columns <= 0 or height <= 0:
+        kept = np.flatnonzero(finite)
+        y = y[kept]
+    if not len(y) or columns <= 0 or height <= 0:
         return low, high, 0
     # Where each column's points begin; x rises, so this costs a search a column, not work at every
     # point.
     edges = np.searchsorted(x, _of_kind(x, window.start + window.width * np.arange(columns + 1)))
+    first, last = x[0], x[-1]
+    if kept is not None:
+        edges = np.searchsorted(kept, edges)
+        first, last = x[int(kept[0])], x[int(kept[-1])]
     filled = np.flatnonzero(edges[1:] > edges[:-1])
     starts, bucket = edges[filled], filled.astype(np.int64)
     if edges[0] > 0:
-        starts, bucket = np.append(0, starts), np.append(window.column(x[0]), bucket)
-    if edges[-1] < len(x):
-        starts, bucket = np.append(starts, edges[-1]), np.append(bucket, window.column(x[-1]))
-    ends = np.append(starts[1:], len(x)) - 1
+        starts, bucket = np.append(0, starts), np.append(window.column(first), bucket)
+    if edges[-1] < len(y):
+        starts, bucket = np.append(starts, edges[-1]), np.append(bucket, window.column(last))
+    ends = np.append(starts[1:], len(y)) - 1
     connected = np.ones(len(starts) - 1, dtype=np.bool_)
-    if gaps_before is not None:
-        connected = gaps_before[starts[1:]] == gaps_before[ends[:-1]]
+    if kept is not None:  # as many gaps before the one as before the other
+        connected = kept[starts[1:]] - starts[1:] == kept[ends[:-1]] - ends[:-1]
 
     def rows(values: Floats) -> Floats:
         span = trace.high - trace.low

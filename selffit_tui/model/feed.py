@@ -18,7 +18,7 @@ POLL_SECONDS = 0.25
 ENDED_POLL_SECONDS = 1.0
 FACTS_SECONDS = 2.0  # between two looks at the process and at the size of the log
 SLICE = 1000  # items of one read
-LONG_LOAD = 20  # slices from which what was loaded is kept out of later searches for garbage
+LONG_LOAD = 20_000  # items from which what was loaded is kept out of later searches for garbage
 
 
 def _hand_back() -> None:
@@ -65,6 +65,7 @@ class Feed:
         self._alive: bool | None = None
         self._ahead = 0.0
         self._bytes = 0
+        self._read_so_far = 0  # items
         self._log_end = 0.0
         self._thread = Thread(target=self._run, name="feed", daemon=True)
 
@@ -98,7 +99,6 @@ class Feed:
     def _follow(self) -> None:
         facts_at = offered_at = -1e9
         offered: Snapshot | None = None
-        slices = 0
         while not self._stop.is_set():
             more = self._read()
             now = time.monotonic()
@@ -120,10 +120,9 @@ class Feed:
             if _differ(snapshot, offered) and (loaded or now - offered_at >= self._pause):
                 offered_at, offered = now, snapshot
                 self._offer(snapshot)
-            slices += 1
             if not more:
                 if not gc.isenabled():
-                    if slices >= LONG_LOAD:
+                    if self._read_so_far >= LONG_LOAD:
                         gc.freeze()
                         _hand_back()
                     gc.enable()
@@ -136,6 +135,7 @@ class Feed:
         items = self._follower.poll(SLICE)
         if self._follower.state.t < before.t:  # the log was replaced
             self._loading = 0.0
+        self._read_so_far += size_of(items)
         return size_of(items) >= SLICE
 
     def _look(self) -> None:

@@ -155,7 +155,10 @@ class Columns:
         self.abandoned = [track for track in rests if track.signals.length or track.probes.length]
 
     def _of(self, branch: str) -> Track:
-        return self._tracks.setdefault(branch, Track())
+        track = self._tracks.get(branch)
+        if track is None:
+            track = self._tracks[branch] = Track()
+        return track
 
 
 def _common(taken: Sequence[object], history: Sequence[object]) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selffit.eventlog import kinds
-from selffit_tui.draw.raster import Floats, first_at
+from selffit.run.folded.rising import Rising, Runs
+from selffit_tui.draw.raster import Floats, Steps, first_at
 
 # where rows were added to a table, and those that were there
 Undo = tuple[int, Floats | None] | None
@@ -91,6 +92,9 @@ class Table:
         return _at(self.steps, self.column(name), step) if step <= self.end else float("nan")
 
 
+_NO_STEPS = Runs().upto(0)
+
+
 class Signals:
     """The signals of the steps of a line of history: parts of the arrays that the state keeps.
 
@@ -101,14 +105,19 @@ class Signals:
         self.names = kinds.DRAWN_SIGNALS
         self.end = np.inf  # the step that its line of history has reached
         self._parts: list[tuple[int, int]] = []  # the first place in the arrays, and one behind
-        self._steps: Floats = np.empty(0)
+        self._steps = _NO_STEPS
         self._columns: Floats = np.empty((len(self.names), 0))
         self._joined: dict[str, Floats] = {}
+        self._joined_steps: Rising | None = None
 
-    def of(self, arrays: tuple[NDArray[Any], NDArray[Any]]) -> None:
+    def of(self, arrays: tuple[Rising, NDArray[Any]]) -> None:
         """Says where its parts lie: steps, shape [n], and values, shape [signals, n]."""
         self._steps, self._columns = arrays
+        self._forget()
+
+    def _forget(self) -> None:
         self._joined = {}
+        self._joined_steps = None
 
     def add(self, first: int, behind: int) -> None:
         """Adds a part with rising steps."""
@@ -116,7 +125,7 @@ class Signals:
         if self._parts and self._parts[-1][1] == first:
             first = self._parts.pop()[0]
         self._parts.append((first, behind))
-        self._joined = {}
+        self._forget()
 
     def _cut(self, step: float) -> None:
         """Leaves out what is at a step or behind it."""
@@ -151,16 +160,19 @@ class Signals:
         return sum(behind - first for first, behind in self._parts)
 
     @property
-    def steps(self) -> Floats:
+    def steps(self) -> Rising:
         """The steps, shape [n]."""
-        return self._one("", self._steps)
+        if self._joined_steps is None:
+            parts = [self._steps[first:behind] for first, behind in self._parts]
+            self._joined_steps = parts[0] if len(parts) == 1 else Rising.joined(parts)
+        return self._joined_steps
 
     def column(self, name: str) -> Floats:
-        """The values of one signal, shape [n]; NaN where nothing was measured."""
-        return self._one(name, self._columns[self.names.index(name)])
+        """The values of one signal, shape [n]; NaN where nothing was measured.
 
-    def _one(self, name: str, values: Floats) -> Floats:
-        """The parts of an array as one: a view where there is one part."""
+        A view where there is one part.
+        """
+        values: Floats = self._columns[self.names.index(name)]
         if len(self._parts) == 1:
             return values[slice(*self._parts[0])]
         if name not in self._joined:
@@ -173,6 +185,6 @@ class Signals:
         return _at(self.steps, self.column(name), step) if step <= self.end else float("nan")
 
 
-def _at(steps: Floats, values: Floats, step: float) -> float:
+def _at(steps: Steps, values: Floats, step: float) -> float:
     index = first_at(steps, step, after=True) - 1
     return float(values[index]) if index >= 0 else float("nan")

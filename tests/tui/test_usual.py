@@ -5,6 +5,7 @@ import pytest
 
 from selffit.detect.signal_bands import SignalBands
 from selffit.detect.types import SignalBlock
+from selffit.run.folded.rising import Runs
 from selffit_tui.model.series import Signals
 from selffit_tui.model.usual import REACH, WATCHED, UsualBands, calm_until
 
@@ -18,7 +19,9 @@ def made(number):
         level + noise * rng.standard_normal(number)
         for level, noise in (levels.get(name, (0.5, 0.01)) for name in signals.names)
     ]
-    signals.of((np.arange(number, dtype=np.float64), np.array(values)))
+    steps = Runs()
+    steps.add(0, number)
+    signals.of((steps.upto(number), np.array(values)))
     signals.add(0, number)
     return signals
 

@@ -7,7 +7,7 @@ A new kind is one class in one of these files and nothing else.
 
 from typing import Any
 
-from selffit.eventlog.fields import decoded
+from selffit.eventlog.fields import decoded, shared
 from selffit.eventlog.kinds import control, explaining, judged, life, measured
 from selffit.eventlog.kinds.base import *
 from selffit.eventlog.kinds.base import Event, Place, Unknown
@@ -34,7 +34,7 @@ KINDS = _declared()
 
 def of_record(record: Record) -> Event:
     """Return the event that a record tells of; never an error, whatever its data hold."""
-    at = Place(record.b, record.s, record.t, record.a, record.stream)
+    at = Place(shared(record.b), record.s, record.t, record.a, record.stream)
     cls = KINDS.get(record.k)
     if cls is None:
         return Unknown(at=at, name=record.k, content=record.d)

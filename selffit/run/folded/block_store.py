@@ -4,11 +4,10 @@ from array import array
 from math import nan
 from typing import Any
 
+from selffit.eventlog.batch import SETTINGS, TIMING, Batch
 from selffit.eventlog.kinds import Steps
 from selffit.eventlog.records import num
-from selffit.run.folded.batch import Batch
 from selffit.run.folded.packed import Steady, Whole
-from selffit.run.folded.quick import SETTINGS, TIMING
 from selffit.run.folded.step_values import StepValues
 
 

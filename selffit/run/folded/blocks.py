@@ -7,20 +7,20 @@ all states of a run share one buffer and remember how long their own part of it 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from msgspec.structs import force_setattr
 
+from selffit.eventlog.batch import SETTINGS, Batch
 from selffit.eventlog.fields import Columns
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place, Steps
 from selffit.run.folded.block_store import BlockStore
-from selffit.run.folded.quick import SETTINGS
+from selffit.run.folded.rising import Rising
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from selffit.run.folded.batch import Batch
 
 _NO_COLS = Columns({})
 
@@ -125,7 +125,7 @@ class Blocks(Sequence[Steps]):
             if first < last:
                 yield self.branch_of(start), first, last
 
-    def arrays(self) -> "tuple[NDArray[Any], NDArray[np.float32]]":
+    def arrays(self) -> "tuple[Rising, NDArray[np.float32]]":
         """Return every step, shape [n], and its DRAWN_SIGNALS, shape [signals, n], in order."""
         return self._store.values.arrays(self._store.begin(self._length))
 

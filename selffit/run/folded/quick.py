@@ -9,16 +9,13 @@ from typing import Any
 import msgspec
 
 from selffit.eventlog import kinds
+from selffit.eventlog.batch import SETTINGS, last_of
+from selffit.eventlog.batch import SKIMMED as SKIMMED
+from selffit.eventlog.batch import STEPS as STEPS
 from selffit.eventlog.decode import read
 from selffit.eventlog.fields import Columns, fields_of
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Place
 from selffit.eventlog.records import Unread
-
-SETTINGS = ("lr", "eps", "alpha")  # of which a block keeps the last value
-TIMING = ("img_s", "sec", "epoch")
-STEPS = kinds.Steps.KIND.name
-# kinds whose lines are skimmed where a state is all that is made of them
-SKIMMED = frozenset(name.encode() for name in (STEPS, kinds.Host.KIND.name))
 
 _Cols = msgspec.defstruct(
     "_Cols",
@@ -63,10 +60,3 @@ def _block(line: Unread) -> kinds.Steps | None:
     ranged = {name: decode(getattr(data, name)) for name, decode in _RANGED}
     at = Place(line.b, line.s, line.t, line.a, line.stream)
     return kinds.Steps(at=at, cols=Columns(cols), **ranged)
-
-
-def last_of(values: bytes) -> float:
-    """Return the last of a JSON list of numbers. Raises ValueError."""
-    if not values.startswith(b"["):
-        raise ValueError("not a list")
-    return float(values[1:-1].rpartition(b",")[2])

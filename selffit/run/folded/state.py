@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from selffit.control.ledger import Ledger
 from selffit.detect.divergence import ASSUMED_CLASSES
 from selffit.eventlog import kinds
+from selffit.eventlog.batch import batch_of
 from selffit.eventlog.bulk import Bulk
 from selffit.eventlog.fields import EMPTY
 from selffit.eventlog.history import History
@@ -22,7 +23,6 @@ from selffit.eventlog.records import Notice, Record, Unread, num
 from selffit.eventlog.tail import Skimmed
 from selffit.run.folded.attempt import Attempt as Attempt
 from selffit.run.folded.attempt import Ending
-from selffit.run.folded.batch import batch_of
 from selffit.run.folded.blocks import Blocks
 from selffit.run.folded.lineage import ActiveLine, line_of
 from selffit.run.folded.quick import STEPS, event_of
@@ -243,18 +243,20 @@ def _take_one(draft: Draft, item: Record | Unread, latest: Latest) -> None:
 
 def _take_many(draft: Draft, bulk: Bulk, latest: Latest) -> None:
     """What every line of a bulk would do by itself, one after the other."""
-    _place_of(draft, bulk.line(0))
+    _place_of(draft, bulk.place(0))
     _place_many(draft, bulk)
     kinds_of = bulk.kinds()
     others = kinds_of - {STEPS} - {k for k in kinds_of if KINDS[k].KIND.kept == "newest"}
     indices = bulk.of_kind(STEPS) if STEPS in kinds_of else []
     batch = batch_of(bulk, indices) if indices and not others else None
-    if batch is None:
+    if others or (indices and batch is None):
         for line in bulk:
             _take_one(draft, line, latest)
         return
     for kind in kinds_of - {STEPS}:
         latest[KINDS[kind]] = bulk.line(bulk.of_kind(kind)[-1])
+    if batch is None:
+        return
     last = event_of(bulk.line(indices[-1]))
     assert isinstance(last, kinds.Steps)
     take_steps(draft, last)

@@ -1,20 +1,23 @@
 """The signals of every training step, in arrays that grow.
 
-What is drawn of each step, as float32. A block of steps adds its own at the end.
+What is drawn of each step, as float32, and which steps they are, as runs. A block adds its own.
 """
 
+import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from selffit.eventlog.kinds import DRAWN_SIGNALS, Steps
 from selffit.eventlog.records import num
+from selffit.run.folded.rising import Rising, Runs
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from selffit.run.folded.batch import Batch
+    from selffit.eventlog.batch import Batch
 
 _ROOM = 1 << 16  # steps of the first arrays; larger ones are sixteen times as large
 _FLUSH = 1 << 14  # steps that wait as plain arrays before they go there
@@ -24,18 +27,17 @@ class StepValues:
     """Steps and their signals; memory is used as far as the arrays are filled."""
 
     def __init__(self) -> None:
-        self.steps: NDArray[Any] | None = None
+        self.steps = Runs()
         self.columns: NDArray[np.float32] | None = None
-        self.filled = 0  # steps in the arrays
+        self.filled = 0  # steps in the columns
         self._waiting: list[list[Any]] = [[] for _ in DRAWN_SIGNALS]  # what goes there next
-        self._blocks: list[tuple[int, int]] = []  # first step and length of what waits
         self._lock = Lock()
 
     def add(self, block: Steps) -> int:
         """Take the values of a block; how many steps there are by now."""
         n, cols = length_of(block), block.cols
         with self._lock:
-            self._blocks.append((block.step, n))
+            self.steps.add(block.step, n)
             for name, waiting in zip(DRAWN_SIGNALS, self._waiting, strict=True):
                 values = cols.get(name, ())
                 waiting += values if len(values) == n else padded(values, n)
@@ -51,80 +53,70 @@ class StepValues:
         with self._lock:
             self._flush()
             before = self.filled
-            steps = _repeated(batch.first, batch.size)
-            end = before + len(steps)
-            self._make_room(end, steps)
-            assert self.steps is not None and self.columns is not None
-            self.steps[before:end] = steps
+            self.steps.extend(batch.first, batch.size)
+            end = len(self.steps)
+            columns = self._make_room(end)
             with np.errstate(over="ignore"):
-                self.columns[:, before:end] = batch.values
+                columns[:, before:end] = batch.values
             self.filled = end
             return before
 
-    def arrays(self, length: int) -> "tuple[NDArray[Any], NDArray[np.float32]]":
+    def arrays(self, length: int) -> "tuple[Rising, NDArray[np.float32]]":
         """Return steps, shape [length], and signals, shape [DRAWN_SIGNALS, length]: views."""
         with self._lock:
             self._flush()
-            assert self.steps is not None and self.columns is not None
-            return self.steps[:length], self.columns[:, :length]
+            assert self.columns is not None
+            return self.steps.upto(length), self.columns[:, :length]
 
     def first(self, length: int) -> "StepValues":
         """Return a copy of the first so many steps."""
         found = StepValues()
-        steps, columns = self.arrays(length)
-        found.steps, found.columns = steps.copy(), columns.copy()
+        found.columns = self.arrays(length)[1].copy()
+        found.steps = self.steps.first(length)
         found.filled = length
         return found
 
     def _flush(self) -> None:
         import numpy as np
 
-        steps = _steps(self._blocks)
-        end = self.filled + len(steps)
-        self._make_room(end, steps)
-        assert self.steps is not None and self.columns is not None
-        self.steps[self.filled : end] = steps
+        end = len(self.steps)
+        columns = self._make_room(end)
         for row, waiting in enumerate(self._waiting):
             with np.errstate(over="ignore"):
-                self.columns[row, self.filled : end] = _numbers(waiting)
+                columns[row, self.filled : end] = _numbers(waiting)
             waiting.clear()
-        self._blocks.clear()
         self.filled = end
 
-    def _make_room(self, end: int, new: "NDArray[np.int64]") -> None:
+    def _make_room(self, end: int) -> "NDArray[np.float32]":
         import numpy as np
 
-        steps, columns = self.steps, self.columns
-        if steps is None or columns is None:
-            steps, columns = np.empty(0, np.uint32), np.empty((len(DRAWN_SIGNALS), 0), np.float32)
-        if len(new) and new.max() > np.iinfo(np.uint32).max:
-            steps = steps.astype(np.int64)
-        if end > len(steps):
-            room = max(_ROOM, len(steps))
+        columns = self.columns
+        if columns is None:
+            columns = np.empty((len(DRAWN_SIGNALS), 0), np.float32)
+        if end > columns.shape[1]:
+            room = max(_ROOM, columns.shape[1])
             while room < end:
                 room *= 16
-            more = np.empty(room, steps.dtype), np.empty((len(columns), room), np.float32)
-            more[0][: self.filled] = steps[: self.filled]
-            more[1][:, : self.filled] = columns[:, : self.filled]
-            steps, columns = more
-        self.steps, self.columns = steps, columns
+            more = _room(room)
+            more[:, : self.filled] = columns[:, : self.filled]
+            columns = more
+        self.columns = columns
+        return columns
 
 
-def _steps(blocks: Sequence[tuple[int, int]]) -> "NDArray[np.int64]":
-    """Every step of blocks, given as first step and length."""
+def _room(n: int) -> "NDArray[np.float32]":
+    """Columns for so many steps, whose memory is used page by page as they are filled.
+
+    For arrays of this size numpy asks for pages of 2 MiB, of which each column would begin some.
+    """
     import numpy as np
 
-    if not blocks:
-        return np.empty(0, np.int64)
-    first, each = np.array(blocks, dtype=np.int64).T
-    return _repeated(first, each)
-
-
-def _repeated(first: "NDArray[np.int64]", each: "NDArray[np.int64]") -> "NDArray[np.int64]":
-    """Every step of blocks that begin at a step and have so many."""
-    import numpy as np
-
-    return np.repeat(first - (np.cumsum(each) - each), each) + np.arange(each.sum())
+    size = len(DRAWN_SIGNALS) * n * np.dtype(np.float32).itemsize
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.float32).reshape(len(DRAWN_SIGNALS), n)
 
 
 def padded(values: Sequence[Any], n: int) -> list[Any]:

@@ -20,8 +20,10 @@ Our operational definition, in the order of the log, from what is still on the a
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import ref
 
 from selffit.detect.weakening import Weakened
 from selffit.eventlog import kinds
@@ -108,8 +110,21 @@ def stands(alert: kinds.Alert, line: ActiveLine) -> bool:
     return line.holds(alert.branch, alert.about)
 
 
+# what was said of the states that were asked about last: a redraw asks many times about two
+_said: deque[tuple[ref[RunState], Verdict]] = deque(maxlen=4)
+
+
 def verdict(state: RunState) -> Verdict:
     """Return what stands now."""
+    for about, said in tuple(_said):
+        if about() is state:
+            return said
+    said = _verdict(state)
+    _said.append((ref(state), said))
+    return said
+
+
+def _verdict(state: RunState) -> Verdict:
     line = state.line
     back = roll_back(state)
     alert = _standing(state, line)

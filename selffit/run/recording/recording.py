@@ -131,8 +131,8 @@ class Recording:
         self._steps.extend(_risen(steps, self._state.step))
         self._sort_blocks((self._length + 1 + places).tolist(), epochs)
         self._state = state
-        lines = b"\n".join([bulk.raw(index) for index in (~of_steps).nonzero()[0].tolist()])
-        self._segments[-1].add_many(codes_of(of_steps), (bulk.stream, bulk.a, lines), state)
+        lines = bulk.lines((~of_steps).nonzero()[0].tolist())
+        self._segments[-1].add_many(codes_of(of_steps), lines, state)
         self._length += len(bulk)
         if len(self._segments[-1]) >= SEGMENT:
             self._close()

@@ -8,12 +8,12 @@ are in the arrays of the state), of heartbeats their lines, compressed.
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-from zlib import compress, decompress
+from zlib import compress, decompressobj, error
 
 from selffit.eventlog import kinds
-from selffit.eventlog.decode import skim
+from selffit.eventlog.bulk import Lines
+from selffit.eventlog.decode import Damaged, skim
 from selffit.eventlog.history import Retraced
 from selffit.eventlog.records import Unread
 from selffit.run.folded.blocks import Blocks, RetracedBlocks
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OTHER, _BLOCK, _LINE = 0, 1, 2
-_Written = tuple[str, int, bytes]  # stream, attempt, and lines as they were written
+_MOST = 1 << 26  # bytes of the lines of one stretch
 
 
 class _Any:
@@ -53,8 +53,7 @@ class Segment:
         self._end = state  # after all of its items
         self._codes = bytearray()  # of each item what it is
         self._others: list[Foldable] = []
-        self._lines: list[_Written] = []
-        self._closed = False
+        self._lines: list[Lines] = []
 
     def __len__(self) -> int:
         """The number of its items."""
@@ -68,28 +67,32 @@ class Segment:
                 codes.append(_BLOCK)
             elif isinstance(item, Unread) and item.line:
                 codes.append(_LINE)
-                self._lines.append((item.stream, item.a, item.line))
+                self._lines.append(Lines(item.stream, item.a, 1, item.line, False))
             else:
                 codes.append(_OTHER)
                 self._others.append(item)
         self._end = end
         self._codes += codes
 
-    def add_many(self, codes: bytes, lines: _Written, end: RunState) -> None:
+    def add_many(self, codes: bytes, lines: Lines, end: RunState) -> None:
         """Take many items: what each is, as `codes_of` has it, and the lines of the others."""
-        if lines[2]:
+        if lines.number:
             self._lines.append(lines)
         self._end = end
         self._codes += codes
 
     def close(self) -> None:
         """No more will come."""
-        joined: list[_Written] = []
-        for (stream, attempt), group in groupby(self._lines, key=itemgetter(0, 1)):
-            text = b"\n".join([lines for _, _, lines in group])
-            joined.append((stream, attempt, compress(text, 1)))
-        self._lines = joined
-        self._closed = True
+        packed: list[Lines] = []
+        for (stream, attempt, already), group in groupby(self._lines, key=_kind_of):
+            if already:
+                packed += group
+                continue
+            every = list(group)
+            text = compress(b"\n".join([lines.text for lines in every]), 1)
+            number = sum(lines.number for lines in every)
+            packed.append(Lines(stream, attempt, number, text, True))
+        self._lines = packed
 
     def state_at(self, position: int) -> RunState:
         """Return the state at one of its positions."""
@@ -146,11 +149,31 @@ class Segment:
                 yield next(unread if code == _LINE else others)
 
     def _unread(self) -> Iterator[Foldable]:
-        for stream, attempt, lines in self._lines:
-            for line in (decompress(lines) if self._closed else lines).split(b"\n"):
-                found = skim(line, stream, attempt, _ANY)
-                assert found is not None  # it was skimmed before
-                yield found
+        for lines in self._lines:
+            found = _unpacked(lines).split(b"\n")
+            found += [b""] * (lines.number - len(found))  # of an extract that somebody has made up
+            for line in found[: lines.number]:
+                yield self._skimmed(line, lines)
+
+    def _skimmed(self, line: bytes, lines: Lines) -> Unread:
+        """A line that was skimmed before: by ourselves, or by whoever has left an extract."""
+        try:
+            found = skim(line, lines.stream, lines.attempt, _ANY)
+        except Damaged:
+            found = None
+        if found is not None:
+            return found
+        state = self._state
+        return Unread(
+            line=b"",
+            stream=lines.stream,
+            a=lines.attempt,
+            q=0,
+            t=state.t,
+            k="",
+            b=state.branch,
+            s=0,
+        )
 
     def _plain(self, state: RunState) -> RunState:
         """A state like any other, from which another way can be gone."""
@@ -162,6 +185,17 @@ class Segment:
         events, notices = state.events, state.notices
         assert isinstance(events, Retraced) and isinstance(notices, Retraced)
         return replace(state, kept=kept, events=events.plain(), notices=notices.plain())
+
+
+def _kind_of(lines: Lines) -> tuple[str, int, bool]:
+    return lines.stream, lines.attempt, lines.packed
+
+
+def _unpacked(lines: Lines) -> bytes:
+    try:
+        return decompressobj().decompress(lines.text, _MOST) if lines.packed else lines.text
+    except error:
+        return b""
 
 
 def _name(item: Foldable) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from threading import Event, Lock, Thread
 
+from selffit.eventlog.extract import always
 from selffit.eventlog.folder import held
 from selffit.run.folded.state import RunState
 from selffit.run.folder.run_dir import RunDir
@@ -81,4 +82,4 @@ class CompareFeed:
 
 
 def _follower(run: RunDir, clock: Callable[[], float]) -> Follower:
-    return Follower(LogSource(held(run.place)), run.name, clock)
+    return Follower(LogSource(held(run.place), always), run.name, clock)

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from selffit.run.folded.numerals import Lists
+from selffit.eventlog.numerals import Lists
 
 SHAPES = (
     lambda rng: rng.choice(("0.0", "1.0", "0.5", "9.99999999", "-0.0", "-1.25", "0.00000001")),
