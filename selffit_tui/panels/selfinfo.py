@@ -195,12 +195,10 @@ class _Table:
         scene: Scene,
         width: int,
     ) -> None:
-        self.line = line
         self.newest = probes[-1]
         self.scene = scene
         self.glyphs = scene.glyphs
         self.width = width
-        self.full_line = [probe for probe in line if probe.full]
         self.full = next((probe for probe in reversed(probes) if probe.full), None)
         self.aligned = scene.view.panel == "overview" and width - LEFT - RIGHT >= ALIGNED_HISTORY
         self.meaning = MEANING if width >= 96 and not self.aligned else 0
@@ -210,6 +208,12 @@ class _Table:
         self.history = history if history >= FEWEST_HISTORY else 0
         self.bar = max(0, rest - self.history - (2 if self.history else 0))
         self.place = plot(scene, self.history + LEFT + RIGHT)
+        self.cells = _in_cells(line, self.place) if self.history else {}
+        self.full_cells = {
+            cell: full
+            for cell, probes in self.cells.items()
+            if (full := [probe for probe in probes if probe.full])
+        }
         self.chance = _chance(scene.state)
         self.notched = known(self.chance) and self.bar >= NOTCHED
 
@@ -229,19 +233,23 @@ class _Table:
             light = [INDEX, *light]
             room -= 1
         high = 2 if self.history and room - section >= len(light) else 1
-        lines = [drawn for row in light for drawn in self._row(row, self.newest, self.line, high)]
+        lines = [drawn for row in light for drawn in self._row(row, self.newest, self.cells, high)]
         if self.full is not None and full:
             words = f" full set of step {count(self.full.step)} "
             lines.append(
                 [(words, "dim"), (self.glyphs.rule * max(0, self.width - len(words)), "frame")]
             )
             lines += [
-                drawn for row in full for drawn in self._row(row, self.full, self.full_line, 1)
+                drawn for row in full for drawn in self._row(row, self.full, self.full_cells, 1)
             ]
         return lines + axis
 
     def _row(
-        self, row: Measure, newest: kinds.SelfProbe, line: Sequence[kinds.SelfProbe], high: int
+        self,
+        row: Measure,
+        newest: kinds.SelfProbe,
+        cells: dict[int, list[kinds.SelfProbe]],
+        high: int,
     ) -> list[Line]:
         """Name, history, bar and number of one value.
 
@@ -262,7 +270,7 @@ class _Table:
         if not self.history:
             return [[*left, *right]]
         drawn = history_rows(
-            _by_cell(row.name, line, self.place), high, _style(row), self.place, self.glyphs
+            _by_cell(row.name, cells, self.place), high, _style(row), self.place, self.glyphs
         )
         blank: Line = [(" " * (self.name + self.meaning), "text")]
         above = [[*blank, *spans] for spans in drawn[:-1]]
@@ -296,7 +304,19 @@ def _value(name: str, probe: kinds.SelfProbe) -> float:
     return probe.index if name == INDEX.name else probe.values.get(name, math.nan)
 
 
-def _by_cell(name: str, probes: Sequence[kinds.SelfProbe], place: Plot) -> list[float]:
+def _in_cells(probes: Sequence[kinds.SelfProbe], place: Plot) -> dict[int, list[kinds.SelfProbe]]:
+    """The probes of each cell of a history, in order; -1 and `cells` are outside the window.
+
+    Found once for all rows: a long run has thousands of probes.
+    """
+    groups: dict[int, list[kinds.SelfProbe]] = {}
+    for probe in probes:
+        cell = min(max(-1, place.cell(probe.step)), place.cells)
+        groups.setdefault(cell, []).append(probe)
+    return groups
+
+
+def _by_cell(name: str, groups: dict[int, list[kinds.SelfProbe]], place: Plot) -> list[float]:
     """A value for each cell of a history: it lasts until the next probe.
 
     NaN before the first and after the last.
@@ -304,18 +324,13 @@ def _by_cell(name: str, probes: Sequence[kinds.SelfProbe], place: Plot) -> list[
     Where several probes share a cell the one that differs most from the cell before, so that what
     lasts only one probe is seen.
     """
-    groups: dict[int, list[float]] = {}
-    for probe in probes:
-        # -1 and `cells`: outside the window
-        cell = min(max(-1, place.cell(probe.step)), place.cells)
-        groups.setdefault(cell, []).append(_value(name, probe))
     cells = [math.nan] * (place.cells + 1)
     before, end = math.nan, 0
-    for cell, values in groups.items():
+    for cell, probes in groups.items():
         if cell >= 0:
             cells[end:cell] = [before] * (cell - end)
-            cells[cell] = _farthest(values, before)
-        before, end = values[-1], cell + 1
+            cells[cell] = _farthest([_value(name, probe) for probe in probes], before)
+        before, end = _value(name, probes[-1]), cell + 1
     return cells[: place.cells]
 
 

@@ -61,6 +61,18 @@ def test_what_a_trainer_said_of_its_disk_is_over_with_it():
     assert not troubles(state_of(held, record("open", {"run": "r"}, attempt=2)))
 
 
+def test_a_log_without_the_last_word_of_a_trainer_that_finished_is_cut_short():
+    exited = record("sup.exit", {"how": "finished", "code": 0}, stream="supervisor")
+    [found] = troubles(state_of(exited))
+    assert (found.name, found.serious) == ("log cut short", True)
+    assert "ends at step 10 of 200" in found.text
+    assert not troubles(state_of(FINISHED, exited))  # stopped early by what it was told
+    hosted = record("hosted", {"by": "lines", "program": ["train.py"]})
+    assert not troubles(state_of(hosted, exited))  # somebody's script, which may never say so
+    killed = record("sup.exit", {"how": "killed", "code": -9}, stream="supervisor")
+    assert not troubles(state_of(killed))
+
+
 @pytest.mark.parametrize(
     ("how", "word", "code"),
     [("preempted", "preempted", 75), ("unsaved", "not saved", 1), ("superseded", "superseded", 0)],

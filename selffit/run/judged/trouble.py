@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selffit.eventlog import kinds
-from selffit.numbers import plural
+from selffit.numbers import count, plural
 from selffit.run.folded.state import RunState
 from selffit.vocabulary import state_of
 
@@ -75,6 +75,8 @@ def _reading(state: RunState) -> Iterator[Trouble]:
         where = "/".join(part for part in ("log", shut[0].stream, shut[0].file) if part)
         more = f", and {len(shut) - 1} more" if len(shut) > 1 else ""
         yield Trouble("log unreadable", f"{where} {shut[0].text}{more}", serious=True)
+    if (cut := _cut_short(state)) is not None:
+        yield cut
     others = len(state.notices) - len(shut)
     if others:
         first = next(notice for notice in state.notices if notice.kind != "unreadable")
@@ -82,6 +84,21 @@ def _reading(state: RunState) -> Iterator[Trouble]:
         more = f", and {others - 1} more" if others > 1 else ""
         name = {"version": "newer log"}.get(first.kind, "log damaged")
         yield Trouble(name, f"{where}: {first.text}{more}", serious=first.kind == "version")
+
+
+def _cut_short(state: RunState) -> Trouble | None:
+    """A log without the trainer's last word, though its supervisor saw it finish.
+
+    A trainer that finishes says so itself after its last step, so what is missing was written.
+    """
+    exit = state.now.exit
+    if exit is None or exit.how != "finished" or state.now.end is not None:
+        return None
+    if not state.step < state.last_step or state.last(kinds.Hosted) is not None:
+        return None
+    reached = f"{count(state.step)} of {count(state.last_step)}"
+    text = f"the trainer finished, but its log ends at step {reached}: what came after is missing"
+    return Trouble("log cut short", text, serious=True)
 
 
 def _logging(state: RunState) -> Iterator[Trouble]:
