@@ -1,7 +1,7 @@
 """The input gradient that attacks see, and the modes of batch norm while it is taken."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -45,12 +45,22 @@ def input_gradient(
         if known is not None:
             return known
     leaf = x.detach().requires_grad_()
-    with torch.enable_grad(), batch_norm_in_eval(model) if bn_eval else nullcontext():
+    with (
+        torch.enable_grad(),
+        image_only(model),
+        batch_norm_in_eval(model) if bn_eval else nullcontext(),
+    ):
         with torch.autocast(x.device.type, dtype=autocast, enabled=autocast is not None):
             logits = model(leaf)
         loss = (objective or cross_entropy)(logits.to(x.dtype), y)
         (grad,) = torch.autograd.grad(loss.sum(), leaf)
     return Gradient(grad, loss.detach(), logits.detach().to(x.dtype))
+
+
+def image_only(model: nn.Module) -> AbstractContextManager[None]:
+    """What a network of ours can leave out where no weight's gradient is asked for."""
+    alone: AbstractContextManager[None] = getattr(model, "image_only", nullcontext)()
+    return alone
 
 
 @contextmanager

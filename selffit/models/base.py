@@ -1,12 +1,14 @@
 """What every network of the project offers: normalised input, and sites to watch channels at."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from selffit.errors import UserError
+from selffit.models.image_conv import image_only
 
 
 class Normalise(nn.Module):
@@ -53,6 +55,10 @@ class Network(nn.Module):
     """
 
     passes: Any = None
+
+    def image_only(self) -> AbstractContextManager[None]:
+        """Graphs made inside lead to the image, and need not lead to all weights."""
+        return image_only(self)
 
     def sites(self) -> dict[str, nn.Module]:
         """Modules in forward order whose output [B,C,H,W] is the map of one convolution layer.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from selffit.errors import UserError
 from selffit.models.base import Network, Normalise
 from selffit.models.catalogue import SHORTCUTS
+from selffit.models.image_conv import ImageConv
 from selffit.models.resnet import conv3x3
 
 
@@ -74,7 +75,7 @@ class PreActResNet18(Network):
             )
 
         self.normalise = normalise
-        self.conv1 = conv3x3(shape[0], width, 1)
+        self.conv1 = ImageConv(shape[0], width, 3, padding=1, bias=False)
         self.layer1 = stage(width, width, 1)
         self.layer2 = stage(width, 2 * width, 2)
         self.layer3 = stage(2 * width, 4 * width, 2)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from selffit.models.base import Network, Normalise
+from selffit.models.image_conv import ImageConv
 
 
 def conv3x3(inputs: int, outputs: int, stride: int) -> nn.Conv2d:
@@ -43,7 +44,7 @@ class ResNet18(Network):
     ) -> None:
         super().__init__()
         self.normalise = normalise
-        self.conv1 = conv3x3(shape[0], width, 1)
+        self.conv1 = ImageConv(shape[0], width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.layer1 = nn.Sequential(Block(width, width, 1), Block(width, width, 1))

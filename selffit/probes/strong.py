@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
 from selffit.methods.base import Gradient, uniform_start
-from selffit.methods.gradient import input_gradient
+from selffit.methods.gradient import image_only, input_gradient
 from selffit.probes.base import batch_of, probing
 from selffit.probes.robust import survivors
 from selffit.probes.steps import cosine_steps, step_sizes
@@ -130,7 +130,7 @@ def margin_gradient(model: nn.Module, x: Tensor, y: Tensor, to: Tensor | None = 
     saturates, nor change with the scale of the logits but in size (Carlini and Wagner 2017).
     """
     leaf = x.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), image_only(model):
         logits = model(leaf)
         if to is None:
             theirs = logits.scatter(1, y[:, None], -torch.inf).amax(1)
