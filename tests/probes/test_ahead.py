@@ -49,3 +49,17 @@ def test_fewer_images_are_the_first_ones():
     images, labels = grey(0, 255, 127, 128), torch.tensor([0, 1, 1, 0])
     found = ahead_probe(subject_of(Brightness(), images, labels, 0.1), 2)
     assert (found.n, found.fgsm, found.pgd) == (2, 1.0, 1.0)
+
+
+def test_it_looks_at_as_many_images_as_the_answer_needs():
+    images, labels = grey(*[0] * 300), torch.zeros(300, dtype=torch.int64)
+
+    def lost_of(every: int, most: int = 300):
+        mixed = images.clone()
+        mixed[::every] = 127  # what a single step jumps over
+        return ahead_probe(subject_of(Hollow(), mixed, labels, 0.12), most)
+
+    assert [lost_of(every).n for every in (400, 3, 1)] == [32, 128, 32]
+    undecided = lost_of(2)
+    assert (undecided.n, undecided.fgsm, undecided.pgd) == (128, 1.0, 0.5)
+    assert lost_of(2, most=100).n == 100
