@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.early_warning import AIM, CHOSEN_ON, FOLDER, interval, judged, read, table
+from studies.early_warning import AIM, CHANGED_AFTER, CHOSEN_ON, FOLDER, interval, judged, read, table
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +18,7 @@ def test_the_set_is_small_and_holds_collapses_and_sound_runs_of_every_set(told):
     traces = list(FOLDER.iterdir())
     assert sum(trace.stat().st_size for trace in traces) <= 1_000_000
     assert {one.name.partition("-")[0] for one in told} >= {"patterns", "strokes", "mnist"}
-    assert {one.name for one in told} >= CHOSEN_ON
+    assert {one.name for one in told} >= CHOSEN_ON | CHANGED_AFTER
 
 
 def test_the_table_of_the_document_is_what_the_detector_says_today(told):
@@ -30,8 +30,9 @@ def test_the_table_of_the_document_is_what_the_detector_says_today(told):
 def test_the_warnings_lead_and_are_seldom_false(told):
     fell = [one for one in told if one.onset is not None]
     sound = [one for one in told if one.onset is None]
-    assert sum(one.in_time(one.early) for one in fell) >= 0.9 * len(fell)
-    assert sum(one.suspected is not None for one in sound) <= 0.1 * len(sound)
+    assert sum(one.in_time(one.early) for one in fell) >= 0.85 * len(fell)
+    assert sum(one.in_time(one.suspected) for one in fell) >= 0.9 * len(fell)
+    assert sum(one.early is not None for one in sound) <= 0.1 * len(sound)
     assert AIM >= 40
 
 

@@ -1,12 +1,12 @@
 """The early warning while eps rises: a collapse shows at larger budgets first.
 
 Our operational definition. Every look (`selffit.probes.ahead`) says at 1.4·eps how many images a
-single step leaves, and how many of those three more steps leave. A warning, where less than half is
-left: by three standard errors of guessing at one half in the last two looks together, or by three
-and a half in one alone. The single step has to leave more than guessing would, by three as well.
-That is the rule by which an onset is judged (PGD accuracy below half of what it could be while FGSM
-accuracy stays), at a budget that training reaches later, or never. docs/early-warning.md has leads
-and false alarms.
+single step leaves, and how many of those three more steps leave. A warning, where less than four in
+ten are left: by two and a half standard errors in the last two looks together, or by three in one
+alone. The single step has to leave more than guessing would, by three as well. That is the kind of
+rule by which an onset is judged (PGD accuracy below half of what it could be while FGSM accuracy
+stays), at a budget that training reaches later, or never. docs/early-warning.md has leads and false
+alarms, and what half instead of four in ten would tell.
 
 A look takes as many images as that needs: it ends as soon as it is `settled`.
 """
@@ -22,10 +22,11 @@ from selffit.eventlog.kinds import AheadProbe
 
 LOOKS = 2  # that are taken together
 SPAN_STEPS = 240
-HALF = 0.5
-Z = 3.0
-Z_ALONE = 3.5  # of one look
-# Images after which a look ends, where more than half is left by so many standard errors.
+SHARE = 0.4
+Z = 2.5
+Z_ALONE = 3.0  # of one look
+Z_CHANCE = 3.0  # of the single step above guessing
+# Images after which a look ends, where more than that share is left by so many standard errors.
 STAGES = ((32, 2.0), (128, 0.0))
 CALM = 0.6  # share that is left: from here on, a warning is over
 
@@ -41,9 +42,9 @@ def settled(n: int, single: float, left: float) -> bool:
 
 
 def _short(single: float, left: float) -> float:
-    """The z score of less than half being left."""
-    spread = math.sqrt(HALF * (1 - HALF) * single)
-    return (HALF * single - left) / spread if spread else 0.0
+    """The z score of less than that share being left."""
+    spread = math.sqrt(SHARE * (1 - SHARE) * single)
+    return (SHARE * single - left) / spread if spread else 0.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Ahead:
 
 
 class AheadRule:
-    """Takes looks by rising step; `hear` gives a warning once for each stay below half.
+    """Takes looks by rising step; `hear` gives a warning once for each stay below the share.
 
     chance: of guessing right, 1 / classes; 0: not known, then no single step is doubted.
     """
@@ -104,7 +105,7 @@ class AheadRule:
         return None
 
     def _knows(self, seen: Ahead) -> bool:
-        return chance_z(seen.single, self.chance, seen.n) >= Z
+        return chance_z(seen.single, self.chance, seen.n) >= Z_CHANCE
 
     def state(self) -> list[object]:
         """What later warnings depend on, as plain JSON values."""

@@ -18,6 +18,15 @@ BEYOND = 1.4  # of the budget
 STEPS = 3  # after the single one
 
 
+def looks_ahead(attack: ProbeAttack) -> bool:
+    """Whether a look says something where this is the attack of the training.
+
+    One of several steps leaves networks that a single step beyond the budget does not fool and a
+    few more do, and no collapse follows.
+    """
+    return attack.steps == 1
+
+
 @timed
 def ahead_probe(subject: Subject, n: int) -> kinds.AheadProbe:
     """Measure what a single step leaves beyond the budget, and what a few more steps leave of that.

@@ -9,10 +9,11 @@ from selffit.detect import Detector, Diverged, DivergenceRule, ProbePoint, Signa
 from selffit.detect.ahead import ahead_of
 from selffit.detect.alignment import look_of, same_budget
 from selffit.eventlog import kinds
-from selffit.probes.ahead import ahead_probe
+from selffit.probes.ahead import ahead_probe, looks_ahead
 from selffit.probes.align import align_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
+from selffit.probes.subject import probe_attack
 from selffit.train.aftermath import PAUSE, Aftermath
 from selffit.train.explain import Explainer
 from selffit.train.scores import LatestPgd, Summary
@@ -117,7 +118,9 @@ class Monitor:
         return self._look_due(step, every) and same_budget(eps(step), eps(step + every))
 
     def _looks_ahead(self, step: int) -> bool:
-        return self._look_due(step, AHEAD_EVERY * self.setup.config.align_every)
+        config = self.setup.config
+        due = self._look_due(step, AHEAD_EVERY * config.align_every)
+        return due and looks_ahead(probe_attack(config, config.eps))
 
     def _look_due(self, step: int, every: int) -> bool:
         due = bool(every) and step % every == 0 and not self.divergence.open

@@ -133,7 +133,7 @@ def test_a_dashboard_that_logs_each_accuracy_in_a_row_of_its_own_is_read(tmp_pat
         ("epoch,pgd10_acc,pgd50_acc\n0,.5,.4\n", "pgd10_acc, pgd50_acc could each be"),
         ("epoch,clean_acc,fgsm_acc,pgd_acc,pgd_acc\n0,1,1,1,1\n", "appears twice"),
         ("0,.7,.5,.4\n1,.7,.5,.4\n", "line 1: no header line with the names of the columns; add"),
-        (HEADER + rows(healthy=9, fallen=0) + "9,70,0.5,0.4\n", "line 11: clean_acc = 70 is not an"),
+        (HEADER + rows(healthy=9, fallen=0) + "9,70,0.5,0.4\n", "line 11: clean_acc = 70 is not"),
         (HEADER + "0,1.2,0.5,0.4\n", "line 2: clean_acc = 1.2 is not an accuracy in [0,1]"),
         (HEADER + "0,0.7,0.5,-0.4\n", "line 2: pgd_acc = -0.4 is not an accuracy"),
         (HEADER + "0,7000,5000,4530\n1,7100,5100,4600\n", "clean_acc = 7000 is not an accuracy in"),
