@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from studies.early_warning import AIM, CHANGED_AFTER, CHOSEN_ON, FOLDER, interval, judged, read, table
+from studies.early_warning import (
+    AIM,
+    CHANGED_AFTER,
+    CHOSEN_ON,
+    FOLDER,
+    interval,
+    judged,
+    read,
+    table,
+)
 
 ROOT = Path(__file__).parents[1]
 
