@@ -316,15 +316,15 @@ class RunConfig:
     align_every: int = setting(
         30,
         "probes",
-        "steps between two looks for an early warning, 0 = none",
+        "steps between two looks for an early warning at one budget, 0 = none",
         low=0,
         live=True,
         zero="never",
     )
     align_images: int = setting(
-        128,
+        256,
         "probes",
-        "held-out images of such a look",
+        "held-out images of such a look, at most",
         low=16,
         heldout=True,
         at_most=True,

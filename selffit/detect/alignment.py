@@ -2,12 +2,11 @@
 
 Our operational definition. Every look (`selffit.probes.align`) gives the sign alignment of the
 input gradient at both ends of the single step, and the energy that the step moves. The means of the
-last 3 looks are compared with where alignment stood highest in the last 240 steps at this budget:
-alignment has to be lower by 15 %, and energy to have moved farther by 20 %, at once. Before a
+last 2 looks are compared with where alignment stood highest in the last 240 steps at this budget:
+alignment has to be lower by 20 %, and energy to have moved farther by 20 %, at once. Before a
 collapse both happen for some dozens to hundreds of steps while every accuracy still looks well; in
-healthy training alignment wanders, and energy does not follow it. Any fall between 10 and 20 % and
-any rise between 10 and 30 % gave the same answers where they were chosen; docs/early-warning.md has
-leads and false alarms.
+healthy training alignment wanders, and energy does not follow it. docs/early-warning.md has leads
+and false alarms.
 
 Both change with the budget by themselves, so while eps rises nothing can be told, and nothing is
 said.
@@ -22,9 +21,9 @@ from statistics import mean
 
 from selffit.eventlog.kinds import AlignProbe
 
-LOOKS = 3  # that are averaged
+LOOKS = 2  # that are averaged
 SPAN_STEPS = 240
-FALL = 0.15  # of alignment, as a share of where it stood
+FALL = 0.20  # of alignment, as a share of where it stood
 RISE = 0.20  # of the energy's size
 CALM = 0.5  # of the fall: below, a warning is over
 SAME_EPS = 1.02
@@ -68,13 +67,13 @@ class AlignmentRule:
         """
         if not (math.isfinite(look.align) and math.isfinite(look.energy) and look.eps > 0):
             return None
-        if self._looks and not _same(look.eps, self._looks[-1].eps):
+        if self._looks and not same_budget(look.eps, self._looks[-1].eps):
             self._begin()
         first = look.step - SPAN_STEPS
 
         def near(looks: list[Look]) -> list[Look]:
             # at this budget: one that creeps differs little from look to look, and is another
-            return [old for old in looks if old.step >= first and _same(old.eps, look.eps)]
+            return [old for old in looks if old.step >= first and same_budget(old.eps, look.eps)]
 
         self._looks = [*near(self._looks), look][-LOOKS:]
         if len(self._looks) < LOOKS:
@@ -116,5 +115,6 @@ class AlignmentRule:
             self._means = [Look(*values) for values in means]
 
 
-def _same(a: float, b: float) -> bool:
+def same_budget(a: float, b: float) -> bool:
+    """Whether looks at these budgets can be compared."""
     return max(a, b) <= SAME_EPS * min(a, b)

@@ -26,7 +26,7 @@ class Suspicion:
         self.wants_probe = False
         self.bands = SignalBands()
         self.alignment = AlignmentRule()
-        self.ahead = AheadRule()
+        self.ahead = AheadRule(situation.rule.chance)
         # first step of the present (or latest) stay outside a band
         self._out_since: int | None = None
         self._is_out = False

@@ -7,12 +7,13 @@ from typing import Any
 
 from selffit.detect import Detector, Diverged, DivergenceRule, ProbePoint, SignalBlock, point_of
 from selffit.detect.ahead import ahead_of
-from selffit.detect.alignment import look_of
+from selffit.detect.alignment import look_of, same_budget
 from selffit.eventlog import kinds
-from selffit.probes.ahead import ahead_probe
+from selffit.probes.ahead import ahead_probe, looks_ahead
 from selffit.probes.align import align_probe
 from selffit.probes.channels import channel_probe
 from selffit.probes.robust import robust_probe
+from selffit.probes.subject import probe_attack
 from selffit.train.aftermath import PAUSE, Aftermath
 from selffit.train.explain import Explainer
 from selffit.train.scores import LatestPgd, Summary
@@ -20,7 +21,7 @@ from selffit.train.trainlog import TrainLog
 from selffit.train.watched import Watched
 
 RANKING_IMAGES = 256  # where channel probes are off and a command needs a ranking all the same
-AHEAD_EVERY = 2  # looks for an early warning of which one looks ahead as well
+AHEAD_EVERY = 2  # times as many steps as between two looks at alignment
 # that the detector looks at
 BLOCK_SIGNALS = tuple(field.name for field in fields(SignalBlock) if field.name != "step")
 
@@ -109,17 +110,31 @@ class Monitor:
 
     def looks(self, step: int) -> bool:
         """Whether it is time for a look for an early warning, after `step` steps."""
-        every = self.setup.config.align_every
+        return self._looks_along(step) or self._looks_ahead(step)
+
+    def _looks_along(self, step: int) -> bool:
+        # while the budget rises its rule says nothing
+        every, eps = self.setup.config.align_every, self.setup.schedule.eps
+        return self._look_due(step, every) and same_budget(eps(step), eps(step + every))
+
+    def _looks_ahead(self, step: int) -> bool:
+        config = self.setup.config
+        due = self._look_due(step, AHEAD_EVERY * config.align_every)
+        return due and looks_ahead(probe_attack(config, config.eps))
+
+    def _look_due(self, step: int, every: int) -> bool:
         due = bool(every) and step % every == 0 and not self.divergence.open
         return due and self.setup.schedule.eps(step) > 0
 
     def look(self, step: int) -> None:
-        """Measure how straight the loss is, every other time look ahead; the detector judges."""
+        """Measure how straight the loss is, or what stands ahead; the detector judges."""
         subject, n = self.explainer.subject(step), self.setup.config.align_images
-        straight = align_probe(subject, n)
-        self.log.emit(straight, step=step)
-        alerts = self.detector.alignment(look_of(straight))
-        if step % (AHEAD_EVERY * self.setup.config.align_every) == 0:
+        alerts: list[kinds.Alert] = []
+        if self._looks_along(step):
+            straight = align_probe(subject, n)
+            self.log.emit(straight, step=step)
+            alerts += self.detector.alignment(look_of(straight))
+        if self._looks_ahead(step):
             ahead = ahead_probe(subject, n)
             self.log.emit(ahead, step=step)
             alerts += self.detector.ahead(ahead_of(ahead))

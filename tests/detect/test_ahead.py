@@ -6,7 +6,7 @@ import math
 import pytest
 
 from selffit.detect import Detector
-from selffit.detect.ahead import AheadLook, AheadRule
+from selffit.detect.ahead import AheadLook, AheadRule, settled
 
 
 def looks(shares, n=128, every=60):
@@ -23,11 +23,28 @@ def warnings(found):
 
 
 SOUND = [(0.9, 0.85)] * 4
-FALLEN = [(0.9, 0.25)] * 4
+SINKING = [(0.9, 0.28)] * 4
+FALLEN = [(0.9, 0.2)] * 4
 
 
-def test_less_than_half_in_two_looks_warns_once():
-    assert warnings(looks(SOUND + FALLEN)) == [300]
+def test_less_than_four_in_ten_in_two_looks_warns_once():
+    assert warnings(looks(SOUND + SINKING)) == [300]
+
+
+def test_far_less_warns_at_the_first_look():
+    assert warnings(looks(SOUND + FALLEN)) == [240]
+
+
+def test_a_network_that_guesses_beyond_the_budget_is_not_warned_of():
+    found = looks([(0.12, 0.01)] * 4, n=256)
+    assert warnings(found)
+    rule = AheadRule(chance=0.1)
+    assert not any(rule.hear(look) for look in found)
+
+
+def test_a_look_is_settled_when_it_warns_alone_or_enough_is_left():
+    assert settled(32, 30, 22) and settled(128, 60, 25) and settled(128, 60, 12)
+    assert not settled(32, 30, 17) and not settled(128, 60, 22) and not settled(32, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +52,8 @@ def test_less_than_half_in_two_looks_warns_once():
     [
         SOUND * 3,
         [(0.4, 0.25)] * 9,  # a weak network, as sound as it is at its own budget
-        [(0.9, 0.85), (0.9, 0.3)] * 4,  # one look in two
-        [(0.3, 0.13)] * 9,  # below half by less than chance explains
+        [(0.9, 0.85), (0.9, 0.28)] * 4,  # one look in two
+        [(0.3, 0.11)] * 9,  # below by less than chance explains
         [(0.0, 0.0)] * 4,
         [(math.nan, 0.0)] * 4,
     ],
@@ -46,17 +63,17 @@ def test_no_warning(shares):
 
 
 def test_fewer_images_need_a_clearer_fall():
-    assert warnings(looks([(0.9, 0.35)] * 3, n=512)) and not warnings(
-        looks([(0.9, 0.35)] * 3, n=32)
+    assert warnings(looks([(0.9, 0.32)] * 3, n=512)) and not warnings(
+        looks([(0.9, 0.32)] * 3, n=32)
     )
 
 
 def test_looks_far_apart_are_not_taken_together():
-    assert warnings(looks(FALLEN, every=400)) == []
+    assert warnings(looks(SINKING, every=400)) == []
 
 
 def test_after_it_has_come_back_it_may_warn_again():
-    assert warnings(looks((SOUND + FALLEN) * 2)) == [300, 780]
+    assert warnings(looks((SOUND + SINKING) * 2)) == [300, 780]
 
 
 def test_it_is_a_suspicion_that_calls_a_probe_and_says_what_was_seen():

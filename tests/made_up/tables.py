@@ -3,9 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
+from pathlib import Path
 
 Row = tuple[int, float, float, float]  # epoch, clean, FGSM and PGD accuracy; NaN: not measured
 NAMES = ("epoch", "clean_acc", "fgsm_acc", "pgd_acc")
+HEADER = ",".join(NAMES) + "\n"
+
+
+def write(folder: Path, text: str | bytes, name: str = "run-3.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def rows(start: int = 0, healthy: int = 8, fallen: int = 3) -> str:
+    """Lines of a training that holds, and falls."""
+    made = [f"{start + i},0.7,0.50,0.45" for i in range(healthy)]
+    made += [f"{start + healthy + i},0.6,0.80,0.02" for i in range(fallen)]
+    return "\n".join(made) + "\n"
 
 
 def number(value: float) -> str:

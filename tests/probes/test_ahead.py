@@ -5,7 +5,8 @@ import torch
 from made_up.probing import subject_of
 from torch import Tensor, nn
 
-from selffit.probes.ahead import BEYOND, ahead_probe
+from selffit.probes.ahead import BEYOND, ahead_probe, looks_ahead
+from selffit.probes.attacks import ProbeAttack
 
 
 class Brightness(nn.Module):
@@ -49,3 +50,22 @@ def test_fewer_images_are_the_first_ones():
     images, labels = grey(0, 255, 127, 128), torch.tensor([0, 1, 1, 0])
     found = ahead_probe(subject_of(Brightness(), images, labels, 0.1), 2)
     assert (found.n, found.fgsm, found.pgd) == (2, 1.0, 1.0)
+
+
+def test_it_looks_at_as_many_images_as_the_answer_needs():
+    images, labels = grey(*[0] * 300), torch.zeros(300, dtype=torch.int64)
+
+    def eighths_lost(k: int, most: int = 300):
+        mixed = images.clone()
+        mixed[torch.arange(300) % 8 < k] = 127  # what a single step jumps over
+        return ahead_probe(subject_of(Hollow(), mixed, labels, 0.12), most)
+
+    assert [eighths_lost(k).n for k in (0, 4, 5, 8)] == [32, 128, 300, 32]
+    half = eighths_lost(4)
+    assert (half.fgsm, half.pgd) == (1.0, 0.5)
+    assert eighths_lost(5, most=100).n == 100
+
+
+def test_an_attack_of_several_steps_is_not_looked_beyond():
+    assert looks_ahead(ProbeAttack(0.1))
+    assert not looks_ahead(ProbeAttack(0.1, steps=5))

@@ -61,3 +61,8 @@ def test_the_network_is_left_as_it_was():
     align_probe(subject(model, 0.1), 8)
     assert model.training and all(p.grad is None for p in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_it_looks_at_64_images_at_most():
+    images, labels = X.repeat(20, 1, 1, 1), Y.repeat(20)
+    assert align_probe(subject_of(Linear(), images, labels, 0.1), 160).n == 64

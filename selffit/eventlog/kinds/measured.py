@@ -137,7 +137,7 @@ class AlignProbe(Event, frozen=True, kw_only=True):
 class AheadProbe(Event, frozen=True, kw_only=True):
     """What stands at a larger budget than the training's, see `selffit.probes.ahead`.
 
-    n: images.
+    n: images, as many as it took.
     eps: that budget.
     fgsm: accuracy after a single step.
     pgd: share that is right after it and after a few more steps.
