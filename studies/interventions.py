@@ -1,12 +1,13 @@
 """What can be done while fgsm trains, and what it is worth: the table of docs/interventions.md.
 
     uv run python -m studies.interventions --data-dir DIR --out docs/interventions.md
-    uv run python -m studies.interventions --seeds 2 --plain RUN… --work WORK
+    uv run python -m studies.interventions --plain RUN… --work WORK
 
 Each run is an ordinary run of the trainer with a reaction of its own (`--on-suspect`, `--on-co`).
 Channels are zeroed at an onset while the run is paused, as a person would do it with `selffit ctl`.
 All figures are those of the run's log; the rules of today judge it. --plain: runs without any
-reaction that exist already, instead of training them.
+reaction that exist already, with all their checkpoints; the others go on from a checkpoint of
+theirs well before the first suspicion, so that the steps before are not trained again.
 
 What has been measured lies as one JSON file a run in --work and is not measured again, so that the
 command can be broken off and called again.
@@ -25,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studies.jobs import measured, put, trained
+from studies.jobs import gone_on, measured, put, trained
 from studies.self_information import EVERY
 
 LAYER, TOP = "conv1", 3
@@ -45,14 +46,23 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "at the onset: roll back, n-fgsm": {"on_co": "rollback:n-fgsm"},
 }
 ACTS = ("zero", "set", "rollback")
-FIXED = {"method": "fgsm", "channel_images": 0, "causal_images": 0, "threads": 1}
+FIXED = {
+    "channel_images": 0,
+    "causal_images": 0,
+    "align_every": 30,
+    "threads": 1,
+}
+EARLY, LEAD = 60, 300  # steps before the first suspicion, and before the onset
 STANDS = 0.5  # of the last healthy PGD accuracy: from there on it is said to stand
 IMAGES = 256  # of the check that says which channels carry FGSM accuracy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One run of the study: one to train, or, where `run` names its folder, one that exists."""
+    """One run of the study.
+
+    run: the folder of a run without a reaction that exists: the one to measure, or to go on from.
+    """
 
     set: str
     name: str
@@ -72,14 +82,33 @@ def work(job: Job) -> dict[str, Any]:
     from selffit.run.folder.run_dir import RunDir
 
     about = {"set": job.set, "name": job.name, "seed": job.seed}
-    if job.run:
-        return about | outcome(RunDir.open(Path(job.run)))
+    source = Path(job.run)
+    if job.run and job.name == PLAIN:
+        return about | outcome(RunDir.open(source))
     where = {"data_dir": job.data_dir} if job.data_dir else {}
-    settings = {**EVERY[job.set], **FIXED, **where, **VARIANTS[job.name], "seed": job.seed}
+    settings = {**FIXED, **where, **VARIANTS[job.name]}
     choose = {DOMINANT: most_dominant, CARRYING: carriers}.get(job.name)
     beside = None if choose is None else partial(zero_at_onset, choose=choose)
+    if job.run:
+        step = fork_of(source)
+        with gone_on(job.title, source, step, settings, beside) as run:
+            return about | {"from": step} | outcome(run)
+    settings |= {**EVERY[job.set], "method": "fgsm", "seed": job.seed}
     with trained(job.title, job.set, settings, beside) as run:
         return about | outcome(run)
+
+
+def fork_of(source: Path) -> int:
+    """The checkpoint of a run from which others go on: EARLY steps before anything is suspected."""
+    from selffit.checkpoint.manifest import parse_id
+    from selffit.checkpoint.store import CheckpointStore
+    from selffit.run.folder.run_dir import RunDir
+
+    plain = outcome(RunDir.open(source))
+    onset = min(plain["onsets"], default=plain["steps"])
+    latest = min(onset - LEAD, (plain["suspect"] or onset) - EARLY)
+    steps = [parse_id(id)[1] for id in CheckpointStore(source).ids("main")]
+    return max(step for step in steps if step <= max(latest, min(steps)))
 
 
 def zero_at_onset(run: Any, choose: Callable[[Any], dict[str, Any]]) -> None:

@@ -72,24 +72,81 @@ def trained(
     beside: called with the run in a thread of its own while it trains.
     """
     from selffit.config import resolve
-    from selffit.eventlog.liveness import here
     from selffit.run.folder.run_dir import RunDir
+
+    with _folder() as folder:
+        config = resolve(preset, overrides)
+        run = RunDir.create(folder, "run", {"config": config.as_dict()})
+        _train(title, run, beside)
+        yield run
+
+
+@contextmanager
+def gone_on(
+    title: str,
+    source: Path,
+    step: int,
+    overrides: Mapping[str, Any],
+    beside: Callable[[Any], None] | None = None,
+) -> Iterator[Any]:
+    """A run that goes on from a checkpoint of another one, with other settings; as `trained`.
+
+    It is a copy of `source` as it would be, had it been killed after the checkpoint `main-STEP`,
+    and is resumed: the same steps, the same probes, the same state of the detector.
+    """
+    from selffit.checkpoint.manifest import parse_id
+    from selffit.config import from_dict
+    from selffit.run.folder.run_dir import RunDir
+
+    with _folder() as folder:
+        copy = folder / "run"
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("ended", "supervisor", "ckpt"))
+        for saved in (source / "ckpt").iterdir():
+            if parse_id(saved.name)[1] <= step:
+                shutil.copytree(saved, copy / "ckpt" / saved.name)
+        cut(copy / "log" / "trainer", f'"k":"ckpt.saved","b":"main","s":{step},')
+        info = json.loads((copy / "run.json").read_text())
+        info["config"] = from_dict({**info["config"], **overrides}).as_dict()
+        (copy / "run.json").write_text(json.dumps(info))
+        run = RunDir.open(copy)
+        _train(title, run, beside)
+        yield run
+
+
+def cut(log: Path, mark: str) -> None:
+    """End the log of a trainer with the line that has this mark."""
+    for number, segment in enumerate(sorted(log.glob("*.jsonl"))):
+        lines = segment.read_text().splitlines(keepends=True)
+        found = next((i for i, line in enumerate(lines) if mark in line), None)
+        if found is not None:
+            segment.write_text("".join(lines[: found + 1]))
+            for later in sorted(log.glob("*.jsonl"))[number + 1 :]:
+                later.unlink()
+            return
+    raise ValueError(f"{log} has no line with {mark}")
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="selffit-study-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _train(title: str, run: Any, beside: Callable[[Any], None] | None) -> None:
+    """Raises RuntimeError where it ends otherwise than with its last epoch."""
+    from selffit.eventlog.liveness import here
     from selffit.train.__main__ import Trainer
     from selffit.train.stopping import StopSwitch
 
-    folder = Path(tempfile.mkdtemp(prefix="selffit-study-"))
-    try:
-        config = resolve(preset, overrides)
-        run = RunDir.create(folder, "run", {"config": config.as_dict()})
-        trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
-        if beside is not None:
-            threading.Thread(target=beside, args=(run,), daemon=True).start()
-        code = trainer.main()
-        if code not in ENDED:
-            raise RuntimeError(f"{title}: the trainer ended with exit code {code}; see its log")
-        yield run
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    trainer = Trainer(run, run.claim_attempt(here()), StopSwitch())
+    if beside is not None:
+        threading.Thread(target=beside, args=(run,), daemon=True).start()
+    code = trainer.main()
+    if code not in ENDED:
+        raise RuntimeError(f"{title}: the trainer ended with exit code {code}")
 
 
 def put(text: str, path: Path | None, name: str = "tables") -> None:
