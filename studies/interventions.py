@@ -20,7 +20,7 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -213,24 +213,26 @@ def outcome(run: Any) -> dict[str, Any]:
 def rows(results: Sequence[dict[str, Any]]) -> Iterator[str]:
     """One line for each image set and each thing done."""
     yield (
-        "| images | done | n | acted at | onset standing at the end | PGD when acted | best PGD "
-        "after that: within 1 epoch | later | steps that PGD stood | end: clean | FGSM | PGD "
-        "| strong | index | named |"
+        "| images | done | n | acted at | first onset, later than without | PGD when acted "
+        "| best PGD after that: within 1 epoch | later | steps that PGD stood | end: clean | FGSM "
+        "| PGD | strong | index | named |"
     )
-    yield "| --- | --- | ---: | --- | ---: |" + " ---: |" * 9 + " --- |"
+    yield "| --- | --- | ---: | --- | --- |" + " ---: |" * 9 + " --- |"
     for data in dict.fromkeys(result["set"] for result in results):
         for name in VARIANTS:
             mine = [r for r in results if (r["set"], r["name"]) == (data, name)]
             if mine:
-                yield _row(data, name, mine)
+                plain = {r["seed"]: r for r in results if (r["set"], r["name"]) == (data, PLAIN)}
+                yield _row(data, name, mine, plain)
 
 
-def _row(data: str, name: str, mine: Sequence[dict[str, Any]]) -> str:
+def _row(
+    data: str, name: str, mine: Sequence[dict[str, Any]], plain: Mapping[int, dict[str, Any]]
+) -> str:
     acted = sorted(r["acted"] for r in mine if r["acted"] is not None)
     where = "–" if not acted else "…".join(dict.fromkeys((str(acted[0]), str(acted[-1]))))
     if name != PLAIN and len(acted) < len(mine):
         where += f" ({len(acted)} of {len(mine)})"
-    fell = sum(r["stands"] not in ("healthy", "recovered") for r in mine)
     named = Counter(r["named"] for r in mine if r["named"])
     end = [r["probes"][-1] for r in mine]
     cells = [
@@ -238,7 +240,7 @@ def _row(data: str, name: str, mine: Sequence[dict[str, Any]]) -> str:
         name,
         str(len(mine)),
         where,
-        f"{fell} of {len(mine)}",
+        ", ".join(later(r, plain.get(r["seed"])) for r in sorted(mine, key=lambda r: r["seed"])),
         _mean(r["pgd_then"] for r in mine),
         _mean(after(r, 0, r["epoch"]) for r in mine),
         _mean(after(r, r["epoch"], math.inf) for r in mine),
@@ -248,6 +250,19 @@ def _row(data: str, name: str, mine: Sequence[dict[str, Any]]) -> str:
         ", ".join(f"{word} {number}" for word, number in named.most_common()) or "–",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def later(result: dict[str, Any], plain: dict[str, Any] | None) -> str:
+    """Steps by which the first onset comes later than in the run where nothing is done.
+
+    The step itself for that run.
+    """
+    if not result["onsets"]:
+        return "none"
+    first = result["onsets"][0]
+    if result["name"] == PLAIN or plain is None or not plain["onsets"]:
+        return str(first)
+    return f"{first - plain['onsets'][0]:+d}".replace("-", "−")
 
 
 def after(result: dict[str, Any], low: float, high: float) -> float | None:

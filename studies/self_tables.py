@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 ENOUGH = 5  # seeds; where there are fewer, it is said
+BACK = 0.5  # of the accuracy before: from there on a network is called half left
 # What the tables show: (name in the results, name in the table)
 ROWS = (
     ("clean", "clean"),
@@ -89,7 +90,7 @@ def method_table(of: dict[str, list[Result]]) -> Iterator[str]:
             str(len(runs)),
             _onsets(runs, fell),
             _counted(run["named"] for run in fell),
-            _counted(run["after"]["verdict"] for run in fell),
+            _counted(at_the_end(run) for run in fell),
             _counted(HEADS.get(sign, sign) for run in runs for sign in run["before"]["clear"]),
             *(_leads(fell, sign) for sign in LEADS),
         ]
@@ -100,9 +101,9 @@ def run_table(of: dict[str, list[Result]]) -> Iterator[str]:
     """One line a run: its last network."""
     yield (
         "| run | onset | FGSM | PGD | strong | index | self gap | abnormal | carrier | conflict "
-        "| clear signs | named |"
+        "| clear signs | alone | named |"
     )
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |"
+    yield "| --- |" + " ---: |" * 9 + " --- | --- | --- |"
     for name, runs in of.items():
         for run in sorted(runs, key=lambda run: run["seed"]):
             after = run["after"]
@@ -114,9 +115,30 @@ def run_table(of: dict[str, list[Result]]) -> Iterator[str]:
                 onset,
                 *(f"{after[key]:+.2f}" if key == "gap" else f"{after[key]:.2f}" for key in SHOWN),
                 ", ".join(HEADS.get(sign, sign) for sign in after["clear"]) or "none",
-                after["verdict"] if run["onset"] is not None else "–",
+                _alone(after.get("alone", ())),
+                "–" if run["onset"] is None else at_the_end(run),
             ]
             yield f"| {' | '.join(cells)} |"
+
+
+def at_the_end(run: Result) -> str:
+    """What the last network of a run that fell is called.
+
+    "half left" where PGD and the strong attack leave at least BACK of what they left before.
+    """
+    if run["diverged"] is not None:
+        return "diverged"
+    before, after = run["before"], run["after"]
+    back = all(after[name] >= BACK * before[name] for name in ("pgd", "strong"))
+    return "half left" if back else str(after["verdict"])
+
+
+def _alone(found: Sequence[Sequence[Any]]) -> str:
+    """The channel that alone carries most FGSM accuracy, and how many there are."""
+    if not found:
+        return "–"
+    layer, channel, lost, _ = found[0]
+    return f"{layer} {channel}: {lost:.2f}" + (f" (of {len(found)})" if len(found) > 1 else "")
 
 
 def mean_sd(values: Sequence[float]) -> str:

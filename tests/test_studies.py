@@ -38,20 +38,34 @@ def test_a_cell_is_mean_and_deviation_and_fewer_seeds_than_five_are_said():
     assert "(n =" not in tables([result(seed) for seed in range(5)])
 
 
+def test_a_network_that_is_robust_again_has_no_disease_and_one_that_diverged_neither():
+    ill = network(pgd=0.1, strong=0.1, verdict="self-fitting", alone=[("conv1", 3, 0.4, 0.0)])
+    masked = network(strong=0.1, verdict="gradient masking")
+    runs = [result(0, 900), result(1, 900, after=ill), result(2, 900, diverged=950)]
+    text = tables([*runs, result(3, 900, after=masked)])
+    words = [line.split(" | ")[-2:] for line in text.splitlines() if "seed" in line]
+    assert words == [
+        ["–", "half left |"],
+        ["conv1 3: 0.40", "self-fitting |"],
+        ["–", "diverged |"],
+        ["–", "gradient masking |"],
+    ]
+
+
 def test_verdicts_and_leads_are_counted_over_the_runs_that_fell():
-    fell = network(verdict="self-fitting", clear=["gap"])
+    fell = network(pgd=0.0, verdict="self-fitting", clear=["gap"])
     text = tables(
         [
             result(0),
             result(1, 900, named="self-fitting", lead=-60, leads={"gap": 30}, after=fell),
-            result(2, 1000, named="undecided", leads={"gap": -30}),
+            result(2, 1000, named="undecided", leads={"gap": -30}, after=network(pgd=0)),
         ]
     )
     assert (
         "| fgsm | 3 | 2 (900…1000) | self-fitting 1, undecided 1 | self-fitting 1, undecided 1 "
         "| – | −60 (1/2) | −30…+30 (2/2) | never (0/2) |"
     ) in text
-    assert "| fgsm, seed 0 | none |" in text and "self gap | self-fitting |" in text
+    assert "| fgsm, seed 0 | none |" in text and "self gap | – | self-fitting |" in text
 
 
 def done(*pgd, acted=30, level=0.4):
@@ -76,8 +90,12 @@ def test_the_best_pgd_after_acting_is_of_a_stretch_of_steps():
 def test_a_row_says_what_was_done_and_what_became_of_it():
     more = {"set": "patterns", "seed": 0, "stands": "onset", "named": "self-fitting"}
     more |= {"pgd_then": 0.1, "strong": 0.0, "index": 0.6, "name": "at suspect: n-fgsm"}
-    head, _, row = rows([done(0.4, 0.4, 0.1, 0.1, 0.3, 0.3, 0.0) | more])
-    assert row.startswith("| patterns | at suspect: n-fgsm | 1 | 30 | 1 of 1 | 0.10 | 0.30 |")
+    more |= {"onsets": [50]}
+    ill = done(0.4, 0.4, 0.1, 0.1, 0.3, 0.3, 0.0) | more
+    plain = ill | {"name": "nothing", "onsets": [40], "acted": None, "pgd_then": None}
+    head, _, nothing, row = rows([ill, plain])
+    assert nothing.startswith("| patterns | nothing | 1 | – | 40 | – |")
+    assert row.startswith("| patterns | at suspect: n-fgsm | 1 | 30 | +10 | 0.10 | 0.30 |")
     assert row.count("|") == head.count("|")
 
 
