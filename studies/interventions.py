@@ -190,7 +190,8 @@ def outcome(run: Any) -> dict[str, Any]:
     ]
     strong, light = state.current(kinds.StrongProbe), state.current(kinds.SelfProbe)
     word = next((a.level for a in reversed(alerts) if a.level != "suspect"), "healthy")
-    left = [p for p in state.all(kinds.RobustProbe) if acted is not None and p.step <= acted]
+    # before it in time: the line that a roll-back left is not the one that the run ended on
+    left = [p for p in state.all(kinds.RobustProbe) if applied and p.t <= applied[0].t]
     healthy = next((a.healthy for a in onsets if a.healthy is not None), None)
     assert state.start is not None
     return {
