@@ -1,6 +1,6 @@
 """What each difference to the public codes of fast adversarial training is worth, measured once.
 
-    uv run python studies/parity.py --out docs/parity.md
+    uv run python -m studies.parity --out docs/parity.md
 
 The preset `cifar10-fgsm-8` equals the public recipe. A variant takes one part of it back, `all
 three` all that matter; `lr read in the middle` shifts the schedule by half a step, which should
@@ -13,18 +13,14 @@ What has been measured lies as one JSON file a run in --work and is not measured
 """
 
 import argparse
-import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
-import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from studies.jobs import measured, put, trained
 
 PLAIN: dict[str, Any] = {  # no probes but those of accuracy, twice an epoch
     "probe_images": 256,
@@ -72,26 +68,20 @@ class Job:
     overrides: dict[str, Any]
     result: str  # the JSON file
 
+    @property
+    def title(self) -> str:
+        """The variant and the seed."""
+        return f"{self.name}, seed {self.seed}"
+
 
 def work(job: Job) -> dict[str, Any]:
     """Train one run, in a process of its own, and read its probes."""
     from selffit.analysis.past import Past
-    from selffit.config import resolve
     from selffit.eventlog import kinds
-    from selffit.eventlog.liveness import here
-    from selffit.run.folder.run_dir import RunDir
-    from selffit.train.__main__ import Trainer
-    from selffit.train.stopping import StopSwitch
 
-    began = time.perf_counter()
-    folder = Path(tempfile.mkdtemp(prefix="selffit-study-"))
-    try:
-        preset = job.overrides.get("preset", "cifar10-fgsm-8")
-        settings = {k: value for k, value in job.overrides.items() if k != "preset"}
-        config = resolve(preset, {**PLAIN, **settings, "seed": job.seed})
-        run = RunDir.create(folder, "run", {"config": config.as_dict()})
-        if code := Trainer(run, run.claim_attempt(here()), StopSwitch()).main():
-            raise RuntimeError(f"{job.name}, seed {job.seed}: exit code {code}")
+    preset = job.overrides.get("preset", "cifar10-fgsm-8")
+    settings = {k: value for k, value in job.overrides.items() if k != "preset"}
+    with trained(job.title, preset, {**PLAIN, **settings, "seed": job.seed}) as run:
         past = Past.read(run)
         probes = [
             {name: getattr(probe, name) for name in ("step", "epoch", "clean", "fgsm", "pgd", "n")}
@@ -103,10 +93,7 @@ def work(job: Job) -> dict[str, Any]:
             "probes": probes,
             "onsets": [alert.about for alert in past.onsets],
             "steps_per_epoch": past.state.start.steps_per_epoch if past.state.start else 0,
-            "seconds": time.perf_counter() - began,
         }
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def fallen(probes: list[dict[str, Any]]) -> float | None:
@@ -149,9 +136,6 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(text)
 
 
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-
-
 def main() -> int:
     """Measure what is missing, and write the table."""
     parser = argparse.ArgumentParser(
@@ -164,7 +148,6 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, help="write the table into this file, not to stdout")
     options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
     jobs = [
         Job(
             name=name,
@@ -175,26 +158,7 @@ def main() -> int:
         for seed in range(options.seeds)
         for name, variant in VARIANTS.items()
     ]
-    missing = [job for job in jobs if not Path(job.result).exists()] if options.jobs else []
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(
-        options.jobs or 1, get_context("spawn"), max_tasks_per_child=1
-    ) as pool:
-        running = {pool.submit(work, job): job for job in missing}
-        for number, future in enumerate(as_completed(running), 1):
-            job, result = running[future], future.result()
-            Path(job.result).write_text(json.dumps(result, indent=1) + "\n")
-            done = f"{number}/{len(missing)} {job.name}, seed {job.seed}: {result['seconds']:.0f} s"
-            print(done, file=sys.stderr, flush=True)
-    results = [
-        json.loads(Path(job.result).read_text()) for job in jobs if Path(job.result).exists()
-    ]
-    text = table(results)
-    if options.out is None:
-        print(text)
-        return 0
-    head, _, rest = options.out.read_text().partition(BEGIN)
-    options.out.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+    put(table(measured(jobs, work, options.jobs)), options.out, "table")
     return 0
 
 

@@ -238,8 +238,10 @@ def of_channels(causal: kinds.CausalProbe, t: Thresholds = DEFAULT) -> Sign | No
         return Sign(_unit(lost), z, _above(lost, t.channels, sd), other.fgsm, n, sd, note)
 
     best = max((sign(*pair) for pair in pairs), key=lambda found: found.z)
-    # Bonferroni: a z of 3 for the best of so many groups takes a larger one
-    allowed = upper_tail(t.z_clear) / len(pairs)
+    # Bonferroni: a z of 3 for the best of so many groups takes a larger one. Two shares of a stage
+    # that come to as many channels are one group (a log without their number counts shares).
+    tried = {(row.stage, row.channels or row.share) for row, _ in pairs}
+    allowed = upper_tail(t.z_clear) / len(tried)
     needed = -NormalDist().inv_cdf(allowed) if 0.0 < allowed < 1.0 else t.z_clear
     return best._replace(z=best.z - (needed - t.z_clear))
 

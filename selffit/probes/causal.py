@@ -6,8 +6,9 @@ Our operational check of the channel differentiation of He et al. (2023, arXiv 2
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from statistics import fmean, stdev
-from typing import Any
+from itertools import combinations, product
+from statistics import fmean, pstdev, stdev
+from typing import Any, NamedTuple
 
 import torch
 from msgspec.structs import replace
@@ -16,17 +17,17 @@ from torch import Tensor
 from selffit.data.imageset import as_float
 from selffit.eventlog import kinds
 from selffit.models.base import Network
-from selffit.probes.ablate import Key, Report, key_of
+from selffit.probes.ablate import Key, Report, Zeroed, key_of
 from selffit.probes.attacks import ProbeAttack
 from selffit.probes.base import batch_of, batches, precision, probing
-from selffit.probes.channels import DEAD, channel_dominance, watching
+from selffit.probes.channels import channel_dominance, living, watching
 from selffit.probes.concentration import top_count
 from selffit.probes.steps import step_sizes
 from selffit.probes.subject import Subject
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 SINGLES = 8
-DRAWS = 20  # of random groups, so that their spread is known
+DRAWS = 20  # random groups of a size, so that their spread is known
 GROUPS = ("self", "data", "random", "norm")
 BRIEF_SHARES = (0.05, 0.2)
 BRIEF_SINGLES = 4
@@ -105,7 +106,8 @@ class CausalCheck:
 
         self, data      highest, lowest dominance (`channel_dominance` with FGSM at attack.eps)
         norm            largest mean |activation| on clean images
-        random          drawn once a site, so that a larger group contains the smaller ones
+        random          `draws` orders of each site's channels, of which a larger group takes more;
+                        all groups there are, in random order, where those are no more than `draws`
 
     Every attack is made anew against the zeroed network: clean, fgsm (accuracy on x + delta of
     `attack`), pgd (as `robust_accuracies`), carrier (on grey) and swap. y′ and the starts of PGD
@@ -143,16 +145,20 @@ class CausalCheck:
         self._n_rank = len(images) // 2
         ranked = images[: self._n_rank], labels[: self._n_rank]
         layers = channel_dominance(model, *ranked, eps=attack.eps, generator=generator)
+        self._stages = stages(model)
         with probing(model), torch.no_grad():
-            living = _living(layers)
-            self._orders = _orders(layers, living, _activation(model, *ranked))
-            self._random = [_shuffled(living, generator) for _ in range(draws)]
+            self._orders = _orders(layers, _activation(model, *ranked))
+            orders = [_shuffled(self._orders["data"], generator) for _ in range(draws)]
+            self._random: dict[tuple[str, int], _Random] = {}
+            for stage, share in self._sizes():
+                drawn = [self._zeroed(stage, share, order) for order in orders]
+                if (size := (stage, _channels(drawn[0]))) not in self._random:
+                    self._random[size] = _random_groups(drawn, orders[0], generator)
             x, y = as_float(images[self._n_rank :]), labels[self._n_rank :]
             channels = {layer.name: len(layer.dominance) for layer in layers}
             alphas = step_sizes(attack.eps, pgd_alpha, pgd_steps)
-            size = batch_size or batch_of(x.device, 256)
-            self._report = Report(model, channels, x, y, attack, alphas, generator, size)
-        self._stages = stages(model)
+            batch = batch_size or batch_of(x.device, 256)
+            self._report = Report(model, channels, x, y, attack, alphas, generator, batch)
         self._singles = [
             (layer.name, channel, round(layer.dominance[channel], 5))
             for layer in layers
@@ -165,9 +171,8 @@ class CausalCheck:
                 wanted.setdefault(key_of(self._group(stage, share, group)), "group")
         for site, channel, _ in self._singles:
             wanted.setdefault(key_of({site: [channel]}), "one")
-        for stage, share in self._sizes():
-            for order in self._random:
-                wanted.setdefault(key_of(self._zeroed(stage, share, order)), "brief")
+        for zeroed in (group for random in self._random.values() for group in random.groups):
+            wanted.setdefault(key_of(zeroed), "brief")
         self._todo = wanted
 
     @property
@@ -210,32 +215,37 @@ class CausalCheck:
     def _sizes(self) -> Iterator[tuple[str, float]]:
         return ((stage, share) for stage in self._stages for share in self._shares)
 
-    def _zeroed(self, stage: str, share: float, order: "_Order") -> dict[str, list[int]]:
+    def _zeroed(self, stage: str, share: float, order: "_Order") -> Zeroed:
         return {
             site: order[site][: top_count(len(order[site]), share)] for site in self._stages[stage]
         }
 
-    def _group(self, stage: str, share: float, group: str) -> dict[str, list[int]]:
-        order = self._random[0] if group == "random" else self._orders[group]
-        return self._zeroed(stage, share, order)
+    def _drawn(self, stage: str, share: float) -> "_Random":
+        """The random groups of one size of a stage, the same for all shares that come to it."""
+        return self._random[stage, _channels(self._zeroed(stage, share, self._orders["self"]))]
+
+    def _group(self, stage: str, share: float, group: str) -> Zeroed:
+        if group == "random":
+            return self._drawn(stage, share).groups[0]
+        return self._zeroed(stage, share, self._orders[group])
 
     def _rows(self, stage: str, share: float) -> Iterator[kinds.Ablation]:
         """What is left without each group of one size of one stage."""
-        known = self._report.known
-        draws = [key_of(self._zeroed(stage, share, order)) for order in self._random]
+        known, random = self._report.known, self._drawn(stage, share)
+        draws = [key_of(zeroed) for zeroed in random.groups]
         drawn = [known[key] for key in draws if key in known]
-        fgsm = [draw["fgsm"] for draw in drawn]
+        complete = len(drawn) == len(draws)
         for group in GROUPS:
             zeroed = self._group(stage, share, group)
             if "swap" not in (found := known.get(key_of(zeroed), {})):
                 continue
-            channels = sum(map(len, zeroed.values()))
+            channels = _channels(zeroed)
             row = kinds.Ablation(stage=stage, group=group, share=share, channels=channels)
             row = replace(row, **found)
             if group == "random":
-                yield _mean(row, drawn)
-            elif len(drawn) == len(self._random):
-                quantile = fmean(left <= row.fgsm for left in fgsm)
+                yield _mean(row, drawn, pstdev if complete and random.complete else stdev)
+            elif complete:
+                quantile = fmean(draw["fgsm"] <= row.fgsm for draw in drawn)
                 yield replace(row, quantile=round(quantile, 5))
             else:
                 yield row
@@ -256,12 +266,16 @@ def stages(model: Network) -> dict[str, list[str]]:
     return found
 
 
-def _mean(first: kinds.Ablation, drawn: Sequence[Mapping[str, float]]) -> kinds.Ablation:
-    """The random group as the mean over its draws, of which `first` is one."""
+def _mean(
+    first: kinds.Ablation,
+    drawn: Sequence[Mapping[str, float]],
+    spread: Callable[[Sequence[float]], float],
+) -> kinds.Ablation:
+    """The random group as the mean over those drawn, of which `first` is one, and their spread."""
     of = {name: [draw[name] for draw in drawn] for name in ("clean", "fgsm")}
     mean = {name: round(fmean(values), 5) for name, values in of.items()}
     sd = {
-        f"{name}_sd": round(stdev(values), 5) if len(values) > 1 else math.nan
+        f"{name}_sd": round(spread(values), 5) if len(values) > 1 else math.nan
         for name, values in of.items()
     }
     return replace(first, draws=len(drawn), **mean, **sd)
@@ -285,37 +299,51 @@ def _activation(model: Network, images: Tensor, labels: Tensor) -> dict[str, Ten
 _Order = Mapping[str, list[int]]  # site: its living channels, as larger groups take them
 
 
-def _living(layers: Iterable[kinds.LayerChannels]) -> _Order:
-    """The channels of each site that answer to anything."""
-    return {
-        layer.name: [
-            c for c in range(len(layer.dominance)) if layer.si[c] >= DEAD or layer.di[c] >= DEAD
-        ]
-        for layer in layers
-    }
+class _Random(NamedTuple):
+    """Groups of one size at random; complete: they are all there are, each of them once."""
+
+    groups: list[Zeroed]
+    complete: bool
+
+
+def _random_groups(drawn: list[Zeroed], living: _Order, generator: torch.Generator) -> _Random:
+    """Those drawn, or all groups of their size there are where those are no more."""
+    sizes = {site: len(channels) for site, channels in drawn[0].items()}
+    number = math.prod(math.comb(len(living[site]), size) for site, size in sizes.items())
+    if number > len(drawn):
+        return _Random(drawn, complete=False)
+    of = [combinations(sorted(living[site]), size) for site, size in sizes.items()]
+    groups = [dict(zip(sizes, taken, strict=True)) for taken in product(*of)]
+    return _Random([groups[i] for i in _at_random(number, generator)], complete=True)
+
+
+def _channels(zeroed: Zeroed) -> int:
+    """How many channels a group has, of all its sites together."""
+    return sum(map(len, zeroed.values()))
 
 
 def _orders(
-    layers: Iterable[kinds.LayerChannels], living: _Order, activation: Mapping[str, Tensor]
+    layers: Iterable[kinds.LayerChannels], activation: Mapping[str, Tensor]
 ) -> dict[str, _Order]:
     """The living channels of each site by dominance and by activation, by the name of the group."""
     of: dict[str, dict[str, list[int]]] = {"self": {}, "data": {}, "norm": {}}
     for layer in layers:
         name, dominance, norm = layer.name, layer.dominance, activation[layer.name].tolist()
-        of["self"][name] = sorted(living[name], key=lambda c: -dominance[c])
-        of["data"][name] = sorted(living[name], key=lambda c: dominance[c])
-        of["norm"][name] = sorted(living[name], key=lambda c: -norm[c])
+        alive = living(layer)
+        of["self"][name] = sorted(alive, key=lambda c: -dominance[c])
+        of["data"][name] = sorted(alive, key=lambda c: dominance[c])
+        of["norm"][name] = sorted(alive, key=lambda c: -norm[c])
     return dict(of)
 
 
-def _shuffled(living: _Order, generator: torch.Generator) -> _Order:
-    """The living channels of each site in random order."""
+def _shuffled(order: _Order, generator: torch.Generator) -> _Order:
+    """The same channels of each site in random order."""
     return {
-        site: [
-            channels[i]
-            for i in torch.randperm(
-                len(channels), device=generator.device, generator=generator
-            ).tolist()
-        ]
-        for site, channels in living.items()
+        site: [channels[i] for i in _at_random(len(channels), generator)]
+        for site, channels in order.items()
     }
+
+
+def _at_random(number: int, generator: torch.Generator) -> list[int]:
+    """The first so many numbers in random order."""
+    return torch.randperm(number, device=generator.device, generator=generator).tolist()

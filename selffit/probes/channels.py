@@ -4,6 +4,7 @@ Our operational definition of the "dominant channels" of He et al. (2023, arXiv 
 abstract is all that this project had at hand.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -61,9 +62,9 @@ def channel_dominance(
     car are the responses to random signs of the same size and to delta on plain grey, relative too
     (1 = an average channel). gini, top10 (share of the largest 10 % of channels) and pr
     (participation ratio, a number of channels) say how concentrated si is. rho and agree say how
-    far the ranking by dominance repeats when it is made from each half of the images: Spearman's
-    rank correlation in [-1,1] (NaN where one half ranks nothing), and the share of the 10 % most
-    dominant channels that both halves name.
+    far the ranking of the living channels by dominance repeats when it is made from each half of
+    the images: Spearman's rank correlation in [-1,1], and the share of the 10 % most dominant ones
+    that both halves name (both NaN where one half ranks nothing).
 
     0 for a dead channel (si and di both below 1 % of an average channel), and throughout a layer
     where one of the two is 0 everywhere (eps = 0): nothing can be compared there. The halves of rho
@@ -135,6 +136,12 @@ def watching(model: Network, see: Callable[[str, Tensor], None]) -> Iterator[Non
             hook.remove()
 
 
+def living(layer: kinds.LayerChannels) -> list[int]:
+    """The channels of a layer that answer to anything: those that are not dead."""
+    both = zip(layer.si, layer.di, strict=True)
+    return [c for c, (si, di) in enumerate(both) if si >= DEAD or di >= DEAD]
+
+
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     """Mean over space of |a - b|: [B,C,H,W] → float64 [B,C]."""
     return (a - b).abs().mean(dim=(2, 3)).double()
@@ -142,8 +149,7 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
 
 def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> kinds.LayerChannels:
     """From the responses [2,C] that each half of the images adds up to."""
-    first, second = (_dominance(*responses) for responses in zip(si, di, strict=True))
-    return kinds.LayerChannels(
+    layer = kinds.LayerChannels(
         name=name,
         dominance=Floats(_dominance(si.sum(0), di.sum(0)).tolist()),
         si=Floats(_relative(si.sum(0)).tolist()),
@@ -153,9 +159,12 @@ def _layer(name: str, si: Tensor, di: Tensor, rand: Tensor, car: Tensor) -> kind
         gini=gini(si.sum(0)),
         top10=top_share(si.sum(0)),
         pr=participation_ratio(si.sum(0)),
-        rho=spearman(first, second),
-        agree=shared_top(first, second),
     )
+    # dead channels have the same 0 in both halves: they would agree about nothing
+    alive = living(layer)
+    first, second = (_dominance(*half)[alive] for half in zip(si, di, strict=True))
+    rho = spearman(first, second)
+    return replace(layer, rho=rho, agree=math.nan if math.isnan(rho) else shared_top(first, second))
 
 
 def _dominance(r_si: Tensor, r_di: Tensor) -> Tensor:

@@ -118,15 +118,26 @@ def test_masking_the_self_channels_takes_fgsm_accuracy_away_and_gives_pgd_back()
         assert left(rows["random", share]) in (left(found.base), data, without_self)
 
 
+def random_channels(share: float, draws: int) -> tuple[float, kinds.Ablation]:
+    """Groups that took channel 0, of the random ones, and what is left without those."""
+    rows = {row.group: row for row in check(shares=(share,), draws=draws).rows}
+    assert rows["norm"].quantile == 1  # none of them leaves more
+    return rows["self"].quantile, rows["random"]
+
+
 def test_random_channels_are_a_mean_over_draws_with_a_spread_and_a_place_for_the_others():
-    rows = {row.group: row for row in check(shares=(0.1,), draws=60).rows}
-    hit = rows["self"].quantile  # draws that took channel 0, of ten living ones
-    assert 0 < hit < 0.3
-    random = rows["random"]
-    assert (random.draws, random.clean, random.clean_sd) == (60, 1, 0)
+    hit, random = random_channels(0.2, 40)  # of 45 pairs of ten living ones
+    assert 0.05 < hit < 0.4 and random.draws == 40
     assert random.fgsm == pytest.approx(1 - hit / 2, abs=1e-4)
-    assert random.fgsm_sd == pytest.approx(math.sqrt(hit * (1 - hit) / 4 * 60 / 59), abs=1e-4)
-    assert rows["norm"].quantile == rows["data"].quantile == 1  # no draw leaves more
+    assert random.fgsm_sd == pytest.approx(math.sqrt(hit * (1 - hit) / 4 * 40 / 39), abs=1e-4)
+
+
+def test_where_there_are_few_groups_of_a_size_all_of_them_are_measured_and_nothing_is_estimated():
+    hit, random = random_channels(0.1, 20)
+    assert (hit, random.draws, random.clean, random.clean_sd) == (0.1, 10, 1, 0)
+    assert (random.fgsm, random.fgsm_sd) == (0.95, 0.15)
+    hit, random = random_channels(0.2, 45)
+    assert (hit, random.draws, random.fgsm, random.fgsm_sd) == (0.2, 45, 0.9, 0.2)
 
 
 def test_no_draw_of_random_channels_is_refused():

@@ -95,7 +95,7 @@ def test_without_a_budget_nothing_is_called_dominant():
     )
     assert set(layer.dominance) == {0.0} and set(layer.si) == {0.0}
     assert layer.gini == 0 and layer.pr == 5
-    assert math.isnan(layer.rho) and set(layer.car) == {0.0}
+    assert math.isnan(layer.rho) and math.isnan(layer.agree) and set(layer.car) == {0.0}
 
 
 class BrightOrDark(Network):
@@ -140,6 +140,26 @@ def test_the_ranking_is_compared_between_the_first_half_of_the_images_and_the_se
     grey = torch.full_like(dark_and_bright, 128)  # and what is all but grey still ranks: 1, -1, 0
     assert rho_and_agree(torch.cat([dark_and_bright[1::2], grey[:4]])) == (pytest.approx(1), 1)
     assert math.isnan(rho_and_agree(dark_and_bright[:1])[0])
+
+
+class AndDead(BrightOrDark):
+    """The same, with as many dead channels again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        dead = torch.zeros(3, 1, 2, 2), torch.full((3,), -1.0)
+        self.conv.weight.data = torch.cat([self.conv.weight.data, dead[0]])
+        self.conv.bias = nn.Parameter(torch.cat([self.conv.bias.data, dead[1]]))  # type: ignore
+
+
+def test_dead_channels_have_no_say_in_whether_the_halves_agree():
+    images = smooth_images()[[0, 2, 4, 1, 3, 5, 7]]
+    found = []
+    for net in (BrightOrDark(), AndDead()):
+        labels = torch.zeros(len(images), dtype=torch.int64)
+        (layer,) = channel_dominance(net, images, labels, eps=0.1, generator=generator())
+        found.append((layer.rho, layer.agree))
+    assert found[0] == found[1] == (pytest.approx(0.5), 1)
 
 
 @pytest.mark.parametrize("name", ["small", "resnet18", "preact-resnet18"])

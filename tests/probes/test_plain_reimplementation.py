@@ -216,8 +216,15 @@ def test_dominance_and_the_causal_effect_of_it(case: Case) -> None:
     layers = channel_dominance(case.model, case.images, case.y, eps=EPS, generator=case.generator())
     plain = plain_dominance(case, slice(None))
     assert [layer.name for layer in layers] == list(plain)
+    halves = [plain_dominance(case, part) for part in (slice(N // 2), slice(N // 2, None))]
     for layer in layers:
         assert list(layer.dominance) == pytest.approx(plain[layer.name].tolist(), abs=1e-4)
+        living = plain[layer.name].nonzero()[:, 0]
+        both = torch.stack([half[layer.name][living] for half in halves])
+        ranks = both.argsort(1).argsort(1).float()  # there are no ties
+        assert layer.rho == pytest.approx(float(torch.corrcoef(ranks)[0, 1]), abs=1e-4)
+        tenth = both.topk(math.ceil(len(living) / 10)).indices
+        assert layer.agree == share(torch.isin(tenth[0], tenth[1]))
 
     check = causal_check(
         case.model,
@@ -227,32 +234,44 @@ def test_dominance_and_the_causal_effect_of_it(case: Case) -> None:
         pgd_alpha=EPS,
         pgd_steps=1,
         generator=case.generator(),
-        shares=(0.4,),
+        shares=(0.05, 0.4),
         singles=0,
-        draws=2,
+        draws=12,
     )
     ranked = plain_dominance(case, slice(N // 2))
     activation = maps(case.model, case.x[: N // 2])
     x, y = case.x[N // 2 :], case.y[N // 2 :]
-    compared = 0
-    for row in check.rows:
-        if row.group == "random":
-            continue
-        dominance, norm = ranked[row.stage], activation[row.stage].abs().mean((0, 2, 3))
-        living = dominance.nonzero()[:, 0]
-        score = {"self": dominance, "data": -dominance, "norm": norm}[row.group][living]
-        chosen = living[score.topk(math.ceil(0.4 * len(living))).indices]
-        site = case.model.sites()[row.stage]
-        keep = torch.ones(len(dominance))
+
+    def left(stage: str, chosen: Tensor) -> tuple[float, float]:
+        keep = torch.ones(len(ranked[stage]))
         keep[chosen] = 0
-        hook = site.register_forward_hook(lambda _, __, out, keep=keep: out * keep[:, None, None])
+        site = case.model.sites()[stage]
+        hook = site.register_forward_hook(lambda _, __, out: out * keep[:, None, None])
         try:
             fgsm_left = share(predicted(case.model, x + fgsm(case.model, x, y)) == y)
-            clean_left = share(predicted(case.model, x) == y)
+            return share(predicted(case.model, x) == y), fgsm_left
         finally:
             hook.remove()
-        assert row.channels == len(chosen)
+
+    compared = 0
+    for row in check.rows:
+        dominance, norm = ranked[row.stage], activation[row.stage].abs().mean((0, 2, 3))
+        living = dominance.nonzero()[:, 0]
+        if row.group == "random":
+            if row.share == 0.4:
+                assert row.draws == 12  # of hundreds
+                continue
+            all_of_them = torch.tensor([left(row.stage, c) for c in living])
+            clean_left, fgsm_left = all_of_them.mean(0).tolist()
+            assert row.draws == len(living)
+            spread = all_of_them.std(0, correction=0).tolist()
+            assert [row.clean_sd, row.fgsm_sd] == pytest.approx(spread, abs=1.5 / len(y))
+        else:
+            score = {"self": dominance, "data": -dominance, "norm": norm}[row.group][living]
+            chosen = living[score.topk(math.ceil(row.share * len(living))).indices]
+            clean_left, fgsm_left = left(row.stage, chosen)
+            assert row.channels == len(chosen)
         assert row.clean == pytest.approx(clean_left, abs=1.5 / len(y)), row
         assert row.fgsm == pytest.approx(fgsm_left, abs=1.5 / len(y)), row
         compared += 1
-    assert compared == 6
+    assert compared == 14

@@ -35,7 +35,7 @@ class LayerChannels(Part, frozen=True, kw_only=True):
     dominance, si, di, rand, car: a value a channel (empty where an older log has none).
     gini, top10, pr: how concentrated the answer to the perturbation is. rho: Spearman correlation
     of dominance between the two halves of the images. agree: share of the 10 % most dominant
-    channels that both halves name.
+    channels that both halves name. Dead channels count in neither (in older logs they do).
     """
 
     name: str = ""
@@ -170,9 +170,10 @@ class Ablation(Effects, frozen=True, kw_only=True):
     """A group of channels of one stage set to zero.
 
     The `share` with the highest dominance (self), the lowest (data), random ones, or those with the
-    largest activation (norm); `channels`: how many. Random ones were drawn `draws` times: clean and
-    fgsm are means over the draws, clean_sd and fgsm_sd their spread, the rest is of the first draw.
-    `quantile` of any other group: share of those draws that leave no more FGSM accuracy than it.
+    largest activation (norm); `channels`: how many. Random groups are `draws` drawn ones, or all
+    there are of that size where those are no more: clean and fgsm are means over them, clean_sd and
+    fgsm_sd the spread of one of them; the rest is of a single one, the first. `quantile` of any
+    other group: share of the random ones that leave no more FGSM accuracy than it.
     """
 
     stage: str = ""
@@ -202,9 +203,10 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     pgd_steps: steps of PGD.
     attack: that of the training.
     base: clean, fgsm, pgd, carrier, swap of the whole network.
-    rows: stage, group, share, channels, and what is left of each accuracy. Random groups were drawn
-        `draws` times: clean and fgsm are means, clean_sd and fgsm_sd the spread, the rest is of the
-        first draw. quantile, of the others: share of draws that leave no more FGSM accuracy.
+    rows: stage, group, share, channels, and what is left of each accuracy. Random groups are
+        `draws` drawn ones, or all there are of that size: clean and fgsm are means, clean_sd and
+        fgsm_sd the spread of one, the rest is of a single one, the first. quantile, of the others:
+        share of the random groups that leave no more FGSM accuracy.
     single: layer, channel, dominance, and what is left.
     budget: seconds that it was given, or null for as many as it needs.
     left: groups of channels that there was no time for.

@@ -1,0 +1,348 @@
+"""What can be done while fgsm trains, and what it is worth: the table of docs/interventions.md.
+
+    uv run python -m studies.interventions --data-dir DIR --out docs/interventions.md
+    uv run python -m studies.interventions --plain RUN… --work WORK
+
+Each run is an ordinary run of the trainer with a reaction of its own (`--on-suspect`, `--on-co`).
+Channels are zeroed at an onset while the run is paused, as a person would do it with `selffit ctl`.
+All figures are those of the run's log; the rules of today judge it. --plain: runs without any
+reaction that exist already, with all their checkpoints; the others go on from a checkpoint of
+theirs well before the first suspicion, so that the steps before are not trained again.
+
+What has been measured lies as one JSON file a run in --work and is not measured again, so that the
+command can be broken off and called again.
+"""
+
+import argparse
+import math
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from studies.jobs import gone_on, measured, put, trained
+from studies.self_information import EVERY
+
+LAYER, TOP = "conv1", 3
+SETS = ("patterns", "mnist")
+PLAIN = "nothing"
+DOMINANT = f"at the onset: zero the {TOP} most dominant of {LAYER}"
+CARRYING = f"at the onset: zero the {TOP} of {LAYER} that carry most FGSM accuracy"
+VARIANTS: dict[str, dict[str, Any]] = {
+    PLAIN: {},
+    f"at suspect: zero the {TOP} most dominant of {LAYER}": {
+        "on_suspect": f"zero:{LAYER}={TOP}",
+    },
+    DOMINANT: {"on_co": "pause"},
+    CARRYING: {"on_co": "pause"},
+    "at suspect: 30 % random signs": {"on_suspect": "set:mix_signs=0.3"},
+    "at suspect: n-fgsm": {"on_suspect": "set:method=n-fgsm"},
+    "at the onset: roll back, n-fgsm": {"on_co": "rollback:n-fgsm"},
+}
+ACTS = ("zero", "set", "rollback")
+FIXED = {
+    "channel_images": 0,
+    "causal_images": 0,
+    "align_every": 30,
+    "threads": 1,
+}
+EARLY, LEAD = 60, 300  # steps before the first suspicion, and before the onset
+STANDS = 0.5  # of the last healthy PGD accuracy: from there on it is said to stand
+IMAGES = 256  # of the check that says which channels carry FGSM accuracy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run of the study.
+
+    run: the folder of a run without a reaction that exists: the one to measure, or to go on from.
+    """
+
+    set: str
+    name: str
+    seed: int
+    result: str  # the JSON file
+    data_dir: str = ""
+    run: str = ""
+
+    @property
+    def title(self) -> str:
+        """The image set, what is done, and the seed."""
+        return f"{self.set}, {self.name}, seed {self.seed}"
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Train one run, in a process of its own, and read its log."""
+    from selffit.run.folder.run_dir import RunDir
+
+    about = {"set": job.set, "name": job.name, "seed": job.seed}
+    source = Path(job.run)
+    if job.run and job.name == PLAIN:
+        return about | outcome(RunDir.open(source))
+    where = {"data_dir": job.data_dir} if job.data_dir else {}
+    settings = {**FIXED, **where, **VARIANTS[job.name]}
+    choose = {DOMINANT: most_dominant, CARRYING: carriers}.get(job.name)
+    beside = None if choose is None else partial(zero_at_onset, choose=choose)
+    if job.run:
+        step = fork_of(source)
+        with gone_on(job.title, source, step, settings, beside) as run:
+            return about | {"from": step} | outcome(run)
+    settings |= {**EVERY[job.set], "method": "fgsm", "seed": job.seed}
+    with trained(job.title, job.set, settings, beside) as run:
+        return about | outcome(run)
+
+
+def fork_of(source: Path) -> int:
+    """The checkpoint of a run from which others go on: EARLY steps before anything is suspected."""
+    from selffit.checkpoint.manifest import parse_id
+    from selffit.checkpoint.store import CheckpointStore
+    from selffit.run.folder.run_dir import RunDir
+
+    plain = outcome(RunDir.open(source))
+    onset = min(plain["onsets"], default=plain["steps"])
+    latest = min(onset - LEAD, (plain["suspect"] or onset) - EARLY)
+    steps = [parse_id(id)[1] for id in CheckpointStore(source).ids("main")]
+    return max(step for step in steps if step <= max(latest, min(steps)))
+
+
+def zero_at_onset(run: Any, choose: Callable[[Any], dict[str, Any]]) -> None:
+    """Zero channels when the run pauses at its first onset, and let it go on after each."""
+    from selffit.control.commands import new_command
+    from selffit.control.submit import submit
+    from selffit.eventlog import kinds
+    from selffit.run.follow import Follower
+
+    follower, answered = Follower.of(run), 0
+    while (state := follower.read_all()).ending is None:
+        pauses = sum(applied.op == "pause" for applied in state.all(kinds.Applied))
+        if pauses > answered:
+            orders = [] if answered else [("zero", {"layer": LAYER, **choose(run)})]
+            for op, args in [*orders, ("resume", {})]:
+                submit(run.place, new_command(op, args, by="study"))
+            answered = pauses
+        time.sleep(0.2)
+
+
+def most_dominant(run: Any) -> dict[str, Any]:
+    """As the trainer itself chooses them."""
+    return {"top": TOP}
+
+
+def carriers(run: Any) -> dict[str, Any]:
+    """Those that alone carry most FGSM accuracy of the newest checkpoint."""
+    import torch
+
+    from selffit.analysis.networks import load_checkpoint, run_config
+    from selffit.checkpoint.manifest import parse_id
+    from selffit.checkpoint.store import CheckpointStore
+    from selffit.data import load
+    from selffit.probes.attacks import ProbeAttack
+    from selffit.probes.causal import causal_check
+    from selffit.probes.subject import probe_generator
+    from selffit.train.schedule import Schedule
+
+    cpu = torch.device("cpu")
+    images = load(run_config(run), cpu)
+    newest = max(CheckpointStore(run.path).ids("main"), key=lambda id: parse_id(id)[1])
+    network = load_checkpoint(run, newest, images, cpu)
+    config = network.config
+    eps = Schedule(config, len(images.train_x) // config.batch_size).eps(network.step)
+    check = causal_check(
+        network.model,
+        images.held_x[:IMAGES],
+        images.held_y[:IMAGES],
+        attack=ProbeAttack(eps),
+        pgd_alpha=0.0,
+        pgd_steps=1,
+        generator=probe_generator(cpu),
+        shares=(0.01,),
+        singles=10_000,
+        draws=1,
+    )
+    found = sorted((s for s in check.single if s.layer == LAYER), key=lambda one: one.fgsm)
+    return {"channels": sorted(one.channel for one in found[:TOP])}
+
+
+def outcome(run: Any) -> dict[str, Any]:
+    """What was done in a run that has ended, and what became of its robust accuracy."""
+    from selffit.analysis.past import Past
+    from selffit.eventlog import kinds
+    from selffit.run.again.rerun import Rules, blocks_of, rerun
+
+    state = Past.read(run).state
+    judged = rerun(state, blocks_of(run.place), Rules.of(state))
+    line = state.line
+    alerts = [a for a in judged.alerts if line.holds(a.branch, a.step)]
+    onsets = [a for a in judged.alerts if a.level == "onset"]
+    applied = [a for a in state.all(kinds.Applied) if a.op in ACTS]
+    acted = applied[0].step if applied else None
+    told = [d for d in judged.diagnoses if line.holds(d.branch, d.step) and d.disease]
+    probes = [
+        {"step": p.step, "clean": p.clean, "fgsm": p.fgsm, "pgd": p.pgd}
+        for p in state.all(kinds.RobustProbe)
+        if line.holds(p.branch, p.step)
+    ]
+    strong, light = state.current(kinds.StrongProbe), state.current(kinds.SelfProbe)
+    word = next((a.level for a in reversed(alerts) if a.level != "suspect"), "healthy")
+    # before it in time: the line that a roll-back left is not the one that the run ended on
+    left = [p for p in state.all(kinds.RobustProbe) if applied and p.t <= applied[0].t]
+    healthy = next((a.healthy for a in onsets if a.healthy is not None), None)
+    assert state.start is not None
+    return {
+        "epoch": state.start.steps_per_epoch,
+        "steps": state.steps_total,
+        "suspect": next((a.step for a in judged.alerts if a.level == "suspect"), None),
+        "acted": acted,
+        "zeroed": [dict(a.args) for a in applied if a.op == "zero"],
+        "onsets": [a.about for a in onsets],
+        "stands": word,  # the last word on the line that the run ended on
+        "named": told[-1].disease if told else "",
+        "pgd_then": left[-1].pgd if left else None,
+        "healthy_pgd": None if healthy is None else healthy.pgd,
+        "probes": probes,
+        "strong": None if strong is None else strong.pgd,
+        "index": None if light is None else light.index,
+    }
+
+
+def rows(results: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """One line for each image set and each thing done."""
+    yield (
+        "| images | done | n | acted at | first onset, later than without | PGD when acted "
+        "| best PGD after that: within 1 epoch | later | steps that PGD stood | end: clean | FGSM "
+        "| PGD | strong | index | named |"
+    )
+    yield "| --- | --- | ---: | --- | --- |" + " ---: |" * 9 + " --- |"
+    for data in dict.fromkeys(result["set"] for result in results):
+        for name in VARIANTS:
+            mine = [r for r in results if (r["set"], r["name"]) == (data, name)]
+            if mine:
+                plain = {r["seed"]: r for r in results if (r["set"], r["name"]) == (data, PLAIN)}
+                yield _row(data, name, mine, plain)
+
+
+def _row(
+    data: str, name: str, mine: Sequence[dict[str, Any]], plain: Mapping[int, dict[str, Any]]
+) -> str:
+    acted = sorted(r["acted"] for r in mine if r["acted"] is not None)
+    where = "–" if not acted else "…".join(dict.fromkeys((str(acted[0]), str(acted[-1]))))
+    if name != PLAIN and len(acted) < len(mine):
+        where += f" ({len(acted)} of {len(mine)})"
+    named = Counter(r["named"] for r in mine if r["named"])
+    end = [r["probes"][-1] for r in mine]
+    cells = [
+        data,
+        name,
+        str(len(mine)),
+        where,
+        ", ".join(later(r, plain.get(r["seed"])) for r in sorted(mine, key=lambda r: r["seed"])),
+        _mean(r["pgd_then"] for r in mine),
+        _mean(after(r, 0, r["epoch"]) for r in mine),
+        _mean(after(r, r["epoch"], math.inf) for r in mine),
+        _steps(mine),
+        *(_mean(probe[what] for probe in end) for what in ("clean", "fgsm", "pgd")),
+        *(_mean(r[what] for r in mine) for what in ("strong", "index")),
+        ", ".join(f"{word} {number}" for word, number in named.most_common()) or "–",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def later(result: dict[str, Any], plain: dict[str, Any] | None) -> str:
+    """Steps by which the first onset comes later than in the run where nothing is done.
+
+    The step itself for that run.
+    """
+    if not result["onsets"]:
+        return "none"
+    first = result["onsets"][0]
+    if result["name"] == PLAIN or plain is None or not plain["onsets"]:
+        return str(first)
+    return f"{first - plain['onsets'][0]:+d}".replace("-", "−")
+
+
+def after(result: dict[str, Any], low: float, high: float) -> float | None:
+    """The best PGD accuracy more than `low` and up to `high` steps after acting."""
+    if result["acted"] is None:
+        return None
+    found = [p["pgd"] for p in result["probes"] if low < p["step"] - result["acted"] <= high]
+    return max(found, default=None)
+
+
+def stood(result: dict[str, Any]) -> float | None:
+    """Steps from acting to the last probe with STANDS of the last healthy PGD accuracy.
+
+    Infinite where that is the last probe of all; None where nothing was done.
+    """
+    if result["acted"] is None:
+        return None
+    probes = result["probes"]
+    before = [p["pgd"] for p in probes if p["step"] <= result["acted"]]
+    level = result["healthy_pgd"] or (before[-1] if before else 0.0)
+    last = [p["step"] for p in probes if p["pgd"] >= STANDS * level]
+    if not last or last[-1] <= result["acted"]:
+        return 0
+    return math.inf if last[-1] == probes[-1]["step"] else last[-1] - result["acted"]
+
+
+def _steps(mine: Sequence[dict[str, Any]]) -> str:
+    found = sorted(steps for r in mine if (steps := stood(r)) is not None)
+    words = ["to the end" if math.isinf(steps) else f"{steps:g}" for steps in found]
+    return ", ".join(words) or "–"
+
+
+def _mean(values: Any) -> str:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return "–"
+    mean = statistics.fmean(known)
+    return f"{mean:.2f} ± {statistics.stdev(known):.2f}" if len(known) > 1 else f"{mean:.2f}"
+
+
+def main() -> int:
+    """Train what is missing, and write the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", default=",".join(SETS), help="image sets, default %(default)s")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--plain", nargs="+", type=Path, default=[], help="fgsm runs that exist: SET-fgsm-SEED"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = only the table"
+    )
+    parser.add_argument("--data-dir", default="", help="where MNIST lies, in torchvision's layout")
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/interventions"), help="where results are kept"
+    )
+    parser.add_argument("--out", type=Path, help="write the table into this file, not to stdout")
+    options = parser.parse_args()
+    sets = [name for name in options.sets.split(",") if name]
+    if unknown := [name for name in sets if name not in EVERY]:
+        parser.error(f"unknown set '{unknown[0]}'; valid: {', '.join(EVERY)}")
+    plain = {path.name: str(path) for path in options.plain}
+    jobs = [
+        Job(
+            set=data,
+            name=name,
+            seed=seed,
+            result=str(options.work / f"{data}-{number}-{seed}.json"),
+            data_dir=options.data_dir if data == "mnist" else "",
+            run=plain.get(f"{data}-fgsm-{seed}", "") if name == PLAIN else "",
+        )
+        for seed in range(options.seeds)
+        for data in sets
+        for number, name in enumerate(VARIANTS)
+    ]
+    put("\n".join(rows(measured(jobs, work, options.jobs))), options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
