@@ -77,14 +77,19 @@ class Recovering:
     ) -> list[Alert]:
         """Take what a strong attack leaves of the PGD accuracy `weak_pgd` on the same n images.
 
-        asked: it was wanted. Where it was not, `masked` is said all the same, once a row.
+        asked: it was wanted. Where it was not, at the end or because somebody else wanted it,
+        `masked` is said all the same, once a row, and `recovered` after `settled_probes`: a run
+        that ends has no more probes to wait for.
         """
-        climbed = self._situation.confirm and self._good > 0 and not self._told_masked
+        now = self._situation
+        climbed = now.confirm and self._good > 0 and not self._told_masked
         if not (asked or climbed):
             return []
         measured = is_accuracy(strong_pgd) and is_accuracy(weak_pgd) and n > 0
         masked = measured and self.is_masked(strong_pgd, weak_pgd, n)
-        if not (asked or masked):
+        settled = now.lasted(self._good, self._good_since, step, now.thresholds.settled_probes)
+        back = measured and self._restored and settled
+        if not (asked or masked or back):
             return []
         self.begin()
         if masked:

@@ -82,6 +82,7 @@ class RuleThresholds:
     blind_fgsm: float = 0.50  # FGSM / clean
     blind_probes: int = 3  # in a row: the first steps of a training can look blind for a moment
     recovered_probes: int = 3  # in a row
+    settled_probes: int = 2  # in a row, where a strong attack looks that nobody had to wait for
     z_masked: float = 2.0  # of what a strong attack takes away: asked once, not at every probe
     masked_again: int = 10  # probes in a row after which masked accuracy is looked at once more
     z_wide: float = 5.0  # of the gap of an undecided probe that a strong attack has to look into

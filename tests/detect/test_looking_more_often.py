@@ -32,6 +32,10 @@ TRAININGS = {
     "healthy": curve(HEALTHY),
     "collapsed": curve(HEALTHY, FALLEN),
     "recovered": curve(HEALTHY, FALLEN, (600, 0.80, 0.70, 0.62)),
+    "recovered just before the end": curve(
+        HEALTHY, FALLEN, (END - 3 * EPOCH // 2, 0.80, 0.70, 0.62)
+    ),
+    "back at the very end": curve(HEALTHY, FALLEN, (END - EPOCH // 2, 0.80, 0.70, 0.62)),
     "masked": curve(HEALTHY, FALLEN, (600, 0.80, 0.68, 0.05)),
     "masked at the very end": curve(HEALTHY, FALLEN, (1000, 0.80, 0.68, 0.05)),
     "back for less than two epochs": curve(
@@ -86,6 +90,8 @@ def test_the_trainings_are_what_they_are_called():
         "healthy": [],
         "collapsed": ["onset"],
         "recovered": ["onset", "recovered"],
+        "recovered just before the end": ["onset", "recovered"],
+        "back at the very end": ["onset"],
         "masked": ["onset", "masked"],
         "masked at the very end": ["onset", "masked"],
         "back for less than two epochs": ["onset"],

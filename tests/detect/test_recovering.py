@@ -99,6 +99,15 @@ def test_pgd_that_has_climbed_without_being_back_is_no_recovery_whatever_a_stron
     assert levels(detector.strong(18, 0.40, 0.44, 256)) == ["recovered"]
 
 
+def test_a_strong_attack_that_nobody_had_to_wait_for_is_believed_after_two_probes():
+    """At the end of a run there is no third probe; it was told as collapsed with PGD .82."""
+    for rows, expected in ((BACK[:1], []), (BACK[:2], ["recovered"]), (CLIMBED[:2], [])):
+        detector = confirming(HEALTHY + CO + rows)
+        assert not detector.wants_strong
+        assert levels(detector.strong(14, 0.40, rows[-1][1], 256)) == expected
+        assert detector.onset_open == (not expected)
+
+
 def test_masked_is_not_repeated_until_pgd_has_fallen_and_climbed_again():
     detector = confirming(HEALTHY + CO + BACK)
     detector.strong(15, 0.0, 0.44, 256)
@@ -161,8 +170,8 @@ def test_a_strong_attack_on_an_undecided_probe_can_see_the_onset_before_the_weak
     assert detector.onset_open
 
 
-def test_a_strong_attack_that_nobody_asked_for_after_an_onset_confirms_nothing():
-    for rows, strong in ((HEALTHY + CO, 0.0), (HEALTHY + CO + BACK[:2], 0.39)):
+def test_a_strong_attack_that_nobody_asked_for_confirms_nothing_of_a_moment():
+    for rows, strong in ((HEALTHY + CO, 0.0), (HEALTHY + CO + BACK[:1], 0.39)):
         detector = Detector(chance=0.1, confirm=True)
         run(rows, detector=detector)
         before = detector.state()
