@@ -2,13 +2,13 @@
 
     uv run python benchmarks/train_speed.py [--device cpu --small] [--seconds 450] [--json FILE]
 
-Rows: the textbook loop in fp32 and in fp16 autocast, ours one operation after another, ours as one
-CUDA graph; batches of 128, 512 and 1024. Columns: the step alone, with its signals and their log
-records, with an interval probe every epoch beside them. Images are random ones of CIFAR-10's shape,
-an epoch is 50 000 of them, and a step is worth 5 forward passes (5U); the floor is the time that
-these take at the speed of a large matrix product measured here. Textbook: contiguous NCHW, a
-backward pass that computes weight gradients for the attack too, torch's default SGD, loss and
-accuracy read with .item() at every step.
+Rows: the textbook loop in fp32, with tf32 convolutions (torch's default) and in fp16 autocast, ours
+one operation after another, ours as one CUDA graph; batches of 128, 512 and 1024. Columns: the
+step alone, with its signals and their log records, with an interval probe every epoch beside them.
+Images are random ones of CIFAR-10's shape, an epoch is 50 000 of them, and a step is worth 5
+forward passes (5U); the floor is the time that these take at the speed of a large matrix product
+measured here. Textbook: contiguous NCHW, a backward pass that computes weight gradients for the
+attack too, torch's default SGD, loss and accuracy read with .item() at every step.
 
 At the end a whole run is timed from the command: 30 epochs of cifar10-fgsm-8 where SELFFIT_DATA
 names a folder that has CIFAR-10, else of the default preset.
@@ -40,6 +40,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.backends import cudnn
 from torch.utils.flop_counter import FlopCounterMode
 
 from selffit.config import RunConfig, resolve
@@ -111,8 +112,9 @@ class Bench:
 
 
 # ---- the loops -----------------------------------------------------------------------------------
-def textbook(setup: Setup, half: bool) -> Callable[[int], float]:
-    """FGSM as public codes have it, in fp32 or in fp16 autocast with a scaled loss."""
+def textbook(setup: Setup, kind: str) -> Callable[[int], float]:
+    """FGSM as public codes have it, in "fp32", "tf32", or "fp16" autocast with a scaled loss."""
+    half = kind == "fp16"
     config, device = setup.config, setup.device
     model = copy.deepcopy(setup.model)
     first = nn.Conv2d(SHAPE[0], config.width, 3, padding=1, bias=False)  # ours has its own way back
@@ -126,6 +128,13 @@ def textbook(setup: Setup, half: bool) -> Callable[[int], float]:
     eps = config.eps
 
     def step(number: int) -> float:
+        before, cudnn.allow_tf32 = cudnn.allow_tf32, kind == "tf32"
+        try:
+            return take(number)
+        finally:
+            cudnn.allow_tf32 = before
+
+    def take(number: int) -> float:
         x, y = setup.batches.batch(number % setup.batches.steps_per_epoch)
         x = x.contiguous()
         x.requires_grad = True
@@ -183,7 +192,7 @@ class Trained:
     def __init__(self, setup: Setup, log: TrainLog) -> None:
         self.setup = setup
         self.monitor = Monitor(setup, log, empty_summary(), lambda level: None, lambda: False)
-        self._runner = Runner(setup, lambda event: None)
+        self.runner = Runner(setup, lambda event: None)
         self._ahead = Ahead(setup.device, setup.config.block_steps)
         self._blocks = Blocks(setup, self.monitor, log)
         self._done = 0
@@ -192,7 +201,7 @@ class Trained:
         """One step, and its block where it is full."""
         setup = self.setup
         x, y = setup.batches.batch(self._done % setup.batches.steps_per_epoch)
-        values = self._runner.run(x, y, self._ahead.at(self._done, setup.schedule))
+        values = self.runner.run(x, y, self._ahead.at(self._done, setup.schedule))
         self._blocks.add(values)
         self._done += 1
         if self._blocks.full:
@@ -261,6 +270,13 @@ def peak(bench: Bench) -> float:
     return 2 * size**3 / took
 
 
+def real_images(bench: Bench) -> str:
+    """The folder that has CIFAR-10, "" where there is none, or no GPU."""
+    folder = os.environ.get("SELFFIT_DATA", "")
+    real = bench.cuda and (Path(folder) / "cifar-10-batches-py").is_dir()
+    return folder if real else ""
+
+
 # ---- the table -----------------------------------------------------------------------------------
 def same_losses(bench: Bench, setup: Callable[[], Setup], log: TrainLog) -> bool:
     """Whether the loops start alike: later, pixels whose gradient is about 0 get other signs."""
@@ -270,7 +286,7 @@ def same_losses(bench: Bench, setup: Callable[[], Setup], log: TrainLog) -> bool
         made.adopt(replace(made.config, lr=0.05, lr_schedule="constant", momentum_low=0.0), {})
         return made
 
-    theirs, ours = textbook(fixed(), False), Trained(fixed(), log)
+    theirs, ours = textbook(fixed(), "fp32"), Trained(fixed(), log)
     errors = [abs(theirs(i) - float(ours.step(i))) for i in range(3)]
     same = errors[0] < (2e-2 if bench.cuda else 1e-3) and max(errors) < (
         0.1 if bench.cuda else 2e-2
@@ -290,11 +306,12 @@ def row(bench: Bench, name: str, batch: int, flop: float, top: float, times: lis
     return f"{name:<16}{batch:6}  {' '.join(shown)}  {figures}"
 
 
-def table(bench: Bench, width: int, batches: list[int], log: TrainLog) -> tuple[bool, list[Any]]:
-    """Prints it; whether the losses agree, and the figures."""
+def table(
+    bench: Bench, width: int, batches: list[int], log: TrainLog, found: list[dict[str, Any]]
+) -> bool:
+    """Prints it, with the figures in `found`; whether the losses agree."""
     images = random_images(bench.device, 4096 if bench.small or not bench.cuda else EPOCH)
-    top, found = peak(bench), []
-    nan = float("nan")
+    top, nan = peak(bench), float("nan")
     same = True
     ratios: dict[int, float] = {}
     for number, batch in enumerate(batches):
@@ -319,9 +336,9 @@ def table(bench: Bench, width: int, batches: list[int], log: TrainLog) -> tuple[
             print(f"{'':<16}{'batch':>6}  {heads}  {'images/s':>10} {'TFLOP/s':>9} {'of floor':>9}")
             print(f"{'':<16}{'':>6}  {'s an epoch':>26}")
         trained = {"eager": Trained(setup(graph="off"), log)}
-        works: dict[str, Work] = {"textbook fp32": textbook(setup(), False)}
+        kinds = ("fp32", "tf32", "fp16") if bench.cuda else ("fp32",)
+        works: dict[str, Work] = {f"textbook {kind}": textbook(setup(), kind) for kind in kinds}
         if bench.cuda:
-            works["textbook fp16"] = textbook(setup(), True)
             trained["graph"] = Trained(setup(graph="on"), log)
         for name, loop in trained.items():
             works[f"{name} alone"] = alone(setup(), name == "graph")
@@ -332,8 +349,8 @@ def table(bench: Bench, width: int, batches: list[int], log: TrainLog) -> tuple[
         for name, loop in trained.items():
             if bench.left(f"probes, {name}, batch {batch}", 20):
                 probes[name] = bench.seconds({"": loop.probe}, 1, 1)[""]
-        for name in ("textbook fp32", "textbook fp16"):
-            if name in times:
+        for name in works:
+            if name.startswith("textbook"):
                 print(row(bench, name, batch, flop, top, [times[name], nan, nan]))
         for name in trained:
             beside = probes.get(name, nan) * batch / EPOCH  # a step's share of the epoch's probe
@@ -341,31 +358,35 @@ def table(bench: Bench, width: int, batches: list[int], log: TrainLog) -> tuple[
             print(row(bench, name, batch, flop, top, three))
         best = "graph" if "graph" in times else "eager"
         ratios[batch] = times["textbook fp32"] / times[best]
+        others = "".join(
+            f", {times[name] / times[best]:.2f}x in {name.split()[1]}"
+            for name in times
+            if name.startswith("textbook ") and name != "textbook fp32"
+        )
         signals = times[best] / times[f"{best} alone"] - 1
         share = probes.get(best, nan) / (times[best] * EPOCH / batch)
         print(
-            f"  {best}: {ratios[batch]:.2f}x the textbook in fp32; signals and log "
+            f"  {best}: {ratios[batch]:.2f}x the textbook in fp32{others}; signals and log "
             f"{100 * signals:+.1f} %, an interval probe {100 * share:.1f} % of an epoch"
         )
         found.append({"batch": batch, "seconds": times, "probe": probes})
     if not bench.cuda:
-        bench.skipped.append("textbook fp16 and graph: a CPU has neither")
+        bench.skipped.append("textbook tf32 and fp16, and graph: a CPU has none of them")
         if ratios:
             ratio = max(ratios.values())
             verdict = "ok" if ratio >= TARGET else "missed"
             print(f"\nspeed-up over the textbook: {ratio:.2f}x  target {TARGET}x  {verdict}")
-    return same, found
+    return same
 
 
 def whole_run(bench: Bench) -> dict[str, Any]:
     """Seconds from the command to the end of a run."""
-    folder = os.environ.get("SELFFIT_DATA", "")
-    real = bench.cuda and (Path(folder) / "cifar-10-batches-py").is_dir()
-    preset = "cifar10-fgsm-8" if real else "patterns"
+    folder = real_images(bench)
+    preset = "cifar10-fgsm-8" if folder else "patterns"
     epochs = 3 if bench.small else 30
     options = ["--preset", preset, "--epochs", "30", "--device", bench.device.type, "--plain"]
     options += ["--stop-epoch", str(epochs)] if epochs < 30 else []
-    options += ["--data-dir", folder] if real else []
+    options += ["--data-dir", folder] if folder else []
     if not bench.left(f"a whole run of {preset}", 150 if bench.cuda else 30):
         return {}
     with tempfile.TemporaryDirectory() as runs:
@@ -391,6 +412,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=450.0, help="begin nothing after that")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     device = choose_device(options.device)
     bench = Bench(device, options.small, time.monotonic() + options.seconds)
     if bench.cuda:
@@ -404,9 +426,10 @@ def main() -> int:
     name = torch.cuda.get_device_name(device) if bench.cuda else cpu_name()
     print(f"hardware: {name}; torch {torch.__version__}")
     print(f"recipe: cifar10-fgsm-8, preact-resnet18, width {width}, 3x32x32, random images")
+    figures: list[dict[str, Any]] = []
     sizes = [128, 512, 1024] if bench.cuda else ([64] if options.small else [64, 128])
     with tempfile.TemporaryDirectory() as place, EventWriter(Path(place), "trainer", 1) as writer:
-        same, figures = table(bench, width, sizes, TrainLog(writer, Ledger()))
+        same = table(bench, width, sizes, TrainLog(writer, Ledger()), figures)
     run = whole_run(bench)
     for what in bench.skipped:
         print(f"skipped: {what}")

@@ -29,8 +29,8 @@ def input_gradient(
 
     It costs 2 of the step's 5 units. Losses are summed, so an image's gradient does not depend on
     the batch size. `objective` may take the place of cross-entropy. Where `autocast` is a dtype,
-    the network runs in it; all else has the type of x, float32. x is a leaf: never pass it through
-    a clamp inside the graph, whose gradient is 0 at the bound.
+    the network runs in it, and otherwise as it is outside; all else has the type of x, float32. x
+    is a leaf: never pass it through a clamp inside the graph, whose gradient is 0 at the bound.
 
     Batch norm: by default layers keep their mode. In training mode this forward
     pass uses the batch's statistics and updates the running ones, so a
@@ -50,7 +50,7 @@ def input_gradient(
         image_only(model),
         batch_norm_in_eval(model) if bn_eval else nullcontext(),
     ):
-        with torch.autocast(x.device.type, dtype=autocast, enabled=autocast is not None):
+        with torch.autocast(x.device.type, dtype=autocast) if autocast else nullcontext():
             logits = model(leaf)
         loss = (objective or cross_entropy)(logits.to(x.dtype), y)
         (grad,) = torch.autograd.grad(loss.sum(), leaf)

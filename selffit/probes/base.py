@@ -7,27 +7,33 @@ import torch
 from torch import Tensor, nn
 
 from selffit.data.imageset import as_float
+from selffit.models.trials import without_trials
+from selffit.probes.sizes import SIZES
+
+# What probes compute in, None: float32. What torch.bfloat16 changes of accuracies, and of the time
+# they take, `benchmarks/on_card.py` tells.
+MIXED: torch.dtype | None = None
 
 
 @contextmanager
 def probing(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no autocast inside; afterwards every module is back in its own mode.
+    """Evaluation mode and `MIXED` inside; afterwards every module is back in its own mode.
 
-    cuDNN's trial runs are off inside: the batches of a probe come in many sizes, and a trial for
-    each costs more than it saves.
+    cuDNN's trial runs are off inside: the batches of a probe come in many sizes.
     """
     training = [module for module in model.modules() if module.training]
-    benchmark = torch.backends.cudnn.benchmark
     device = next((p.device.type for p in model.parameters()), "cpu")
     model.eval()
-    torch.backends.cudnn.benchmark = False
     try:
-        with torch.autocast(device, enabled=False):
+        with without_trials(), _mixed(device):
             yield
     finally:
-        torch.backends.cudnn.benchmark = benchmark
         for module in training:
             module.training = True  # not .train(), which would also switch its children
+
+
+def _mixed(device: str) -> torch.autocast:
+    return torch.autocast(device, dtype=MIXED, enabled=MIXED is not None)
 
 
 def batches(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -38,10 +44,12 @@ def batches(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[T
 
 
 def precision(device: torch.device) -> str:
-    """Of float32 convolutions on a device, which is how probes compute: "fp32" or "tf32"."""
+    """Of the convolutions of probes on a device: "fp32" or "tf32", or "bf16"."""
+    if MIXED is not None:
+        return "bf16"
     return "tf32" if device.type == "cuda" and torch.backends.cudnn.allow_tf32 else "fp32"
 
 
 def batch_of(device: torch.device, on_cpu: int) -> int:
     """Images of a pass: on a GPU so many that launching operations is no matter."""
-    return 1024 if device.type == "cuda" else on_cpu
+    return SIZES[-1] if device.type == "cuda" else on_cpu

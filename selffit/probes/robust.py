@@ -18,6 +18,7 @@ from selffit.methods.base import (
 from selffit.methods.fgsm import fgsm
 from selffit.methods.gradient import input_gradient
 from selffit.probes.base import batch_of, batches, probing
+from selffit.probes.sizes import filled
 from selffit.probes.steps import schedule_of, step_sizes
 from selffit.probes.subject import Subject, timed
 
@@ -202,19 +203,28 @@ def survivors(
 
     logits: the network at x, for images with the given indices, as `gradient` has it. eps: radius,
     in pixels, on the images' device. alphas: the size of each step, in pixels.
-    answered: says of logits [B,K] which of them are an answer at all.
+    answered: says of logits [B,K] which of them are an answer at all. On a GPU the last image may
+    be asked for several times, to fill a batch up.
     """
 
     def right(logits: Tensor) -> Tensor:
-        return answered(logits) & (logits.argmax(1) == y)
+        own = logits[: len(y)]
+        return answered(own) & (own.argmax(1) == y)
+
+    def full(*parts: Tensor) -> tuple[Tensor, ...]:
+        size = filled(len(y), y.device)
+        if size == len(y):
+            return parts
+        index = torch.arange(size, device=y.device).clamp_(max=len(y) - 1)
+        return tuple(part[index] for part in parts)
 
     alive, x_adv = torch.arange(len(y), device=y.device), start
     for alpha in alphas:
         if len(alive) == 0:
             return alive
-        at_point = gradient(x_adv, y, alive)
+        at_point = gradient(*full(x_adv, y, alive))
         # found once: on a GPU that waits for the device
         kept = right(at_point.logits).nonzero()[:, 0]
         alive, x, y = alive[kept], x[kept], y[kept]
         x_adv = project(x_adv[kept] + alpha * at_point.grad[kept].sign(), x, eps)
-    return alive[right(logits(x_adv, alive))] if len(alive) else alive
+    return alive[right(logits(*full(x_adv, alive)))] if len(alive) else alive

@@ -19,7 +19,7 @@ from selffit.probes.strip import strip_probe
 from selffit.probes.subject import Subject
 from selffit.train.trainlog import TrainLog
 
-PAUSE = 0.5  # seconds that training is held up at a time, but for the last measurement in them
+PAUSE = 0.1  # seconds that training is held up at a time, but for the last measurement in them
 STRIP_IMAGES = 4
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
+
+# From here on a graph finds the generators by itself, and to name them to it draws a warning.
+_FINDS_GENERATORS = (2, 14)
 
 
 class Capture(Protocol):
@@ -33,16 +39,21 @@ class CudaCapture:
     """With torch.cuda.CUDAGraph; the generator draws anew at every replay, from its seed then.
 
     beside: another one, whose memory is used too. Neither may leave tensors behind that are read
-    after the other has run: what is to be kept is copied out of the work.
+    after the other has run: what is to be kept is copied out of the work. Memory belongs to a
+    stream, so both are captured on the same.
     """
 
     def __init__(self, generator: torch.Generator, beside: Capture | None = None) -> None:
         self._generator = generator
         self._device = generator.device
-        self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call,unused-ignore]
         self._graph = torch.cuda.CUDAGraph()
-        own = torch.cuda.graph_pool_handle()  # type: ignore[no-untyped-call,unused-ignore]
-        self._pool: Any = beside._pool if isinstance(beside, CudaCapture) else own
+        self._stream: torch.cuda.Stream
+        self._pool: Any
+        if isinstance(beside, CudaCapture):
+            self._stream, self._pool = beside._stream, beside._pool
+        else:
+            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call,unused-ignore]
+            self._pool = torch.cuda.graph_pool_handle()  # type: ignore[no-untyped-call,unused-ignore]
 
     def warm_up(self, work: Callable[[], None]) -> None:
         """Do the work once on the side stream, where kernels and workspaces are then ready."""
@@ -55,15 +66,19 @@ class CudaCapture:
     def capture(self, work: Callable[[], None]) -> None:
         """Record the work. Raises RuntimeError; torch is then ready for ordinary work again."""
         here = torch.cuda.current_stream(self._device)
-        self._graph.register_generator_state(self._generator)
+        if _version() < _FINDS_GENERATORS:
+            self._graph.register_generator_state(self._generator)
         try:
             # only this thread must do nothing that cannot be captured: others read the machine's
             # state, and the backward pass has a thread of its own
-            with torch.cuda.graph(
-                self._graph,
-                pool=self._pool,
-                stream=self._stream,
-                capture_error_mode="thread_local",
+            with (
+                _uncollected(),
+                torch.cuda.graph(
+                    self._graph,
+                    pool=self._pool,
+                    stream=self._stream,
+                    capture_error_mode="thread_local",
+                ),
             ):
                 work()
         except BaseException:
@@ -84,3 +99,30 @@ class CudaCapture:
     def replay(self) -> None:
         """Launch it on the current stream."""
         self._graph.replay()
+
+
+def static_images(count: int, shape: tuple[int, int, int], device: torch.device) -> Tensor:
+    """A place [count,C,H,W] for images, float32, laid out in memory as batches are.
+
+    For images of one channel too, where `contiguous` would leave strides that are another layout's
+    to kernels that choose by them.
+    """
+    plain = torch.zeros((count, *shape), device=device)
+    return plain.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected inside: a graph that is thrown away then breaks off the capture."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _version() -> tuple[int, ...]:
+    """Torch's, major and minor."""
+    return tuple(int(part) for part in torch.__version__.split(".")[:2])

@@ -47,6 +47,8 @@ class Loop:
                     break
                 if self._between_blocks:
                     session.measure_later()
+                    if self.runner.prepare():
+                        session.blocks.restart_clock()
                 self._one_step()
                 self._after_step()
         except Stop as request:

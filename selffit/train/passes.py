@@ -18,12 +18,10 @@ from selffit.data.imageset import ImageSet
 from selffit.methods.base import Gradient
 from selffit.methods.gradient import input_gradient
 from selffit.models.base import Network
-from selffit.train.capture import Capture, MakeCapture
+from selffit.probes.base import probing
+from selffit.probes.sizes import SIZES
+from selffit.train.capture import Capture, MakeCapture, static_images
 from selffit.train.hostreads import HostReads
-
-# Of batches; larger ones are not worth a graph. They are close where PGD loses one image after the
-# other, for a larger graph takes longer.
-SIZES = (32, 64, 96, 128, 192, 256, 384, 512)
 
 
 class _Place:
@@ -31,8 +29,7 @@ class _Place:
 
     def __init__(self, size: int, images: ImageSet) -> None:
         device = images.held_x.device
-        x = torch.zeros((size, *images.shape), device=device)
-        self.x = x.contiguous(memory_format=torch.channels_last)
+        self.x = static_images(size, images.shape, device)
         self.y = torch.zeros(size, dtype=torch.int64, device=device)
         self.answer = Gradient(
             torch.zeros_like(self.x),
@@ -64,16 +61,10 @@ class Passes:
 
         That is so in training mode, for large batches, and where hooks watch or change maps.
         """
-        size = next((size for size in SIZES if size >= len(x)), 0)
-        if self._off or not len(x) or not size or self._model.training or _hooked(self._model):
+        size = _size_for(len(x))
+        if not size or not self._possible():
             return None
-        tensors = (*self._model.parameters(), *self._model.buffers())
-        lie = tuple(tensor.data_ptr() for tensor in tensors)
-        if lie != self._lie:
-            self._places, self._lie = {}, lie
-        if size not in self._places:
-            self._places[size] = _Place(size, self._images)
-        place = self._places[size]
+        place = self._place(size)
         place.x[: len(x)].copy_(x)
         place.y[: len(y)].copy_(y)
         if not self._done(place):
@@ -81,11 +72,46 @@ class Passes:
         got = place.answer
         return Gradient(*(part[: len(x)].clone() for part in (got.grad, got.loss, got.logits)))
 
+    def prepare(self, upto: int) -> bool:
+        """Do a part of making the graph of one more size; False where nothing is left to do.
+
+        upto: images of the largest batch there will be. So no probe has to wait for many of them.
+        """
+        sizes = [size for size in SIZES if size <= _size_for(min(upto, SIZES[-1]))]
+        with probing(self._model), torch.no_grad():
+            if self._possible():
+                for place in map(self._place, sizes):
+                    if not place.captured:
+                        return self._done(place)
+        return False
+
+    def _possible(self) -> bool:
+        """Whether the network can be asked by a graph now."""
+        return not (self._off or self._model.training or _hooked(self._model))
+
+    def _place(self, size: int) -> _Place:
+        """That of a size, for the network's tensors where they lie now."""
+        tensors = (*self._model.parameters(), *self._model.buffers())
+        lie = tuple(tensor.data_ptr() for tensor in tensors)
+        if lie != self._lie:
+            self._places, self._lie = {}, lie
+        if size not in self._places:
+            self._places[size] = _Place(size, self._images)
+        return self._places[size]
+
     def _done(self, place: _Place) -> bool:
         """Compute what lies at a place: as it is at first, captured from then on."""
 
         def work() -> None:
-            found, answer = input_gradient(self._model, place.x, place.y), place.answer
+            # weights that were cast before are not those of the next replay
+            kind = place.x.device.type
+            with torch.autocast(
+                kind,
+                dtype=torch.get_autocast_dtype(kind),
+                enabled=torch.is_autocast_enabled(kind),
+                cache_enabled=False,
+            ):
+                found, answer = input_gradient(self._model, place.x, place.y), place.answer
             answer.grad.copy_(found.grad)
             answer.loss.copy_(found.loss)
             answer.logits.copy_(found.logits)
@@ -114,6 +140,11 @@ class Passes:
         self._places = {}
         print(f"probes are made without CUDA graphs: {why}", file=sys.stderr)
         return False
+
+
+def _size_for(count: int) -> int:
+    """Of the graph for so many images; 0 where there is none."""
+    return next((size for size in SIZES if size >= count), 0) if count else 0
 
 
 def _hooked(model: nn.Module) -> bool:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from selffit.errors import UserError
 from selffit.eventlog import kinds
-from selffit.train.capture import Capture, captures_on
+from selffit.models.trials import without_trials
+from selffit.train.capture import Capture, captures_on, static_images
 from selffit.train.hostreads import HostReads
 from selffit.train.passes import Passes
 from selffit.train.scalars import Planned
@@ -48,12 +49,11 @@ class Runner:
         self._warm = 0
         self._refused: set[Hashable] = set()
         self.captures = 0
-        size = setup.config.batch_size
+        self._size = size = setup.config.batch_size
         self._x = self._y = self._values = torch.empty(0)
         if self._make is not None:
             device = setup.device
-            x = torch.zeros((size, *setup.images.shape), device=device)
-            self._x = x.contiguous(memory_format=torch.channels_last)
+            self._x = static_images(size, setup.images.shape, device)
             self._y = torch.zeros(size, dtype=torch.int64, device=device)
             self._values = torch.zeros(VALUES, size, device=device)
             setup.model.passes = Passes(setup.model, self._make, setup.images)
@@ -66,9 +66,10 @@ class Runner:
         self._setup.step.use(now.values, now.row)
         self._generator.manual_seed(now.seed)
         # the rest of an epoch is no batch of that size, and not worth a graph
-        if self._make is None or len(y) != len(self._y):
+        if self._make is None or len(y) != self._size:
             values = torch.empty(VALUES, len(y), device=x.device)
-            self._take(x, y, values)
+            with nullcontext() if len(y) == self._size else without_trials():
+                self._take(x, y, values)
             return values
         self._x.copy_(x)
         self._y.copy_(y)
@@ -76,6 +77,16 @@ class Runner:
             assert self._graph is not None
             self._graph.replay()
         return self._values
+
+    def prepare(self) -> bool:
+        """Between two blocks: a part of what probes will ask for; False where nothing was to do."""
+        setup, passes = self._setup, self._setup.model.passes
+        if passes is None:
+            return False
+        config = setup.config
+        most = max(config.probe_images, config.self_images, config.align_images)
+        done: bool = passes.prepare(min(most, len(setup.images.held_x)))
+        return done
 
     def _take(self, x: Tensor, y: Tensor, values: Tensor) -> None:
         """The step itself, and its values per image."""

@@ -1,6 +1,7 @@
 """One training step, the same for every method: attack the batch, then descend on its loss."""
 
 from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -119,6 +120,12 @@ class Step:
 
         By default that is the mean cross-entropy at x_adv. Nothing waits for the device.
         """
+        with _cast_once() if self.method.loss is None else nullcontext():
+            return self._take(x, y, generator, with_input_gradient=with_input_gradient)
+
+    def _take(
+        self, x: Tensor, y: Tensor, generator: torch.Generator, *, with_input_gradient: bool
+    ) -> tuple[Attack, TrainedOn]:
         attack = self.method.attack(self.gradient_at, x, y, self.budget, generator)
         if self.mix_signs:
             attack = mix_signs(attack, x, self.scalars.eps, self.mix_signs, generator)
@@ -147,3 +154,17 @@ class Step:
         self.optimizer.step()
         self.optimizer.zero_grad()
         return attack, TrainedOn(loss.detach(), logits.detach(), x_adv.grad)
+
+
+@contextmanager
+def _cast_once() -> Iterator[None]:
+    """Mixed precision has each weight in its own type once for all passes inside, not for each.
+
+    Weights must be as they were in all passes, and all of these with their graph.
+    """
+    torch.autocast_increment_nesting()  # the passes' own ends are then no end of the cached weights
+    try:
+        yield
+    finally:
+        if torch.autocast_decrement_nesting() == 0:
+            torch.clear_autocast_cache()

@@ -11,7 +11,9 @@ from selffit.methods.base import Budget
 from selffit.methods.gradient import input_gradient
 from selffit.methods.pgd import pgd
 from selffit.models import build
-from selffit.probes.robust import RobustAccuracy, robust_accuracies
+from selffit.probes import robust
+from selffit.probes.robust import RobustAccuracy, robust_accuracies, survivors
+from selffit.probes.sizes import SIZES, filled
 
 
 class Brightness(nn.Module):
@@ -211,3 +213,35 @@ def test_answers_that_an_attack_alone_makes_infinite_leave_the_clean_accuracy():
     )[0]
     assert (got.clean, got.nonfinite) == (1.0, 1)  # 100/255 is below the limit, its attack above
     assert math.isnan(got.fgsm)
+
+
+def test_where_sizes_cost_batches_are_filled_up_and_nothing_else_changes(monkeypatch):
+    images, labels = grey(0, 100, 120, 140, 200, 90, 10), torch.tensor([0, 0, 0, 1, 1, 1, 0])
+    x, model, sizes = images / 255, Brightness(), []
+
+    def gradient(at, y, alive):
+        assert len(at) == len(y) == len(alive) and at.stride() == x.stride()
+        sizes.append(len(at))
+        return input_gradient(model, at, y)
+
+    def logits(at, alive):
+        assert len(at) == len(alive)
+        sizes.append(len(at))
+        return model(at)
+
+    def stand():
+        sizes.clear()
+        eps = torch.tensor(0.06)
+        return survivors(logits, gradient, x, labels, x, eps, [0.02] * 5).tolist(), list(sizes)
+
+    plain, grown = stand()
+    assert plain == [0, 1, 4, 6] and grown == [7, 6, 6, 5, 4, 4]
+    monkeypatch.setattr(robust, "filled", lambda count, device: 8 if count > 4 else 4)
+    assert stand() == (plain, [8, 8, 8, 8, 4, 4])
+
+
+def test_sizes_are_few_on_a_gpu_and_as_they_come_on_a_cpu():
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert {filled(count, gpu) for count in range(1, 513)} == set(SIZES)
+    assert [filled(count, gpu) for count in (32, 33, 600)] == [32, 64, 600]
+    assert [filled(count, cpu) for count in (1, 33, 600)] == [1, 33, 600]

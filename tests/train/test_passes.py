@@ -9,6 +9,7 @@ from made_up.graphs import Stale, StandIn
 from selffit.data.imageset import ImageSet
 from selffit.methods.gradient import input_gradient
 from selffit.models import build
+from selffit.probes import base
 from selffit.probes.base import probing
 from selffit.probes.channels import watching
 from selffit.train.passes import Passes
@@ -120,3 +121,36 @@ def test_a_number_that_a_graph_would_keep_is_noticed(model):
     with pytest.raises(Stale):
         for _ in range(4):
             input_gradient(model, *batch(9))
+
+
+def test_graphs_are_made_ahead_of_the_probes_that_ask_for_them(model):
+    model.train()
+    before = [tensor.clone() for tensor in (*model.parameters(), *model.buffers())]
+    told = [model.passes.prepare(70) for _ in range(7)]
+    assert told == [True] * 6 + [False]  # a warm-up and a capture each, of 32, 64 and 96
+    assert [(graph.warm_ups, graph.replays) for graph in StandIn.all] == [(1, 1)] * 3
+    assert all(module.training for module in model.modules())
+    after = (*model.parameters(), *model.buffers())
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    with probing(model):
+        same(model, *batch(70))
+    assert len(StandIn.all) == 3
+    with watching(model, lambda name, _: None):
+        assert not model.passes.prepare(600)
+    assert model.passes.prepare(600)
+
+
+def test_graphs_cast_the_weights_of_now_where_probes_are_made_in_bf16(model, monkeypatch):
+    monkeypatch.setattr(base, "MIXED", torch.bfloat16)
+    plain = copy.deepcopy(model)
+    for seed in range(3):
+        x, y = batch(9, seed)
+        with probing(model), probing(plain), torch.no_grad():
+            plain(x), model(x)  # casts them
+            quick, known = input_gradient(model, x, y), input_gradient(plain, x, y)
+        assert quick.grad.dtype == torch.float32
+        torch.testing.assert_close(quick.grad, known.grad)
+        with torch.no_grad():
+            for network in (model, plain):
+                network.output.weight.mul_(-2)
+    assert [graph.replays for graph in StandIn.all] == [2]

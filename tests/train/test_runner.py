@@ -143,6 +143,20 @@ def test_a_killed_run_goes_on_with_the_same_bits(start, equal):
     assert len(of_steps()) == 3
 
 
+@pytest.mark.parametrize("graph", ["auto", "off"])
+def test_kernels_are_tried_out_for_whole_batches_only(start, monkeypatch, graph):
+    fgsm, seen = METHODS["fgsm"], set()
+
+    def attack(gradient, x, y, budget, generator):
+        seen.add((len(y), torch.backends.cudnn.benchmark))
+        return fgsm.attack(gradient, x, y, budget, generator)
+
+    monkeypatch.setitem(METHODS, "fgsm", replace(fgsm, attack=attack))
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    start(**ALWAYS, train_images=150, last_batch="keep", graph=graph).go()
+    assert seen == {(32, True), (22, False)} and torch.backends.cudnn.benchmark
+
+
 def test_a_method_that_reads_from_the_host_is_trained_without_a_graph_and_the_log_says_why(
     start, equal, monkeypatch, capsys
 ):
