@@ -117,8 +117,8 @@ def two_streams(setup: Setup) -> None:
     for module in setup.model.modules():
         if type(module) is nn.Conv2d:
             module.__class__ = TwoStreams
-            module.streams = streams
-            object.__setattr__(module, "first", first)  # not a part of it
+            for name, value in {"streams": streams, "first": first}.items():
+                object.__setattr__(module, name, value)  # neither is a part of it
     optimizer = setup.step.optimizer
     step = optimizer.step
 

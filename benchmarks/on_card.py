@@ -405,8 +405,10 @@ def lasted(report: Report, records: list[dict[str, Any]], *, real: bool) -> None
 # ---- levers --------------------------------------------------------------------------------------
 def levers(bench: Bench, report: Report) -> None:
     """What another way of taking a step is worth: a process of its own, for it may fail badly."""
-    script = Path(__file__).with_name("levers.py")
-    command = [sys.executable, str(script), "--device", bench.device.type]
+    if not bench.cuda:
+        report.say("levers", "other ways to take a step", "need a GPU")
+        return
+    command = [sys.executable, str(Path(__file__).with_name("levers.py"))]
     command += ["--small"] if bench.small else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     for line in (done.stdout + done.stderr[-1000:] * (done.returncode != 0)).splitlines():
@@ -426,9 +428,10 @@ def main() -> int:
     parser.add_argument("--without", nargs="*", default=[], help="parts that are left out")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    faulthandler.dump_traceback_later(options.seconds + 100, exit=True)  # where something hangs
     device = choose_device(options.device)
     bench = Bench(device, options.small, time.monotonic() + options.seconds)
+    # where something hangs; a CPU may be that slow
+    faulthandler.dump_traceback_later(options.seconds + (120 if bench.cuda else 1800), exit=True)
     if bench.cuda:
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = True

@@ -30,6 +30,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)  # the tests do without it, one after another
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many processes share the tests: one a core for all of them, none for a file or a few.
 

@@ -57,6 +57,17 @@ def input_gradient(
     return Gradient(grad, loss.detach(), logits.detach().to(x.dtype))
 
 
+def logits_at(model: nn.Module, x: Tensor) -> Tensor:
+    """The network at x, [B,K], without a graph; by a quicker way of its own where it knows one."""
+    quick = getattr(model, "passes", None)
+    known: Tensor | None = None if quick is None else quick.logits(x)
+    if known is not None:
+        return known
+    with torch.no_grad():
+        logits: Tensor = model(x)
+    return logits
+
+
 def image_only(model: nn.Module) -> AbstractContextManager[None]:
     """What a network of ours can leave out where no weight's gradient is asked for."""
     alone: AbstractContextManager[None] = getattr(model, "image_only", nullcontext)()

@@ -6,7 +6,7 @@ from torch import Tensor
 from selffit.data.imageset import as_float
 from selffit.detect.ahead import STAGES, settled
 from selffit.eventlog import kinds
-from selffit.methods.gradient import input_gradient
+from selffit.methods.gradient import input_gradient, logits_at
 from selffit.models.base import Network
 from selffit.probes.attacks import ProbeAttack, add
 from selffit.probes.base import probing
@@ -56,9 +56,9 @@ def ahead_probe(subject: Subject, n: int) -> kinds.AheadProbe:
 def _stand(model: Network, x: Tensor, y: Tensor, eps: float) -> tuple[int, int]:
     """How many images are right after the single step, and how many still are after all."""
     start = add(x, ProbeAttack(eps).delta(model, x, y))
-    right = model(start).argmax(1) == y
+    right = logits_at(model, start).argmax(1) == y
     standing = survivors(
-        lambda at, _: model(at),
+        lambda at, _: logits_at(model, at),
         lambda at, label, _: input_gradient(model, at, label),
         x[right],
         y[right],

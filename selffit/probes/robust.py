@@ -16,7 +16,7 @@ from selffit.methods.base import (
     uniform_start,
 )
 from selffit.methods.fgsm import fgsm
-from selffit.methods.gradient import input_gradient
+from selffit.methods.gradient import input_gradient, logits_at
 from selffit.probes.base import batch_of, batches, probing
 from selffit.probes.sizes import filled
 from selffit.probes.steps import schedule_of, step_sizes
@@ -125,7 +125,7 @@ def robust_accuracies(
                 start = uniform_start(x, budget.eps, generator)
                 multi[i].right += len(
                     survivors(
-                        lambda at, _: model(at),
+                        lambda at, _: logits_at(model, at),
                         gradient,
                         x[right],
                         y[right],

@@ -19,6 +19,7 @@ from selffit.data.imageset import ImageSet
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.models.base import Network
+from selffit.models.trials import without_trials
 from selffit.models.zeroing import Zeroing
 from selffit.numbers import plural
 from selffit.probes.channels import watching
@@ -204,7 +205,7 @@ def layers(model: Network, images: ImageSet) -> tuple[kinds.Layer, ...]:
 
     training = model.training
     model.eval()
-    with torch.no_grad(), watching(model, note):
+    with torch.no_grad(), without_trials(), watching(model, note):
         model(torch.zeros(1, *images.shape, device=images.held_x.device))
     model.train(training)
     return tuple(found)

@@ -7,7 +7,7 @@ import torch
 from made_up.graphs import Stale, StandIn
 
 from selffit.data.imageset import ImageSet
-from selffit.methods.gradient import input_gradient
+from selffit.methods.gradient import input_gradient, logits_at
 from selffit.models import build
 from selffit.probes import base
 from selffit.probes.base import probing
@@ -154,3 +154,11 @@ def test_graphs_cast_the_weights_of_now_where_probes_are_made_in_bf16(model, mon
             for network in (model, plain):
                 network.output.weight.mul_(-2)
     assert [graph.replays for graph in StandIn.all] == [2]
+
+
+def test_a_few_images_are_only_looked_at_by_the_same_graph_and_many_as_they_are(model):
+    plain = copy.deepcopy(model)
+    for n in (9, 96, 9, 97, 9):
+        x, _ = batch(n)
+        torch.testing.assert_close(logits_at(model, x), logits_at(plain, x))
+    assert [(graph.warm_ups, graph.replays) for graph in StandIn.all] == [(1, 2), (1, 0)]
