@@ -74,11 +74,11 @@ class Small(Network):
         channels, height, columns = shape
         self.normalise = normalise
         self.conv1 = HalvingConv(channels, width)
-        self.relu1 = nn.ReLU()
+        self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)
-        self.relu2 = nn.ReLU()
+        self.relu2 = nn.ReLU(inplace=True)
         self.hidden = nn.Linear(2 * width * (height // 4) * (columns // 4), HIDDEN)
-        self.relu3 = nn.ReLU()
+        self.relu3 = nn.ReLU(inplace=True)
         self.output = nn.Linear(HIDDEN, classes)
 
     def forward(self, x: Tensor) -> Tensor:
