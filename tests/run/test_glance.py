@@ -38,7 +38,7 @@ def sifted(items):
     sieve = Sieve()
     for item in items:
         sieve.take(item)
-    return sieve.items()
+    return sieve.needed()
 
 
 def resumed(branch, step, attempt):
