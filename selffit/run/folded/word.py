@@ -84,9 +84,9 @@ def loss(state: RunState, alive: bool | None, now: float) -> str:
 def _never_heard(state: RunState, alive: bool | None, now: float) -> str:
     """Why a run is called lost whose log holds nothing; what its processes print lies in raw/."""
     if alive is False:
-        return "its process is gone and its log holds no event; what it printed is in raw/"
+        return "its process is gone and its log holds no event; see raw/"
     silence = age(silent_for(state, now))
-    return f"its log holds no event {silence} after it was begun; what it printed is in raw/"
+    return f"its log holds no event {silence} after it was begun; see raw/"
 
 
 def host_of(state: RunState) -> str:
