@@ -28,7 +28,7 @@ from selffit_tui.commands.pack import open_, pack
 from selffit_tui.commands.replay import replay
 from selffit_tui.commands.report import report
 from selffit_tui.commands.run import run
-from selffit_tui.commands.runs import open_runs, runs
+from selffit_tui.commands.runs import bare, open_runs, runs
 from selffit_tui.commands.status import status
 from selffit_tui.commands.thin import thin
 from selffit_tui.commands.train import train
@@ -49,6 +49,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the followed run ended badly · 2 bad input · 75 preempted · "
     "130 interrupted.",
 )
+app.callback(invoke_without_command=True)(bare)
 app.command(cls=Helped)(train)
 app.command(cls=Helped, context_settings={"allow_interspersed_args": False})(run)
 for looking in (watch, replay, status, runs, compare, detect, diagnose, thin):

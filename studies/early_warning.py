@@ -41,6 +41,7 @@ from selffit.detect import Detector, ProbePoint, SignalBlock
 from selffit.detect.ahead import AheadLook
 from selffit.detect.alignment import Look, same_budget
 from selffit.eventlog import kinds
+from studies.measure import subject_of
 
 FOLDER = Path(__file__).parents[1] / "runs" / "early-warning"
 SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv")
@@ -275,7 +276,7 @@ def record(path: Path, data_dir: str) -> dict[int, Row]:
     from selffit.data import load
     from selffit.probes.ahead import ahead_probe, looks_ahead
     from selffit.probes.align import align_probe
-    from selffit.probes.subject import Subject, probe_attack, probe_generator
+    from selffit.probes.subject import probe_attack
     from selffit.run.again.rerun import blocks_of
     from selffit.run.folder.run_dir import RunDir
     from selffit.train.schedule import Schedule
@@ -309,20 +310,7 @@ def record(path: Path, data_dir: str) -> dict[int, Row]:
         if not step or not (aligns or looks):
             continue
         network = load_checkpoint(run, id, images, cpu)
-        subject = Subject(
-            model=network.model,
-            at=kinds.Place(branch=network.branch, step=step),
-            images=images.held_x,
-            labels=images.held_y,
-            classes=images.classes,
-            class_names=(),
-            eps=eps,
-            attack=probe_attack(config, eps),
-            probe_steps=config.probe_steps,
-            probe_alpha=schedule.probe_alpha(eps),
-            mean=None,
-            generator=lambda: probe_generator(cpu),
-        )
+        subject = subject_of(network, images, schedule)
         rows[step]["eps"] = eps
         if aligns:
             look = align_probe(subject, IMAGES)

@@ -21,12 +21,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studies.jobs import gone_on, measured, put, trained
+from studies.jobs import RunJob, gone_on, measured, put, trained
 from studies.self_information import EVERY
 
 LAYER, TOP = "conv1", 3
@@ -57,34 +56,13 @@ STANDS = 0.5  # of the last healthy PGD accuracy: from there on it is said to st
 IMAGES = 256  # of the check that says which channels carry FGSM accuracy
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One run of the study.
-
-    run: the folder of a run without a reaction that exists: the one to measure, or to go on from.
-    """
-
-    set: str
-    name: str
-    seed: int
-    result: str  # the JSON file
-    data_dir: str = ""
-    run: str = ""
-
-    @property
-    def title(self) -> str:
-        """The image set, what is done, and the seed."""
-        return f"{self.set}, {self.name}, seed {self.seed}"
-
-
-def work(job: Job) -> dict[str, Any]:
+def work(job: RunJob) -> dict[str, Any]:
     """Train one run, in a process of its own, and read its log."""
     from selffit.run.folder.run_dir import RunDir
 
-    about = {"set": job.set, "name": job.name, "seed": job.seed}
     source = Path(job.run)
     if job.run and job.name == PLAIN:
-        return about | outcome(RunDir.open(source))
+        return job.about | outcome(RunDir.open(source))
     where = {"data_dir": job.data_dir} if job.data_dir else {}
     settings = {**FIXED, **where, **VARIANTS[job.name]}
     choose = {DOMINANT: most_dominant, CARRYING: carriers}.get(job.name)
@@ -92,10 +70,10 @@ def work(job: Job) -> dict[str, Any]:
     if job.run:
         step = fork_of(source)
         with gone_on(job.title, source, step, settings, beside) as run:
-            return about | {"from": step} | outcome(run)
+            return job.about | {"from": step} | outcome(run)
     settings |= {**EVERY[job.set], "method": "fgsm", "seed": job.seed}
     with trained(job.title, job.set, settings, beside) as run:
-        return about | outcome(run)
+        return job.about | outcome(run)
 
 
 def fork_of(source: Path) -> int:
@@ -328,7 +306,7 @@ def main() -> int:
         parser.error(f"unknown set '{unknown[0]}'; valid: {', '.join(EVERY)}")
     plain = {path.name: str(path) for path in options.plain}
     jobs = [
-        Job(
+        RunJob(
             set=data,
             name=name,
             seed=seed,

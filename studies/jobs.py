@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -27,6 +28,31 @@ class Job(Protocol):
     @property
     def result(self) -> str:
         """The JSON file that keeps what was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunJob:
+    """One run of a study, by its image set, what is done with it, and its seed.
+
+    result: the JSON file. run: the folder of a run that exists, to measure or to go on from.
+    """
+
+    set: str
+    name: str
+    seed: int
+    result: str
+    data_dir: str = ""
+    run: str = ""
+
+    @property
+    def title(self) -> str:
+        """The image set, what is done, and the seed."""
+        return f"{self.set}, {self.name}, seed {self.seed}"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What its result begins with."""
+        return {"set": self.set, "name": self.name, "seed": self.seed}
 
 
 J = TypeVar("J", bound=Job)

@@ -60,28 +60,15 @@ def measure(run: Any, *, data_dir: str = "", channels: bool = True) -> dict[str,
     }
 
 
-def values(
-    network: Any, reference: Any, images: Any, steps_per_epoch: int, channels: bool
-) -> dict[str, Any]:
-    """All figures of one network at the budget of its step, by name."""
+def subject_of(network: Any, images: Any, schedule: Any) -> Any:
+    """A saved network as a `Subject` at the budget of its step, on the CPU; no mean image."""
     import torch
 
-    from selffit.detect.alone import alone
-    from selffit.detect.selffitting import of_probe
-    from selffit.detect.signs import of_channels
     from selffit.eventlog.kinds import Place
-    from selffit.probes.causal import causal_check
-    from selffit.probes.channels import channel_probe
-    from selffit.probes.robust import robust_probe
-    from selffit.probes.selfinfo import self_probe
-    from selffit.probes.strong import strong_probe
-    from selffit.probes.subject import Subject, probe_attack, probe_generator, training_mean
-    from selffit.train.schedule import Schedule
+    from selffit.probes.subject import Subject, probe_attack, probe_generator
 
-    config, schedule = network.config, Schedule(network.config, steps_per_epoch)
     eps = schedule.eps(network.step)
-    cpu = torch.device("cpu")
-    subject = Subject(
+    return Subject(
         model=network.model,
         at=Place(branch=network.branch, step=network.step),
         images=images.held_x,
@@ -89,11 +76,32 @@ def values(
         classes=images.classes,
         class_names=(),
         eps=eps,
-        attack=probe_attack(config, eps),
-        probe_steps=config.probe_steps,
+        attack=probe_attack(network.config, eps),
+        probe_steps=network.config.probe_steps,
         probe_alpha=schedule.probe_alpha(eps),
+        mean=None,
+        generator=lambda: probe_generator(torch.device("cpu")),
+    )
+
+
+def values(
+    network: Any, reference: Any, images: Any, steps_per_epoch: int, channels: bool
+) -> dict[str, Any]:
+    """All figures of one network at the budget of its step, by name."""
+    from selffit.detect.alone import alone
+    from selffit.detect.selffitting import of_probe
+    from selffit.detect.signs import of_channels
+    from selffit.probes.causal import causal_check
+    from selffit.probes.channels import channel_probe
+    from selffit.probes.robust import robust_probe
+    from selffit.probes.selfinfo import self_probe
+    from selffit.probes.strong import strong_probe
+    from selffit.probes.subject import training_mean
+    from selffit.train.schedule import Schedule
+
+    subject = replace(
+        subject_of(network, images, Schedule(network.config, steps_per_epoch)),
         mean=training_mean(images.train_x),
-        generator=lambda: probe_generator(cpu),
         reference=reference.model,
     )
     robust = robust_probe(subject, IMAGES, why="asked")

@@ -17,11 +17,10 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studies.jobs import measured, put, trained
+from studies.jobs import RunJob, measured, put, trained
 from studies.measure import measure
 from studies.self_tables import tables
 
@@ -41,47 +40,29 @@ EVERY: dict[str, dict[str, int]] = {
 KEPT = {"keep": 10_000, "channel_images": 0, "causal_images": 0, "threads": 1}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One run of the study: one to train, or, where `run` names its folder, one that exists."""
-
-    set: str
-    name: str
-    seed: int
-    result: str  # the JSON file
-    data_dir: str = ""
-    run: str = ""
-
-    @property
-    def title(self) -> str:
-        """The image set, the method and the seed."""
-        return f"{self.set} {self.name} seed {self.seed}"
-
-
-def work(job: Job) -> dict[str, Any]:
+def work(job: RunJob) -> dict[str, Any]:
     """Measure one run, in a process of its own, after training it where it does not exist."""
     from selffit.run.folder.run_dir import RunDir
 
-    about = {"set": job.set, "name": job.name, "seed": job.seed}
     if job.run:
-        return about | measure(RunDir.open(Path(job.run)), data_dir=job.data_dir)
+        return job.about | measure(RunDir.open(Path(job.run)), data_dir=job.data_dir)
     where = {"data_dir": job.data_dir} if job.data_dir else {}
     settings = {**METHODS[job.name], **EVERY[job.set], **KEPT, **where, "seed": job.seed}
     with trained(job.title, job.set, settings) as run:
-        return about | measure(run)
+        return job.about | measure(run)
 
 
-def to_train(sets: list[str], seeds: int, work: Path, data_dir: str) -> Iterator[Job]:
+def to_train(sets: list[str], seeds: int, work: Path, data_dir: str) -> Iterator[RunJob]:
     """The runs of every set and method, seed by seed."""
     for seed in range(seeds):
         for data in sets:
             for name in METHODS:
                 result = str(work / f"{data}-{name}-{seed}.json")
                 where = data_dir if data == "mnist" else ""
-                yield Job(set=data, name=name, seed=seed, result=result, data_dir=where)
+                yield RunJob(set=data, name=name, seed=seed, result=result, data_dir=where)
 
 
-def existing(folder: Path, work: Path, data_dir: str) -> Job:
+def existing(folder: Path, work: Path, data_dir: str) -> RunJob:
     """The job of a run that exists. Raises UserError where it is none, or has not ended."""
     from selffit.analysis.past import Past
     from selffit.errors import UserError
@@ -95,7 +76,7 @@ def existing(folder: Path, work: Path, data_dir: str) -> Job:
     data, seed = str(config["data"]), int(config["seed"])
     name = name_of(config)
     result = str(work / f"{data}-{name.replace(', eps ', '-e')}-{seed}.json")
-    return Job(set=data, name=name, seed=seed, result=result, data_dir=data_dir, run=str(folder))
+    return RunJob(set=data, name=name, seed=seed, result=result, data_dir=data_dir, run=str(folder))
 
 
 def name_of(config: Mapping[str, Any]) -> str:

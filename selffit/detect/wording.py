@@ -78,8 +78,8 @@ def unaligned(warned: Warned) -> str:
 def ahead(seen: Ahead) -> str:
     """That little stands at a larger budget."""
     return (
-        f"beyond the budget, at eps {budget(seen.eps)}, a few steps more than one leave "
-        f"{share(seen.all)} of FGSM accuracy {share(seen.single)} (n={count(seen.n)})"
+        f"little stands beyond the budget: at eps {budget(seen.eps)} a few steps more than one "
+        f"leave {share(seen.all)} of FGSM accuracy {share(seen.single)} (n={count(seen.n)})"
     )
 
 

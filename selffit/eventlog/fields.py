@@ -141,6 +141,8 @@ _PLAIN: dict[Any, Decode] = {
     Floats: floats,
     Columns: _columns,
 }
+# a type of which a decoder changes nothing that is in range
+_USUAL: dict[Decode, type] = {num: float, _maybe_number: float, whole: int, maybe_step: int}
 _MAPPINGS: dict[Any, Decode] = {float: numbers, int: numbers, Any: mapping}
 _OPTIONAL: dict[Any, Decode] = {
     int: maybe_step,
@@ -165,8 +167,11 @@ def _within(range: Range, decode: Decode) -> Decode:
     """The same decoder, to which a number out of range is none."""
     low, high = range.low, range.high
     unknown = decode(None)
+    usual = _USUAL.get(decode)
 
     def bounded(value: Any) -> Any:
+        if type(value) is usual and low <= value < high:  # type: ignore[operator]
+            return value  # nearly every one
         number = decode(value)
         return number if number is None or low <= number <= high else unknown
 
@@ -233,11 +238,31 @@ def fields_of(cls: type[msgspec.Struct]) -> list[tuple[str, str, Decode, Any]]:
 
 def decoded(cls: type[P], data: Mapping[str, Any], **more: Any) -> P:
     """Return the object of a class that logged data say, tolerantly; `more` are further fields."""
-    for name, key, decode, _ in fields_of(cls):
-        value = decode(data.get(key))
+    get = data.get
+    for name, key, usual, decode, missing in _READERS.get(cls) or _readers(cls):
+        value = get(key)
+        if value is None:
+            value = missing
+        elif type(value) is not usual:
+            value = decode(value)
         if value is not msgspec.UNSET:
             more[name] = value
     return cls(**more)
+
+
+# of every field attribute, name in the log, a type that stays as it is, decoder, and what null is
+_READERS: dict[type, list[tuple[str, str, type | None, Decode, Any]]] = {}
+
+
+def _readers(cls: type[msgspec.Struct]) -> list[tuple[str, str, type | None, Decode, Any]]:
+    """What `decoded` needs of a class: worked out once."""
+    as_it_is: dict[Decode, type] = {num: float, _truth: bool}
+    found = [
+        (name, key, as_it_is.get(decode), decode, decode(None))
+        for name, key, decode, _ in fields_of(cls)
+    ]
+    _READERS[cls] = found
+    return found
 
 
 _Plan = tuple[list[tuple[str, str]], list[tuple[str, Callable[[Any], Any]]]]

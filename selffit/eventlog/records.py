@@ -92,9 +92,12 @@ def num(value: object) -> float:
 
     Numbers, and the three named non-finite ones.
     """
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is float:  # mostly
+        return value  # type: ignore[return-value]
+    if kind is bool:
         return math.nan
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):  # a union would be made anew every time
         try:
             return float(value)
         except OverflowError:  # an integer beyond 1.8e308

@@ -5,6 +5,7 @@ A log is mostly blocks of steps and heartbeats; `Kind.enough` says of how many a
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from itertools import pairwise
 
 from selffit.eventlog import kinds
@@ -16,6 +17,7 @@ from selffit.eventlog.tail import Skimmed
 
 ENOUGH = {name: cls.KIND.enough for name, cls in KINDS.items() if cls.KIND.enough}
 _STEPS = kinds.Steps.KIND.name
+RESUMED = kinds.Resumed.KIND.name
 _SAVED = kinds.CheckpointSaved.KIND.name
 _GONE = (kinds.CheckpointPruned.KIND.name, kinds.CheckpointDamaged.KIND.name)
 
@@ -35,6 +37,7 @@ class Sieve:
         self._kept: list[tuple[int, _Line | Notice]] = []
         self._newest = {name: deque[_Entry](maxlen=enough) for name, enough in ENOUGH.items()}
         self._before: dict[str, _Entry] = {}  # by checkpoint
+        self._resumed = 0  # the number of the last attempt's resumption
 
     def take(self, item: Skimmed) -> None:
         """One more, or many at once."""
@@ -52,6 +55,8 @@ class Sieve:
         self._kept.append((self._number, item))
         if item.k == _SAVED or item.k in _GONE:
             self._pin(item)
+        elif item.k == RESUMED:
+            self._resumed = self._number
 
     def _take_many(self, bulk: Bulk) -> None:
         places = {kind: bulk.of_kind(kind) for kind in bulk.kinds()}
@@ -82,8 +87,18 @@ class Sieve:
 
     def items(self) -> list[_Line | Notice]:
         """What was kept, in the order of the log."""
+        return self._with(self._before.values())
+
+    def needed(self) -> list[_Line | Notice]:
+        """What of that a summary needs unless an attempt resumes later, in the order of the log.
+
+        Blocks before checkpoints matter only where one was resumed at since.
+        """
+        return self._with(entry for entry in self._before.values() if entry[0] < self._resumed)
+
+    def _with(self, before: Iterable[_Entry]) -> list[_Line | Notice]:
         found: dict[int, _Line | Notice] = dict(self._kept)
-        found.update(self._before.values())
+        found.update(before)
         for newest in self._newest.values():
             found.update(newest)
         return [found[number] for number in sorted(found)]

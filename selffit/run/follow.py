@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from selffit.eventlog.bulk import Bulk, size_of
@@ -18,6 +19,7 @@ from selffit.run.folded.clocks import writer_ahead
 from selffit.run.folded.quick import SKIMMED
 from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.folded.word import loss, silent_for, state_word
+from selffit.run.folder.claim import begun, claimant_lives
 from selffit.run.folder.run_dir import RunDir
 from selffit.run.recording.recording import Recording
 from selffit.vocabulary import LOST, SILENT, state_of
@@ -59,6 +61,9 @@ class Source(Protocol):
 
     def size(self) -> tuple[int, float]:
         """Return bytes of the log, and the wall clock of its newest event (0 if unknown)."""
+
+    def begun(self) -> float:
+        """Return the wall clock at which its newest attempt was begun, 0 where nobody knows."""
 
     def alive(self, state: RunState) -> bool | None:
         """Whether the process of the newest attempt exists; None where nobody can know."""
@@ -102,10 +107,19 @@ class LogSource:
                         newest = _newest_time(folder, files[-1])
         return total, newest  # what there is: the log may be not there yet, or gone
 
+    def begun(self) -> float:
+        """Return the wall clock at which its newest attempt was begun, 0 where nobody knows."""
+        return begun(self._run)
+
     def alive(self, state: RunState) -> bool | None:
-        """Whether the process of the newest attempt exists; None where nobody can know."""
+        """Whether the process of the newest attempt exists; None where nobody can know.
+
+        Before that has said who it is, its supervisor, which has claimed the attempt.
+        """
         identity = state.now.identity
-        return None if identity is None else is_alive(identity)
+        if identity is not None:
+            return is_alive(identity)
+        return None if state.heard else claimant_lives(self._run)
 
     def ahead(self, state: RunState, now: float) -> float:
         """Return seconds by which the clock of the newest attempt seems to be ahead of ours."""
@@ -184,12 +198,20 @@ class Follower:
             self._begin()
             self._caught_up = None
             items = self.source.poll(limit)
+        if not items and not self.state.heard:
+            self._wait_for_a_word()
         if limit is None or size_of(items) < limit:  # that is all there is at present
             if self._caught_up is not None:
                 self._hear(items)
             else:
                 self._caught_up = time.monotonic()
         return items
+
+    def _wait_for_a_word(self) -> None:
+        """Note since when: of an empty log, what lies beside it tells."""
+        begun = self.source.begun()
+        if begun != self.state.begun:
+            self.state = replace(self.state, begun=begun)
 
     def _hear(self, items: Iterable[Skimmed]) -> None:
         """Compare the clocks: what comes while we wait for it was written a moment ago."""

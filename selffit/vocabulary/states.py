@@ -95,7 +95,7 @@ COPY = State(
 )
 UNREADABLE = State(
     word="unreadable",
-    meaning="a folder that may hold a run, and may not be looked into",
+    meaning="a folder that may hold a run, or the log of one, that cannot be read here",
     symbol="unknown",
     style="warn",
     bad=True,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from threading import Timer
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 
 from selffit.outlets import styled, why_ascii
 from selffit_tui.app import environment
@@ -66,6 +67,21 @@ class TerminalApp(App[None]):
         TolerantDriver.typed = typed
         with styled():  # should it crash, what Textual says about that is in colours
             self.run(mouse=mouse)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Shows a message for a while; one that is on show already is there once, for longer."""
+        for shown in list(self._notifications):
+            if (shown.message, shown.title, shown.severity) == (message, title, severity):
+                self._unnotify(shown, refresh=False)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def listen(self) -> None:
         """Hears the signals that ask to leave."""

@@ -10,10 +10,11 @@ import typer
 from selffit.config import FIELDS
 from selffit.run.recording.units import PLACES
 
+RUNS_VARIABLE = "SELFFIT_RUNS"  # of the environment: what --runs is by default
 RunsOption = Annotated[
     Path,
     typer.Option(
-        "--runs", envvar="SELFFIT_RUNS", help="folder that holds the runs", show_default=True
+        "--runs", envvar=RUNS_VARIABLE, help="folder that holds the runs", show_default=True
     ),
 ]
 RunArgument = Annotated[

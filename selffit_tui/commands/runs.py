@@ -2,14 +2,22 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from selffit.errors import UserError
-from selffit_tui.commands.options import JsonOption, RunsOption
+from selffit_tui.commands.options import RUNS_VARIABLE, JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put, put_json, say, typed
 
 
 def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
     """List all runs, newest first; then the folders that cannot be read as one, and why."""
+    list_runs(runs, json)
+
+
+def list_runs(runs: Path, json: bool = False) -> None:
+    """Print a line, or a JSON object, for each run of a folder. Raises UserError."""
     from selffit.run.folded.state import RunState
     from selffit.run.folder.find import survey
     from selffit.run.judged.summary import status_dict
@@ -36,6 +44,28 @@ def runs(runs: RunsOption = RUNS, json: JsonOption = False) -> None:
         put(line)
 
 
+def bare(
+    context: typer.Context,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            "--runs",
+            help="folder that holds the runs: of the command that follows, or shown by itself",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """What the command line says before any sub-command."""
+    if runs is None:
+        return
+    os.environ[RUNS_VARIABLE] = str(runs)
+    if context.invoked_subcommand is not None:
+        return
+    if (code := open_runs()) is not None:
+        raise typer.Exit(code)
+    list_runs(runs)
+
+
 def open_runs() -> int | None:
     """Show the Runs screen of the usual folder; returns the exit code.
 
@@ -45,7 +75,7 @@ def open_runs() -> int | None:
 
     if is_plain_terminal():
         return None
-    folder = Path(os.environ.get("SELFFIT_RUNS") or RUNS)
+    folder = Path(os.environ.get(RUNS_VARIABLE) or RUNS)
     check_folder(folder)
     from selffit_tui.app.app import RunsApp
     from selffit_tui.app.background import paper

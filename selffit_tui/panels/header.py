@@ -130,7 +130,8 @@ def age_forms(scene: Scene) -> list[list[Span]]:
     if newest.loading is not None:
         return [[(f"loading {percent(newest.loading)} ", "warn")]]
     if not newest.state.heard:
-        return [[("waiting for the first event ", "dim")]]
+        waits = not state_of(scene.word).left
+        return [[("waiting for the first event " if waits else "no event ", "dim")]]
     ending = newest.state.ending
     now = scene.now + newest.ahead
     if ending is not None:
@@ -161,6 +162,8 @@ def _settings(scene: Scene) -> list[Item]:
     """Method, budget, learning rate and branch."""
     state = scene.state
     if not state.config:
+        if state_of(scene.word).left:
+            return []
         return [(2, [("waiting for the settings: data and network are being loaded", "dim")])]
     eps, final = budget_now(state), rising_to(state)
     shown: list[Span] = [("eps ", "dim"), (budget(eps), "text")]

@@ -58,5 +58,7 @@ def next_commands(
             found.append(f"train {again}--on-co rollback:{method_that_holds(state)}")
     if weights:
         found.append(f"diagnose {run}")
-    found += [f"detect {run}", f"watch {run}", "runs"]
+    if state.heard:  # else there is nothing to look at
+        found += [f"detect {run}", f"watch {run}"]
+    found.append("runs")
     return [typed(command) for command in found[:3]]

@@ -81,7 +81,7 @@ def test_it_is_a_suspicion_that_calls_a_probe_and_says_what_was_seen():
     [alert] = [a for look in looks(SOUND + FALLEN) for a in detector.ahead(look)]
     assert alert.level == "suspect" and detector.wants_probe
     assert alert.evidence["ahead_pgd"] < alert.evidence["ahead_fgsm"] / 2
-    assert "beyond the budget" in alert.text
+    assert alert.text.startswith("little stands beyond the budget: at eps ")
 
 
 def test_it_goes_on_where_a_checkpoint_was_taken():

@@ -34,6 +34,9 @@ class Elsewhere:
     def size(self):
         return 0, 0.0
 
+    def begun(self):
+        return 0.0
+
     def alive(self, state):
         return self.is_there
 

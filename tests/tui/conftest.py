@@ -39,6 +39,9 @@ class ListSource:
     def size(self) -> tuple[int, float]:
         return 1_258_291, 0.0
 
+    def begun(self) -> float:
+        return 0.0
+
     def alive(self, state: RunState) -> bool | None:
         return self.alive_now
 

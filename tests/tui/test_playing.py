@@ -233,7 +233,7 @@ def test_where_no_checkpoint_is_left_there_is_nothing_to_branch_from(drive, acte
 
 def test_in_an_ended_run_nobody_is_left_to_act(drive, made_up, shown):
     async def act(app, pilot):
-        await pilot.press("at", *"300", "enter", "i")
+        await pilot.press("at", *"300", "enter", "i", "i")
         assert app.screen is app.run_screen
         (said,) = app._notifications
         assert "nobody is left to take commands" in said.message

@@ -59,6 +59,8 @@ class RunState:
     saves: int = 0  # checkpoints that were saved
     failed_saves: int = 0  # and that could not be
     unsaved: kinds.CheckpointFailed | None = None  # the last of those, None once one was saved
+    # when the newest attempt was begun, by what lies beside an empty log: known to who follows it
+    begun: float = field(default=0.0, compare=False)
     notices: History[Notice] = field(default_factory=History)  # what is wrong with the log
     elsewhere: int = 0  # the newest attempt that was begun in another folder than the one read
 

@@ -3,7 +3,7 @@
 One rule says whether a run that has not ended is alive: first its heartbeat, then its process, then
 its supervisor. A fresh heartbeat is life, whatever a table of processes says that may be another
 one; a process that is gone for certain is death; where nobody can know, silence is death after
-`LOST_AFTER` seconds.
+`LOST_AFTER` seconds. A run that never said a word has been silent since it was begun.
 """
 
 import os
@@ -11,11 +11,12 @@ import os
 from selffit.eventlog.records import num
 from selffit.numbers import age
 from selffit.run.folded.state import RunState
-from selffit.vocabulary import COPY, LOST, SILENT, STARTING, ending_word
+from selffit.vocabulary import COPY, LOST, SILENT, STARTING, UNREADABLE, ending_word
 
 SILENT_AFTER = (
     30.0  # seconds without an event before a run is called silent; a beat comes every 2 s
 )
+_SHUT = {"unreadable", "version"}  # kinds of notices: nobody here can read what was written
 
 
 def _seconds(name: str, usual: float) -> float:
@@ -44,6 +45,8 @@ def state_word(state: RunState, alive: bool | None, now: float) -> str:
     if state.ending is not None:
         return ending_word(state.ending.how)
     silence = silent_for(state, now)
+    if not state.heard and any(notice.kind in _SHUT for notice in state.notices):
+        return UNREADABLE.word  # whether anything was said is not known
     if state.is_copy and not (alive is None and silence <= SILENT_AFTER):
         return COPY.word
     if alive is False or (alive is None and silence > LOST_AFTER):
@@ -56,12 +59,18 @@ def state_word(state: RunState, alive: bool | None, now: float) -> str:
 
 
 def silent_for(state: RunState, now: float) -> float:
-    """Return seconds since the newest attempt was heard; 0 before its first word, never less."""
-    return max(0.0, now - state.heard) if state.heard else 0.0
+    """Return seconds since the newest attempt was heard, before its first word since it was begun.
+
+    Never less than 0, which also stands for what is not known.
+    """
+    since = state.heard or state.begun
+    return max(0.0, now - since) if since else 0.0
 
 
 def loss(state: RunState, alive: bool | None, now: float) -> str:
     """Return why a run is called lost, in words; see `state_word`."""
+    if not state.heard:
+        return _never_heard(state, alive, now)
     if alive is False:
         return LOST.meaning
     host = host_of(state)
@@ -70,6 +79,14 @@ def loss(state: RunState, alive: bool | None, now: float) -> str:
         f"nothing was heard of the trainer{where} for {age(silent_for(state, now))}, and after "
         f"{LOST_AFTER:g} s it counts as lost (its process cannot be seen from here)"
     )
+
+
+def _never_heard(state: RunState, alive: bool | None, now: float) -> str:
+    """Why a run is called lost whose log holds nothing; what its processes print lies in raw/."""
+    if alive is False:
+        return "its process is gone and its log holds no event; see raw/"
+    silence = age(silent_for(state, now))
+    return f"its log holds no event {silence} after it was begun; see raw/"
 
 
 def host_of(state: RunState) -> str:

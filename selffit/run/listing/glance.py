@@ -14,7 +14,7 @@ from selffit.eventlog.decode import read
 from selffit.eventlog.folder import held
 from selffit.eventlog.reader import SkimReader
 from selffit.eventlog.records import Notice, Record, Unread
-from selffit.eventlog.sieve import ENOUGH, Sieve
+from selffit.eventlog.sieve import ENOUGH, RESUMED, Sieve
 from selffit.eventlog.tail import Mark
 from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower, Item, LogSource, singly
@@ -49,18 +49,22 @@ class GlanceSource(LogSource):
         self._path = run.path
         self._fresh = True
         self._remember = True
+        self._resumed = False
 
     def restart(self) -> None:
-        """Begin again from the first item, and trust nothing that was remembered."""
-        self._fresh, self._remember = True, False
+        """Begin again from the first item; trust what was remembered where an attempt resumed."""
+        self._fresh, self._remember, self._resumed = True, self._resumed, False
 
     def poll(self, limit: int | None = None) -> Sequence[Record | Notice | Unread]:
         """Return what a summary needs, all of it; what has come since when asked again."""
         if self._fresh:
             self._fresh = False
             return self._glance()
-        lines = singly(self._reader.poll(limit))
-        return [item for line in lines if (item := _whole(line)) is not None]
+        items = [i for line in singly(self._reader.poll(limit)) if (i := _whole(line)) is not None]
+        if any(isinstance(item, Record) and item.k == RESUMED for item in items):
+            self._resumed = True  # perhaps further back than was told
+            return [Notice("restarted", "trainer", "", 0, "an attempt resumes")]
+        return items
 
     def _glance(self) -> list[Record | Notice | Unread]:
         prints = cache.prints(self._path)
@@ -87,7 +91,7 @@ class GlanceSource(LogSource):
                 notices=[(n, item) for n, item in numbered if isinstance(item, Notice)],
             )
             cache.store(self._path, found)
-        return items
+        return sieve.needed()
 
 
 def _whole(line: Record | Notice | Unread) -> Item | None:

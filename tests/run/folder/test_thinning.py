@@ -18,7 +18,7 @@ from selffit.run.judged.verdict import verdict
 from selffit.run.judged.wording import sentence
 from selffit_tui.model.marks import marks
 
-RUNS = Path(__file__).parents[2] / "runs"
+RUNS = Path(__file__).parents[3] / "runs"
 REAL = Path(os.environ.get("SELFFIT_DATA", "/nowhere")) / "runs"
 KEPT = (
     kinds.RobustProbe,

@@ -23,7 +23,7 @@ from selffit_tui.model.scene import Scene, Snapshot, View
 from selffit_tui.model.series import Columns
 from selffit_tui.screens.rules import rules_lines
 
-EXAMPLES = Path(__file__).parents[2] / "runs"
+EXAMPLES = Path(__file__).parents[3] / "runs"
 
 
 def judged(records):

@@ -12,7 +12,7 @@ from selffit.run.again.rerun import Judged, Rules, blocks_of, rerun
 from selffit.run.folded.state import RunState, reduce_all
 from selffit.run.follow import Follower, LogSource
 
-EXAMPLES = Path(__file__).parents[2] / "runs"
+EXAMPLES = Path(__file__).parents[3] / "runs"
 
 
 def read(run: Path) -> RunState:

@@ -22,7 +22,7 @@ from selffit.run.folder.run_dir import RunDir
 from selffit_tui.commands import detect
 from selffit_tui.plain import swept
 
-RUNS = Path(__file__).parents[2] / "runs"
+RUNS = Path(__file__).parents[3] / "runs"
 FALL = [(0, 0.1), (50, 0.4), (100, 0.42), (150, 0.25), (200, 0.05), (250, 0.03), (300, 0.02)]
 WEAKENED = [(0, 0.1), (50, 0.6), (100, 0.62), (150, 0.25), (200, 0.2), (250, 0.2), (300, 0.19)]
 HOLD = [(0, 0.1), (50, 0.4), (100, 0.42), (150, 0.05), (200, 0.4), (250, 0.41), (300, 0.4)]

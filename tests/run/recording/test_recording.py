@@ -326,7 +326,7 @@ def test_a_real_run_is_replayed_as_it_was_at_every_position(real_data, name):
 
 
 def test_example_runs_are_replayed_as_they_were():
-    runs = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
+    runs = sorted((Path(__file__).parents[3] / "runs").glob("example-*"))
     assert runs
     for folder in runs:
         _check_real(folder, lambda length: range(0, length + 1, 17))

@@ -24,7 +24,7 @@ from selffit.run.listing import glance
 from selffit.run.listing.glance import GlanceSource
 from selffit_tui.plain.tell import tell
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "runs").glob("example-*"))
 NOW = 1.9e9
 
 
@@ -38,7 +38,7 @@ def sifted(items):
     sieve = Sieve()
     for item in items:
         sieve.take(item)
-    return sieve.items()
+    return sieve.needed()
 
 
 def resumed(branch, step, attempt):

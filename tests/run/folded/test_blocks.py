@@ -18,7 +18,7 @@ from selffit.run.folded.blocks import Blocks
 from selffit.run.folded.quick import SKIMMED
 from selffit.run.folded.state import RunState, reduce_all
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("example-*"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "runs").glob("example-*"))
 
 
 def block(rng, branch="main", step=0):
