@@ -18,6 +18,7 @@ from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import items, mapping
 from selffit.eventlog.former import settings_today
+from selffit.models import MODELS
 from selffit.models.base import Network
 from selffit.models.zeroing import Zeroing
 from selffit.run.folder.run_dir import RunDir
@@ -75,8 +76,7 @@ def check_images(images: ImageSet, trained_on: kinds.ImageSetInfo, model: str) -
     shape, classes = trained_on.shape, trained_on.classes
     if not all(shape) or not classes:
         return  # the log does not say: what does not fit shows when the weights are loaded
-    any_size = model != "small"
-    same = images.shape == shape or (any_size and images.shape[0] == shape[0])
+    same = images.shape == shape or (MODELS[model].any_size and images.shape[0] == shape[0])
     if same and images.classes == classes:
         return
     sides = "×".join(map(str, shape))

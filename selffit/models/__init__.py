@@ -25,7 +25,7 @@ def build(
     scale: float | Sequence[float] = 1.0,
     **options: Any,
 ) -> "Network":
-    """A new network with torch's default initialisation, in channels_last.
+    """A new network with its starting weights, in channels_last.
 
     The caller sets torch's seed. shape: [C,H,W] of the images, H and W at least 28. width: channels
     of the first convolution, 0 for the network's own. The network sees (x - mean)·scale, each one

@@ -14,12 +14,13 @@ class Model:
     """code: "module:class" in this folder. width: channels of its first convolution.
 
     uses: names of the settings that mean something to this network and nothing to the others; its
-    constructor takes them by name.
+    constructor takes them by name. any_size: it takes images of other sides than it was built for.
     """
 
     code: str
     width: int
     uses: tuple[str, ...] = ()
+    any_size: bool = True
 
     def load(self) -> "Callable[..., Network]":
         """The constructor: (shape, classes, width, normalise, …uses) → network. Loads torch."""
@@ -31,7 +32,8 @@ class Model:
 SHORTCUTS = ("activated", "raw")  # what the projecting shortcuts of preact-resnet18 see
 
 MODELS = {
-    "small": Model("small:Small", 16),
+    "small": Model("small:Small", 16, any_size=False),
+    "single-conv": Model("single_conv:SingleConv", 16, any_size=False),
     "preact-resnet18": Model("preact_resnet:PreActResNet18", 64, ("shortcut", "final_bn")),
     "resnet18": Model("resnet:ResNet18", 64),
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from selffit.errors import UserError
+from selffit.models.catalogue import MODELS
 from selffit.named_file import check_place, write_whole
 from selffit_tui.commands.options import JsonOption, RunsOption
 from selffit_tui.talk import RUNS, put_drawn, put_json, say
@@ -99,9 +100,7 @@ def diagnose(
             rich_help_panel=_FOREIGN,
         ),
     ] = False,
-    model: Annotated[
-        str | None, _option("--model", "preact-resnet18, resnet18 or small", "NAME", _FOREIGN)
-    ] = None,
+    model: Annotated[str | None, _option("--model", ", ".join(MODELS), "NAME", _FOREIGN)] = None,
     width: Annotated[
         int | None,
         _option(

@@ -109,6 +109,7 @@ def fake(shape, classes):
     [
         ((1, 28, 28), 10, "small", True),
         ((1, 32, 32), 10, "small", False),
+        ((1, 32, 32), 10, "single-conv", False),
         ((1, 32, 32), 10, "resnet18", True),
         ((3, 28, 28), 10, "resnet18", False),
         ((1, 28, 28), 100, "resnet18", False),

@@ -26,7 +26,12 @@ def test_logits_for_any_image_shape(name, shape):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("small", SMALL_SITES), ("resnet18", RESNET_SITES), ("preact-resnet18", RESNET_SITES)],
+    [
+        ("small", SMALL_SITES),
+        ("single-conv", {"conv1": 4}),
+        ("resnet18", RESNET_SITES),
+        ("preact-resnet18", RESNET_SITES),
+    ],
 )
 def test_sites_are_activated_maps_in_forward_order(name, expected):
     net = build(name, shape=(3, 32, 32), classes=10, width=4)
@@ -45,12 +50,22 @@ def test_sites_are_activated_maps_in_forward_order(name, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("preact-resnet18", 11.17), ("resnet18", 11.17), ("small", 0.167)]
+    ("name", "millions"),
+    [("preact-resnet18", 11.17), ("resnet18", 11.17), ("small", 0.167), ("single-conv", 0.164)],
 )
 def test_parameter_counts_of_the_literature(name, millions):
     shape = (1, 28, 28) if name == "small" else (3, 32, 32)
     net = build(name, shape=shape, classes=10)
     assert sum(p.numel() for p in net.parameters()) / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+def test_the_weights_of_the_single_convolution_start_with_variance_2_over_fan_in():
+    torch.manual_seed(0)
+    net = build("single-conv", shape=(3, 32, 32), classes=10, width=256)
+    for name, fan_in in (("conv1", 27), ("output", 256 * 32 * 32)):
+        weight = net.get_parameter(f"{name}.weight")
+        assert weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.02)
+        assert not net.get_parameter(f"{name}.bias").any()
 
 
 def test_the_callers_seed_decides_the_weights():
