@@ -1,7 +1,7 @@
 """How far the early warnings lead, and how often they are false: the open set of step-level traces.
 
     uv run python studies/early_warning.py [--out docs/early-warning.md] [--traces FOLDER]
-    uv run python studies/early_warning.py record RUN… [--data-dir DIR] [--traces FOLDER]
+    uv run python studies/early_warning.py record RUN… [--own | --data-dir DIR] [--traces FOLDER]
 
 The first prints the tables of docs/early-warning.md, from the shipped traces: each one of
 runs/early-warning is heard by the detector as the trainer would have it. `record` makes such a
@@ -11,7 +11,7 @@ trace of a run that was trained with
         --checkpoint-every 13      (patterns: 31 and 31)
 
 from the signals and probes of its log, and from looks at its checkpoints: at the alignment about as
-often as in training, ahead never sooner.
+often as in training, ahead never sooner. With --own they are those that training itself took.
 
 A trace is a CSV file, gzipped, a row a step (abnormal, pertalign, acc_adv, loss_clean, loss_adv:
 the training signals of that step, `selffit.detect.SignalBlock`); where it was measured after that
@@ -36,12 +36,17 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from selffit.detect import Detector, ProbePoint, SignalBlock
 from selffit.detect.ahead import AheadLook
 from selffit.detect.alignment import Look, same_budget
 from selffit.eventlog import kinds
 from studies.measure import subject_of
+
+if TYPE_CHECKING:
+    from selffit.run.folded.state import RunState
+    from selffit.run.folder.run_dir import RunDir
 
 FOLDER = Path(__file__).parents[1] / "runs" / "early-warning"
 SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv")
@@ -265,27 +270,13 @@ def _lead(one: Told, step: int | None) -> str:
     return f"false, at {step}" if one.onset is None else str(one.onset - step)
 
 
-def record(path: Path, data_dir: str) -> dict[int, Row]:
-    """Make the trace of a run."""
-    import torch
-
-    from selffit.analysis.networks import load_checkpoint, run_config
+def record(path: Path, data_dir: str, own: bool = False) -> dict[int, Row]:
+    """Make the trace of a run; own: with the looks of its log, not with new ones."""
     from selffit.analysis.past import Past
-    from selffit.checkpoint.manifest import parse_id
-    from selffit.checkpoint.store import CheckpointStore
-    from selffit.data import load
-    from selffit.probes.ahead import ahead_probe, looks_ahead
-    from selffit.probes.align import align_probe
-    from selffit.probes.subject import probe_attack
     from selffit.run.again.rerun import blocks_of
     from selffit.run.folder.run_dir import RunDir
-    from selffit.train.schedule import Schedule
 
-    torch.set_num_threads(1)
     run = RunDir.open(path)
-    config = run_config(run)
-    if data_dir:
-        config = replace(config, data_dir=data_dir, download=False)
     rows: dict[int, Row] = defaultdict(dict)
     for block in blocks_of(run.place):
         for name in SIGNALS:
@@ -295,6 +286,43 @@ def record(path: Path, data_dir: str) -> dict[int, Row]:
     for probe in state.all(kinds.RobustProbe):
         found = {name: getattr(probe, name) for name in ("eps", *PROBED)}
         rows[probe.step] |= {name: float(value) for name, value in found.items()}
+    looks = _looked(state) if own else _look(run, state, data_dir)
+    for step, row in looks.items():
+        rows[step] |= row
+    return rows
+
+
+def _looked(state: RunState) -> dict[int, Row]:
+    """The looks that training took."""
+    from selffit.probes.ahead import BEYOND
+
+    rows: dict[int, Row] = defaultdict(dict)
+    for look in state.all(kinds.AlignProbe):
+        rows[look.step] |= {"eps": look.eps, "align": look.align, "energy": look.energy}
+    for ahead in state.all(kinds.AheadProbe):
+        rows[ahead.step] |= {"eps": ahead.eps / BEYOND, "ahead_n": float(ahead.n)}
+        rows[ahead.step] |= {"ahead_fgsm": ahead.fgsm, "ahead_pgd": ahead.pgd}
+    return rows
+
+
+def _look(run: RunDir, state: RunState, data_dir: str) -> dict[int, Row]:
+    """New looks, at the checkpoints."""
+    import torch
+
+    from selffit.analysis.networks import load_checkpoint, run_config
+    from selffit.checkpoint.manifest import parse_id
+    from selffit.checkpoint.store import CheckpointStore
+    from selffit.data import load
+    from selffit.probes.ahead import ahead_probe, looks_ahead
+    from selffit.probes.align import align_probe
+    from selffit.probes.subject import probe_attack
+    from selffit.train.schedule import Schedule
+
+    torch.set_num_threads(1)
+    config = run_config(run)
+    if data_dir:
+        config = replace(config, data_dir=data_dir, download=False)
+    rows: dict[int, Row] = defaultdict(dict)
     cpu = torch.device("cpu")
     images = load(config, cpu)
     assert state.start is not None
@@ -365,11 +393,15 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("what", nargs="?", choices=("record",))
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--data-dir", default="", help="where MNIST and CIFAR-10 lie")
+    parser.add_argument(
+        "--own", action="store_true", help="take the looks of training instead of new ones"
+    )
     parser.add_argument("--traces", type=Path, default=FOLDER, help="default: the shipped ones")
     parser.add_argument("--out", type=Path, help="write the tables into this document")
     options = parser.parse_intermixed_args(None if arguments is None else list(arguments))
     for path in options.runs:
-        write(options.traces / f"{path.name}.csv.gz", record(path, options.data_dir))
+        rows = record(path, options.data_dir, options.own)
+        write(options.traces / f"{path.name}.csv.gz", rows)
         print(path.name, file=sys.stderr)
     if options.out:
         insert(options.out, "\n".join(table(judged(options.traces))))

@@ -312,7 +312,7 @@ def main() -> int:
             seed=seed,
             result=str(options.work / f"{data}-{number}-{seed}.json"),
             data_dir=options.data_dir if data == "mnist" else "",
-            run=plain.get(f"{data}-fgsm-{seed}", "") if name == PLAIN else "",
+            run=plain.get(f"{data}-fgsm-{seed}", ""),
         )
         for seed in range(options.seeds)
         for data in sets
