@@ -63,6 +63,8 @@ class Detector:
         self._recovering = Recovering(self._now)
         self._last_probe: int | None = None
         self._point: ProbePoint | None = None  # the newest; a strong attack follows at once
+        # what the rule had learnt up to the newest healthy probe: to come back to that is recovery
+        self._sound = self.rule.state()
 
     @property
     def wants_probe(self) -> bool:
@@ -125,6 +127,8 @@ class Detector:
         if not is_accuracy(point.fgsm):
             point = replace(point, fgsm=math.nan)
         self.verdict = self.rule.judge(point)
+        if self.verdict.state == "healthy":
+            self._sound = self.rule.state()
         said, z = self._falling.take(point, self.verdict)
         self.wants_strong = self._falling.wants_strong
         if said == "onset":
@@ -197,6 +201,8 @@ class Detector:
 
     def _open(self) -> None:
         self._now.onset_open = True
+        # while eps rises, a probe of the fall would be all that compares with a later budget
+        self.rule.restore(self._sound)
         self._recovering.begin()
         self._falling.begin()
 
@@ -212,6 +218,7 @@ class Detector:
         parts = {
             "bands": self._suspicion.bands.state(),
             "references": self.rule.state(),
+            "sound": self._sound,
             "alignment": self._suspicion.alignment.state(),
             "ahead": self._suspicion.ahead.state(),
             "onset_open": self._now.onset_open,
@@ -236,6 +243,7 @@ class Detector:
         self._suspicion.alignment.restore(state.get("alignment", ()))
         self._suspicion.ahead.restore(state.get("ahead", ()))
         self.rule.restore(state["references"])
+        self._sound = state.get("sound", self.rule.state())
         self._now.onset_open, self._now.healthy = state["onset_open"], state["_healthy"]
         for part, names in self._parts:
             for name in names:

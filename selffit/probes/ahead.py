@@ -33,7 +33,7 @@ def ahead_probe(subject: Subject, n: int) -> kinds.AheadProbe:
 
     Our operational definitions, with e = 1.4·eps: `fgsm` is the accuracy at x' = clip(x +
     e·sign ∇ₓ ℓ(f(x), y)), whatever the training attack is; `pgd` is the share of images that are
-    right at x' and at each of three further steps, which fall from 1.7·e along the half cosine of
+    right at x' and at each of three further steps, of 1.71, 1 and 0.29·e: the last three of four of
     `cosine_steps`. Both in [0, 1].
 
     It looks at the first 32 images, at 128 and at n only while the answer is not `settled`. Up to

@@ -60,13 +60,16 @@ class Checkpoints:
         self._run = run
         self.failure = ""  # why the last save failed, "" where it did not
 
-    def due(self, probed: bool) -> bool:
-        """Whether to save at this step: every checkpoint_every steps, or with interval probes."""
+    def due(self, *, probed: bool, last: bool) -> bool:
+        """Whether to save at this step: every checkpoint_every steps, or with interval probes.
+
+        At the last one in any case: it is the network that the run is told by.
+        """
         config = self._session.setup.config
         if config.keep == 0:
             return False
         if config.checkpoint_every:
-            return self._session.done % config.checkpoint_every == 0
+            return last or self._session.done % config.checkpoint_every == 0
         return probed
 
     def save(self, *, wait: bool = False) -> None:

@@ -48,9 +48,9 @@ class Reference:
 class Explainer:
     """Keeps a healthy network to compare with, logs what explains a collapse, names the disease.
 
-    The reference network g of the probes is the copy made one interval before the newest healthy
-    one: when an onset is found, the newest healthy copy may carry the beginning of the disease
-    already.
+    The reference network g of the probes is the newest healthy copy that is an epoch old at least.
+    Copies lie as far apart, so that g is as old, and the self gap as wide, however often one looks.
+    At an onset it stays, as the newest network of which a probe said that it was healthy.
     """
 
     def __init__(self, setup: Watched, log: TrainLog) -> None:
@@ -64,7 +64,7 @@ class Explainer:
     def subject(self, step: int) -> Subject:
         """The network after `step` steps at the budget of that step, ready to be examined."""
         setup, eps = self.setup, self.setup.schedule.eps(step)
-        reference = self.reference
+        reference = self._reference_at(step)
         return Subject(
             model=setup.model,
             at=kinds.Place(branch=self.log.branch, step=step),
@@ -175,11 +175,16 @@ class Explainer:
 
     # ---- the reference network -------------------------------------------------------------------
     def healthy(self, step: int) -> None:
-        """An interval probe found the network healthy: keep a copy of it."""
-        if self.setup.config.self_images:
-            self.reference = self._newest or self.reference
+        """An interval probe found the network healthy: keep a copy of it, at most one an epoch."""
+        if self.setup.config.self_images and self._newest is None:
             here = kinds.Reference(step=step, branch=self.log.branch)
             self._newest = Reference(copy.deepcopy(self.setup.model), here)
+
+    def _reference_at(self, step: int) -> Reference | None:
+        newest, epoch = self._newest, self.setup.schedule.steps_per_epoch
+        if newest and step - newest.at.step >= epoch and self.diagnoser.onset is None:
+            self.reference, self._newest = newest, None
+        return self.reference
 
     def adopt(self, weights: bytes, step: int, branch: str) -> None:
         """Compare with these weights (a checkpoint's model file).

@@ -91,6 +91,6 @@ class Loop:
             self._between_blocks = True
             session.probe("suspicion")
         session.blocks.send(session.done)
-        if self.checkpoints.due(due):
+        if self.checkpoints.due(probed=due, last=last):
             session.close_block()  # so that a resumed run has the same blocks
             self.checkpoints.save()

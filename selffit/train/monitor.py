@@ -182,7 +182,8 @@ class Monitor:
             self._channels(step)
         if at_length:
             self.explainer.causal(step, brief=why != "asked", give_up=self._waited_for)
-        if why == "interval" and self.healthy:
+        # one that is undecided may have begun to fall
+        if why == "interval" and self.healthy and self.detector.healthy_step == step:
             self.explainer.healthy(step)
 
     def measure_later(self, seconds: float = PAUSE) -> None:

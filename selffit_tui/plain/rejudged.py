@@ -17,9 +17,10 @@ from selffit.run.folder.run_dir import RunDir
 from selffit.run.follow import Follower
 from selffit.run.judged.told import judged
 from selffit.run.judged.wording import cause_words
-from selffit.vocabulary import DIVERGED, MASKED, ONSET, SIGN
+from selffit.vocabulary import DIVERGED, MASKED, ONSET, SIGN, SUSPECT
 
 FOUND = (ONSET.name, MASKED.name)
+MEASURE = "selffit diagnose measures the checkpoints of a run"
 
 
 def parse_thresholds(given: Sequence[str]) -> RuleThresholds:
@@ -64,9 +65,10 @@ class Rejudged:
         if self.table is not None:
             said = self.table.answer
             return said.text.removeprefix("cannot tell: ") if said.reasons else ""
-        if self.found.probes or self.found.alerts:
+        # a suspicion decides nothing without a probe
+        if self.found.probes or any(alert.level != SUSPECT.name for alert in self.found.alerts):
             return ""
-        return "its log has no multi-step probe; selffit diagnose measures the checkpoints of a run"
+        return f"its log has no multi-step probe; {MEASURE}"
 
     @property
     def verdict(self) -> str:
@@ -94,7 +96,7 @@ class Rejudged:
             return f"no onset in {probes}" if self.table is None else self.table.answer.text
         told = f"{first.level} at step {count(first.about)}{self._where(first)}"
         if not self.found.explained:
-            return f"{told}; cannot tell the cause: no self-information was logged"
+            return f"{told}; cannot tell the cause: no self-information was logged; {MEASURE}"
         named = [
             diagnosis
             for diagnosis in self.found.diagnoses

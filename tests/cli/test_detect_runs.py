@@ -77,6 +77,19 @@ def test_a_log_without_probes_cannot_tell(tmp_path):
     assert "cannot tell: its log has no multi-step probe; selffit diagnose measures" in done.stdout
 
 
+def test_a_suspicion_that_no_probe_looked_into_cannot_tell_either(tmp_path):
+    run = RunDir.create(tmp_path / "runs", "suspected", {})
+    with EventWriter(run.place, "trainer", 1, opening={"run": "suspected"}) as log:
+        for step in (60, 120):
+            look = {"n": 128, "eps": 0.2, "fgsm": 0.7, "pgd": 0.02}
+            log.put("probe.ahead", look, step=step, branch="main")
+        log.put("end", {"how": "finished"}, step=120, critical=True)
+    done = detect("suspected", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "cannot tell: its log has no multi-step probe; selffit diagnose measures" in done.stdout
+    assert "step 60: suspect" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -111,6 +111,32 @@ def test_where_no_epoch_is_known_probes_are_counted():
     assert not lasted(9, 0, 2 * EPOCH - 1, 3, EPOCH)
 
 
+# `strokes` with rs-fgsm, seed 1, while eps rises to 0.35: FGSM and PGD every 26 steps from 390 on
+RISING = (
+    (0.967, 0.926), (0.980, 0.938), (0.967, 0.912), (0.971, 0.910), (0.977, 0.873), (0.979, 0.801),
+    (0.967, 0.693), (0.957, 0.725), (0.963, 0.619), (0.943, 0.432), (0.965, 0.262), (0.941, 0.236),
+    (0.947, 0.197), (0.945, 0.154), (0.941, 0.125), (0.936, 0.109), (0.941, 0.074), (0.916, 0.098),
+    (0.945, 0.018), (0.916, 0.051), (0.938, 0.043), (0.953, 0.047), (0.938, 0.082), (0.957, 0.139),
+    (0.959, 0.197), (0.963, 0.178), (0.965, 0.088), (0.963, 0.277),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("interval", [26, 78, 130])
+def test_a_network_that_fell_while_eps_rose_has_not_recovered_to_what_it_had_in_the_fall(interval):
+    """Only probes of the fall are near enough in eps to the end to be compared with it."""
+    detector = Detector(chance=0.1, confirm=True, per_epoch=EPOCH)
+    alerts = []
+    for i, (fgsm, pgd) in enumerate(RISING):
+        step = 390 + 26 * i
+        if step % interval == 0 or step == END:
+            eps = 0.35 * min(step / (0.8 * END), 1.0)
+            alerts += detector.probe(ProbePoint(step, 1.0, fgsm, pgd, 512, eps=eps))
+            if detector.wants_strong or step == END:
+                alerts += detector.strong(step, 0.6 * pgd, pgd, 256)
+    assert [alert.level for alert in alerts] == ["onset"]
+    assert 650 <= alerts[0].step <= 702
+
+
 def test_gradient_masking_is_named_after_as_many_steps():
     nothing = {
         "own": 0.4,

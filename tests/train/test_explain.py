@@ -131,12 +131,29 @@ def test_masking_is_named_after_some_probes_without_a_sign_and_self_fitting_at_o
     assert alert["disease"] == "undecided"
 
 
-def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_stays_at_an_onset(
-    start, monkeypatch
-):
+def look_healthy(monkeypatch: pytest.MonkeyPatch, undecided: tuple[int, ...] = ()) -> None:
+    """Every probe is healthy while no onset is open, but for some that decide nothing."""
     monkeypatch.setattr(
         "selffit.train.monitor.Monitor.healthy", property(lambda self: not self.detector.onset_open)
     )
+
+    def newest(self: Detector) -> int | None:
+        return None if self._last_probe in undecided else self._last_probe
+
+    monkeypatch.setattr(Detector, "healthy_step", property(newest))
+
+
+def references(trained: Any) -> dict[int, int | None]:
+    return {
+        step: data["reference"] and data["reference"]["step"]
+        for step, data in trained.of("probe.self")
+    }
+
+
+def test_the_reference_is_the_newest_healthy_copy_an_epoch_old_and_stays_at_an_onset(
+    start, monkeypatch
+):
+    look_healthy(monkeypatch)
     force(monkeypatch, onset_at=20)
     weights: dict[int, torch.Tensor] = {}
 
@@ -145,12 +162,28 @@ def test_the_reference_is_a_healthy_copy_one_interval_older_than_the_newest_and_
 
     trained = start(**ALWAYS, epochs=6).go(at={step: keep(step) for step in (5, 10, 15, 20)})
     found = {step: data["reference"] for step, data in trained.of("probe.self")}
-    assert found[10] is None  # 5 is the newest healthy one now, and nothing is older
-    assert found[15] == {"step": 5, "branch": "main"}
-    assert found[20] == found[25] == found[30] == {"step": 10, "branch": "main"}
+    assert found[5] is None
+    assert found[10] == {"step": 5, "branch": "main"}
+    assert found[20] == found[25] == found[30] == {"step": 15, "branch": "main"}
     reference = trained.session.monitor.explainer.reference.model
-    assert torch.equal([*reference.parameters()][2], weights[10])
+    assert torch.equal([*reference.parameters()][2], weights[15])
     assert not torch.equal(weights[10], weights[15])
+
+
+def test_the_reference_is_as_old_however_often_one_looks(start, monkeypatch):
+    look_healthy(monkeypatch)
+    force(monkeypatch, onset_at=18)
+    often = references(start(**ALWAYS, epochs=4, probe_every=1).go())  # 5 steps an epoch
+    assert [often[step] for step in (1, 5, 6, 10, 11, 15)] == [None, None, 1, 1, 6, 6]
+    assert [often[step] for step in (16, 18, 19, 20)] == [11] * 4
+    seldom = references(start(**ALWAYS, epochs=4, probe_every=9).go())
+    assert [seldom[step] for step in (9, 18, 20)] == [None, 9, 9]
+
+
+def test_a_probe_that_decides_nothing_is_no_reference(start, monkeypatch):
+    look_healthy(monkeypatch, undecided=(10, 15, 20))
+    force(monkeypatch, onset_at=25)
+    assert references(start(**ALWAYS, epochs=6).go())[25] == 5
 
 
 def test_a_resumed_attempt_takes_its_reference_from_a_healthy_checkpoint(start, monkeypatch):

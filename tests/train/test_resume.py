@@ -127,6 +127,12 @@ def test_old_checkpoints_go_and_the_newest_stay(start):
     assert not kept & set(pruned)
 
 
+def test_the_last_network_is_saved_however_seldom_checkpoints_are(start):
+    saved = start(epochs=1, checkpoint_every=3).go().of("ckpt.saved")  # 5 steps an epoch
+    assert [step for step, _ in saved] == [3, 5]
+    assert start(epochs=1, keep=0).go().of("ckpt.saved") == []
+
+
 def test_a_checkpoint_that_cannot_be_saved_is_told_of_and_training_goes_on(start):
     def block(trained):
         shutil.rmtree(trained.run.ckpt)

@@ -55,7 +55,8 @@ class ChannelProbe(Event, frozen=True, kw_only=True):
     """Which channels answer to the network's own perturbation.
 
     n: images.
-    layers: name; dominance, si, di, rand, car of each channel; gini, top10, pr, rho, agree.
+    layers: name; dominance, si, di, rand, car of each channel; gini, top10, pr, rho, agree. In
+        training all at the final budget.
     precision: of the network, such as fp32 or tf32.
     sec: that it took.
     """
@@ -203,10 +204,10 @@ class CausalProbe(Event, frozen=True, kw_only=True):
     pgd_steps: steps of PGD.
     attack: that of the training.
     base: clean, fgsm, pgd, carrier, swap of the whole network.
-    rows: stage, group, share, channels, and what is left of each accuracy. Random groups are
-        `draws` drawn ones, or all there are of that size: clean and fgsm are means, clean_sd and
-        fgsm_sd the spread of one, the rest is of a single one, the first. quantile, of the others:
-        share of the random groups that leave no more FGSM accuracy.
+    rows: stage, group, share, channels (how many), and what is left of each accuracy. Random groups
+        are `draws` drawn ones, or all there are of that size: clean and fgsm are means, clean_sd
+        and fgsm_sd the spread of one, the rest is of a single one, the first. quantile, of the
+        others: share of the random groups that leave no more FGSM accuracy.
     single: layer, channel, dominance, and what is left.
     budget: seconds that it was given, or null for as many as it needs.
     left: groups of channels that there was no time for.
