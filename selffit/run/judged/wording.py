@@ -77,8 +77,16 @@ def parts(state: RunState, verdict: Verdict) -> list[Part]:
 
 def _unmeasured(state: RunState, verdict: Verdict) -> list[Part]:
     if state.ending is not None:
-        return [part(1, "the run ended before its first probe")]
+        return [part(1, "the run ended before its first probe"), part(2, *_measures(state))]
     return [part(1, "no probe has looked yet"), *_coming(state)]
+
+
+def _measures(state: RunState) -> tuple[str, ...]:
+    """What would say more of a run whose log has no probes."""
+    if not state.saves:
+        return ()
+    command = f"selffit diagnose {state.run}"
+    return (f"{command} measures its checkpoints", command)
 
 
 def _healthy(state: RunState, verdict: Verdict) -> list[Part]:

@@ -166,6 +166,16 @@ def test_nothing_measured_is_a_sentence():
     assert sentence(state, verdict(state)).startswith("unmeasured: ")
 
 
+def test_a_run_without_probes_names_what_measures_its_checkpoints():
+    ended = record("sup.exit", {"how": "finished", "code": 0}, stream="supervisor")
+    saved = record("ckpt.saved", {"id": "main-20", "step": 20, "branch": "main"}, 20)
+    nothing, something = fold(start(), steps(0), ended), fold(start(), steps(0), saved, ended)
+    told = sentence(nothing, verdict(nothing))
+    assert told == "unmeasured: the run ended before its first probe"
+    more = sentence(something, verdict(something))
+    assert more == f"{told}; selffit diagnose {something.run} measures its checkpoints"
+
+
 def test_what_matters_least_is_left_out_first_and_the_first_part_never():
     found = [part(1, "at step 5", "at 5"), part(2, "a long cause", "cause"), part(8, "aside")]
     assert fitted("ONSET", found, 60) == "ONSET at step 5 │ a long cause │ aside"
