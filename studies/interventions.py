@@ -4,7 +4,8 @@
     uv run python -m studies.interventions --plain RUN… --work WORK
 
 Each run is an ordinary run of the trainer with a reaction of its own (`--on-suspect`, `--on-co`).
-Channels are zeroed at an onset while the run is paused, as a person would do it with `selffit ctl`.
+The channels that carry FGSM accuracy are zeroed while the run is paused at its onset, as a person
+would do it with `selffit ctl`.
 All figures are those of the run's log; the rules of today judge it. --plain: runs without any
 reaction that exist already, with all their checkpoints; the others go on from a checkpoint of
 theirs well before the first suspicion, so that the steps before are not trained again.
@@ -31,14 +32,15 @@ from studies.self_information import EVERY
 LAYER, TOP = "conv1", 3
 SETS = ("patterns", "mnist")
 PLAIN = "nothing"
-DOMINANT = f"at the onset: zero the {TOP} most dominant of {LAYER}"
 CARRYING = f"at the onset: zero the {TOP} of {LAYER} that carry most FGSM accuracy"
 VARIANTS: dict[str, dict[str, Any]] = {
     PLAIN: {},
     f"at suspect: zero the {TOP} most dominant of {LAYER}": {
         "on_suspect": f"zero:{LAYER}={TOP}",
     },
-    DOMINANT: {"on_co": "pause"},
+    f"at the onset: zero the {TOP} most dominant of {LAYER}": {
+        "on_co": f"zero:{LAYER}={TOP}",
+    },
     CARRYING: {"on_co": "pause"},
     "at suspect: 30 % random signs": {"on_suspect": "set:mix_signs=0.3"},
     "at suspect: n-fgsm": {"on_suspect": "set:method=n-fgsm"},
@@ -65,8 +67,7 @@ def work(job: RunJob) -> dict[str, Any]:
         return job.about | outcome(RunDir.open(source))
     where = {"data_dir": job.data_dir} if job.data_dir else {}
     settings = {**FIXED, **where, **VARIANTS[job.name]}
-    choose = {DOMINANT: most_dominant, CARRYING: carriers}.get(job.name)
-    beside = None if choose is None else partial(zero_at_onset, choose=choose)
+    beside = partial(zero_at_onset, choose=carriers) if job.name == CARRYING else None
     if job.run:
         step = fork_of(source)
         with gone_on(job.title, source, step, settings, beside) as run:
@@ -105,11 +106,6 @@ def zero_at_onset(run: Any, choose: Callable[[Any], dict[str, Any]]) -> None:
                 submit(run.place, new_command(op, args, by="study"))
             answered = pauses
         time.sleep(0.2)
-
-
-def most_dominant(run: Any) -> dict[str, Any]:
-    """As the trainer itself chooses them."""
-    return {"top": TOP}
 
 
 def carriers(run: Any) -> dict[str, Any]:

@@ -382,7 +382,8 @@ class RunConfig:
     on_co: str = setting(
         "alert",
         "policy",
-        "reaction to an onset: alert, pause, stop, or rollback:METHOD[,eps=…,alpha=…,lr_scale=…]",
+        "reaction to an onset: alert, pause, stop, rollback:METHOD[,eps=…,alpha=…,lr_scale=…], or, "
+        "at the first one of a branch, zero:LAYER=TOP[,…] or set:KEY=VALUE[,…]",
     )
     on_suspect: str = setting(
         "none",

@@ -20,10 +20,11 @@ from selffit.eventlog.former import forms, op_today
 from selffit.methods.catalogue import METHODS
 from selffit.vocabulary import DIVERGED, ONSET, SUSPICIONS, level_of
 
-ON_CO = ON_DIVERGED = ("alert", "pause", "stop", "rollback")
-ON_SUSPECT = ("none", "probe", "checkpoint", "zero", "set")
-# what changes settings is done at the first suspect alert of a branch only
+# what changes settings is done at the first alert of its level on a branch only
 ONCE = ("zero", "set")
+ON_DIVERGED = ("alert", "pause", "stop", "rollback")
+ON_CO = (*ON_DIVERGED, *ONCE)
+ON_SUSPECT = ("none", "probe", "checkpoint", *ONCE)
 _SETTINGS = ",".join(f"{name}=…" for name in ROLLBACK)
 _ROLLBACK = f"write it as rollback:METHOD[,{_SETTINGS}], e.g. rollback:n-fgsm,lr_scale=0.5"
 _ROLLBACK_DIVERGED = (
@@ -39,8 +40,8 @@ class Policy:
 
     `max_rollbacks` ends a series of roll-backs, whatever they answer to. `rollback` and
     `rollback_diverged` are the arguments of a roll-back after an onset and after a divergence.
-    `suspect` holds the arguments of each command that a suspect alert calls for: `zero` takes one
-    for each layer.
+    `suspect` and `onset` hold the arguments of each command that such an alert calls for, `onset`
+    of what changes settings only: `zero` takes one for each layer.
     """
 
     on_co: str = "alert"
@@ -50,6 +51,7 @@ class Policy:
     rollback: Mapping[str, Any] = field(default_factory=dict)
     rollback_diverged: Mapping[str, Any] = field(default_factory=dict)
     suspect: Sequence[Mapping[str, Any]] = ()
+    onset: Sequence[Mapping[str, Any]] = ()
 
     def to(self, level: str) -> tuple[str, Mapping[str, Any]]:
         """What an onset or a divergence calls for, and with which arguments; else "alert"."""
@@ -68,8 +70,10 @@ class Policy:
         """
         when = time.time() if t is None else t
         if level_of(level).name in SUSPICIONS:
-            return self._to_suspect(ledger, when)
+            return _commands(self.on_suspect, self.suspect, {}, ledger, when)
         op, args = self.to(level)
+        if op in ONCE:
+            return _commands(op, self.onset, {"at": level}, ledger, when)
         if op == "alert":
             return []
         if op != "rollback":
@@ -86,19 +90,31 @@ class Policy:
             ]
         return [new_command(op, args, by=POLICY, t=when)]
 
-    def _to_suspect(self, ledger: Ledger, t: float) -> list[Command]:
-        commands = [new_command(self.on_suspect, args, by=POLICY, t=t) for args in self.suspect]
-        if self.on_suspect not in ONCE:
-            return commands
-        # On a branch each of them has one id for ever, so whatever became of it, the log tells that
-        # it is decided: after a crash, too, when the steps are done again and the alert is raised
-        # again. A run that an older version began has it under the names of that time.
-        found = []
-        for command in commands:
-            ids = [_id_on(ledger.branch, *form) for form in forms(command.op, command.args)]
-            if not any(id in ledger.outcomes for id in ids):
-                found.append(msgspec.structs.replace(command, id=ids[0]))
-        return found
+
+def _commands(
+    op: str,
+    each: Sequence[Mapping[str, Any]],
+    also: Mapping[str, Any],
+    ledger: Ledger,
+    t: float,
+) -> list[Command]:
+    """The commands of one operation, one for each arguments.
+
+    also: tells them from the same ones at another level.
+    """
+    commands = [new_command(op, args, by=POLICY, t=t) for args in each]
+    if op not in ONCE:
+        return commands
+    # On a branch each of them has one id for ever, so whatever became of it, the log tells that it
+    # is decided: after a crash, too, when the steps are done again and the alert is raised again. A
+    # run that an older version began has it under the names of that time.
+    found = []
+    for command in commands:
+        known = forms(command.op, command.args)
+        ids = [_id_on(ledger.branch, op, {**args, **also}) for op, args in known]
+        if not any(id in ledger.outcomes for id in ids):
+            found.append(msgspec.structs.replace(command, id=ids[0]))
+    return found
 
 
 def _id_on(branch: str, op: str, args: Mapping[str, Any]) -> str:
@@ -126,17 +142,18 @@ def parse_policy(
     """
     if max_rollbacks < 0:
         raise UserError(f"--max-rollbacks must be at least 0, not {max_rollbacks}")
-    suspect_action, suspect = _suspect(on_suspect)
-    action, rest = _action("--on-co", on_co, ON_CO, ("rollback",))
+    suspected, then = _action("--on-suspect", on_suspect, ON_SUSPECT, ONCE)
+    action, rest = _action("--on-co", on_co, ON_CO, ("rollback", *ONCE))
     diverged, more = _action("--on-diverged", on_diverged, ON_DIVERGED, ("rollback",))
     return Policy(
         on_co=action,
-        on_suspect=suspect_action,
+        on_suspect=suspected,
         on_diverged=diverged,
         max_rollbacks=max_rollbacks,
         rollback=_after_onset(rest) if action == "rollback" else {},
         rollback_diverged=_after_divergence(more) if diverged == "rollback" else {},
-        suspect=suspect,
+        suspect=_each("--on-suspect", suspected, then) if suspected != "none" else (),
+        onset=_each("--on-co", action, rest) if action in ONCE else (),
     )
 
 
@@ -153,18 +170,16 @@ def _action(
     return action, rest
 
 
-def _suspect(text: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
-    action, rest = _action("--on-suspect", text, ON_SUSPECT, ONCE)
-    where = f"--on-suspect {action}"
-    if action == "none":
-        return action, ()
+def _each(option: str, action: str, rest: str) -> Sequence[Mapping[str, Any]]:
+    """The arguments of each command that an action stands for."""
+    where = f"{option} {action}"
     if action == "zero":
         tops = _pairs(where, rest.split(","), _ZERO, settings=False)
-        return action, [
+        return [
             _checked(where, action, {"layer": layer, "top": top}) for layer, top in tops.items()
         ]
     args = _pairs(where, rest.split(","), _SET, settings=True) if action == "set" else {}
-    return action, [_checked(where, action, args)]
+    return [_checked(where, action, args)]
 
 
 def _after_onset(text: str) -> Mapping[str, Any]:

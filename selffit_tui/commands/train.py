@@ -317,7 +317,7 @@ def remove_refused(run: "RunDir", process: "subprocess.Popen[bytes] | None") -> 
     """Leave nothing behind of a run that was refused before its first step."""
     if process is not None:
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             return  # still writing: a directory that is in use is better kept than half removed
     with suppress(UserError):  # it has begun after all

@@ -194,6 +194,22 @@ def test_only_the_first_suspect_alert_of_a_branch_changes_anything(log, on_suspe
     assert len(policy.reaction("suspect", log.ledger)) == on_suspect.count("=")
 
 
+@pytest.mark.parametrize("change", ["zero:conv1=2,layer1.0.conv2=4", "set:mix_signs=0.3"])
+def test_the_first_onset_of_a_branch_may_change_what_a_suspicion_may(log, change):
+    policy = parse_policy(change, on_suspect=change)
+    at_suspect = policy.reaction("suspect", log.ledger)
+    for command in at_suspect:
+        log.take(command)
+    at_onset = policy.reaction("onset", log.ledger)
+    assert [(c.op, c.args) for c in at_onset] == [(c.op, c.args) for c in at_suspect]
+    for command in at_onset:
+        log.take(command)
+    assert policy.reaction("onset", log.ledger) == []
+    assert policy.reaction("diverged", log.ledger) == []
+    log.roll_back()
+    assert len(policy.reaction("onset", log.ledger)) == change.count("=")
+
+
 def test_what_a_person_has_undone_is_not_done_again(log):
     policy = parse_policy(on_suspect="zero:conv1=2")
     log.take(policy.reaction("suspect", log.ledger)[0])
@@ -237,6 +253,9 @@ def test_what_an_older_version_did_at_a_suspicion_is_not_done_again_after_a_resu
     [
         ("paus", "none", 1, "did you mean 'pause'"),
         ("stop:now", "none", 1, "nothing after a colon"),
+        ("zero", "none", 1, "'' in --on-co zero is no NAME=VALUE; write it as zero:LAYER=TOP"),
+        ("zero:conv1=0", "none", 1, "--on-co zero: top must be in [1, "),
+        ("set:mix_sings=1", "none", 1, "did you mean 'mix_signs'"),
         ("alert", "prob", 1, "did you mean 'probe'"),
         ("alert", "probe:1", 1, "nothing after a colon"),
         ("alert", "none:", 1, "nothing after a colon"),

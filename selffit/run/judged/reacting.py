@@ -112,9 +112,10 @@ def _does(policy: Policy, level: Level, verdict: Verdict) -> str:
     if op == "alert":
         return ""
     if op != "rollback":
-        return f"{op}s {when}"
+        return f"{_DOES.get(op, op + 's')} {when}"
     method = args.get("method", "")
     return f"rolls back {when}" + (f", on with {method}" if method else "")
 
 
+_DOES = {"zero": "zeroes channels", "set": "changes settings"}
 _WHEN = {ONSET.name: "at an onset", DIVERGED.name: "at a divergence"}
