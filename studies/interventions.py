@@ -251,13 +251,14 @@ def after(result: dict[str, Any], low: float, high: float) -> float | None:
 def stood(result: dict[str, Any]) -> float | None:
     """Steps from acting to the last probe with STANDS of the last healthy PGD accuracy.
 
+    Of the best one before, where none was called healthy.
     Infinite where that is the last probe of all; None where nothing was done.
     """
     if result["acted"] is None:
         return None
     probes = result["probes"]
     before = [p["pgd"] for p in probes if p["step"] <= result["acted"]]
-    level = result["healthy_pgd"] or (before[-1] if before else 0.0)
+    level = result["healthy_pgd"] or max(before, default=0.0)
     last = [p["step"] for p in probes if p["pgd"] >= STANDS * level]
     if not last or last[-1] <= result["acted"]:
         return 0
