@@ -46,4 +46,6 @@ def rising_to(state: RunState) -> float:
 def full_budget_at(state: RunState) -> int | None:
     """Return the step at which the budget is full; None where there is no ramp, or none known."""
     share, whole = num(state.config.get("eps_ramp")), state.steps_total
-    return round(share * whole) if share > 0 and isfinite(share) and whole else None
+    if not (share > 0 and whole and isfinite(share * whole)):
+        return None
+    return round(share * whole)
