@@ -81,6 +81,24 @@ def test_masking_needs_a_gap_and_an_abnormal_share_that_are_absent():
     assert verdict(masking | against(0.97, 0.80), CHANCE, 512).disease == "undecided"
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "abnormal", "disease"),
+    [
+        # strokes, rs-fgsm, seed 3: the last network against those of steps 520, 546 and 676
+        (0.94, 0.87, 0.00, "gradient masking"),
+        (0.94, 0.95, 0.00, "gradient masking"),
+        (0.94, 0.85, 0.00, "gradient masking"),
+        (0.94, 0.87, 0.09, "undecided"),  # reading may have made it
+        (0.94, 0.80, 0.00, "undecided"),  # clear
+    ],
+)
+def test_a_faint_gap_does_not_speak_against_masking_where_no_image_profits(
+    own, other, abnormal, disease
+):
+    values = measured(0.10, 0.00, 0.97, abnormal, **against(own, other))
+    assert verdict(values, CHANCE, 512).disease == disease
+
+
 ROOM = [
     ("gap", 0.0, 0.15),
     ("carrier", 0.05, 0.16),
