@@ -9,7 +9,8 @@ healthy training alignment wanders, and energy does not follow it. docs/early-wa
 and false alarms.
 
 Both change with the budget by themselves, so while eps rises nothing can be told, and nothing is
-said.
+said. Nor is it in the first 400 steps: a network that has learnt nothing is nearly linear, and on
+CIFAR-10 alignment goes from .87 to .60 in 330 steps of training that stays sound.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from statistics import mean
 
 from selffit.eventlog.kinds import AlignProbe
 
+START = 400  # the first step that counts
 LOOKS = 2  # that are averaged
 SPAN_STEPS = 240
 FALL = 0.20  # of alignment, as a share of where it stood
@@ -63,9 +65,11 @@ class AlignmentRule:
     def hear(self, look: Look) -> Warned | None:
         """Take a look; a warning where the direction has just been lost.
 
-        A look that is not finite changes nothing.
+        A look that is not finite, or of the first steps, changes nothing.
         """
-        if not (math.isfinite(look.align) and math.isfinite(look.energy) and look.eps > 0):
+        if look.step < START or not (
+            math.isfinite(look.align) and math.isfinite(look.energy) and look.eps > 0
+        ):
             return None
         if self._looks and not same_budget(look.eps, self._looks[-1].eps):
             self._begin()

@@ -81,6 +81,13 @@ class Detector:
         """The step of the last probe that was healthy, None before the first."""
         return self._now.healthy_step
 
+    def is_back(self, step: int) -> bool:
+        """Whether an onset is open, and the probe of this step, the newest, looks recovered.
+
+        It takes more than one such probe, and a strong attack, to close the onset.
+        """
+        return self.onset_open and self._recovering.restored and step == self._last_probe
+
     @property
     def pending(self) -> int | None:
         """The first probe of a suspicion of fallen or blind ones that is not decided, or None."""
@@ -203,7 +210,7 @@ class Detector:
         self._now.onset_open = True
         # while eps rises, a probe of the fall would be all that compares with a later budget
         self.rule.restore(self._sound)
-        self._recovering.begin()
+        self._recovering.open()
         self._falling.begin()
 
     # ---- checkpoint ------------------------------------------------------------------------------

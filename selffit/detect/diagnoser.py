@@ -53,9 +53,17 @@ class Diagnoser:
         absent = int(self._verdict(probe).disease == MASKING)
         return self._settled(probe, absent, probe.step).disease
 
-    def diagnose(self, probe: kinds.SelfProbe | None) -> kinds.Diagnosis | None:
-        """What to tell of the open onset after a probe: first and whenever it becomes clearer."""
+    def diagnose(
+        self, probe: kinds.SelfProbe | None, *, back: bool = False
+    ) -> kinds.Diagnosis | None:
+        """What to tell of the open onset after a probe: first and whenever it becomes clearer.
+
+        back: robust accuracy is back at this step (`Detector.is_back`). Then the absence of every
+        sign says nothing of what made it fall.
+        """
         if self.onset is None or probe is None:
+            return None
+        if back and not self._verdict(probe).clear:
             return None
         # a full set may follow the light one of the same step: that is no second look
         again = self._probe is not None and self._probe.at[:2] == probe.at[:2]

@@ -31,6 +31,16 @@ class Recovering:
         self._level: tuple[float, int] | None = None
         self.wants_strong = False  # of the newest probe: a strong attack has to look at it
 
+    def open(self) -> None:
+        """An onset begins: nothing has come back since."""
+        self.begin()
+        self._restored = False
+
+    @property
+    def restored(self) -> bool:
+        """Whether the newest probe shows PGD at its level and near FGSM again, unmasked so far."""
+        return self._restored and not self._told_masked
+
     def begin(self) -> None:
         """Begin to count restored probes anew."""
         self._good = 0

@@ -161,9 +161,9 @@ class Explainer:
             evidence["self_gap"] = values["gap"]
         return replace(alert, disease=disease, evidence={**alert.evidence, **evidence})
 
-    def diagnose(self, step: int, probe: kinds.SelfProbe | None) -> None:
+    def diagnose(self, step: int, probe: kinds.SelfProbe | None, *, back: bool) -> None:
         """While an onset is open: log the disease, first and whenever it has become clearer."""
-        self._tell(step, self.diagnoser.diagnose(probe))
+        self._tell(step, self.diagnoser.diagnose(probe, back=back))
 
     def _tell(self, step: int, diagnosis: kinds.Diagnosis | None) -> None:
         if diagnosis is not None:

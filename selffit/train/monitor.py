@@ -173,7 +173,7 @@ class Monitor:
             self._write(self.explainer.named(alert, explained) if alert.level == "onset" else alert)
             if alert.level == "recovered":
                 self.explainer.closed()
-        self.explainer.diagnose(step, explained)
+        self.explainer.diagnose(step, explained, back=self.detector.is_back(step))
         if later:  # the policy acts first
             self._dominance = {}
             self.aftermaths.append(self.explainer.aftermath(step, why))

@@ -215,7 +215,7 @@ class Judge:
             case kinds.SelfProbe():
                 self.diagnoser.measured(event)
                 yield from self._told(event, event.at)
-                yield from _given(self.diagnoser.diagnose(event))
+                yield from _given(self.diagnoser.diagnose(event, back=detector.is_back(event.step)))
             case kinds.CausalProbe():
                 yield from _given(self.diagnoser.checked(event))
 
