@@ -155,9 +155,7 @@ def check(run, sent, start):
     assert not list(run.ckpt.glob(".tmp-*"))  # of saves that were killed
     # The same changes, made at the same steps in a run that nobody disturbs, end with the same
     # bits.
-    changes = [
-        (r.s, r.d["op"], r.d["args"]) for r in records if r.k == "ctl.applied" and r.d["new"]
-    ]
+    changes = lasting([r for r in records if r.k == "ctl.applied" and r.d["new"]])
     calm = start(**SETTINGS)
     steps: dict[int, list] = {}
     for step, op, args in changes:
@@ -172,6 +170,22 @@ def check(run, sent, start):
     )
     assert calm.session.settings == ledger.settings
     assert final_weights(run) == final_weights(calm.run)
+
+
+def lasting(applied):
+    """Step, operation and arguments of what the last attempt did; `applied` in the log's order.
+
+    Steps that a kill took back are done again. What is decided then takes the place of what had
+    been decided, before the kill, for later steps.
+    """
+    kept = []
+    for record in applied:
+        names = set(record.d["new"])
+        later = [one for one in kept if one.s > record.s and names & set(one.d["new"])]
+        assert all(set(one.d["new"]) <= names for one in later)
+        kept = [one for one in kept if one not in later]
+        kept.append(record)
+    return [(record.s, record.d["op"], record.d["args"]) for record in kept]
 
 
 def test_a_run_killed_again_and_again_ends_as_if_left_alone(nursery, tmp_path, start):
