@@ -22,7 +22,6 @@ from selffit.run.judged.verdict import Verdict
 from selffit.vocabulary import HEALTHY, MASKED, ONSET
 
 TRAINING = ("attack", "training")  # groups of settings that change what is learnt
-
 FEW = 4  # channels that are told by their numbers
 
 
