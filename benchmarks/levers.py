@@ -30,8 +30,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from loops import Bench, prepared, random_images  # type: ignore[import-not-found]
 from torch import Tensor, nn
-from train_speed import Bench, prepared, random_images  # type: ignore[import-not-found]
 
 from selffit.config import resolve
 from selffit.models.image_conv import ImageConv

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from made_up import run as synthetic
 
-from benchmarks.viewer import BLOCK, report, segments
+from benchmarks.long_log import BLOCK, segments
+from benchmarks.viewer import report
 from selffit.eventlog.encode import to_json
 from selffit.eventlog.framing import seal
 from selffit.eventlog.liveness import here

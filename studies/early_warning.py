@@ -13,46 +13,29 @@ trace of a run that was trained with
 from the signals and probes of its log, and from looks at its checkpoints: at the alignment about as
 often as in training, ahead never sooner. With --own they are those that training itself took.
 
-A trace is a CSV file, gzipped, a row a step (abnormal, pertalign, acc_adv, loss_clean, loss_adv:
-the training signals of that step, `selffit.detect.SignalBlock`); where it was measured after that
-many steps also a look at the alignment (align, energy) or ahead (ahead_n images; ahead_fgsm,
-ahead_pgd at 1.4·eps), and a probe (epoch; n images; clean, fgsm, pgd at eps; final_eps, final_fgsm,
-final_pgd); eps is that of the look or the probe. The name says image set, method, seed and, where
-it is not the preset's, eps.
+`studies/early_traces.py` says what a trace holds.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import io
 import math
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from selffit.detect import Detector, ProbePoint, SignalBlock
 from selffit.detect.ahead import AheadLook
-from selffit.detect.alignment import Look, same_budget
+from selffit.detect.alignment import Look
 from selffit.eventlog import kinds
-from studies.measure import subject_of
-
-if TYPE_CHECKING:
-    from selffit.run.folded.state import RunState
-    from selffit.run.folder.run_dir import RunDir
+from studies.early_traces import SIGNALS, Row, read, record, write
+from studies.jobs import put
 
 FOLDER = Path(__file__).parents[1] / "runs" / "early-warning"
-SIGNALS = ("abnormal", "pertalign", "acc_adv", "loss_clean", "loss_adv")
-DIGITS = dict.fromkeys(SIGNALS, 2) | {"acc_adv": 3}
-LOOKED = ("eps", "align", "energy", "ahead_n", "ahead_fgsm", "ahead_pgd")
-PROBED = ("epoch", "n", "clean", "fgsm", "pgd", "final_eps", "final_fgsm", "final_pgd")
 # The rules were chosen on the first of these, and changed after the second had been judged; nobody
 # had looked at the others before the rules stood as they are.
 CHOSEN_ON = {
@@ -70,11 +53,8 @@ CHANGED_AFTER = {
     *("strokes-n-fgsm-2-e0.2", "strokes-n-fgsm-3-e0.2"),
 } - CHOSEN_ON
 GROUPS = ("chosen on", "changed after", "fresh")
-ALIGN_EVERY, AHEAD_EVERY, IMAGES = 30, 60, 256  # steps and images, in training
 AIM = 40  # steps
 SURE = 0.95
-
-Row = dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,17 +98,6 @@ KINDS: tuple[tuple[str, Callable[[Told], int | None]], ...] = (
     ("early warnings", lambda one: one.early),
     ("any suspicion", lambda one: one.suspected),
 )
-
-
-def read(path: Path) -> dict[int, Row]:
-    """Return the rows of a trace by step; what was not measured is missing."""
-    with gzip.open(path, "rt", newline="") as file:
-        return {
-            int(row["step"]): {
-                name: float(value) for name, value in row.items() if value and name != "step"
-            }
-            for row in csv.DictReader(file)
-        }
 
 
 def judge(name: str, rows: dict[int, Row]) -> Told:
@@ -270,103 +239,6 @@ def _lead(one: Told, step: int | None) -> str:
     return f"false, at {step}" if one.onset is None else str(one.onset - step)
 
 
-def record(path: Path, data_dir: str, own: bool = False) -> dict[int, Row]:
-    """Make the trace of a run; own: with the looks of its log, not with new ones."""
-    from selffit.analysis.past import Past
-    from selffit.run.again.rerun import blocks_of
-    from selffit.run.folder.run_dir import RunDir
-
-    run = RunDir.open(path)
-    rows: dict[int, Row] = defaultdict(dict)
-    for block in blocks_of(run.place):
-        for name in SIGNALS:
-            for i, value in enumerate(block.cols.get(name, ())):
-                rows[block.step + i][name] = float(value)
-    state = Past.read(run).state
-    for probe in state.all(kinds.RobustProbe):
-        found = {name: getattr(probe, name) for name in ("eps", *PROBED)}
-        rows[probe.step] |= {name: float(value) for name, value in found.items()}
-    looks = _looked(state) if own else _look(run, state, data_dir)
-    for step, row in looks.items():
-        rows[step] |= row
-    return rows
-
-
-def _looked(state: RunState) -> dict[int, Row]:
-    """The looks that training took."""
-    from selffit.probes.ahead import BEYOND
-
-    rows: dict[int, Row] = defaultdict(dict)
-    for look in state.all(kinds.AlignProbe):
-        rows[look.step] |= {"eps": look.eps, "align": look.align, "energy": look.energy}
-    for ahead in state.all(kinds.AheadProbe):
-        rows[ahead.step] |= {"eps": ahead.eps / BEYOND, "ahead_n": float(ahead.n)}
-        rows[ahead.step] |= {"ahead_fgsm": ahead.fgsm, "ahead_pgd": ahead.pgd}
-    return rows
-
-
-def _look(run: RunDir, state: RunState, data_dir: str) -> dict[int, Row]:
-    """New looks, at the checkpoints."""
-    import torch
-
-    from selffit.analysis.networks import load_checkpoint, run_config
-    from selffit.checkpoint.manifest import parse_id
-    from selffit.checkpoint.store import CheckpointStore
-    from selffit.data import load
-    from selffit.probes.ahead import ahead_probe, looks_ahead
-    from selffit.probes.align import align_probe
-    from selffit.probes.subject import probe_attack
-    from selffit.train.schedule import Schedule
-
-    torch.set_num_threads(1)
-    config = run_config(run)
-    if data_dir:
-        config = replace(config, data_dir=data_dir, download=False)
-    rows: dict[int, Row] = defaultdict(dict)
-    cpu = torch.device("cpu")
-    images = load(config, cpu)
-    assert state.start is not None
-    schedule = Schedule(config, state.start.steps_per_epoch)
-    saved = {parse_id(id)[1]: id for id in CheckpointStore(run.path).ids("main")}
-    apart = min(after - before for before, after in pairwise(sorted(saved)))
-    along = apart * max(1, round(ALIGN_EVERY / apart))
-    beyond = apart * math.ceil(AHEAD_EVERY / apart)
-    for step, id in saved.items():
-        eps = schedule.eps(step)
-        aligns = step % along == 0 and same_budget(eps, schedule.eps(step + along))
-        looks = step % beyond == 0 and looks_ahead(probe_attack(config, eps))
-        if not step or not (aligns or looks):
-            continue
-        network = load_checkpoint(run, id, images, cpu)
-        subject = subject_of(network, images, schedule)
-        rows[step]["eps"] = eps
-        if aligns:
-            look = align_probe(subject, IMAGES)
-            rows[step] |= {"align": look.align, "energy": look.energy}
-        if looks:
-            ahead = ahead_probe(subject, IMAGES)
-            rows[step]["ahead_n"] = float(ahead.n)
-            rows[step] |= {"ahead_fgsm": ahead.fgsm, "ahead_pgd": ahead.pgd}
-    return rows
-
-
-def write(path: Path, rows: dict[int, Row]) -> None:
-    """Write a trace, the same bytes for the same rows."""
-    names = ("step", *SIGNALS, *LOOKED, *PROBED)
-    text = io.StringIO()
-    out = csv.DictWriter(text, names, lineterminator="\n")
-    out.writeheader()
-    for step in sorted(rows):
-        known = {
-            name: f"{value:.{DIGITS.get(name, 6)}g}"
-            for name, value in rows[step].items()
-            if name in names and math.isfinite(value)
-        }
-        out.writerow({"step": step, **known})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
-
-
 def judged(folder: Path = FOLDER) -> list[Told]:
     """Every trace of a folder, by name."""
     suffix = ".csv.gz"
@@ -374,15 +246,6 @@ def judged(folder: Path = FOLDER) -> list[Told]:
         judge(path.name.removesuffix(suffix), read(path))
         for path in sorted(folder.glob(f"*{suffix}"))
     ]
-
-
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-
-
-def insert(path: Path, text: str) -> None:
-    """Put the table between the two marks of a document."""
-    before, _, rest = path.read_text().partition(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
@@ -403,10 +266,8 @@ def main(arguments: Iterable[str] | None = None) -> int:
         rows = record(path, options.data_dir, options.own)
         write(options.traces / f"{path.name}.csv.gz", rows)
         print(path.name, file=sys.stderr)
-    if options.out:
-        insert(options.out, "\n".join(table(judged(options.traces))))
-    elif not options.runs:
-        print("\n".join(table(judged(options.traces))))
+    if options.out or not options.runs:
+        put("\n".join(table(judged(options.traces))), options.out, "table")
     return 0
 
 

@@ -14,9 +14,7 @@ What has been measured lies as one JSON file a run in --work and is not measured
 command can be broken off and called again.
 """
 
-import argparse
 import math
-import os
 import statistics
 import sys
 import time
@@ -26,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studies.jobs import RunJob, gone_on, measured, put, trained
+from studies.jobs import RunJob, gone_on, measured, parser, put, trained
 from studies.self_information import EVERY
 
 LAYER, TOP = "conv1", 3
@@ -47,12 +45,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "at the onset: roll back, n-fgsm": {"on_co": "rollback:n-fgsm"},
 }
 ACTS = ("zero", "set", "rollback")
-FIXED = {
-    "channel_images": 0,
-    "causal_images": 0,
-    "align_every": 30,
-    "threads": 1,
-}
+MEASURED = {"channel_images": 0, "causal_images": 0, "align_every": 30}
 EARLY, LEAD = 60, 300  # steps before the first suspicion, and before the onset
 STANDS = 0.5  # of the last healthy PGD accuracy: from there on it is said to stand
 IMAGES = 256  # of the check that says which channels carry FGSM accuracy
@@ -66,13 +59,13 @@ def work(job: RunJob) -> dict[str, Any]:
     if job.run and job.name == PLAIN:
         return job.about | outcome(RunDir.open(source))
     where = {"data_dir": job.data_dir} if job.data_dir else {}
-    settings = {**FIXED, **where, **VARIANTS[job.name]}
+    settings = {"threads": 1, **where, **VARIANTS[job.name]}
     beside = partial(zero_at_onset, choose=carriers) if job.name == CARRYING else None
     if job.run:
         step = fork_of(source)
         with gone_on(job.title, source, step, settings, beside) as run:
             return job.about | {"from": step} | outcome(run)
-    settings |= {**EVERY[job.set], "method": "fgsm", "seed": job.seed}
+    settings |= {**MEASURED, **EVERY[job.set], "method": "fgsm", "seed": job.seed}
     with trained(job.title, job.set, settings, beside) as run:
         return job.about | outcome(run)
 
@@ -281,26 +274,11 @@ def _mean(values: Any) -> str:
 
 def main() -> int:
     """Train what is missing, and write the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sets", default=",".join(SETS), help="image sets, default %(default)s")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
+    command = parser(__doc__, SETS, tuple(EVERY), "runs/interventions")
+    command.add_argument(
         "--plain", nargs="+", type=Path, default=[], help="fgsm runs that exist: SET-fgsm-SEED"
     )
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = only the table"
-    )
-    parser.add_argument("--data-dir", default="", help="where MNIST lies, in torchvision's layout")
-    parser.add_argument(
-        "--work", type=Path, default=Path("runs/interventions"), help="where results are kept"
-    )
-    parser.add_argument("--out", type=Path, help="write the table into this file, not to stdout")
-    options = parser.parse_args()
-    sets = [name for name in options.sets.split(",") if name]
-    if unknown := [name for name in sets if name not in EVERY]:
-        parser.error(f"unknown set '{unknown[0]}'; valid: {', '.join(EVERY)}")
+    options = command.parse_args()
     plain = {path.name: str(path) for path in options.plain}
     jobs = [
         RunJob(
@@ -312,7 +290,7 @@ def main() -> int:
             run=plain.get(f"{data}-fgsm-{seed}", ""),
         )
         for seed in range(options.seeds)
-        for data in sets
+        for data in options.sets
         for number, name in enumerate(VARIANTS)
     ]
     put("\n".join(rows(measured(jobs, work, options.jobs))), options.out)

@@ -1,5 +1,6 @@
 """What the studies share: runs in processes of their own, results that are kept, their tables."""
 
+import argparse
 import json
 import os
 import shutil
@@ -53,6 +54,38 @@ class RunJob:
     def about(self) -> dict[str, Any]:
         """What its result begins with."""
         return {"set": self.set, "name": self.name, "seed": self.seed}
+
+
+def parser(
+    about: str, sets: Sequence[str], known: Sequence[str], work: str
+) -> argparse.ArgumentParser:
+    """The options of a study that trains: which sets, how many seeds, where things lie.
+
+    about: what it is, for --help. sets: the image sets that it trains by default; known: all that
+    it can. work: the folder of its results by default.
+    """
+
+    def chosen(text: str) -> list[str]:
+        names = [name for name in text.split(",") if name]
+        if unknown := [name for name in names if name not in known]:
+            valid = ", ".join(known)
+            raise argparse.ArgumentTypeError(f"unknown set '{unknown[0]}'; valid: {valid}")
+        return names
+
+    found = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument(
+        "--sets", type=chosen, default=",".join(sets), help="image sets, default %(default)s"
+    )
+    found.add_argument("--seeds", type=int, default=5)
+    found.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = only the tables"
+    )
+    found.add_argument("--data-dir", default="", help="where MNIST lies, in torchvision's layout")
+    found.add_argument("--work", type=Path, default=Path(work), help="where results are kept")
+    found.add_argument("--out", type=Path, help="write the tables into this file, not to stdout")
+    return found
 
 
 J = TypeVar("J", bound=Job)
@@ -118,12 +151,16 @@ def gone_on(
     """A run that goes on from a checkpoint of another one, with other settings; as `trained`.
 
     It is a copy of `source` as it would be, had it been killed after the checkpoint `main-STEP`,
-    and is resumed: the same steps, the same probes, the same state of the detector.
+    and is resumed: the same steps, the same probes, the same state of the detector. Raises
+    ValueError for settings that can change while a run goes on: the checkpoint has them, and they
+    would be recorded and not trained with.
     """
     from selffit.checkpoint.manifest import parse_id
-    from selffit.config import from_dict
+    from selffit.config import LIVE, from_dict
     from selffit.run.folder.run_dir import RunDir
 
+    if live := [name for name in overrides if name in LIVE]:
+        raise ValueError(f"the checkpoint decides {', '.join(live)}")
     with _folder() as folder:
         copy = folder / "run"
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns("ended", "supervisor", "ckpt"))

@@ -13,14 +13,12 @@ command can be broken off and called again. MNIST is left out, with a word, wher
 not hold it.
 """
 
-import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from studies.jobs import RunJob, measured, put, trained
+from studies.jobs import RunJob, measured, parser, put, trained
 from studies.measure import measure
 from studies.self_tables import tables
 
@@ -92,38 +90,23 @@ def name_of(config: Mapping[str, Any]) -> str:
 
 def main() -> int:
     """Measure what is missing, and write the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sets", default=",".join(SETS), help="image sets, default %(default)s")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
+    command = parser(__doc__, SETS, SETS, "runs/study")
+    command.add_argument(
         "--from", dest="runs", nargs="+", type=Path, help="measure these runs instead of training"
     )
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = only tables"
-    )
-    parser.add_argument("--data-dir", default="", help="where MNIST lies, in torchvision's layout")
-    parser.add_argument(
-        "--work", type=Path, default=Path("runs/study"), help="where results are kept"
-    )
-    parser.add_argument("--out", type=Path, help="write the tables into this file, not to stdout")
-    options = parser.parse_args()
-    sets = [name for name in options.sets.split(",") if name]
-    if unknown := [name for name in sets if name not in SETS]:
-        parser.error(f"unknown set '{unknown[0]}'; valid: {', '.join(SETS)}")
+    options = command.parse_args()
     if options.runs:
         from selffit.errors import UserError
 
         try:
             jobs = [existing(path, options.work, options.data_dir) for path in options.runs]
         except UserError as error:
-            parser.error(str(error))
+            command.error(str(error))
     else:
-        if "mnist" in sets and not options.data_dir:
-            sets.remove("mnist")
+        if "mnist" in options.sets and not options.data_dir:
+            options.sets.remove("mnist")
             print("MNIST is left out: --data-dir does not say where it lies", file=sys.stderr)
-        jobs = list(to_train(sets, options.seeds, options.work, options.data_dir))
+        jobs = list(to_train(options.sets, options.seeds, options.work, options.data_dir))
     put(tables(measured(jobs, work, options.jobs)), options.out)
     return 0
 

@@ -101,9 +101,13 @@ def tiny_run(tmp_path_factory):
     }
     config = resolve("patterns", {**small, "epochs": 2, "eps_ramp": 0, "keep": 5})
     run = RunDir.create(tmp_path_factory.mktemp("runs"), "tiny", {"config": config.as_dict()})
-    with EventWriter(run.path, "trainer", run.claim_attempt(here())) as log:
+    # a trainer does not wait for ever for its log; whoever copies the run has to: on a busy machine
+    # the files that lie beside a sealed one would come, and be renamed, while they are copied
+    slow = 600.0
+    with EventWriter(run.path, "trainer", run.claim_attempt(here()), critical_timeout=slow) as log:
         loop = begin(run, 1, log, config, StopSwitch(), empty_summary())
         loop.run()
         loop.checkpoints.close()
         log.emit(kinds.End(how="finished"), step=10)
+    assert log.close("closed"), "all of it is on the disk"
     return run

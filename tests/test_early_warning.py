@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from studies.early_traces import read
 from studies.early_warning import (
     AIM,
     CHANGED_AFTER,
@@ -11,7 +12,6 @@ from studies.early_warning import (
     FOLDER,
     interval,
     judged,
-    read,
     table,
 )
 

@@ -4,8 +4,12 @@ import math
 
 import pytest
 
-from studies.interventions import after, rows, stood
-from studies.jobs import cut, put
+from selffit.analysis.past import Past
+from selffit.config import LIVE
+from selffit.eventlog import kinds
+from selffit.run.folder.run_dir import RunDir
+from studies.interventions import VARIANTS, after, rows, stood
+from studies.jobs import cut, gone_on, parser, put
 from studies.self_tables import tables
 
 
@@ -99,6 +103,17 @@ def test_a_row_says_what_was_done_and_what_became_of_it():
     assert row.count("|") == head.count("|")
 
 
+def test_a_study_trains_the_sets_that_it_is_told_to_and_refuses_others(capsys):
+    options = parser("about", ("patterns", "mnist"), ("patterns", "strokes", "mnist"), "runs/x")
+    assert options.parse_args([]).sets == ["patterns", "mnist"]
+    assert options.parse_args(["--sets", "strokes,"]).sets == ["strokes"]
+    with pytest.raises(SystemExit) as ended:
+        options.parse_args(["--sets", "patterns,cifar"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "unknown set 'cifar'; valid: patterns, strokes, mnist" in told
+
+
 def test_a_log_is_cut_behind_a_line(tmp_path):
     for number, text in enumerate(("a\nb\n", "c\nd\n", "e\n")):
         (tmp_path / f"{number}.jsonl").write_text(text)
@@ -106,6 +121,41 @@ def test_a_log_is_cut_behind_a_line(tmp_path):
     assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["a\nb\n", "c\n"]
     with pytest.raises(ValueError, match="no line with x"):
         cut(tmp_path, "x")
+
+
+def weights(run):
+    return (run.ckpt / "main-10" / "model.safetensors").read_bytes()
+
+
+def went_on(tiny_run, **overrides):
+    """What the log says of a run that goes on from main-5 with other settings; its last weights."""
+    heard: list[RunDir] = []
+    with gone_on("tiny", tiny_run.path, 5, overrides, heard.append) as run:
+        state, last = Past.read(run).state, weights(run)
+        assert heard == [run] and run.path != tiny_run.path
+    assert not run.path.exists()
+    return state, last
+
+
+def test_a_run_goes_on_from_a_checkpoint_as_if_it_had_been_killed_after_it(tiny_run):
+    files = {path: path.stat().st_mtime_ns for path in tiny_run.path.rglob("*")}
+    again, same = went_on(tiny_run)
+    other, different = went_on(tiny_run, lr=0.003, on_co="zero:conv1=3")
+    assert {path: path.stat().st_mtime_ns for path in tiny_run.path.rglob("*")} == files
+    for state in (again, other):
+        (resumed,) = (event for event in state.events if isinstance(event, kinds.Resumed))
+        assert (resumed.ckpt, resumed.at.attempt) == ("main-5", 2)
+        assert state.ending is not None and (state.ending.how, state.step) == ("finished", 10)
+        assert {probe.step for probe in state.all(kinds.RobustProbe)} == {0, 5, 10}
+    assert same == weights(tiny_run) != different  # to the bit the steps that were made before
+    assert (other.config["lr"], other.config["on_co"]) == (0.003, "zero:conv1=3")
+    assert again.config["lr"] != 0.003
+
+
+def test_a_setting_that_the_checkpoint_has_is_refused_and_not_only_recorded(tiny_run):
+    with pytest.raises(ValueError, match="the checkpoint decides method, eps"):
+        went_on(tiny_run, lr=0.003, method="n-fgsm", eps=0.05)
+    assert not {name for variant in VARIANTS.values() for name in variant} & set(LIVE)
 
 
 def test_a_table_is_put_between_the_marks_of_a_page(tmp_path):

@@ -116,7 +116,8 @@ class Detector:
     def probe(self, point: ProbePoint) -> list[Alert]:
         """Take one probe point; returns [] or one alert: `onset`, `recovered` or `transient`.
 
-        `transient` is a collapse before PGD ever was healthy.
+        `transient` is a collapse before PGD ever was healthy; of blind probes that come again
+        within an epoch it is said once.
         """
         self._suspicion.wants_probe = False
         self.verdict = None
@@ -245,6 +246,7 @@ class Detector:
             )
         later: dict[str, Any] = {"wants_strong": False, "_restored": False, "_level": None}
         later |= {"_unsure": 0, "_looked": None, "_good_since": 0, "_told_masked": False}
+        later |= {"_blind": None}
         state = {**later, **state}
         self._suspicion.bands.restore(state["bands"])
         self._suspicion.alignment.restore(state.get("alignment", ()))

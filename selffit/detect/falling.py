@@ -28,6 +28,7 @@ class Falling:
         "_first_suspect",
         "_unsure",
         "_looked",
+        "_blind",
     )
 
     def __init__(self, situation: Situation) -> None:
@@ -39,6 +40,7 @@ class Falling:
         self._unsure = 0  # undecided probes with a wide gap in a row
         # the step of the newest of them that a strong attack looked at, its PGD accuracy and images
         self._looked: tuple[int, float, int] | None = None
+        self._blind: int | None = None  # the step of the newest blind probe
         self.wants_strong = False  # of the newest probe: a strong attack has to look at it
 
     @property
@@ -84,10 +86,13 @@ class Falling:
         z = self._suspect_z / math.sqrt(self._suspects)
         if verdict.state == "fallen":
             return ("onset", z) if z >= t.z_fall else ("", z)
+        last, self._blind = self._blind, point.step
         if now.lasted(self._suspects, self._first_suspect, point.step, t.blind_probes):
             return "onset", 0.0
-        early = self._suspects == 1 and now.healthy is None
-        return ("transient", 0.0) if early else ("", 0.0)
+        # on the brink a network is blind at one probe and not at the next: that is one event as
+        # long as it comes back within an epoch, and PGD has not been healthy
+        begins = self._suspects == 1 and (last is None or point.step >= last + now.per_epoch)
+        return ("transient", 0.0) if begins and now.healthy is None else ("", 0.0)
 
     def _doubt(self, point: ProbePoint, verdict: Verdict) -> None:
         now = self._situation

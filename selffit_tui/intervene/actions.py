@@ -12,6 +12,7 @@ from selffit.control.settings import ZEROED
 from selffit.methods.catalogue import METHODS
 from selffit.numbers import count, known, plural, share
 from selffit.run.folded.state import RunState
+from selffit.run.judged.answered import wants_rollback
 from selffit.run.judged.verdict import verdict
 from selffit.vocabulary import DIVERGED
 from selffit_tui.words.commands import cure, label, value
@@ -63,19 +64,21 @@ class Action:
 
 
 def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[Action]:
-    """Everything that can be done; the first one is recommended while the network is `fallen`.
+    """Everything that can be done.
 
-    `layer`: the one on show.
+    The first one is recommended while the network is `fallen` and nothing else has helped, or may
+    yet. `layer`: the one on show.
     """
-    settings = ledger.settings
-    diverged = fallen and verdict(state).level is DIVERGED
+    settings, stands = ledger.settings, verdict(state)
+    diverged = fallen and stands.level is DIVERGED
+    recommended = fallen and (not stands.fallen or wants_rollback(state, stands))
     target = ledger.target(SOUND if diverged else HEALTHY)
     method = cure(str(settings["method"]))
     found: list[Action] = []
     if target is not None and diverged:
         found.append(_before_divergence(ledger, state, target))
     elif target is not None:
-        found.append(_back(ledger, state, target, method, fallen))
+        found.append(_back(ledger, state, target, method, fallen, recommended))
     elif fallen and not diverged:
         does = (
             f"No healthy checkpoint is known, so training goes on from here with {method}, "
@@ -91,7 +94,7 @@ def actions(ledger: Ledger, state: RunState, fallen: bool, layer: str) -> list[A
                 fields=(),
                 now="",
                 costs=True,
-                recommended=True,
+                recommended=recommended,
             )
         )
     if ledger.checkpoints:
@@ -167,7 +170,14 @@ _ENDS = (
 )
 
 
-def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fallen: bool) -> Action:
+def _back(
+    ledger: Ledger,
+    state: RunState,
+    target: Checkpoint,
+    method: str,
+    fallen: bool,
+    recommended: bool,
+) -> Action:
     where = "before the onset" if fallen else "the newest healthy checkpoint"
     return Action(
         "rollback-healthy",
@@ -176,7 +186,7 @@ def _back(ledger: Ledger, state: RunState, target: Checkpoint, method: str, fall
         f"{_begins(ledger, target)}, with {method} from there. {_abandoned(ledger, state, target)}",
         args={"to": target.id, "method": method},
         costs=True,
-        recommended=fallen,
+        recommended=recommended,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from selffit.eventlog import kinds
 from selffit.numbers import count, in_unit, known, share
+from selffit.run.judged.answered import answered, wants_rollback
 from selffit.run.judged.verdict import newest_diagnosis, stands
 from selffit.run.judged.wording import cause_words
 from selffit.vocabulary import EVIDENCE, ONSET, level_of
@@ -65,7 +66,8 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
         diagnosis = newest_diagnosis(state, alert) if alert.level == ONSET.name else None
         live = stands(alert, scene.line)
         folded = not live and scene.view.panel != AlertPanel.name
-        body += alert_block(alert, inner, glyphs, live, diagnosis, folded=folded)
+        said = _advised(scene, alert)
+        body += alert_block(alert, inner, glyphs, live, diagnosis, said, folded=folded)
     if not len(alerts):
         body += _calm(scene, inner)
     rows = max(0, height - 2)
@@ -81,6 +83,16 @@ def alert_lines(scene: Scene, width: int, height: int) -> list[Line]:
         ]
     number: list[Span] = [(str(len(alerts)), "dim")] if len(alerts) else []
     return framed(body[skip:], width, height, glyphs, title, number, foot)
+
+
+def _advised(scene: Scene, alert: kinds.Alert) -> Sequence[str]:
+    """What was done about the alert that stands, and what the detector said, if that is left."""
+    found = scene.stands
+    answer = answered(scene.state, found) if alert in (found.alert, found.onset) else None
+    if answer is None:
+        return (alert.advice,)
+    left = (alert.advice,) if wants_rollback(scene.state, found) else ()
+    return (f"{answer.by}: {answer.text}", *left)
 
 
 def _calm(scene: Scene, width: int) -> list[Line]:
@@ -108,13 +120,14 @@ def alert_block(
     glyphs: Glyphs,
     live: bool = True,
     diagnosis: kinds.Diagnosis | None = None,
+    said: Sequence[str] | None = None,
     *,
     folded: bool = False,
 ) -> list[Line]:
     """One alert: headline, disease and what to do first, then evidence and the detector's words.
 
-    `diagnosis` is the newest one of the onset. `live`: no roll-back has left it behind. `folded`:
-    the headline alone.
+    `diagnosis` is the newest one of the onset. `live`: no roll-back has left it behind. `said`:
+    what is to be done, by default what the detector said then. `folded`: the headline alone.
     """
     level = level_of(alert.level)
     style, symbol = level.banner if live else "dim", glyphs.symbols[level.symbol]
@@ -134,8 +147,9 @@ def alert_block(
     if alert.healthy_step is not None:
         healthy = f"    last healthy  step {count(alert.healthy_step)}"
         lines.append([(healthy, "good"), (f"  PGD {share(alert.healthy_pgd)}", "dim")])
-    for index, part in enumerate(wrap(alert.advice, width - 7)):
-        lines.append([(f"    {'→' if index == 0 else ' '} {part}", "title")])
+    for words in (alert.advice,) if said is None else said:
+        for index, part in enumerate(wrap(words, width - 7)):
+            lines.append([(f"    {'→' if index == 0 else ' '} {part}", "title")])
     lines += evidence_rows(alert.evidence, alert, width - 5, glyphs)
     for text in (alert.text, diagnosis.text if diagnosis is not None else ""):
         lines += [[(f"    {part}", "text")] for part in wrap(text, width - 5)]

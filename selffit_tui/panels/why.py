@@ -12,6 +12,7 @@ from selffit.control.commands import SOUND as TO_SOUND
 from selffit.eventlog import kinds
 from selffit.numbers import budget, count, in_unit, known, plural, share
 from selffit.run.folded.state import is_only_told
+from selffit.run.judged.answered import answered, wants_rollback
 from selffit.run.judged.health import Limit, limits
 from selffit.run.judged.reacting import in_brief
 from selffit.run.judged.verdict import Verdict, called_since, explained
@@ -105,7 +106,8 @@ def _blocks(scene: Scene, found: Verdict, width: int) -> list[Block]:
     say = _SAY.get(found.state, _calm)
     blocks = [say(scene, found, width)]
     if found.state in (ONSET.name, MASKED.name, RECOVERED.name):
-        blocks.append(_cause(scene, found, width))
+        done, cause = _answer(scene, found, width), _cause(scene, found, width)
+        blocks += [done, cause[:1] if done else cause]  # what a cause means was read at the onset
     blocks.append(_folded(scene, found, width))
     blocks.append(_to_do(scene, found, width))
     return [ending, *blocks]
@@ -157,6 +159,15 @@ def _fall(scene: Scene, found: Verdict, width: int) -> Block:
     )
     images = f" (n {count(onset.n)})" if onset.n else ""
     return [*lines, *_text(f"began {where}{images}", width)]
+
+
+def _answer(scene: Scene, found: Verdict, width: int) -> Block:
+    """What was done about it, and what became of PGD accuracy."""
+    answer = answered(scene.state, found)
+    if answer is None:
+        return []
+    lines = _text(f"{answer.by}: {answer.done}", width, "text") + _text(answer.became, width)
+    return lines + (_next(scene, width, "it tells") if answer.back is None else [])
 
 
 def _text(words: str, width: int, style: str = "dim") -> Block:
@@ -312,7 +323,7 @@ def _to_do(scene: Scene, found: Verdict, width: int) -> Block:
     if found.fallen:
         if scene.may_act:
             key(_advice(scene, found), "i")
-        elif scene.state.ending is not None and found.alert is not None and _is_ours(scene):
+        elif scene.state.ending is not None and found.alert is not None and _again(scene, found):
             method = cure(str(scene.ledger.settings.get("method", "")))
             lines += _text(f"ended; train again with --method {method}", width, "text")
     if len(scene.state.all(kinds.Alert)):
@@ -322,19 +333,20 @@ def _to_do(scene: Scene, found: Verdict, width: int) -> Block:
     return lines
 
 
-def _is_ours(scene: Scene) -> bool:
-    """Whether `selffit train` trained it."""
-    return scene.ledger.offers is None and not is_only_told(scene.state)
+def _again(scene: Scene, found: Verdict) -> bool:
+    """Whether it is to be trained again, by `selffit train` as before."""
+    ours = scene.ledger.offers is None and not is_only_told(scene.state)
+    return ours and wants_rollback(scene.state, found)
 
 
 def _advice(scene: Scene, found: Verdict) -> str:
-    """The roll-back that the interventions recommend."""
+    """The roll-back that the interventions recommend, unless something else has helped or may."""
     offers = scene.ledger.offers
     if offers is not None and "rollback" not in offers:
         return f"act: {', '.join(op for op in offers if op != 'note')}"
     diverged = found.state == DIVERGED.name
     target = scene.ledger.target(TO_SOUND if diverged else TO_HEALTHY)
-    if target is None:
+    if target is None or not wants_rollback(scene.state, found):
         return "act: pause, stop, change settings"
     if diverged:
         return f"roll back to {count(target.step)}, smaller lr"

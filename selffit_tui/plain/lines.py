@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from selffit.control.commands import POLICY
 from selffit.eventlog import kinds
 from selffit.eventlog.clean import clean
 from selffit.eventlog.fields import items
@@ -155,6 +156,9 @@ def status_lines(summary: Mapping[str, Any], stands: str) -> list[str]:
     lines += _alone(summary.get("channels"))
     if policy := summary["verdict"]["policy"]:
         lines.append(f"  policy: {policy}")
+    answer = summary["verdict"].get("answer")  # which one that is remembered may not have
+    if answer and answer["by"] != POLICY:  # else it has been said
+        lines.append(f"  {answer['by']}: {answer['text']}")
     # of what was left behind little is said: two in one place are the same line
     lines += dict.fromkeys(f"  {_alert(alert)}" for alert in summary["alerts"])
     lines += [f"  {_trouble(trouble)}" for trouble in summary["troubles"]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from rich.style import Style
-from textual.events import Key, Paste
+from textual.events import Key, Paste, Resize
 from textual.screen import Screen
 
 from selffit_tui.draw.glyphs import Glyphs
@@ -36,6 +36,18 @@ class AskingScreen(Screen[None]):
     def redraw(self) -> None:
         """Brings every part up to date."""
         raise NotImplementedError
+
+    def on_resize(self, event: Resize) -> None:
+        """Rearranges the parts."""
+        self.redraw()
+
+    def on_screen_resume(self) -> None:
+        """Comes back from another screen."""
+        self.redraw()
+
+    def action_leave(self) -> None:
+        """Leaves."""
+        self.app.exit()
 
     def say(self, text: str, trouble: bool = False) -> None:
         """Shows news, until it is taken away or there is other news."""

@@ -9,7 +9,6 @@ from typing import ClassVar
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 
@@ -96,14 +95,6 @@ class CompareScreen(AskingScreen):
         """Stops reading."""
         self.feed.stop()
 
-    def on_resize(self, event: Resize) -> None:
-        """Rearranges the parts."""
-        self.redraw()
-
-    def on_screen_resume(self) -> None:
-        """Comes back from another screen."""
-        self.redraw()
-
     # ---- what is shown -------------------------------------------------------------------
     def _tell(self) -> None:
         if self.is_running:
@@ -188,10 +179,6 @@ class CompareScreen(AskingScreen):
             self.redraw()
 
     # ---- what keys do --------------------------------------------------------------------
-    def action_leave(self) -> None:
-        """Leaves."""
-        self.app.exit()
-
     def action_help(self) -> None:
         """Shows the keys and the measures."""
         legend = [(one.measure.label, one.measure.meaning) for one in MEASURES]

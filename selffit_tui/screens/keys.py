@@ -4,7 +4,7 @@ Each key has a second one. Those of a panel are said by its class.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
 
@@ -42,7 +42,7 @@ ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """What one command of the Run screen answers to. `id` is stable: people rebind by it."""
+    """What one command of a screen answers to. `id` is stable: people rebind by it."""
 
     id: str
     keys: tuple[str, ...]  # Textual's names; the first two are shown
@@ -52,14 +52,14 @@ class Key:
     acts: bool = False  # changes the run, so it is not there for those who only watch
 
 
+# these are the same on every screen with a table of keys
+LEAVE = Key(id="leave", keys=("q", "f10", "ctrl+c"), action="leave", help="leave", footer="leave")
+HELP = Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help")
+ZOOM_IN = Key(id="zoom-in", keys=("plus", "equals_sign"), action="zoom(1)", help="zoom in")
+ZOOM_OUT = Key(id="zoom-out", keys=("minus", "underscore"), action="zoom(-1)", help="zoom out")
+
 RUN_KEYS = (
-    Key(
-        id="leave",
-        keys=("q", "f10", "ctrl+c"),
-        action="leave",
-        help="leave the view; training goes on",
-        footer="leave",
-    ),
+    replace(LEAVE, help="leave the view; training goes on"),
     Key(
         id="intervene",
         keys=("i", "f11"),
@@ -171,13 +171,8 @@ RUN_KEYS = (
         action="back",
         help="back: from an answer, a search, a panel, the past",
     ),
-    Key(
-        id="zoom-in",
-        keys=("plus", "equals_sign"),
-        action="zoom(1)",
-        help="zoom in on steps: at the cursor, else the newest",
-    ),
-    Key(id="zoom-out", keys=("minus", "underscore"), action="zoom(-1)", help="zoom out"),
+    replace(ZOOM_IN, help="zoom in on steps: at the cursor, else the newest"),
+    ZOOM_OUT,
     Key(id="zoom-reset", keys=("z", "home"), action="zoom(0)", help="show all steps"),
     Key(
         id="smooth",
@@ -273,7 +268,7 @@ RUN_KEYS = (
         action="app.card",
         help="the card: how it comes up, how it has ended and what to type next",
     ),
-    Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help"),
+    HELP,
 )
 WATCH_KEYS = tuple(key for key in RUN_KEYS if not key.acts)
 MARKS_IN_FOOTER = ("[ ]", "marks")

@@ -3,10 +3,8 @@
 They dispatch the keys, fill the footers and write the help.
 """
 
-from selffit_tui.screens.keys import Key
+from selffit_tui.screens.keys import HELP, LEAVE, ZOOM_IN, ZOOM_OUT, Key
 
-_LEAVE = Key(id="leave", keys=("q", "f10", "ctrl+c"), action="leave", help="leave", footer="leave")
-_HELP = Key(id="help", keys=("question_mark", "f1"), action="help", help="this help", footer="help")
 _SCROLL = (
     Key(id="up", keys=("up", "k"), action="move(-1)", help="up"),
     Key(id="down", keys=("down", "j"), action="move(1)", help="down"),
@@ -17,7 +15,7 @@ _SCROLL = (
 )
 
 RUNS_KEYS = (
-    _LEAVE,
+    LEAVE,
     Key(id="open", keys=("enter", "o"), action="open", help="open the run", footer="open"),
     Key(
         id="back",
@@ -64,11 +62,11 @@ RUNS_KEYS = (
         help="delete the run, or the marked ones, after a question; never one that goes on",
     ),
     *_SCROLL,
-    _HELP,
+    HELP,
 )
 
 COMPARE_KEYS = (
-    _LEAVE,
+    LEAVE,
     Key(id="back", keys=("escape", "backspace"), action="back", help="back", footer="back"),
     Key(
         id="measure",
@@ -118,8 +116,8 @@ COMPARE_KEYS = (
         action="cursor(1)",
         help="cursor right, with the values there",
     ),
-    Key(id="zoom-in", keys=("plus", "equals_sign"), action="zoom(1)", help="zoom in"),
-    Key(id="zoom-out", keys=("minus", "underscore"), action="zoom(-1)", help="zoom out"),
+    ZOOM_IN,
+    ZOOM_OUT,
     Key(id="zoom-reset", keys=("0", "f4"), action="zoom(0)", help="show everything"),
     Key(
         id="export",
@@ -129,5 +127,5 @@ COMPARE_KEYS = (
         footer="write",
     ),
     *_SCROLL,
-    _HELP,
+    HELP,
 )

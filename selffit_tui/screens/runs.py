@@ -9,7 +9,6 @@ from typing import ClassVar
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 
@@ -112,14 +111,6 @@ class RunsScreen(ActsOnRuns):
         """Stops reading."""
         self.feed.stop()
 
-    def on_resize(self, event: Resize) -> None:
-        """Rearranges the parts."""
-        self.redraw()
-
-    def on_screen_resume(self) -> None:
-        """Comes back from another screen."""
-        self.redraw()
-
     def _tick(self) -> None:
         """A second has passed: only ages can have changed, and most of them do so seldom."""
         ages = self._ages()
@@ -215,10 +206,6 @@ class RunsScreen(ActsOnRuns):
         self.redraw()
 
     # ---- what keys do --------------------------------------------------------------------
-    def action_leave(self) -> None:
-        """Leaves."""
-        self.app.exit()
-
     def action_help(self) -> None:
         """Shows the keys and what the columns mean."""
         legend = [

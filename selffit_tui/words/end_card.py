@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from selffit.eventlog import kinds
 from selffit.numbers import budget, count, duration, known, plural, share
 from selffit.run.folded.state import RunState
+from selffit.run.judged.answered import answered
 from selffit.run.judged.trouble import troubles
 from selffit.run.judged.verdict import Verdict, stands, verdict
 from selffit.run.judged.wording import not_finite, sentence
@@ -59,6 +60,7 @@ def rows(state: RunState, word: str, place: Place, *, below: bool = False) -> li
     told = [
         ("", "" if below else _why(state), "text"),
         ("verdict", said, found.level.style),
+        ("", _answer(state, found), "text"),
         *(("", words, "dim") for words in _left_behind(state)),
         ("best", _best(state), "text"),
         ("final", _final(state), "text"),
@@ -92,6 +94,12 @@ def _why(state: RunState) -> str:
         return ""
     last = ending.stderr[-1] if ending.stderr else ""
     return "; ".join(part for part in dict.fromkeys((ending.text, last)) if part)
+
+
+def _answer(state: RunState, found: Verdict) -> str:
+    """What was done about it."""
+    answer = answered(state, found)
+    return "" if answer is None else f"{answer.by}: {answer.text}"
 
 
 def _left_behind(state: RunState) -> list[str]:

@@ -7,6 +7,7 @@ from shlex import quote
 
 from selffit.config import preset_names
 from selffit.run.folded.state import RunState
+from selffit.run.judged.answered import answered, wants_rollback
 from selffit.run.judged.reacting import policy_words, the_policy
 from selffit.run.judged.verdict import Verdict
 from selffit.vocabulary import DIVERGED, ENDINGS, LOST, MASKED, ONSET
@@ -26,9 +27,18 @@ def advice(state: RunState, level: str, stands: Verdict, run: str) -> str:
     """What to do about an alert of a run that goes on, "" for nothing: a command, or a policy."""
     if level not in (ONSET.name, MASKED.name, DIVERGED.name):
         return ""
-    policy = the_policy(state)
-    if policy is not None and policy.to(level)[0] != "alert":
+    policy, answer = the_policy(state), answered(state, stands)
+    done = f"{answer.by}: {answer.text}" if answer is not None else ""
+    if done and not wants_rollback(state, stands):
+        return done
+    if not done and policy is not None and policy.to(level)[0] != "alert":
         return f"policy: {policy_words(state, stands)}"
+    command = _going_back(state, level, run)
+    return f"{done}; {command}" if done else command
+
+
+def _going_back(state: RunState, level: str, run: str) -> str:
+    """The roll-back that is to be made, as it has to be typed; to stop where there is none."""
     saved = state.ledger.checkpoints.values()
     if level == DIVERGED.name and any(one.sound for one in saved):
         return typed(f"ctl {run} rollback --to sound --lr-scale 0.5")
@@ -50,7 +60,7 @@ def next_commands(
     found: list[str] = []
     if accident or how in UNFINISHED:
         found.append(f"train --resume {run}")
-    if stands.fallen:
+    if wants_rollback(state, stands):
         again = f"--preset {quote(preset)} " if preset in preset_names() else ""
         if stands.state == DIVERGED.name:
             found.append(f"train {again}--on-diverged rollback:lr_scale=0.5")

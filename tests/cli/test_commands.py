@@ -84,6 +84,7 @@ def test_status_as_json_has_what_scripts_need(command, run):
         "since": 18,
         "first": None,
         "policy": "alert only",
+        "answer": None,
     }
     assert 0 <= status["data_age_s"] < 600
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from made_up.patience import output_of
 
 from selffit.analysis.__main__ import main
 from selffit.data import load_set
@@ -36,6 +37,7 @@ def run(tiny_run, tmp_path):
 @pytest.fixture
 def started(tmp_path):
     """Start the command in a process group of its own, without a terminal."""
+    running: list[subprocess.Popen[str]] = []
 
     def start(*args, **env):
         command = [sys.executable, "-m", "selffit_tui", "diagnose", *map(str, args)]
@@ -49,20 +51,26 @@ def started(tmp_path):
         # a shell's background jobs inherit that it is ignored
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command, env=environment, cwd=tmp_path, start_new_session=True, **pipes
             )
+            running.append(process)
+            return process
         finally:
             signal.signal(signal.SIGINT, before)
 
-    return start
+    yield start
+    for process in running:  # nobody waits for what a failed test has left
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture
 def diagnose(started):
     def run(*args, **env):
         process = started(*args, **env)
-        out, err = process.communicate(timeout=240)
+        out, err = output_of(process)
         return process.returncode, out, err
 
     return run
@@ -261,7 +269,7 @@ def test_an_interrupt_ends_both_processes_with_code_130(started, run):
     process = started("demo", "--json", "--device", "cpu")
     assert "main-5 (1 of 2)" in process.stderr.read(15)
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)  # returns when nobody holds the pipes any more
+    output_of(process)  # returns when nobody holds the pipes any more
     assert process.returncode == 130
 
 

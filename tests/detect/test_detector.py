@@ -157,6 +157,48 @@ def test_a_collapse_before_pgd_ever_was_healthy_that_passes_is_no_onset_but_is_n
     assert ".00 while FGSM accuracy is .29 (n=600), before PGD ever was healthy" in alert.text
 
 
+BLIND, BRIGHT, ROBUST = (0.30, 0.0), (0.30, 0.06), (0.40, 0.30)
+
+
+def on_the_brink(steps, per_epoch=382):
+    """Transients by their steps; steps: those of probes, and what they find."""
+    detector = Detector(chance=0.1, per_epoch=per_epoch)
+    points = [ProbePoint(step, 0.35, fgsm, pgd, 512) for step, (fgsm, pgd) in steps]
+    return [(a.level, a.step) for point in points for a in detector.probe(point)]
+
+
+def test_blind_probes_that_come_again_within_an_epoch_are_one_event():
+    """As one convolution on CIFAR-10 was seen: blind at 1 515, 1 560 and 1 620, not in between."""
+    stretch = [(1515, BLIND), (1540, BRIGHT), (1560, BLIND), (1600, BRIGHT), (1620, BLIND)]
+    assert on_the_brink(stretch) == [("transient", 1515)]
+    assert on_the_brink([*stretch, (1690, BRIGHT), (2001, BLIND)]) == [("transient", 1515)]
+    assert on_the_brink([*stretch, (1690, BRIGHT), (2002, BLIND)]) == [
+        ("transient", 1515),
+        ("transient", 2002),
+    ]
+    assert len(on_the_brink(stretch, per_epoch=0)) == 3  # rows of a table: each speaks
+
+
+def test_a_collapse_after_a_healthy_probe_is_never_transient():
+    rows = [(1515, BLIND), (1540, ROBUST), (1560, BLIND), (1580, BLIND)]
+    assert on_the_brink(rows) == [("transient", 1515), ("onset", 1560)]
+
+
+def test_what_was_said_of_a_stretch_survives_a_checkpoint():
+    def detector():
+        return Detector(chance=0.1, per_epoch=382)
+
+    first, second = detector(), detector()
+    assert levels(first.probe(ProbePoint(1515, 0.35, *BLIND, 512))) == ["transient"]
+    first.probe(ProbePoint(1540, 0.35, *BRIGHT, 512))
+    second.restore(json.loads(json.dumps(first.state(), allow_nan=False)))
+    assert second.probe(ProbePoint(1560, 0.35, *BLIND, 512)) == []
+    older = {name: value for name, value in first.state().items() if name != "_blind"}
+    third = detector()
+    third.restore(older)  # of a checkpoint from before: it knows of none
+    assert levels(third.probe(ProbePoint(1560, 0.35, *BLIND, 512))) == ["transient"]
+
+
 def test_the_accuracy_of_a_network_that_guesses_is_no_level():
     """A public run stayed at guessing for 80 epochs, between .02 and .15."""
     rows = [(0.12, 0.10), (0.12, 0.151), (0.12, 0.048), (0.12, 0.128), (0.12, 0.02)]

@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import folder as made_up_folder
 from made_up import rollback
 from made_up import run as synthetic
 from made_up.looks import SETS
+from made_up.selfinfo import run_records
 
 from selffit.eventlog.clean import clean, clean_data
 from selffit.eventlog.records import Record
@@ -199,3 +202,21 @@ def in_terminal(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield start
     for terminal in open_ones:
         terminal.__exit__()
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    root = made_up_folder.make(tmp_path_factory.mktemp("template") / "runs")
+    made_up_folder.rolled_back(root)
+    return root
+
+
+@pytest.fixture
+def root(template, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(template, tmp_path / "runs")
+
+
+@pytest.fixture
+def whole_run(made_up, record):
+    return run_records(made_up, record)

@@ -1,89 +1,21 @@
 """The Runs screen and the Compare screen as people use them: keys in, pictures out."""
 
 import asyncio
-import json
-import shutil
 
 import pytest
 from made_up import folder as made_up_folder
+from made_up.browsing import NOW, SIZES, at_rest, compare_app, drive, list_app, ready, until
 from made_up.looks import SETS
 
 from selffit.run.folder.labels_file import read_labels
 from selffit.run.folder.run_dir import RunDir
 from selffit_tui.app.app import RunApp, RunsApp
-from selffit_tui.model.compare.scene import CompareView
 from selffit_tui.screens.compare import CompareScreen
 from selffit_tui.screens.keyhelp import KeyHelpScreen
 from selffit_tui.screens.keys import shown_keys
 from selffit_tui.screens.listkeys import COMPARE_KEYS, RUNS_KEYS
 from selffit_tui.screens.run import RunScreen
 from selffit_tui.screens.runs import RunsScreen
-
-NOW = made_up_folder.CREATED + 600.0
-SIZES = {"120x40": (120, 40), "80x24": (80, 24)}
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    root = made_up_folder.make(tmp_path_factory.mktemp("template") / "runs")
-    made_up_folder.rolled_back(root)
-    return root
-
-
-@pytest.fixture
-def root(template, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return shutil.copytree(template, tmp_path / "runs")
-
-
-async def until(pilot, holds):
-    for _ in range(400):
-        if holds():
-            break
-        await pilot.pause(0.02)
-    assert holds()
-    await pilot.pause()
-
-
-def drive(app, steps, size=(120, 40)):
-    async def go():
-        async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: ready(app.screen))
-            await at_rest(app, pilot)
-            await steps(app, pilot)
-
-    asyncio.run(go())
-    return app
-
-
-async def at_rest(app, pilot):
-    """Waits until the layout of what was read has been drawn: nothing changes any more."""
-    before, alike = None, 0
-    for _ in range(200):
-        await pilot.pause(0.02)
-        now = [strip.text for strip in app.screen._compositor.render_strips()]
-        alike = alike + 1 if now == before else 0
-        before = now
-        if alike >= 3:
-            return
-
-
-def ready(screen):
-    if isinstance(screen, RunsScreen):
-        return screen.rows.rows and not screen.rows.unread
-    return not isinstance(screen, CompareScreen) or not screen.to_read
-
-
-def list_app(root, glyphs="braille", colours="256"):
-    # a relative folder: pictures of it are the same wherever it lies
-    folder = root.relative_to(root.parent)
-    return RunsApp(folder, clock=lambda: NOW, colours=colours, glyphs=SETS[glyphs])
-
-
-def compare_app(root, *names, view=None, glyphs="braille"):
-    runs = {letter: RunDir.open(root / name) for letter, name in zip("ABC", names, strict=False)}
-    view = view or CompareView(branches=len(runs) == 1)
-    return RunsApp(root, runs, view=view, clock=lambda: NOW, colours="256", glyphs=SETS[glyphs])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -103,24 +35,6 @@ def test_snapshot_of_the_runs_in_a_narrow_ascii_terminal(root, shown, snapshot):
         snapshot("runs-45x20-ascii", text)
 
     drive(list_app(root, "ascii", "none"), look, (45, 20))
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_snapshot_of_a_comparison(size, root, shown, snapshot):
-    async def look(app, pilot):
-        snapshot(f"compare-{size}", shown(app))
-
-    drive(compare_app(root, "fallen", "healthy"), look, SIZES[size])
-
-
-def test_snapshot_of_branches_by_several_measures_in_ascii(root, shown, snapshot):
-    async def look(app, pilot):
-        text = shown(app)
-        assert text.isascii()
-        snapshot("compare-branches-ascii", text)
-
-    view = CompareView(branches=True, multiples=True, table="chart")
-    drive(compare_app(root, "rescued", view=view, glyphs="ascii"), look, (120, 40))
 
 
 def test_the_list_follows_what_is_typed_into_the_filter(root, shown):
@@ -348,50 +262,6 @@ def test_the_help_is_the_table_that_dispatches(which, root, shown):
 
     app = list_app(root) if which == "runs" else compare_app(root, "fallen")
     drive(app, steps, (130, 60))
-
-
-def test_the_choices_of_a_comparison(root, shown):
-    async def steps(app, pilot):
-        screen = app.screen
-        assert "PGD by step" in shown(app)
-        await pilot.press("m", "a")
-        assert "FGSM by epoch" in shown(app)
-        await pilot.press("a")
-        assert "by onset" in shown(app) and "not drawn (no onset): B" in shown(app)
-        await pilot.press("a", "left", "left")
-        assert screen.view.cursor is not None and "A ." in shown(app)
-        await pilot.press("plus", "plus")
-        assert "zoom 4" in shown(app)
-        await pilot.press("v")
-        assert "several measures" in shown(app) and "training loss" in shown(app)
-        await pilot.press("d")
-        assert screen.view.table == "table" and "the settings of all lines" in shown(app)
-        await pilot.press("d", "d", "b")
-        assert "none of these runs has a second branch" in shown(app)
-        await pilot.press("escape", "escape")
-        assert screen.view.cursor is None
-
-    drive(compare_app(root, "fallen", "healthy"), steps, (120, 50))
-
-
-def test_what_is_seen_can_be_written(root, shown, tmp_path):
-    async def steps(app, pilot):
-        for kind in ("csv", "json", "svg"):
-            await pilot.press("w")
-            await pilot.press("ctrl+u", *f"seen.{kind}", "enter")
-            await until(pilot, lambda kind=kind: f"wrote seen.{kind}" in shown(app))
-        await pilot.press("w", "ctrl+u", *"seen.txt")
-        assert "has to end in .csv, .json or .svg" in shown(app)
-        await pilot.press("enter")
-        assert not (tmp_path / "seen.txt").exists()
-
-    drive(compare_app(root, "fallen", "healthy"), steps)
-    assert (tmp_path / "seen.csv").read_text().startswith("line,run,branch,measure")
-    assert [one["line"] for one in json.loads((tmp_path / "seen.json").read_text())["lines"]] == [
-        "A",
-        "B",
-    ]
-    assert (tmp_path / "seen.svg").read_text().startswith("<svg")
 
 
 def test_every_size_can_be_drawn(root):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from made_up.looks import SETS, plain_text
+from made_up.selfinfo import ONSET, alone, diagnosis_data, row, run_records, self_data
 from rich.cells import cell_len
 
 from selffit.eventlog.records import Record
@@ -17,109 +18,6 @@ from selffit_tui.panels.parts.bars import history_rows, share_bar
 from selffit_tui.panels.parts.charting import LEFT, RIGHT, plot
 from selffit_tui.panels.selfinfo import self_lines
 from selffit_tui.panels.signals import signal_lines
-
-ONSET, EVERY = 620, 62
-FULL_SETS = (310, 620)
-DOSES = [i / 8 for i in range(13)]
-SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
-HEALTHY = {
-    "clean": 0.72,
-    "own": 0.31,
-    "signs": 0.70,
-    "abnormal": 0.0,
-    "swap": 0.06,
-    "carrier_grey": 0.10,
-}
-HEALTHY |= {"conflict_self": 0.02, "conflict_data": 0.66}
-FALLEN = {
-    "clean": 0.57,
-    "own": 0.95,
-    "signs": 0.56,
-    "abnormal": 0.98,
-    "swap": 0.12,
-    "carrier_grey": 0.82,
-}
-FALLEN |= {"conflict_self": 0.37, "conflict_data": 0.47, "other": 0.28, "gap": 0.67}
-ONLY_FULL = {
-    "shuffled": 0.52,
-    "carrier_mean": 0.79,
-    "carrier_noise": 0.23,
-    "p_abnormal": 0.83,
-    "p_dominate": 0.44,
-}
-DOSE_HEALTHY = [0.72 - 0.33 * k for k in DOSES]
-DOSE_FALLEN = [0.57, 0.42, 0.31, 0.24, 0.21, 0.33, 0.62, 0.86, 0.95, 0.96, 0.94, 0.9, 0.85]
-MIX_HEALTHY, MIX_FALLEN = [0.31, 0.41, 0.53, 0.63, 0.70], [0.95, 0.78, 0.34, 0.43, 0.56]
-
-
-def self_data(step, full=False, fallen=None, **more):
-    """The data of a `probe.self` record: as on `patterns` before and after the fall."""
-    fallen = step >= ONSET if fallen is None else fallen
-    data = {
-        "n": 512 if full else 128,
-        "full": full,
-        "why": "interval",
-        "eps": 0.16,
-        "attack": "fgsm",
-    }
-    data |= {"values": dict(FALLEN if fallen else HEALTHY), "dose": None, "mix": None, "sec": 0.2}
-    data |= {"reference": {"step": 558, "branch": "main"} if fallen else None}
-    data |= {"index": 0.59 if fallen else 0.02}
-    data |= {
-        "components": {"carrier": 0.80, "conflict": 0.44, "abnormal": 0.98, "swap": 0.02}
-        if fallen
-        else {}
-    }
-    if full:
-        data["values"] |= ONLY_FULL if fallen else dict.fromkeys(ONLY_FULL, 0.11)
-        data["dose"] = {"k": DOSES, "acc": DOSE_FALLEN if fallen else DOSE_HEALTHY}
-        data["mix"] = {"share": SHARES, "acc": MIX_FALLEN if fallen else MIX_HEALTHY}
-    return data | more
-
-
-def diagnosis_data(lead=62, disease="self-fitting"):
-    index_step = None if lead is None else ONSET - lead
-    found = {
-        "disease": disease,
-        "text": "it reads itself",
-        "index": 0.59,
-        "components": {},
-        "evidence": {},
-    }
-    return found | {"onset_step": ONSET, "index_step": index_step, "lead": lead}
-
-
-def run_records(made_up, record, upto=702, **settings):
-    """The start of a run, its probes (light, and full at FULL_SETS), an onset alert and a
-    diagnosis.
-    """
-    start = made_up.run_start()
-    start["config"] = {**start["config"], **settings}
-    items = [record("run.start", start)]
-    for step in range(EVERY, upto + 1, EVERY):
-        items.append(record("probe.self", self_data(step, step in FULL_SETS), step))
-        if step == ONSET:
-            items.append(
-                record(
-                    "alert", {"level": "onset", "onset_step": step, "disease": "self-fitting"}, step
-                )
-            )
-            items.append(record("diagnosis", diagnosis_data(), step))
-    return items
-
-
-@pytest.fixture
-def whole_run(made_up, record):
-    return run_records(made_up, record)
-
-
-def row(lines, name):
-    """The line of that name."""
-    return next(line for line in plain_text(lines).splitlines() if line[1:].startswith(f" {name} "))
-
-
-def alone(panel="self", cursor=None):
-    return View(panel=panel, cursor=cursor)
 
 
 # ---- self-information
@@ -321,66 +219,6 @@ def test_a_log_that_lies_is_drawn_all_the_same(scene, made_up, record):
 
 
 # ---- dose  -------------------------------------------------------------------------------
-def test_the_dose_is_printed_where_it_is_drawn_beside_the_one_before_the_onset(scene, whole_run):
-    lines = plain_text(dose_lines(scene(whole_run, alone("dose")), 60, 14)).splitlines()
-    ticks = next(line for line in lines if " k " in line and "1.5" in line)
-    now, before = lines[lines.index(ticks) + 1 :][:2]
-    assert " 620 " in now and " 310 " in before
-    for tick, value, earlier in (
-        (" .5", ".21", ".56"),
-        ("1 ", ".95", ".39"),
-        ("1.5", ".85", ".22"),
-    ):
-        at = ticks.index(tick, 10)
-        assert value in now[at - 3 : at + 6] and earlier in before[at - 3 : at + 6]
-    text = "\n".join(lines)
-    assert (
-        "dotted: step 310" in text and "mixed with random signs" in text and "step 620" in lines[0]
-    )
-    shares = lines[-2].split()
-    assert shares[-6:-1] == [".95", ".78", ".34", ".43", ".56"]
-
-
-def test_the_curve_dips_before_the_full_dose_and_one_is_marked(scene, whole_run):
-    drawn = dose_lines(scene(whole_run, alone("dose")), 60, 30)
-    marked = {line.index("┊") for line in plain_text(drawn).splitlines() if "┊" in line}
-    assert marked == {40}  # k = 1: two thirds along the plot, which begins at 9
-    styled = [
-        [(text, style) for text, style in line if style == "fgsm" and text.strip()]
-        for line in drawn
-    ]
-    assert any(styled)
-    past = [text for line in drawn for text, style in line if style == "past" and text.strip()]
-    assert past  # the earlier set is dimmed
-
-
-def test_before_the_onset_the_dose_is_compared_with_the_set_before(scene, made_up, record):
-    items = run_records(made_up, record, 558)
-    items.append(record("probe.self", self_data(558, True), 558))
-    text = plain_text(dose_lines(scene(items, alone("dose")), 80, 19))
-    assert "step 558" in text and "dotted: step 310" in text
-    first = plain_text(dose_lines(scene(items, alone("dose", cursor=400)), 80, 19))
-    assert "step 310" in first and "dotted" not in first
-
-
-def test_after_the_onset_it_is_compared_with_the_last_set_before_it(scene, whole_run, record):
-    items = [*whole_run, record("probe.self", self_data(690, True), 690)]
-    text = plain_text(dose_lines(scene(items, alone("dose")), 80, 19))
-    assert "step 690" in text and "dotted: step 310" in text
-
-
-def test_without_a_full_set_the_dose_says_how_to_get_one(scene, made_up, record):
-    items = run_records(made_up, record, 248)
-    text = plain_text(dose_lines(scene(items), 60, 12))
-    assert (
-        "no full set yet" in text
-        and "selffit ctl strokes-fgsm-7f3a probe" in text
-        and "onset" in text
-    )
-    whole = run_records(made_up, record)
-    assert "no full set before the cursor" in plain_text(
-        dose_lines(scene(whole, View(cursor=100)), 60, 12)
-    )
 
 
 # ---- both  -------------------------------------------------------------------------------

@@ -60,6 +60,33 @@ def test_after_a_roll_back_what_was_left_behind_stays_in_sight(acted_on, scene):
     assert "!! onset at 620, self-fitting on main" in text and "[enter]" in text
 
 
+def zeroed(record, step=651):
+    """Somebody zeroes channels at a step."""
+    data = {"id": f"c1-{'0' * 8}", "op": "zero", "args": {}, "by": "policy", "version": 1}
+    new = {"zeroed": {"conv1": {"channels": [3, 6, 15]}}}
+    return record("ctl.applied", {**data, "old": {"zeroed": {}}, "new": new}, step)
+
+
+def test_what_the_policy_has_done_is_said_before_what_is_to_be_done(made_up, scene, record):
+    saved = record("ckpt.saved", {"id": "main-558", "step": 558, "healthy": True}, 558)
+    text = why(scene, [saved, *made_up.records(702), zeroed(record)])
+    assert "policy: zeroed 3,6,15 of conv1 at step 651" in text
+    assert "now .07: not back" in text and "SELF-FITTING since" in text
+    assert "▸ roll back to 558 with n-fgsm" in text
+
+
+def test_where_it_may_help_or_has_helped_nothing_is_rolled_back(made_up, scene, record):
+    saved = record("ckpt.saved", {"id": "main-558", "step": 558, "healthy": True}, 558)
+    items = [saved, *made_up.records(702), zeroed(record, 702)]
+    text = why(scene, items)
+    assert "no probe since" in text and "in 11 steps: it tells" in text
+    back = {"n": 512, "eps": 0.35, "clean": 0.9, "fgsm": 0.8, "pgd": 0.75}
+    helped = why(scene, [*items, record("probe.robust", back, 713)])
+    assert "now .75: back" in helped
+    for panel in (text, helped):
+        assert "roll back" not in panel and "act: pause, stop, change settings" in panel
+
+
 @pytest.mark.parametrize("glyphs", SETS)
 def test_it_fills_every_size(made_up, scene, glyphs):
     for upto in (0, 40, 588, 702):

@@ -1,11 +1,12 @@
 """What a run does by itself: its policy, what is left of it, and what it did about what stands."""
 
 from selffit.control.commands import OPERATIONS, POLICY
-from selffit.control.policy import Policy, parse_policy
+from selffit.control.policy import ONCE, Policy, parse_policy
 from selffit.errors import UserError
 from selffit.eventlog import kinds
 from selffit.numbers import count
 from selffit.run.folded.state import RunState
+from selffit.run.judged.answered import answered
 from selffit.run.judged.verdict import RollBack, Verdict
 from selffit.vocabulary import DIVERGED, ONSET, ROLLED_BACK, Level
 
@@ -37,7 +38,7 @@ def in_brief(state: RunState) -> str:
         return ""
     left = max(0, policy.max_rollbacks - state.ledger.rollbacks)
     told = [
-        _brief_reaction(policy, level, when)
+        _brief_reaction(policy, level, when) + (" (done)" if _spent(policy, level, state) else "")
         for level, when in ((ONSET, "onset"), (DIVERGED, "divergence"))
     ]
     if policy.on_suspect != "none":
@@ -78,6 +79,8 @@ def _did(state: RunState, verdict: Verdict) -> str:
         return _rolled(back) if back.by == POLICY else ""
     if verdict.alert is None:
         return ""
+    if (answer := answered(state, verdict)) is not None and answer.by == POLICY:
+        return answer.text
     for applied in reversed(state.all(kinds.Applied)):
         mine = applied.by == POLICY and applied.branch == verdict.alert.branch
         if mine and applied.t >= verdict.alert.t:
@@ -96,13 +99,21 @@ def _will(policy: Policy, state: RunState, verdict: Verdict) -> str:
     ops = (policy.on_co, policy.on_diverged)
     if "rollback" in ops and not left:
         return f"no roll-back is left of {policy.max_rollbacks}: a person has to decide"
-    told = [_does(policy, level, verdict) for level in (ONSET, DIVERGED)]
-    words = ", ".join(part for part in told if part) or "alert only"
+    levels = [level for level in (ONSET, DIVERGED) if not _spent(policy, level, state)]
+    told = [_does(policy, level, verdict) for level in levels]
+    nothing = "alert only" if len(levels) > 1 else "does no more on this branch"
+    words = ", ".join(part for part in told if part) or nothing
     if "rollback" in ops:
         words += f" ({left} of {policy.max_rollbacks} left)"
     if policy.on_suspect != "none":
         words += f", at a suspicion: {policy.on_suspect}"
     return words
+
+
+def _spent(policy: Policy, level: Level, state: RunState) -> bool:
+    """Whether what a level calls for is done once on a branch, and was decided on this one."""
+    op, _ = policy.to(level.name)
+    return op in ONCE and not policy.reaction(level.name, state.ledger)
 
 
 def _does(policy: Policy, level: Level, verdict: Verdict) -> str:

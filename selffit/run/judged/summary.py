@@ -1,12 +1,14 @@
 """What a run's state amounts to in a few words and numbers: for headers, `status` and `runs`."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from selffit.detect.alone import alone
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import without_nan
 from selffit.run.folded.state import RunState
+from selffit.run.judged.answered import answered
 from selffit.run.judged.reacting import policy_words
 from selffit.run.judged.trouble import troubles
 from selffit.run.judged.verdict import explained, stands, verdict
@@ -82,8 +84,12 @@ SETTINGS = ("method", "eps", "alpha", "lr")
 
 
 def verdict_dict(state: RunState) -> dict[str, Any]:
-    """Return the standing verdict for `--json`: state, cause, branch, since, first, policy."""
+    """Return the standing verdict for `--json`: state, cause, branch, since, first, policy, answer.
+
+    answer: what was done about it, by anybody; None where nothing was.
+    """
     found = verdict(state)
+    answer = answered(state, found)
     return {
         "state": found.state,
         "cause": found.cause or None,
@@ -91,6 +97,7 @@ def verdict_dict(state: RunState) -> dict[str, Any]:
         "since": found.since,
         "first": found.first or None,
         "policy": policy_words(state, found) or None,
+        "answer": None if answer is None else without_nan({**asdict(answer), "text": answer.text}),
     }
 
 

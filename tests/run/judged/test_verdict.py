@@ -279,7 +279,7 @@ def test_the_sentence_begins_with_the_name_of_what_stands(story):
     found = verdict(state)
     assert sentence(state, found).startswith(found.state)
     told = status_dict(state, "training", 101.0)["verdict"]
-    assert set(told) == {"state", "cause", "branch", "since", "first", "policy"}
+    assert set(told) == {"state", "cause", "branch", "since", "first", "policy", "answer"}
     assert (told["state"], told["branch"], told["since"]) == (
         *(found.state, found.branch),
         found.since,
