@@ -56,6 +56,13 @@ class RunJob:
         return {"set": self.set, "name": self.name, "seed": self.seed}
 
 
+def seeds(text: str) -> list[int]:
+    """The seeds that an option names: so many from 0 on, or those between its commas."""
+    if "," not in text:
+        return list(range(int(text)))
+    return [int(part) for part in text.split(",") if part.strip()]
+
+
 def parser(
     about: str, sets: Sequence[str], known: Sequence[str], work: str
 ) -> argparse.ArgumentParser:
@@ -78,11 +85,13 @@ def parser(
     found.add_argument(
         "--sets", type=chosen, default=",".join(sets), help="image sets, default %(default)s"
     )
-    found.add_argument("--seeds", type=int, default=5)
+    found.add_argument(
+        "--seeds", type=seeds, default="5", help="how many, from 0 on; or which: 1,2,3 (or 7,)"
+    )
     found.add_argument(
         "--jobs", type=int, default=os.cpu_count(), help="runs at a time; 0 = only the tables"
     )
-    found.add_argument("--data-dir", default="", help="where MNIST lies, in torchvision's layout")
+    found.add_argument("--data-dir", default="", help="where MNIST and CIFAR-10 lie (torchvision)")
     found.add_argument("--work", type=Path, default=Path(work), help="where results are kept")
     found.add_argument("--out", type=Path, help="write the tables into this file, not to stdout")
     return found

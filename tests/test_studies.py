@@ -107,6 +107,11 @@ def test_a_study_trains_the_sets_that_it_is_told_to_and_refuses_others(capsys):
     options = parser("about", ("patterns", "mnist"), ("patterns", "strokes", "mnist"), "runs/x")
     assert options.parse_args([]).sets == ["patterns", "mnist"]
     assert options.parse_args(["--sets", "strokes,"]).sets == ["strokes"]
+    assert options.parse_args([]).seeds == [0, 1, 2, 3, 4]
+    assert options.parse_args(["--seeds", "2"]).seeds == [0, 1]
+    assert options.parse_args(["--seeds", "1,6,"]).seeds == [1, 6]
+    with pytest.raises(SystemExit):
+        options.parse_args(["--seeds", "many"])
     with pytest.raises(SystemExit) as ended:
         options.parse_args(["--sets", "patterns,cifar"])
     assert ended.value.code == 2

@@ -178,7 +178,7 @@ def lasting(applied):
     Steps that a kill took back are done again. What is decided then takes the place of what had
     been decided, before the kill, for later steps.
     """
-    kept = []
+    kept: list[Any] = []
     for record in applied:
         names = set(record.d["new"])
         later = [one for one in kept if one.s > record.s and names & set(one.d["new"])]
