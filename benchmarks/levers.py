@@ -31,8 +31,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from train_speed import Bench, prepared, random_images  # type: ignore[import-not-found]
 
+from benchmarks.train_speed import Bench, prepared, random_images
 from selffit.config import resolve
 from selffit.models.image_conv import ImageConv
 from selffit.train.runner import Runner
@@ -152,6 +152,8 @@ def measure(bench: Bench, way: str) -> None:
     setup = prepared(bench, images, resolve("cifar10-fgsm-8", settings))
     if bench.cuda:
         torch.backends.cudnn.benchmark = True
+    else:
+        torch.set_num_threads(1)
     WAYS[way](setup)
     runner, ahead = Runner(setup, lambda event: None), Ahead(setup.device, 20)
 

@@ -65,6 +65,7 @@ UNITS = 5  # forward passes that a step is worth
 TARGET = 1.5  # of ours over the textbook in fp32, on a CPU
 SHAPE, CLASSES = (3, 32, 32), 10
 DEFAULT_RUN = 60.0  # seconds that the default run may take on two cores
+SMALL_PROBES = {"probe_images": 64, "self_images": 32, "channel_images": 32, "align_images": 32}
 
 Work = Callable[[int], object]  # the step of a number
 
@@ -272,9 +273,9 @@ def peak(bench: Bench) -> float:
 
 def real_images(bench: Bench) -> str:
     """The folder that has CIFAR-10, "" where there is none, or no GPU."""
-    folder = os.environ.get("SELFFIT_DATA", "")
-    real = bench.cuda and (Path(folder) / "cifar-10-batches-py").is_dir()
-    return folder if real else ""
+    folder = Path(os.environ.get("SELFFIT_DATA", "")).resolve()
+    real = bench.cuda and (folder / "cifar-10-batches-py").is_dir()
+    return str(folder) if real else ""
 
 
 # ---- the table -----------------------------------------------------------------------------------
@@ -321,7 +322,8 @@ def table(
         def setup(batch: int = batch, **more: Any) -> Setup:
             config = resolve(
                 "cifar10-fgsm-8",
-                {"batch_size": batch, "width": width, "last_batch": "drop", "eps": 8 / 255, **more},
+                {"batch_size": batch, "width": width, "last_batch": "drop", "eps": 8 / 255, **more}
+                | (SMALL_PROBES if bench.small else {}),
             )
             return prepared(bench, images, config)
 
