@@ -26,13 +26,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from loops import Bench, prepared, random_images  # type: ignore[import-not-found]
 from torch import Tensor, nn
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.loops import Bench, prepared, random_images
 from selffit.config import resolve
 from selffit.models.image_conv import ImageConv
 from selffit.train.runner import Runner
@@ -152,6 +155,8 @@ def measure(bench: Bench, way: str) -> None:
     setup = prepared(bench, images, resolve("cifar10-fgsm-8", settings))
     if bench.cuda:
         torch.backends.cudnn.benchmark = True
+    else:
+        torch.set_num_threads(1)
     WAYS[way](setup)
     runner, ahead = Runner(setup, lambda event: None), Ahead(setup.device, 20)
 

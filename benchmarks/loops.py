@@ -29,6 +29,7 @@ from selffit.train.step import Step
 from selffit.train.trainlog import TrainLog
 
 SHAPE, CLASSES = (3, 32, 32), 10
+SMALL_PROBES = {"probe_images": 64, "self_images": 32, "channel_images": 32, "align_images": 32}
 
 Work = Callable[[int], object]  # the step of a number
 
@@ -219,6 +220,6 @@ def prepared(bench: Bench, images: ImageSet, config: RunConfig) -> Setup:
 
 def real_images(bench: Bench) -> str:
     """The folder that has CIFAR-10, "" where there is none, or no GPU."""
-    folder = os.environ.get("SELFFIT_DATA", "")
-    real = bench.cuda and (Path(folder) / "cifar-10-batches-py").is_dir()
-    return folder if real else ""
+    folder = Path(os.environ.get("SELFFIT_DATA", "")).resolve()
+    real = bench.cuda and (folder / "cifar-10-batches-py").is_dir()
+    return str(folder) if real else ""

@@ -93,6 +93,7 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     device = torch.device("cuda" if CUDA else "cpu")
+    torch.backends.cudnn.benchmark = CUDA  # as in a training; probes turn it off
     config, autocast = resolve("cifar10-fgsm-8"), choose_precision("auto", device)
     batch, block = config.batch_size, config.block_steps
     model = build("preact-resnet18", shape=SHAPE, classes=CLASSES, width=width).to(device).train()

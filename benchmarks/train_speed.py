@@ -35,8 +35,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from loops import (  # type: ignore[import-not-found]
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.loops import (
     SHAPE,
+    SMALL_PROBES,
     Bench,
     Trained,
     Work,
@@ -46,9 +52,6 @@ from loops import (  # type: ignore[import-not-found]
     real_images,
     textbook,
 )
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-
 from selffit.config import resolve
 from selffit.control.ledger import Ledger
 from selffit.eventlog.writer import EventWriter
@@ -126,7 +129,8 @@ def table(
         def setup(batch: int = batch, **more: Any) -> Setup:
             config = resolve(
                 "cifar10-fgsm-8",
-                {"batch_size": batch, "width": width, "last_batch": "drop", "eps": 8 / 255, **more},
+                {"batch_size": batch, "width": width, "last_batch": "drop", "eps": 8 / 255, **more}
+                | (SMALL_PROBES if bench.small else {}),
             )
             return prepared(bench, images, config)
 

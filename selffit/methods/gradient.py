@@ -57,6 +57,30 @@ def input_gradient(
     return Gradient(grad, loss.detach(), logits.detach().to(x.dtype))
 
 
+def input_gradients(model: nn.Module, x: Tensor, *labels: Tensor) -> list[Gradient]:
+    """`input_gradient` at x for each of several labels [B] of the images: one forward pass for all.
+
+    It costs 1U and another one for each. With a quicker way of the network's own, 2U for each.
+    """
+    quick = getattr(model, "passes", None)
+    if quick is not None and (first := quick.gradient(x, labels[0])) is not None:
+        return [first, *(input_gradient(model, x, y) for y in labels[1:])]
+    leaf = x.detach().requires_grad_()
+    with torch.enable_grad(), image_only(model):
+        return back_to(leaf, model(leaf), *labels)
+
+
+def back_to(leaf: Tensor, logits: Tensor, *labels: Tensor) -> list[Gradient]:
+    """The gradient of cross-entropy for each of several labels [B], from logits made of a leaf."""
+    found = []
+    known = logits.to(leaf.dtype)
+    for number, y in enumerate(labels, start=1):
+        loss = cross_entropy(known, y)
+        (grad,) = torch.autograd.grad(loss.sum(), leaf, retain_graph=number < len(labels))
+        found.append(Gradient(grad, loss.detach(), known.detach()))
+    return found
+
+
 def logits_at(model: nn.Module, x: Tensor) -> Tensor:
     """The network at x, [B,K], without a graph; by a quicker way of its own where it knows one."""
     quick = getattr(model, "passes", None)

@@ -20,9 +20,10 @@ from selffit.detect.selffitting import index
 from selffit.detect.signs import effects
 from selffit.eventlog import kinds
 from selffit.eventlog.fields import Floats
-from selffit.methods.gradient import input_gradient
+from selffit.methods.base import Gradient
+from selffit.methods.gradient import input_gradients
 from selffit.probes.attacks import ProbeAttack, add, grey_like
-from selffit.probes.base import batch_of, batches, probing
+from selffit.probes.base import batch_of, probing
 from selffit.probes.draws import other_labels, partners, pixel_orders, random_signs, uniform_like
 from selffit.probes.subject import Subject, timed
 
@@ -93,8 +94,8 @@ def self_information(
     index and its components are made of those that have all, but for the dose curve. With the same
     seed the light values of both sets are the same.
 
-    Costs an image, in forward passes U, for an attack of k steps: light 4k+5 (FGSM 9U), with a
-    reference 2k+2 more (13U); full 30U more, 2k+34 more with a reference (36U). Both networks are
+    Costs an image, in forward passes U, for an attack of k steps: light 4k+4 (FGSM 8U), with a
+    reference 2k+2 more (12U); full 30U more, 2k+33 more with a reference (35U). Both networks are
     in evaluation mode and float32 and are left as they were. Raises ValueError for a full set
     without a mean.
     """
@@ -107,20 +108,26 @@ def self_information(
         nullcontext() if reference is None else probing(reference),
         torch.no_grad(),
     ):
-        seen = [_clean(model, x, y, attack) for x, y in batches(images, labels, batch_size)]
-        logits, losses, deltas = (torch.cat(parts) for parts in zip(*seen, strict=True))
-        theirs = None
+        parts = list(_parts(len(images), batch_size))
+        seen = [
+            _clean(model, as_float(images[part]), labels[part], other[part], attack)
+            for part in parts
+        ]
+        logits, losses, deltas, away = (torch.cat(found) for found in zip(*seen, strict=True))
+        theirs = their_away = None
         if reference is not None:
-            theirs = torch.cat(
-                [attack.delta(reference, x, y) for x, y in batches(images, labels, batch_size)]
-            )
+            made = [
+                _deltas(reference, as_float(images[part]), labels[part], other[part], attack, full)
+                for part in parts
+            ]
+            theirs, their_away = (torch.cat(found) for found in zip(*made, strict=True))
         more = _Full.draw(model, images, classes, attack, mean, generator) if full else None
-        for part in _parts(len(images), batch_size):
+        for part in parts:
             x, y, delta = as_float(images[part]), labels[part], deltas[part]
             hits = {"clean": logits[part].argmax(1) == y}
             hits["own"], hits["abnormal"] = own_effect(model, x, y, delta, losses[part])
             hits["signs"] = follows(model, x, signs[part], y)
-            hits["swap"] = swap(model, x, other[part], attack)
+            hits["swap"] = follows(model, x, away[part], other[part])
             hits |= conflict(model, x, y, deltas[partner[part]], labels[partner[part]])
             carriers = {"grey": grey_like(x)}
             if more is not None:
@@ -128,7 +135,7 @@ def self_information(
                 carriers |= more.carriers(part, x)
             for kind, u in carriers.items():
                 hits[f"carrier_{kind}"] = follows(model, u, delta, y)
-            if reference is not None and theirs is not None:
+            if theirs is not None and their_away is not None:
                 foreign = theirs[part]
                 hits["other"] = follows(model, x, foreign, y)
                 for kind, u in carriers.items():
@@ -137,8 +144,7 @@ def self_information(
                     donor = partner[part]
                     found = conflict(model, x, y, theirs[donor], labels[donor])
                     hits["control_conflict"] = found["conflict_self"]
-                    away = attack.delta(reference, x, other[part])
-                    hits["control_swap"] = follows(model, x, away, other[part])
+                    hits["control_swap"] = follows(model, x, their_away[part], other[part])
             for name, hit in hits.items():
                 totals[name] = totals.get(name, 0) + hit.sum(-1, dtype=torch.float64)
     shares = {name: total / len(images) for name, total in totals.items()}
@@ -185,12 +191,14 @@ def own_effect(
     return logits.argmax(1) == y, F.cross_entropy(logits, y, reduction="none") < loss
 
 
-def swap(model: nn.Module, x: Tensor, other: Tensor, attack: ProbeAttack) -> Tensor:
+def swap(
+    model: nn.Module, x: Tensor, other: Tensor, attack: ProbeAttack, at_x: Gradient | None = None
+) -> Tensor:
     """Whether x + delta(x,y′) is predicted y′ = `other`: bool [B].
 
-    To first order that step lowers p(y′).
+    To first order that step lowers p(y′). at_x: the gradient at (x,y′) where it is known.
     """
-    return follows(model, x, attack.delta(model, x, other), other)
+    return follows(model, x, attack.delta(model, x, other, at_x), other)
 
 
 def conflict(
@@ -317,11 +325,23 @@ class _Full:
 
 
 def _clean(
-    model: nn.Module, x: Tensor, y: Tensor, attack: ProbeAttack
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits, loss and perturbation of the images themselves: one gradient for all three."""
-    at_x = input_gradient(model, x, y)
-    return at_x.logits, at_x.loss, attack.delta(model, x, y, at_x)
+    model: nn.Module, x: Tensor, y: Tensor, other: Tensor, attack: ProbeAttack
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Logits, loss and perturbation of the images themselves, and their perturbation for y′."""
+    at_x, at_other = input_gradients(model, x, y, other)
+    delta, away = attack.delta(model, x, y, at_x), attack.delta(model, x, other, at_other)
+    return at_x.logits, at_x.loss, delta, away
+
+
+def _deltas(
+    model: nn.Module, x: Tensor, y: Tensor, other: Tensor, attack: ProbeAttack, both: bool
+) -> tuple[Tensor, Tensor]:
+    """The perturbations of the images, and those for y′, for `both`; else the first one twice."""
+    if not both:
+        delta = attack.delta(model, x, y)
+        return delta, delta
+    at_x, at_other = input_gradients(model, x, y, other)
+    return attack.delta(model, x, y, at_x), attack.delta(model, x, other, at_other)
 
 
 def _parts(n: int, batch_size: int) -> Iterator[slice]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 # From here on a graph finds the generators by itself, and to name them to it draws a warning.
 _FINDS_GENERATORS = (2, 14)
+
+_BROKEN: list[Any] = []  # graphs of captures that broke off
 
 
 class Capture(Protocol):
@@ -95,6 +97,10 @@ class CudaCapture:
         torch.cuda.set_stream(stream)
         default = torch.cuda.default_generators[stream.device_index]
         default.graphsafe_set_state(default.clone_state())
+        # Nor is the allocator told: it would go on asking the graph which memory is its own, so the
+        # graph must stay, and would keep what is freed on other streams.
+        _BROKEN.append(self._graph)
+        _claim_no_longer(stream.device_index, self._pool)
 
     def replay(self) -> None:
         """Launch it on the current stream."""
@@ -109,6 +115,13 @@ def static_images(count: int, shape: tuple[int, int, int], device: torch.device)
     """
     plain = torch.zeros((count, *shape), device=device)
     return plain.to(memory_format=torch.channels_last)
+
+
+def _claim_no_longer(device: int, pool: Any) -> None:
+    """Memory that is asked for goes to a pool no longer, where a capture has begun that."""
+    with suppress(AttributeError, RuntimeError):  # ended already, or known by another name
+        torch._C._cuda_endAllocateToPool(device, pool)
+        torch._C._cuda_releasePool(device, pool)
 
 
 @contextmanager

@@ -68,6 +68,10 @@ def driver(monkeypatch):
         "default_generators": [default],
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
+    for name, told in {"endAllocateToPool": "ends", "releasePool": "releases"}.items():
+        monkeypatch.setattr(
+            torch._C, f"_cuda_{name}", lambda *at, told=told: made.told.append((told, *at)), False
+        )
     return made
 
 
@@ -126,7 +130,20 @@ def test_after_a_capture_that_breaks_off_ordinary_work_goes_on(driver):
     with pytest.raises(ZeroDivisionError):
         CudaCapture(torch.Generator()).capture(break_off)
     assert driver.current == "the training's"
-    assert driver.told[-1] == ("draws from", "a state that captures nothing")
+    assert ("draws from", "a state that captures nothing") in driver.told
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_the_memory_of_a_capture_that_breaks_off_is_claimed_no_longer(driver, monkeypatch, told):
+    def ended(device, pool):
+        raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+
+    if told:
+        monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", ended)
+    with pytest.raises(ZeroDivisionError):
+        CudaCapture(torch.Generator()).capture(break_off)
+    after = [("ends", 0, "pool 2"), ("releases", 0, "pool 2")]
+    assert [one for one in driver.told if one[0] in ("ends", "releases")] == after * (not told)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
