@@ -51,6 +51,7 @@ CHANGED_AFTER = {
     *(f"{data}-pgd-5-{n}" for data in ("mnist", "patterns", "strokes") for n in (0, 1)),
     *("mnist-n-fgsm-1-e0.2", "mnist-n-fgsm-2-e0.2"),
     *("strokes-n-fgsm-2-e0.2", "strokes-n-fgsm-3-e0.2"),
+    *(f"cifar10-fgsm-{n}" for n in range(5, 11)),
 } - CHOSEN_ON
 GROUPS = ("chosen on", "changed after", "fresh")
 AIM = 40  # steps
