@@ -8,6 +8,7 @@ from typing import Any
 
 ENOUGH = 5  # seeds; where there are fewer, it is said
 BACK = 0.5  # of the accuracy before: from there on a network is called half left
+ROBUST = 0.10  # PGD accuracy before, from which there is anything to be left
 # What the tables show: (name in the results, name in the table)
 ROWS = (
     ("clean", "clean"),
@@ -124,13 +125,14 @@ def run_table(of: dict[str, list[Result]]) -> Iterator[str]:
 def at_the_end(run: Result) -> str:
     """What the last network of a run that fell is called.
 
-    "half left" where PGD and the strong attack leave at least BACK of what they left before.
+    "half left" where PGD and the strong attack leave at least BACK of what they left before, of a
+    network that was robust then.
     """
     if run["diverged"] is not None:
         return "diverged"
     before, after = run["before"], run["after"]
     back = all(after[name] >= BACK * before[name] for name in ("pgd", "strong"))
-    return "half left" if back else str(after["verdict"])
+    return "half left" if back and before["pgd"] >= ROBUST else str(after["verdict"])
 
 
 def _alone(found: Sequence[Sequence[Any]]) -> str:

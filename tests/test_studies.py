@@ -46,13 +46,16 @@ def test_a_network_that_is_robust_again_has_no_disease_and_one_that_diverged_nei
     ill = network(pgd=0.1, strong=0.1, verdict="self-fitting", alone=[("conv1", 3, 0.4, 0.0)])
     masked = network(strong=0.1, verdict="gradient masking")
     runs = [result(0, 900), result(1, 900, after=ill), result(2, 900, diverged=950)]
-    text = tables([*runs, result(3, 900, after=masked)])
+    never = network(pgd=0.0, strong=0.0, verdict="self-fitting")
+    runs += [result(3, 900, after=masked), result(4, 900, before=never, after=never)]
+    text = tables(runs)
     words = [line.split(" | ")[-2:] for line in text.splitlines() if "seed" in line]
     assert words == [
         ["–", "half left |"],
         ["conv1 3: 0.40", "self-fitting |"],
         ["–", "diverged |"],
         ["–", "gradient masking |"],
+        ["–", "self-fitting |"],
     ]
 
 

@@ -164,16 +164,18 @@ class Detector:
         """A PGD accuracy that no alert has doubted so far, and a strong attack does.
 
         The probe looked well: masked. It was undecided, and what is left counts as fallen: the
-        onset, before the weaker attack sees it.
+        onset, before the weaker attack sees it, or where that one would never have.
         """
         if not (is_accuracy(strong) and is_accuracy(weak) and n > 0):
             return []
         self._recovering.forget_level()
         masked = self._recovering.is_masked(strong, weak, n)
-        if not (masked and self.rule.is_robust(weak, n)):
+        if not self.rule.is_robust(weak, n):
             return []
         if self._point is not None and self._point.step == step and self._falling.unsure:
-            return self._seen(replace(self._point, pgd=strong, n=n), weak)
+            return self._seen(self._point, strong, weak, n, masked)
+        if not masked:
+            return []
         self._open()
         return [
             self._now.alert(
@@ -186,13 +188,25 @@ class Detector:
             )
         ]
 
-    def _seen(self, point: ProbePoint, weak: float) -> list[Alert]:
-        """An undecided probe, as the strong attack has it: an onset, if that counts as fallen."""
-        level = self.rule.level_at(point.eps, point.fgsm)
-        if level is None or point.pgd >= self.rule.fall_bound(level):
+    def _seen(
+        self, probe: ProbePoint, strong: float, weak: float, n: int, masked: bool
+    ) -> list[Alert]:
+        """An undecided probe, as the strong attack has it: an onset, if that counts as fallen.
+
+        Either it takes half of what the weaker one leaves, or that is near half of its level, so
+        that whoever looks at another step may find it fallen or not: then the strong attack
+        decides. The level is the weaker one's, and of a healthy network the strong attack leaves
+        three quarters.
+        """
+        level, t = self.rule.level_at(probe.eps, probe.fgsm), self.rule.thresholds
+        if level is None or not (masked or self.rule.is_near_half(probe.pgd, probe.n, level)):
+            return []
+        point = replace(probe, pgd=strong, n=n)
+        kept = 1.0 if masked else t.restored
+        if point.pgd >= kept * self.rule.fall_bound(level):
             return []  # it may still come back, or fall for all to see
-        z = fall_z(level.pgd, level.n, point.pgd, point.n)
-        if z < self.rule.thresholds.z_fall:
+        z = fall_z(kept * level.pgd, level.n, point.pgd, point.n)
+        if z < t.z_fall:
             return []
         onset = self._onset(point, Verdict("fallen", level, z), z, since=point.step)
         text = f"{onset.text}; {wording.seen_by_a_strong_attack(weak)}"

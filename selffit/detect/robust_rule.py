@@ -173,6 +173,14 @@ class RobustRule:
         t = self.thresholds
         return t.fallen * max(level.pgd - t.luck * proportion_sd(level.pgd, level.n), 0.0)
 
+    def is_near_half(self, pgd: float, n: int, level: HealthyLevel) -> bool:
+        """Whether a probe's PGD accuracy may be half its level: two standard errors above at most.
+
+        Seen at another step it could have counted as fallen.
+        """
+        t = self.thresholds
+        return pgd < t.fallen * level.pgd + t.luck * proportion_sd(pgd, n)
+
     def level_at(self, eps: float, fgsm: float) -> HealthyLevel | None:
         """The healthy level at a budget with this one-step accuracy; None when nothing compares."""
         eps = 0.0 if math.isnan(eps) else eps

@@ -134,7 +134,39 @@ def test_a_network_that_fell_while_eps_rose_has_not_recovered_to_what_it_had_in_
             if detector.wants_strong or step == END:
                 alerts += detector.strong(step, 0.6 * pgd, pgd, 256)
     assert [alert.level for alert in alerts] == ["onset"]
-    assert 650 <= alerts[0].step <= 702
+    assert 624 <= alerts[0].step <= 702
+
+
+def test_where_pgd_is_near_half_its_level_the_strong_attack_decides():
+    """Strokes, rs-fgsm, seed 2: whoever looked every 26 or 52 steps met PGD at .10 in between."""
+    detector = Detector(chance=0.1, confirm=True, per_epoch=EPOCH)
+    probes = [
+        *((468, 0.957, 0.873, None), (624, 0.934, 0.717, None), (780, 0.922, 0.512, 0.398)),
+        *((860, 0.961, 0.279, 0.156), (936, 0.949, 0.242, None), (END, 0.967, 0.408, 0.289)),
+    ]
+    alerts = []
+    for step, fgsm, pgd, strong in probes:
+        eps = 0.35 * min(step / (0.8 * END), 1.0)
+        alerts += detector.probe(ProbePoint(step, 1.0, fgsm, pgd, 512, eps=eps))
+        if strong is not None:
+            alerts += detector.strong(step, strong, pgd, 256)
+    assert [(alert.level, alert.onset_step) for alert in alerts] == [("onset", 860)]
+    assert "strong attack" in alerts[0].text and detector.onset_open
+
+
+@pytest.mark.parametrize(
+    ("pgd", "strong"),
+    [
+        (0.279, 0.22),  # of a healthy network it may leave as much
+        (0.35, 0.18),  # PGD is clearly above half its level: it decides by itself, later
+    ],
+)
+def test_otherwise_an_undecided_probe_stays_undecided(pgd, strong):
+    detector = Detector(chance=0.1, confirm=True)
+    detector.probe(ProbePoint(780, 1.0, 0.92, 0.51, 512, eps=0.31))
+    detector.probe(ProbePoint(860, 1.0, 0.96, pgd, 512, eps=0.31))
+    assert detector.wants_strong
+    assert detector.strong(860, strong, pgd, 256) == [] and not detector.onset_open
 
 
 def test_gradient_masking_is_named_after_as_many_steps():
