@@ -135,14 +135,27 @@ class ImageConv(nn.Conv2d):
 
     def plain(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The maps, of these weights."""
-        maps: Tensor = self._conv_forward(x, weight, bias)
-        return maps
+        return self.maps(self.laid_out(x), weight, bias)
+
+    def laid_out(self, x: Tensor) -> Tensor:
+        """The images as `maps` and `to_weights` take them; made once for both."""
+        return x
+
+    def maps(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The maps of images that are laid out."""
+        found: Tensor = self._conv_forward(images, weight, bias)
+        return found
 
     def to_weights(
-        self, g: Tensor, x: Tensor, weight: Tensor, mask: list[bool]
+        self, g: Tensor, images: Tensor, weight: Tensor, mask: list[bool]
     ) -> tuple[Tensor | None, Tensor | None]:
-        """The gradients of weight and bias, from that of the maps; mask: which of them."""
-        return convolution_backward(g, x, weight, self.stride, self.padding, [False, *mask])[1:]
+        """The gradients of weight and bias, from that of the maps; mask: which of them.
+
+        images: laid out.
+        """
+        return convolution_backward(g, images, weight, self.stride, self.padding, [False, *mask])[
+            1:
+        ]
 
     def to_image(self, g: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the images, from that of the maps."""
@@ -175,19 +188,20 @@ class _Quick(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, conv: ImageConv
     ) -> Tensor:
-        ctx.save_for_backward(x, weight)
+        images = conv.laid_out(x)
+        ctx.save_for_backward(x, images, weight)
         ctx.conv = conv
-        return conv.plain(x, weight, bias)
+        return conv.maps(images, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        (x, weight), conv = ctx.saved_tensors, ctx.conv
+        (x, images, weight), conv = ctx.saved_tensors, ctx.conv
         image, *mask = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():  # to be differentiated again: as torch does it
             return *convolution_backward(
                 g, x, weight, conv.stride, conv.padding, [image, *mask]
             ), None
-        weights = conv.to_weights(g, x, weight, mask) if any(mask) else (None, None)
+        weights = conv.to_weights(g, images, weight, mask) if any(mask) else (None, None)
         return conv.to_image(g, x, weight) if image else None, *weights, None
 
 

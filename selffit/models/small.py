@@ -24,16 +24,20 @@ class HalvingConv(ImageConv):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 4, stride=2, padding=1)
 
-    def plain(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Images [B,C,H,W], H and W even → maps of half the size."""
-        return F.conv2d(_blocks(x), _small(weight), bias)
+    def laid_out(self, x: Tensor) -> Tensor:
+        """Images [B,C,H,W], H and W even, as blocks."""
+        return _blocks(x)
+
+    def maps(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Maps of half the images' size."""
+        return F.conv2d(images, _small(weight), bias)
 
     def to_weights(
-        self, g: Tensor, x: Tensor, weight: Tensor, mask: list[bool]
+        self, g: Tensor, images: Tensor, weight: Tensor, mask: list[bool]
     ) -> tuple[Tensor | None, Tensor | None]:
         """The gradients of weight and bias, from that of the maps; mask: which of them."""
         _, small, bias = convolution_backward(
-            g, _blocks(x), _small(weight), (1, 1), (0, 0), [False, *mask]
+            g, images, _small(weight), (1, 1), (0, 0), [False, *mask]
         )
         return None if small is None else _large(small), bias
 
