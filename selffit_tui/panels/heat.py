@@ -81,7 +81,7 @@ def heat_lines(
         held = strip[start : start + per]
         begun = [lanes[lane] for lane in sorted(set(held)) if strip.index(lane) >= start]
         left = _label(begun, order, len(lanes) < len(order))
-        if few:
+        if few and begun:  # a layer of few channels has several rows for each
             left = f"ch {begun[0][0]}" if len(begun[0]) == 1 else "others"
         right = " ".join(signed(float(now[lane].mean())) for lane in begun)
         drawn = (

@@ -250,8 +250,13 @@ def test_a_trainer_that_does_not_look_gives_exit_code_4(ctl, trainer):
 
 def test_a_trainer_that_ends_without_an_answer_is_not_waited_for(ctl, trainer):
     one = trainer(answers=False)
-    crashed = kinds.End(how="crashed", reason="bang")
-    threading.Timer(0.3, lambda: one.emit(crashed)).start()
+
+    def crash():
+        while not waiting(one):  # it ends after it was asked, however long that takes
+            time.sleep(0.02)
+        one.emit(kinds.End(how="crashed", reason="bang"))
+
+    threading.Thread(target=crash, daemon=True).start()
     began = time.monotonic()
     code, _, err = ctl("demo", "pause")
     assert code == 4 and "the run has ended (crashed) without looking at it" in err

@@ -81,6 +81,15 @@ def test_more_channels_than_rows_are_grouped_by_rank_and_that_is_said(scene, rec
     assert "means" not in plain_text(whole) and labels(whole)[0] == "9"
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_layer_of_few_channels_fills_the_lanes_of_the_overview(scene, record, channels):
+    items = probes(record, [[0.5] * channels, [0.9] * channels])
+    lines = heat_lines(scene(items, glyphs=SETS["ascii"]), WIDTH, 6, few=True)
+    said = [line[1:10].strip() for line in plain_text(lines).split("\n")[1:-1]]
+    assert len(said) == 4
+    assert [name for name in said if name] == [f"ch {c}" for c in range(channels)]
+
+
 def test_with_256_colours_a_cell_holds_two_channels(scene, record):
     items = probes(record, [[1.0, -1.0, 0.0, float("nan")]])
     lines = heat_lines(scene(items), WIDTH, 6, shaded=True)
